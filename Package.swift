@@ -1,0 +1,123 @@
+// swift-tools-version:6.2
+import PackageDescription
+
+/// Every target is built the same way: Swift 6 mode, the strict upcoming features, and no warning tolerated.
+let settings: [SwiftSetting] = [
+    .enableUpcomingFeature("ExistentialAny"),
+    .enableUpcomingFeature("MemberImportVisibility"),
+    .enableUpcomingFeature("InternalImportsByDefault"),
+    .enableUpcomingFeature("NonisolatedNonsendingByDefault"),
+    .treatAllWarnings(as: .error),
+]
+
+extension Target.Dependency {
+    static let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
+    static let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
+    static let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+    static let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
+    static let nioExtras = Target.Dependency.product(name: "NIOExtras", package: "swift-nio-extras")
+    static let nioHTTPTypesHTTP1 = Target.Dependency.product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
+    static let nioHTTPTypes = Target.Dependency.product(name: "NIOHTTPTypes", package: "swift-nio-extras")
+    static let httpTypes = Target.Dependency.product(name: "HTTPTypes", package: "swift-http-types")
+    static let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
+    static let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
+    static let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    static let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
+    static let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
+    static let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
+    static let argumentParser = Target.Dependency.product(name: "ArgumentParser", package: "swift-argument-parser")
+    static let yams = Target.Dependency.product(name: "Yams", package: "Yams")
+}
+
+let package = Package(
+    name: "kdcube",
+    products: [
+        .executable(name: "kdcube", targets: ["kdcube"]),
+        .library(name: "Transport", targets: ["Transport"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
+        .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.35.0"),
+        .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-log.git", from: "1.14.0"),
+        .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-argument-parser.git", from: "1.8.0"),
+        .package(url: "https://github.com/swift-server/async-http-client.git", from: "1.37.0"),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle.git", from: "2.13.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird.git", from: "2.28.0", traits: []),
+        .package(url: "https://github.com/groue/GRDB.swift.git", from: "7.10.0"),
+        .package(url: "https://github.com/jpsim/Yams.git", from: "6.2.0"),
+    ],
+    targets: [
+        // Support: what every room may use, and what knows none of them.
+        .target(name: "JSON", path: "Sources/Support/JSON", swiftSettings: settings),
+        .target(name: "Telemetry", path: "Sources/Support/Telemetry", swiftSettings: settings),
+        .systemLibrary(
+            name: "COpenSSL", path: "Sources/Support/COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
+        .target(name: "Digest", dependencies: ["COpenSSL"], path: "Sources/Support/Digest", swiftSettings: settings),
+
+        // Transport: bytes, connections, Engine.IO and Socket.IO.
+        .target(
+            name: "TransportWire", dependencies: ["JSON", .nioCore], path: "Sources/Transport/Wire",
+            swiftSettings: settings),
+        .target(
+            name: "Transport",
+            dependencies: [
+                "TransportWire", "JSON", "Telemetry", "Digest", .nioCore, .nioPosix, .nioHTTP1, .nioExtras, .nioHTTPTypesHTTP1,
+                .nioHTTPTypes, .httpTypes, .hummingbird, .logging, .lifecycle, .deque,
+            ],
+            path: "Sources/Transport/Realtime", swiftSettings: settings),
+
+        // Engine: runs, their logs, and the models that feed them.
+        .target(name: "Engine", dependencies: ["JSON"], path: "Sources/Engine/Core", swiftSettings: settings),
+        .target(
+            name: "EngineProviders", dependencies: ["Engine", "JSON", .asyncHTTPClient, .nioCore, .nioHTTP1],
+            path: "Sources/Engine/Providers", swiftSettings: settings),
+
+        // Accounting: amounts, windows, leases, ledger; and the stores that keep them.
+        .target(name: "Accounting", dependencies: ["JSON"], path: "Sources/Accounting/Metering", swiftSettings: settings),
+        .systemLibrary(
+            name: "CHiredis", path: "Sources/Accounting/Redis/CHiredis", pkgConfig: "hiredis",
+            providers: [.apt(["libhiredis-dev"])]),
+        .target(
+            name: "AccountingRedis", dependencies: ["Accounting", "CHiredis", .nioCore, .nioPosix, .logging],
+            path: "Sources/Accounting/Redis", exclude: ["CHiredis"], resources: [.embedInCode("Functions")],
+            swiftSettings: settings),
+        .target(
+            name: "AccountingSQLite", dependencies: ["Accounting", "JSON", .grdb], path: "Sources/Accounting/SQLite",
+            swiftSettings: settings),
+
+        // Server: the only composition root.
+        .executableTarget(
+            name: "kdcube",
+            dependencies: [
+                "JSON", "Telemetry", "Digest", "TransportWire", "Transport", "Engine", "EngineProviders", "Accounting",
+                "AccountingRedis", "AccountingSQLite", .hummingbird, .httpTypes, .nioCore, .nioPosix, .lifecycle, .logging,
+                .asyncHTTPClient, .argumentParser, .yams,
+            ],
+            path: "Sources/Server", swiftSettings: settings),
+
+        .executableTarget(
+            name: "conformance-server",
+            dependencies: ["JSON", "TransportWire", "Transport", .argumentParser, .nioCore, .nioPosix, .logging],
+            path: "Tests/ConformanceServer", swiftSettings: settings),
+        .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: settings),
+        .testTarget(
+            name: "TransportWireTests", dependencies: ["TransportWire", "JSON", .nioCore], swiftSettings: settings),
+        .testTarget(
+            name: "TransportTests",
+            dependencies: ["Transport", "TransportWire", "JSON", .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1, .hummingbird],
+            swiftSettings: settings),
+        .testTarget(
+            name: "EngineTests",
+            dependencies: ["Engine", "EngineProviders", "JSON", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1],
+            swiftSettings: settings),
+        .testTarget(
+            name: "AccountingTests",
+            dependencies: ["Accounting", "AccountingRedis", "AccountingSQLite", "JSON", .nioPosix], swiftSettings: settings),
+        .testTarget(
+            name: "ServerTests",
+            dependencies: ["kdcube", "Engine", "Accounting", "AccountingSQLite", "JSON", "Telemetry"], swiftSettings: settings),
+    ],
+    swiftLanguageModes: [.v6]
+)

@@ -1,0 +1,3 @@
+internal import Yams
+internal import ArgumentParser
+@main enum Main { static func main() {} }

@@ -1,0 +1,34 @@
+internal import COpenSSL
+
+/// The hash functions that protocols and stored secrets need, from the system's libcrypto.
+///
+/// A system library rather than swift-crypto, because that would compile a second copy of BoringSSL
+/// (see `docs/adr/0003-system-libcrypto.md`).
+public enum Digest {
+    /// SHA-1, for the WebSocket opening handshake only (RFC 6455 §4.2.2); 20 bytes.
+    public static func sha1(_ data: some Sequence<UInt8>) -> [UInt8] {
+        let input = [UInt8](data)
+        var output = [UInt8](repeating: 0, count: Int(SHA_DIGEST_LENGTH))
+        _ = SHA1(input, input.count, &output)
+        return output
+    }
+
+    /// SHA-256 (FIPS 180-4); 32 bytes.
+    public static func sha256(_ data: some Sequence<UInt8>) -> [UInt8] {
+        let input = [UInt8](data)
+        var output = [UInt8](repeating: 0, count: Int(SHA256_DIGEST_LENGTH))
+        _ = SHA256(input, input.count, &output)
+        return output
+    }
+
+    /// Lower-case hexadecimal.
+    public static func hex(_ bytes: some Sequence<UInt8>) -> String {
+        let digits = Array("0123456789abcdef".utf8)
+        var text: [UInt8] = []
+        for byte in bytes {
+            text.append(digits[Int(byte >> 4)])
+            text.append(digits[Int(byte & 15)])
+        }
+        return String(decoding: text, as: UTF8.self)
+    }
+}

@@ -1,0 +1,51 @@
+package import NIOCore
+package import NIOHTTP1
+
+/// Where the HTTP front hands over every request under the Engine.IO path.
+///
+/// All calls happen on the event loop of the connection that carries the request. A session may live on another loop:
+/// hopping there is the ingress's business.
+package protocol EngineIOIngress: AnyObject, Sendable {
+    /// A complete HTTP request (its body already gathered and within the payload limit) that must be answered once.
+    func receive(_ request: any EngineIORequest)
+
+    /// A WebSocket upgrade request, the body of which (there should be none) has ended. Answered exactly once by
+    /// ``EngineIORequest/respond(_:)`` or ``EngineIORequest/upgrade(headers:handler:)``, now or later.
+    func receiveUpgrade(_ request: any EngineIORequest)
+}
+
+/// One HTTP request under the Engine.IO path. Confined to the event loop of its connection; answered exactly once.
+package protocol EngineIORequest: AnyObject {
+    var head: HTTPRequestHead { get }
+    /// The whole body; empty for GET.
+    var body: ByteBuffer { get }
+    var eventLoop: any EventLoop { get }
+    var remoteAddress: SocketAddress? { get }
+    /// True when the front terminates TLS.
+    var isSecure: Bool { get }
+    /// Called once, on the loop, when the peer went away before the answer was written. Never after an answer.
+    var onAbandoned: (() -> Void)? { get set }
+
+    func respond(_ response: EngineIOResponse)
+    /// Answers 101 with `headers`, removes the HTTP handlers and puts `handler` at the pipeline's end; bytes that came
+    /// with the request reach `handler.channelRead` as `ByteBuffer`, followed by `channelReadComplete`.
+    func upgrade(headers: HTTPHeaders, handler: any ChannelInboundHandler & RemovableChannelHandler)
+    /// Drops the TCP connection without an answer.
+    func abort()
+}
+
+/// A whole answer to an Engine.IO request.
+package struct EngineIOResponse {
+    package var status: HTTPResponseStatus
+    package var headers: HTTPHeaders
+    package var body: ByteBuffer
+    /// Close the connection after this answer (E5).
+    package var closesConnection: Bool
+
+    package init(status: HTTPResponseStatus, headers: HTTPHeaders = [:], body: ByteBuffer = ByteBuffer(), closesConnection: Bool = false) {
+        self.status = status
+        self.headers = headers
+        self.body = body
+        self.closesConnection = closesConnection
+    }
+}
