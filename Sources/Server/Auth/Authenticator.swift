@@ -1,3 +1,4 @@
+internal import HTTPTypes
 internal import Telemetry
 
 /// Looks credentials up. Stateless but for its counters: a revoked key is refused from the next request on.

@@ -8,7 +8,7 @@ struct AuthenticationMiddleware: RouterMiddleware {
     let authenticator: Authenticator
 
     func handle(
-        _ request: Request, context: AppContext, next: (Request, AppContext) async throws -> Response
+        _ request: Request, context: AppContext, next: @concurrent (Request, AppContext) async throws -> Response
     ) async throws -> Response {
         let query = request.uri.queryParameters
         let hints = TenantHints(tenant: query["tenant"].map(String.init), project: query["project"].map(String.init))

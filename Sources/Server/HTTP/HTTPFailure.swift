@@ -15,10 +15,12 @@ struct HTTPFailure: HTTPResponseError {
     /// The field at fault, if there is one.
     let param: String?
     var headers: HTTPFields
+    /// Which cap refused, with the members of `chat.cut`'s `cut`; nil when no cap did.
+    let cut: JSONValue?
 
     init(
         _ status: HTTPResponse.Status, code: String, type: String = "invalid_request_error", message: String, param: String? = nil,
-        headers: HTTPFields = [:]
+        headers: HTTPFields = [:], cut: JSONValue? = nil
     ) {
         self.status = status
         self.code = code
@@ -26,11 +28,19 @@ struct HTTPFailure: HTTPResponseError {
         self.message = message
         self.param = param
         self.headers = headers
+        self.cut = cut
     }
 
-    var errorObject: JSONValue {
-        ["error": ["message": .string(message), "type": .string(type), "code": .string(code), "param": param.map { .string($0) } ?? .null]]
+    /// The members of `error`: also what a Socket.IO acknowledgement carries.
+    var error: JSONValue {
+        var object = JSONObject([
+            ("message", .string(message)), ("type", .string(type)), ("code", .string(code)), ("param", param.map { .string($0) } ?? .null),
+        ])
+        if let cut { object["cut"] = cut }
+        return .object(object)
     }
+
+    var errorObject: JSONValue { ["error": error] }
 
     func response(from request: Request, context: some RequestContext) throws -> Response {
         var response = Response.json(errorObject, status: status)
