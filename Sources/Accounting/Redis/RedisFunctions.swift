@@ -1,3 +1,5 @@
+public import Logging
+
 /// The function library that keeps counters, as embedded from `Functions/accounting.lua`.
 ///
 /// The library's and the functions' names carry a version: two releases of the server may use one Redis during a rolling deploy, each
@@ -24,6 +26,15 @@ enum RedisFunctions {
     /// Whether the library has to be loaded again (somebody flushed the functions while we were connected).
     static func isMissing(_ error: RedisServerError) -> Bool {
         error.code == "ERR" && error.message.hasPrefix("Function not found")
+    }
+}
+
+extension RedisConnection.Configuration {
+    /// A connection for a ``RedisCounterStore`` and its outbox: the function library is loaded before anything else is sent.
+    public static func counters(url: RedisURL, logger: Logger) -> Self {
+        var configuration = Self(url: url, logger: logger)
+        configuration.preparation = [RedisFunctions.load]
+        return configuration
     }
 }
 
