@@ -16,7 +16,7 @@ struct RedisCounterStoreTests {
     @Test("A step whose reply was lost is granted once, however often it is repeated")
     func lostReply() async throws {
         let server = try await RedisServer()
-        let node = try await RedisNode(server, ledger: MemoryLedger(), deadline: 150)
+        let node = try await RedisNode(server, ledger: FaultyLedger(), deadline: 150)
         let window = Given.window(scope, .tokens, cap: 1_000)
         _ = try await node.store.apply(.load(org: "acme", window: window, used: 0))
         let opened = try await node.store.apply(.open(try Given.open("l1", [window], offers: Given.offers(64))))
@@ -43,7 +43,7 @@ struct RedisCounterStoreTests {
     @Test("A process that did not open the lease finds its path by itself")
     func foreignLease() async throws {
         let server = try await RedisServer()
-        let ledger = MemoryLedger()
+        let ledger = FaultyLedger()
         let first = try await RedisNode(server, ledger: ledger)
         let second = try await RedisNode(server, ledger: ledger, name: "b")
         let window = Given.window(scope, .tokens, cap: 1_000)
@@ -69,7 +69,7 @@ struct RedisCounterStoreTests {
     @Test("Redis killed in the middle: refused at once, and after an empty restart the windows come from the ledger")
     func restartedEmpty() async throws {
         let server = try await RedisServer()
-        let ledger = MemoryLedger()
+        let ledger = FaultyLedger()
         let node = try await RedisNode(server, ledger: ledger)
         let window = Given.window(scope, .tokens, cap: 1_000)
         _ = try await node.store.apply(.load(org: "acme", window: window, used: 0))
@@ -114,7 +114,7 @@ struct RedisCounterStoreTests {
     @Test("Functions that were flushed behind our back are loaded again, once, and nobody notices")
     func functionsFlushed() async throws {
         let server = try await RedisServer()
-        let node = try await RedisNode(server, ledger: MemoryLedger())
+        let node = try await RedisNode(server, ledger: FaultyLedger())
         _ = try await node.connection.call(RedisCommand("FUNCTION", "FLUSH"))
         guard case .windows = try await node.store.apply(.read(org: "acme", windows: [])) else {
             Issue.record("read answers with windows")
@@ -126,7 +126,7 @@ struct RedisCounterStoreTests {
     @Test("An org that would leave its hash tag is refused before anything is sent")
     func hashTag() async throws {
         let server = try await RedisServer()
-        let node = try await RedisNode(server, ledger: MemoryLedger())
+        let node = try await RedisNode(server, ledger: FaultyLedger())
         for org in ["", "a}b", "{", "a b"] {
             await #expect(throws: CounterStoreError.self) { _ = try await node.store.apply(.read(org: org, windows: [])) }
         }
@@ -136,7 +136,7 @@ struct RedisCounterStoreTests {
     @Test("Windows expire seven days after their end and a total never does; nothing else of an org has a life of its own")
     func lifetimes() async throws {
         let server = try await RedisServer()
-        let node = try await RedisNode(server, ledger: MemoryLedger())
+        let node = try await RedisNode(server, ledger: FaultyLedger())
         let (_, now) = try await node.store.decide(.read(org: "acme", windows: []))
         let span = WindowSpan(.day, containing: now)
         let key = WindowKey(scope: scope, unit: .tokens, period: .day, window: span.id)
@@ -153,7 +153,7 @@ struct RedisCounterStoreTests {
     @Test("300 leases at once on one cap through two processes: charged is what was consumed, to the token, and never above the cap")
     func concurrent() async throws {
         let server = try await RedisServer()
-        let ledger = MemoryLedger()
+        let ledger = FaultyLedger()
         let nodes = [try await RedisNode(server, ledger: ledger), try await RedisNode(server, ledger: ledger, name: "b")]
         let price: Int64 = 3
         let cap: Int64 = 200_000

@@ -12,7 +12,7 @@ struct RedisDifferentialTests {
         let server = try await RedisServer()
         for seed in UInt64(1)...24 {
             let org = "org\(seed)"
-            let node = try await RedisNode(server, ledger: MemoryLedger(), orgs: [org])
+            let node = try await RedisNode(server, ledger: FaultyLedger(), orgs: [org])
             var run = try DifferentialRun(seed: seed, org: org, node: node)
             try await run.go(commands: 400)
             await node.connection.close()

@@ -34,7 +34,7 @@ struct RedisOutboxTests {
     @Test("Rows come out as they went in, and leave the stream after the ledger has them")
     func roundTrip() async throws {
         let server = try await RedisServer()
-        let ledger = MemoryLedger()
+        let ledger = FaultyLedger()
         let node = try await RedisNode(server, ledger: ledger)
         try await drain([node]) {
             try await charge(node, 0..<600)
@@ -51,7 +51,7 @@ struct RedisOutboxTests {
     @Test("While the ledger is away rows wait in the stream; none is lost, and a flush says so")
     func ledgerAway() async throws {
         let server = try await RedisServer()
-        let ledger = MemoryLedger()
+        let ledger = FaultyLedger()
         await ledger.setAway(true)
         let node = try await RedisNode(server, ledger: ledger)
         try await drain([node]) {
@@ -68,7 +68,7 @@ struct RedisOutboxTests {
     @Test("A flush takes rows that another process has read and not committed; both may append them, the ledger has them once")
     func flushPastTheGroup() async throws {
         let server = try await RedisServer()
-        let ledger = MemoryLedger()
+        let ledger = FaultyLedger()
         let node = try await RedisNode(server, ledger: ledger)
         try await charge(node, 0..<300)
         _ = try await node.connection.call(RedisCommand("XGROUP", "CREATE", "{acme}:ledger", "kdcube", "0"))
@@ -83,7 +83,7 @@ struct RedisOutboxTests {
     @Test("What a dead process has read is taken over")
     func deadConsumer() async throws {
         let server = try await RedisServer()
-        let ledger = MemoryLedger()
+        let ledger = FaultyLedger()
         let node = try await RedisNode(server, ledger: ledger, claimAfter: 0)
         try await charge(node, 0..<30)
         _ = try await node.connection.call(RedisCommand("XGROUP", "CREATE", "{acme}:ledger", "kdcube", "0"))
@@ -99,7 +99,7 @@ struct RedisOutboxTests {
     @Test("Two processes drain one stream: each row once in the ledger")
     func twoDrainers() async throws {
         let server = try await RedisServer()
-        let ledger = MemoryLedger()
+        let ledger = FaultyLedger()
         let nodes = [try await RedisNode(server, ledger: ledger), try await RedisNode(server, ledger: ledger, name: "b")]
         try await drain(nodes) {
             async let first: Void = charge(nodes[0], 0..<300)
@@ -115,7 +115,7 @@ struct RedisOutboxTests {
     @Test("Rows of another process's org are found by the sweep, and a restarted Redis is drained again")
     func sweepAndRestart() async throws {
         let server = try await RedisServer()
-        let ledger = MemoryLedger()
+        let ledger = FaultyLedger()
         let writer = try await RedisNode(server, ledger: ledger)
         let drainer = try await RedisNode(server, ledger: ledger, name: "b")
         try await charge(writer, 0..<5)
@@ -134,7 +134,7 @@ struct RedisOutboxTests {
     @Test("An entry that is no ledger row stays in the stream, and the others go on")
     func unreadable() async throws {
         let server = try await RedisServer()
-        let ledger = MemoryLedger()
+        let ledger = FaultyLedger()
         let node = try await RedisNode(server, ledger: ledger)
         _ = try await node.connection.call(RedisCommand("XADD", "{acme}:ledger", "*", "id", "x:1:commit", "kind", "gift"))
         try await charge(node, 0..<3)

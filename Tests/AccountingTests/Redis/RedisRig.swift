@@ -5,7 +5,7 @@ import Testing
 @testable import AccountingRedis
 
 /// A ledger in memory: idempotent by charge id, and away when told so.
-actor MemoryLedger: LedgerStore {
+actor FaultyLedger: LedgerStore {
     private(set) var rows: [String: LedgerRow] = [:]
     private(set) var appends = 0
     var isAway = false
@@ -39,7 +39,7 @@ struct RedisNode {
     let store: RedisCounterStore
 
     init(
-        _ server: RedisServer, ledger: MemoryLedger, name: String = "a", orgs: [String] = ["acme"], claimAfter: Int64 = 10_000,
+        _ server: RedisServer, ledger: FaultyLedger, name: String = "a", orgs: [String] = ["acme"], claimAfter: Int64 = 10_000,
         deadline: Int64 = 5_000
     ) async throws {
         var configuration = RedisConnection.Configuration.counters(url: server.url, logger: quiet)
