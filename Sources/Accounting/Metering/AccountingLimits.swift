@@ -12,6 +12,12 @@ public enum AccountingLimits {
     public static let priceModels = 50_000
     /// Bytes of one name in a tenancy path: an e-mail address or an identity provider's subject fits.
     public static let nameBytes = 128
+    /// Tokens of one class in one call that are believed: a thousand times the longest context on offer.
+    static let promptTokensMax: Int64 = 1_000_000_000_000
+    /// Output tokens of one run that may be asked for.
+    static let outputTokensMax: Int64 = 100_000_000
+    /// What is reserved for a run in mode H whose client and model name no maximum (metering.md §5).
+    static let reservedOutputTokens: Int64 = 4_096
     /// Windows of one path: four scopes × three units × six periods is 72; real paths have under ten, and each costs
     /// a read and a write in every grant.
     public static let windowsPerPath = 72

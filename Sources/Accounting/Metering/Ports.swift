@@ -66,4 +66,29 @@ public protocol AccountingClock: Sendable {
     func now() -> Milliseconds
     /// Never runs backwards and goes on while the machine sleeps.
     func monotonic() -> Milliseconds
+    /// Returns after `duration`, or early when the task is cancelled.
+    func sleep(_ duration: Milliseconds) async
+}
+
+extension AccountingClock {
+    public func sleep(_ duration: Milliseconds) async {
+        // Cancellation is the only error, and waking early is what is wanted then.
+        try? await Task.sleep(for: .milliseconds(duration.rawValue))
+    }
+}
+
+/// The machine's own clocks, without Foundation.
+public struct SystemAccountingClock: AccountingClock {
+    private let origin = ContinuousClock.now
+    private let wall: @Sendable () -> Milliseconds
+
+    /// - Parameter wall: the wall clock in UTC; the composition root brings it, because the standard library has none.
+    public init(wall: @escaping @Sendable () -> Milliseconds) { self.wall = wall }
+
+    public func now() -> Milliseconds { wall() }
+
+    public func monotonic() -> Milliseconds {
+        let (seconds, attoseconds) = (ContinuousClock.now - origin).components
+        return Milliseconds(seconds * 1000 + attoseconds / 1_000_000_000_000_000)
+    }
 }
