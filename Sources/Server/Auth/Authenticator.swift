@@ -23,7 +23,7 @@ struct Authenticator: Sendable {
     /// - Parameter credential: as the client sent it, without `Bearer`.
     func authenticate(_ credential: String?, hints: TenantHints) async throws(Failure) -> Principal {
         guard let credential, !credential.isEmpty else { throw counted(.missingCredential, "missing") }
-        guard let hash = APIKey.hash(ofCredential: credential) else { throw counted(.badCredential, "bad") }
+        guard let hash = APISecret.hash(ofCredential: credential) else { throw counted(.badCredential, "bad") }
         let found: Principal?
         do { found = try await directory.principal(forKeyHash: hash) } catch { throw counted(.unavailable, "unavailable") }
         guard let principal = found else { throw counted(.badCredential, "bad") }

@@ -7,7 +7,9 @@ struct ServerMetrics: Sendable {
     let runsActive: Metric
     let timeToFirstToken: Histogram
     let cutLatency: Histogram
-    let deltaLatency: Histogram
+    let conversationsNotSaved: Metric
+    let counterFailures: Metric
+    let settlementsPending: Metric
     let costNanoUSD: Metric
     let outboxRows: Metric
 
@@ -16,7 +18,9 @@ struct ServerMetrics: Sendable {
         runsActive = registry.gauge("kdcube_runs_active", "Runs that have not reached their terminal event")
         timeToFirstToken = registry.histogram("kdcube_time_to_first_token_seconds", "From admission to the first paid delta")
         cutLatency = registry.histogram("kdcube_cut_latency_seconds", "From the refused token to the closed upstream")
-        deltaLatency = registry.histogram("kdcube_delta_latency_seconds", "From a delta's arrival to its place in the run log")
+        conversationsNotSaved = registry.counter("kdcube_conversations_not_saved_total", "Turns that the store did not take")
+        counterFailures = registry.counter("kdcube_counter_failures_total", "Commands that the counter store did not answer")
+        settlementsPending = registry.gauge("kdcube_settlements_pending", "Settlements that wait for the counter store")
         costNanoUSD = registry.counter("kdcube_cost_nanousd_total", "Charges of settled runs in nano-USD")
         outboxRows = registry.gauge("kdcube_outbox_rows", "Ledger rows that are not in the ledger yet")
     }

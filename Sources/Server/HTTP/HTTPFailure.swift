@@ -76,6 +76,10 @@ extension Response {
     }
 }
 
+extension HTTPResponse.Status {
+    static let paymentRequired = HTTPResponse.Status(code: 402, reasonPhrase: "Payment Required")
+}
+
 extension HTTPField.Name {
     /// A header name that is known to be valid; the literal is checked by the tests that send it.
     static func known(_ name: StaticString) -> HTTPField.Name {

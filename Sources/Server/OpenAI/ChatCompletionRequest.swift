@@ -26,7 +26,8 @@ struct ChatCompletionRequest: Sendable {
         messages = try Self.messages(fields)
         let range = 1...RequestLimits.outputTokensMax
         let completionMax = try fields.integer("max_completion_tokens", in: range)
-        outputTokensMax = try (completionMax ?? fields.integer("max_tokens", in: range)).map(Int.init)
+        let legacyMax = try fields.integer("max_tokens", in: range)
+        outputTokensMax = (completionMax ?? legacyMax).map(Int.init)
         _ = try fields.integer("n", in: 1...1)
         _ = try fields.number("temperature", in: 0...2)
         if let tools = fields.value("tools") {

@@ -32,7 +32,7 @@ struct CompletionReader: Sendable {
     }
 
     /// Writes the whole stream, to its `[DONE]`.
-    func write(_ opening: Opening, with stream: inout CompletionStream, to writer: inout any ResponseBodyWriter) async throws {
+    @concurrent func write(_ opening: Opening, with stream: inout CompletionStream, to writer: inout any ResponseBodyWriter) async throws {
         do {
             try await writer.write(ByteBuffer(bytes: stream.chunks.opening() + stream.bytes(for: opening.entries)))
             for await batch in handle.log.batches(after: opening.position) {

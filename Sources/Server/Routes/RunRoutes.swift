@@ -77,7 +77,7 @@ extension RunHandle {
 
 extension Response {
     /// A streamed `text/event-stream` that no proxy should buffer or keep.
-    static func eventStream(_ write: @Sendable @escaping (inout any ResponseBodyWriter) async throws -> Void) -> Response {
+    static func eventStream(_ write: @escaping @Sendable @concurrent (inout any ResponseBodyWriter) async throws -> Void) -> Response {
         Response(
             status: .ok,
             headers: [.contentType: "text/event-stream; charset=utf-8", .cacheControl: "no-cache, no-store", .accelBuffering: "no"],

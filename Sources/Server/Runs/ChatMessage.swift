@@ -25,7 +25,8 @@ struct ChatMessage: Sendable {
         }
         /// A field may stand in the message or beside it.
         func either<Value>(_ read: (FieldReader) throws(HTTPFailure) -> Value?) throws(HTTPFailure) -> Value? {
-            try read(fields) ?? read(outer)
+            if let value = try read(fields) { return value }
+            return try read(outer)
         }
 
         guard let text = try fields.string("text", bytesMax: RequestLimits.textBytesMax), !text.isEmpty else {

@@ -60,7 +60,7 @@ final class EventStreamFeed: Sendable {
     }
 
     /// Writes until the client goes or, with `untilIdle`, until every attached run has ended.
-    func write(to writer: inout any ResponseBodyWriter, untilIdle: Bool) async throws {
+    @concurrent func write(to writer: inout any ResponseBodyWriter, untilIdle: Bool) async throws {
         defer { state.withLock { $0 = State(isClosed: true) } }
         async let beat: Void = heartbeat()
         if try await drain(to: &writer), untilIdle { return signal.finish() }
@@ -88,7 +88,7 @@ final class EventStreamFeed: Sendable {
     /// Writes all there is.
     ///
     /// - Returns: whether no run is left.
-    private func drain(to writer: inout any ResponseBodyWriter) async throws -> Bool {
+    @concurrent private func drain(to writer: inout any ResponseBodyWriter) async throws -> Bool {
         while true {
             let (text, isIdle) = read()
             if text.readableBytes == 0 { return isIdle }

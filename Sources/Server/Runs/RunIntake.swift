@@ -1,4 +1,5 @@
 internal import Engine
+internal import HTTPTypes
 internal import JSON
 
 /// The one way in for runs: from a checked message and a principal to a started run, whatever the transport.

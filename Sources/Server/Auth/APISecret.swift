@@ -4,7 +4,7 @@ internal import Digest
 ///
 /// 32 bytes from the system's CSPRNG, so a plain SHA-256 is enough: there is nothing to guess that a slow hash would
 /// protect, and every request pays for the check.
-struct APIKey: Sendable {
+struct APISecret: Sendable {
     static let prefix = "kd-"
 
     /// What the client sends: `kd-` and 43 URL-safe characters.
