@@ -71,7 +71,7 @@ let package = Package(
         // Engine: runs, their logs, and the models that feed them.
         .target(name: "Engine", dependencies: ["JSON"], path: "Sources/Engine/Core", swiftSettings: settings),
         .target(
-            name: "EngineProviders", dependencies: ["Engine", "JSON", .asyncHTTPClient, .nioCore, .nioHTTP1],
+            name: "EngineProviders", dependencies: ["Engine", "JSON", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1],
             path: "Sources/Engine/Providers", swiftSettings: settings),
 
         // Accounting: amounts, windows, leases, ledger; and the stores that keep them.

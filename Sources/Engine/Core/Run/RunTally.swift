@@ -84,7 +84,12 @@ struct RunTally: Sendable {
         if !wasCalled || (failure.map { !$0.mayBeBilled } ?? false && deliveredTokens == 0) {
             return FinalUsage(usage: ModelUsage(), evidence: .nothingBilled, deliveredTokens: 0, outcome: outcome)
         }
-        if let upstreamUsage {
+        if var upstreamUsage {
+            if outcome != .complete {
+                // Some upstreams count along with every chunk: the last count may lag behind what was forwarded.
+                let visible = deliveredTokens - upstreamUsage.outputReasoning
+                upstreamUsage.outputVisible = max(upstreamUsage.outputVisible, visible)
+            }
             return FinalUsage(
                 usage: upstreamUsage, evidence: .upstream, deliveredTokens: deliveredTokens, outcome: outcome)
         }
