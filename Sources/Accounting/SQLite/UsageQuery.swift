@@ -8,6 +8,12 @@ public struct ScopeUsage: Sendable {
     public let windows: [WindowSnapshot]
     /// All that was ever charged.
     public let totals: LedgerSum
+
+    public init(scope: Scope, windows: [WindowSnapshot], totals: LedgerSum) {
+        self.scope = scope
+        self.windows = windows
+        self.totals = totals
+    }
 }
 
 /// Reads usage beside a running server: budgets, the embedded counters where they are loaded, else the ledger.

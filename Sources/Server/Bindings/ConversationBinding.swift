@@ -38,9 +38,8 @@ struct ConversationBinding: ConversationStore {
     func finishTurn(_ turn: TurnEnd, for tenant: Tenant) async throws(ConversationError) {
         let table = try table(for: tenant)
         do throws(ConversationTableError) {
-            guard try await table.finishTurn(run: turn.identity.run.text, assistantText: turn.answer, status: turn.outcome.rawValue) else {
-                throw ConversationTableError.unavailable("the turn is gone")
-            }
+            // A turn that is gone was deleted with its conversation while it ran; there is nothing to finish.
+            _ = try await table.finishTurn(run: turn.identity.run.text, assistantText: turn.answer, status: turn.outcome.rawValue)
         } catch {
             throw ConversationError(error)
         }
@@ -51,6 +50,15 @@ struct ConversationBinding: ConversationStore {
             return ConversationTable(database, of: try ConversationOwner(org: tenant.org, project: tenant.project, user: tenant.user))
         } catch {
             throw .unavailable
+        }
+    }
+}
+
+extension ConversationError {
+    init(_ error: ConversationTableError) {
+        switch error {
+        case .turnExists: self = .turnExists
+        case .tooLong, .database: self = .unavailable
         }
     }
 }

@@ -101,7 +101,7 @@ extension CutDescription {
         }
         let unit = window.key.unit
         self.init(
-            reason: reason, scopeKind: window.key.scope.kind.rawValue, scopeID: window.key.scope.identifier, unit: unit.rawValue,
+            reason: reason, scopeKind: window.key.scope.kind.rawValue, scopeID: window.key.scope.id, unit: unit.rawValue,
             window: window.key.period.rawValue, limit: unit.text(window.cap), used: unit.text(window.used),
             resetsAt: window.resetsAt?.rawValue)
     }
@@ -111,12 +111,7 @@ extension WindowReport {
     init(_ window: WindowSnapshot) {
         let unit = window.key.unit
         self.init(
-            scope: window.key.scope.description, unit: unit.rawValue, window: window.key.period.rawValue, limit: unit.text(window.cap),
+            scope: window.key.scope.text, unit: unit.rawValue, window: window.key.period.rawValue, limit: unit.text(window.cap),
             used: unit.text(window.used), held: unit.text(window.held))
     }
-}
-
-extension Scope {
-    /// The part after the kind: `acme/web` of `project:acme/web`.
-    var identifier: String { String(description.dropFirst(kind.rawValue.count + 1)) }
 }
