@@ -106,7 +106,10 @@ let package = Package(
             name: "TransportWireTests", dependencies: ["TransportWire", "JSON", .nioCore], swiftSettings: settings),
         .testTarget(
             name: "TransportTests",
-            dependencies: ["Transport", "TransportWire", "JSON", .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1, .hummingbird],
+            dependencies: [
+                "Transport", "TransportWire", "JSON", "Telemetry", .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1, .hummingbird, .logging,
+                .httpTypes, .lifecycle,
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "EngineTests",
