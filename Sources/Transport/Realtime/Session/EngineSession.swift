@@ -134,6 +134,8 @@ package final class EngineSession {
 
     func flush() {
         guard !machine.isClosed else { return }
+        // The rule for an open WebSocket is to flush it: a broadcast need not ask the clock for each receiver.
+        if machine.deliversFromWebSocket, let webSocket { return webSocket.flush() }
         handle(.output)
     }
 
