@@ -22,6 +22,7 @@ extension Target.Dependency {
     static let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
     static let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
     static let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    static let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
     static let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
     static let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
     static let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
@@ -99,7 +100,11 @@ let package = Package(
 
         .executableTarget(
             name: "conformance-server",
-            dependencies: ["JSON", "TransportWire", "Transport", .argumentParser, .nioCore, .nioPosix, .logging],
+            dependencies: [
+                "JSON", "Telemetry", "TransportWire", "Transport", .argumentParser, .hummingbird, .lifecycle, .unixSignals, .nioCore,
+                .nioHTTP1,
+                .nioPosix, .logging,
+            ],
             path: "Tests/ConformanceServer", swiftSettings: settings),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: settings),
         .testTarget(
