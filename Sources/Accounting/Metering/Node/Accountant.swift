@@ -110,7 +110,8 @@ public final class Accountant: Sendable {
             isReserved
             ? admission.maxOutput ?? AccountingLimits.reservedOutputTokens
             : min(AccountingLimits.firstSliceTokens, admission.maxOutput ?? .max)
-        let offers = SliceLadder.offers(largest: largest, smallest: admission.minimumOutput, price: run.price)
+        let offers = SliceLadder.offers(
+            largest: largest, smallest: admission.minimumOutput, run: run, balance: 0, authorised: run.fixed.nanoUSD)
         let outcome = await openLease(
             attribution, fixed: run.fixed, offers: offers, shareFloor: isReserved ? .max : AccountingLimits.shareFloorTokens)
         switch outcome {
@@ -152,7 +153,9 @@ public final class Accountant: Sendable {
                 guard offers.indices.contains(index) else { return .unavailable }
                 let deadline = LeaseMachine.deadline(windows: windows, ttl: ttl, storeNow: now, sent: sent)
                 return .opened(
-                    LeaseMachine.Grant(lease: key, tokens: offers[index].tokens, windows: windows, deadline: deadline), budgets: budgets)
+                    LeaseMachine.Grant(
+                        lease: key, tokens: offers[index].tokens, authorised: fixed.nanoUSD + offers[index].amounts.nanoUSD,
+                        windows: windows, deadline: deadline), budgets: budgets)
             case .denied(let window, _, _): return .denied(CutCause(deniedBy: window))
             case .wrongSpan(let now): state.withLock { $0.offset = now - clock.now() }
             case .missing(let keys, _):
