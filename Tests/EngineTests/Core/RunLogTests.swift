@@ -28,7 +28,8 @@ struct RunLogTests {
         var written: [Written] = []
         var marker = DeltaMarker.answer
         var index = 0
-        for number in 0..<count {
+        let start = log.lastSeq
+        for number in start..<(start + count) {
             if generator.chance(10) { marker = [.answer, .thinking, .tool].randomElement(using: &generator) ?? .answer }
             if generator.chance(5) { index = Int.random(in: 0...2, using: &generator) }
             if generator.chance(8) {
@@ -94,7 +95,8 @@ struct RunLogTests {
             #expect(entries.isEmpty == (position == written.count), "seed \(seed)")
             for entry in entries {
                 #expect(entry.firstSeq == position + 1, "seed \(seed)")
-                #expect(matches(entry, written), "seed \(seed) entry \(entry)")
+                let agrees = matches(entry, written)
+                #expect(agrees, "seed \(seed) entry \(entry)")
                 position = entry.seq
             }
         }
@@ -129,7 +131,8 @@ struct RunLogTests {
             #expect(entries.first?.firstSeq == after + 1 && entries.first?.seq == first - 1, "seed \(seed)")
             var position = first - 1
             for entry in entries.dropFirst() {
-                #expect(entry.firstSeq == position + 1 && matches(entry, written), "seed \(seed)")
+                let agrees = entry.firstSeq == position + 1 && matches(entry, written)
+                #expect(agrees, "seed \(seed) entry \(entry)")
                 position = entry.seq
             }
             #expect(position == written.count, "seed \(seed)")

@@ -64,7 +64,9 @@ extension Run {
                 }
                 await afterDelta(now)
             case .usage(let usage): tally.upstreamUsage = usage
-            case .finished(let reason): return .upstreamFinished(reason: reason)
+            case .finished(let reason):
+                tally.isFinished = true
+                return .upstreamFinished(reason: reason)
             }
             return nil
         }

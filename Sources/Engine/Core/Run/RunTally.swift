@@ -18,6 +18,8 @@ struct RunTally: Sendable {
     private var toolCalls: [Int: ToolCall] = [:]
     /// The upstream's own count, once it has come.
     var upstreamUsage: ModelUsage?
+    /// The model said that it was done; without a usage by then there will be none.
+    var isFinished = false
     /// How the upstream failed, if it did.
     var failure: ProviderError?
     /// False while nothing was asked of the upstream.
@@ -95,7 +97,7 @@ struct RunTally: Sendable {
         }
         let usage = ModelUsage(
             inputFresh: prompt.likely, outputVisible: visibleTokens, outputReasoning: thinkingTokens,
-            isEstimated: !countsAreExact || outcome == .complete)
+            isEstimated: !countsAreExact || isFinished)
         return FinalUsage(usage: usage, evidence: .counted, deliveredTokens: deliveredTokens, outcome: outcome)
     }
 }

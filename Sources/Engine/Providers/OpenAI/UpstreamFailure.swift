@@ -1,7 +1,16 @@
 internal import AsyncHTTPClient
 internal import Engine
 internal import JSON
+internal import NIOCore
 internal import NIOPosix
+
+#if canImport(Glibc)
+internal import Glibc
+#elseif canImport(Musl)
+internal import Musl
+#else
+internal import Darwin
+#endif
 
 /// Turns what can go wrong upstream into a ``ProviderError``.
 enum UpstreamFailure {
@@ -37,6 +46,7 @@ enum UpstreamFailure {
     /// Whether it is certain that the request never arrived.
     private static func isUnreached(_ error: any Error) -> Bool {
         if error is NIOConnectionError { return true }
+        if let error = error as? IOError { return error.errnoCode == ECONNREFUSED }
         guard let error = error as? HTTPClientError else { return false }
         return error == .connectTimeout || error == .getConnectionFromPoolTimeout || error == .tlsHandshakeTimeout
     }
