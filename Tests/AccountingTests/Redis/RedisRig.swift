@@ -1,5 +1,6 @@
 import Accounting
 import NIOPosix
+import Synchronization
 import Testing
 
 @testable import AccountingRedis
@@ -92,5 +93,26 @@ enum Given {
 
     static func spent(tokens: Int64, price: Int64 = 0, requests: Int64 = 0) -> Spent {
         Spent(nanoUSD: tokens * price, usage: UsageClasses(outputVisible: tokens), requests: requests)
+    }
+}
+
+extension RedisConnection {
+    /// Sends all commands before it waits for the first reply.
+    func callAll(_ commands: [RedisCommand]) async throws(RedisFault) -> [RedisValue] {
+        let results = Mutex<[Result<RedisValue, RedisFault>]>([])
+        await withCheckedContinuation { done in
+            for command in commands {
+                submit(command) { result in
+                    let count = results.withLock { results in
+                        results.append(result)
+                        return results.count
+                    }
+                    if count == commands.count { done.resume() }
+                }
+            }
+        }
+        var values: [RedisValue] = []
+        for result in results.withLock({ $0 }) { values.append(try result.get()) }
+        return values
     }
 }
