@@ -37,6 +37,9 @@ public struct CounterMachine: Sendable {
         return drained
     }
 
+    /// True when ``drainChanges()`` would return something.
+    public var hasChanges: Bool { !changes.isEmpty }
+
     func snapshots(_ path: [WindowKey]) -> [WindowSnapshot] { path.compactMap { windows[$0]?.snapshot } }
 
     mutating func update(_ key: WindowKey, _ change: (inout WindowState) -> Void) {
