@@ -10,7 +10,7 @@ struct RedisDifferentialTests {
     @Test("Random commands give the same replies, windows and rows")
     func same() async throws {
         let server = try await RedisServer()
-        for seed in UInt64(1)...24 {
+        for seed in UInt64(1)...12 {
             let org = "org\(seed)"
             let node = try await RedisNode(server, ledger: FaultyLedger(), orgs: [org])
             var run = try DifferentialRun(seed: seed, org: org, node: node)

@@ -40,7 +40,7 @@ struct RedisNode {
     let store: RedisCounterStore
 
     init(
-        _ server: RedisServer, ledger: FaultyLedger, name: String = "a", orgs: [String] = ["acme"], claimAfter: Int64 = 10_000,
+        _ server: RedisServer, ledger: any LedgerStore, name: String = "a", orgs: [String] = ["acme"], claimAfter: Int64 = 10_000,
         deadline: Int64 = 5_000
     ) async throws {
         var configuration = RedisConnection.Configuration.counters(url: server.url, logger: quiet)
