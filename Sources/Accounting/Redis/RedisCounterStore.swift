@@ -6,6 +6,11 @@ internal import Synchronization
 /// May be used from anywhere and by any number of processes at once. Every command may be repeated after an error: the functions
 /// answer a repeat like the first time. A short `Mutex` guards the paths of the leases that this process opened; it only saves a round
 /// trip, Redis compares the path on every call.
+///
+/// What Redis has to be: version 7, `maxmemory-policy noeviction` (an evicted window is loaded again from the ledger, an evicted lease
+/// or outbox row is lost), and append-only if settled runs are to survive its restart (see ``RedisOutbox``). After a total loss every
+/// window is `.missing` until it is loaded from the ledger and every lease is unknown; what such leases had spent and not yet committed
+/// is known to their holders alone.
 public final class RedisCounterStore: CounterStore {
     private let connection: RedisConnection
     private let outbox: RedisOutbox

@@ -135,6 +135,40 @@ struct RedisConnectionTests {
         await redis.close()
     }
 
+    @Test("Commands that are on their way when Redis dies fail with the connection, not at their deadline")
+    func diesWithCommandsOnTheWay() async throws {
+        let server = try await RedisServer()
+        let redis = connection(server.url) { $0.deadlineMilliseconds = 60_000 }
+        try await redis.start()
+        server.freeze()
+        let waiting = Task { await fault { () throws(RedisFault) in _ = try await redis.call(RedisCommand("INCR", "n")) } }
+        // The frozen server takes the bytes into its socket; what it never reads it cannot answer.
+        try await Task.sleep(for: .milliseconds(20))
+        server.kill()
+        let end = await waiting.value
+        switch end {
+        case .lost, .unreachable: break
+        default: Issue.record("\(String(describing: end))")
+        }
+        await redis.close()
+    }
+
+    @Test("Closing answers everything that waits")
+    func closing() async throws {
+        let server = try await RedisServer()
+        let redis = connection(server.url) { $0.deadlineMilliseconds = 60_000 }
+        try await redis.start()
+        server.freeze()
+        let faults = Mutex<[RedisFault]>([])
+        for _ in 0..<5 {
+            redis.submit(RedisCommand("PING")) { if case .failure(let fault) = $0 { faults.withLock { $0.append(fault) } } }
+        }
+        await redis.close()
+        #expect(faults.withLock { $0 } == Array(repeating: RedisFault.closed, count: 5))
+        #expect(redis.health == .closed)
+        server.thaw()
+    }
+
     @Test("A late reply is not taken for the next command's")
     func lateReply() async throws {
         let server = try await RedisServer()
@@ -142,7 +176,7 @@ struct RedisConnectionTests {
         try await redis.start()
         let error = await fault { () throws(RedisFault) in _ = try await redis.call(RedisCommand("DEBUG", "SLEEP", "0.4")) }
         #expect(error == .timeout)
-        #expect(await eventually { (try? await redis.call(RedisCommand("ECHO", "mine"))) == .text("mine") })
+        #expect(await eventually { try await redis.call(RedisCommand("ECHO", "mine")) == .text("mine") })
         #expect(redis.health == .ready)
         await redis.close()
     }

@@ -12,7 +12,8 @@ struct RedisOutboxTests {
     private func charge(_ node: RedisNode, _ names: Range<Int>) async throws {
         _ = try await node.store.apply(.load(org: "acme", window: window, used: 0))
         for name in names {
-            _ = try await node.store.apply(.open(try Given.open("l\(name)", [window], offers: Given.offers(4))))
+            _ = try await node.store.apply(
+                .open(try Given.open("l\(name)", [window], offers: Given.offers(4, price: 2), fixed: Amounts(requests: 1))))
             _ = try await node.store.apply(
                 .settle(
                     SettleLease(
@@ -39,7 +40,7 @@ struct RedisOutboxTests {
         try await drain([node]) {
             try await charge(node, 0..<600)
             #expect(await eventually { await ledger.rows.count == 600 })
-            #expect(try await eventually { try await node.rows() == 0 })
+            #expect(await eventually { try await node.rows() == 0 })
         }
         let row = try #require(await ledger.rows["l7:1:settle"])
         #expect(row.attribution == (try Given.attribution(run: "run-l7")))
@@ -59,7 +60,7 @@ struct RedisOutboxTests {
             await #expect(throws: CounterStoreError.unreachable("ledger: away")) { try await node.store.flushRows(org: "acme") }
             #expect(try await node.rows() == 20)
             await ledger.setAway(false)
-            #expect(try await eventually { try await node.rows() == 0 })
+            #expect(await eventually { try await node.rows() == 0 })
         }
         #expect(await ledger.rows.count == 20)
         await node.connection.close()
@@ -91,7 +92,7 @@ struct RedisOutboxTests {
             RedisCommand("XREADGROUP", "GROUP", "kdcube", "dead", "COUNT", "30", "STREAMS", "{acme}:ledger", ">"))
         try await drain([node]) {
             #expect(await eventually { await ledger.rows.count == 30 })
-            #expect(try await eventually { try await node.rows() == 0 })
+            #expect(await eventually { try await node.rows() == 0 })
         }
         await node.connection.close()
     }
@@ -105,7 +106,7 @@ struct RedisOutboxTests {
             async let first: Void = charge(nodes[0], 0..<300)
             async let second: Void = charge(nodes[1], 300..<600)
             _ = try await (first, second)
-            #expect(try await eventually { try await nodes[0].rows() == 0 })
+            #expect(await eventually { try await nodes[0].rows() == 0 })
         }
         let sum = try await ledger.sum(.org("acme"), from: Milliseconds(0), to: WindowSpan.never)
         #expect(sum.usage.total == 1_800 && sum.requests == 600 && sum.nanoUSD == 3_600)
@@ -140,7 +141,7 @@ struct RedisOutboxTests {
         try await charge(node, 0..<3)
         try await drain([node]) {
             #expect(await eventually { await ledger.rows.count == 3 })
-            #expect(try await eventually { try await node.rows() == 1 })
+            #expect(await eventually { try await node.rows() == 1 })
         }
         try await node.store.flushRows(org: "acme")
         #expect(try await node.rows() == 1)

@@ -1,5 +1,6 @@
 import Accounting
 import NIOPosix
+import Synchronization
 import Testing
 
 @testable import AccountingRedis
@@ -39,7 +40,7 @@ struct RedisNode {
     let store: RedisCounterStore
 
     init(
-        _ server: RedisServer, ledger: FaultyLedger, name: String = "a", orgs: [String] = ["acme"], claimAfter: Int64 = 10_000,
+        _ server: RedisServer, ledger: any LedgerStore, name: String = "a", orgs: [String] = ["acme"], claimAfter: Int64 = 10_000,
         deadline: Int64 = 5_000
     ) async throws {
         var configuration = RedisConnection.Configuration.counters(url: server.url, logger: quiet)
@@ -92,5 +93,26 @@ enum Given {
 
     static func spent(tokens: Int64, price: Int64 = 0, requests: Int64 = 0) -> Spent {
         Spent(nanoUSD: tokens * price, usage: UsageClasses(outputVisible: tokens), requests: requests)
+    }
+}
+
+extension RedisConnection {
+    /// Sends all commands before it waits for the first reply.
+    func callAll(_ commands: [RedisCommand]) async throws(RedisFault) -> [RedisValue] {
+        let results = Mutex<[Result<RedisValue, RedisFault>]>([])
+        await withCheckedContinuation { done in
+            for command in commands {
+                submit(command) { result in
+                    let count = results.withLock { results in
+                        results.append(result)
+                        return results.count
+                    }
+                    if count == commands.count { done.resume() }
+                }
+            }
+        }
+        var values: [RedisValue] = []
+        for result in results.withLock({ $0 }) { values.append(try result.get()) }
+        return values
     }
 }

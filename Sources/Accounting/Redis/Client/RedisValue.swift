@@ -9,7 +9,7 @@ public enum RedisValue: Sendable, Equatable {
     case error(RedisServerError)
 
     /// The number in an integer reply, or in a bulk string of digits (hash fields come back as strings).
-    var number: Int64? {
+    public var number: Int64? {
         switch self {
         case .integer(let value): value
         case .text(let text): Int64(text)
@@ -17,11 +17,11 @@ public enum RedisValue: Sendable, Equatable {
         }
     }
 
-    var string: String? {
+    public var string: String? {
         if case .text(let text) = self { text } else { nil }
     }
 
-    var elements: [RedisValue]? {
+    public var elements: [RedisValue]? {
         if case .array(let elements) = self { elements } else { nil }
     }
 }
