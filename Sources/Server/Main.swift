@@ -1,3 +1,12 @@
-internal import Yams
 internal import ArgumentParser
-@main enum Main { static func main() {} }
+
+/// The command line.
+@main
+struct KDCube: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "kdcube", abstract: "A realtime server for AI agents that pays for every token before it forwards it.",
+        version: "0.1.0",
+        subcommands: [
+            ServeCommand.self, KeysCommand.self, BudgetCommand.self, UsageCommand.self, CheckConfigCommand.self, DoctorCommand.self,
+        ])
+}

@@ -91,6 +91,11 @@ public struct KeyTable: Sendable {
         }
     }
 
+    /// Every org that ever had a key.
+    public func orgs() async throws(EmbeddedDatabaseError) -> [String] {
+        try await database.read { db in try String.fetchAll(db, sql: "SELECT org FROM orgs ORDER BY org") }
+    }
+
     private static func decode(_ row: Row) throws -> APIKey {
         let roles: String = row["roles"]
         let revokedAt: Int64? = row["revoked_at"]

@@ -28,7 +28,7 @@ struct ConversationBinding: ConversationStore {
         let table = try table(for: tenant)
         do throws(ConversationTableError) {
             try await table.beginTurn(
-                turn.identity.turn.text, of: turn.identity.conversation.text, run: turn.identity.run.text, userText: turn.userText,
+                turn.identity.turn.text, run: turn.identity.run.text, of: turn.identity.conversation.text, userText: turn.userText,
                 at: Milliseconds(turn.startedAt))
         } catch {
             throw ConversationError(error)

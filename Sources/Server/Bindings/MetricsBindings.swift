@@ -1,5 +1,6 @@
 internal import Accounting
 internal import Engine
+internal import Telemetry
 
 /// What the engine tells about itself, counted.
 struct EngineMetricsBinding: EngineMetrics {

@@ -36,7 +36,8 @@ struct BudgetCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await reportingFailures {
-                let budgets = try await store.stores().budgets.list(scope: scope.map { try WindowOptions.parse(scope: $0) })
+                let scope = try self.scope.map { try WindowOptions.parse(scope: $0) }
+                let budgets = try await store.stores().budgets.list(scope: scope)
                 if json { return Output.line(JSONValue.array(budgets.map(\.json)).jsonText) }
                 Output.table(
                     [["SCOPE", "UNIT", "WINDOW", "LIMIT"]]
@@ -75,7 +76,7 @@ struct WindowOptions: ParsableArguments {
         do {
             return try Scope(text)
         } catch {
-            throw CommandFailure(BudgetError(field: .scope, rule: .scope(error)).description)
+            throw CommandFailure("scope must be org:O, project:O/P, user:O/P/U or key:ID")
         }
     }
 }

@@ -32,7 +32,7 @@ struct KeysCommand: AsyncParsableCommand {
                 do {
                     key = try APIKey(
                         id: "key_" + RandomText.urlSafe(bytes: 12), org: org, project: project, user: user, roles: role,
-                        onCut: APIKey.OnCut(rawValue: onCut) ?? .error, createdAt: SystemAccountingClock().now())
+                        onCut: APIKey.OnCut(rawValue: onCut) ?? .error, createdAt: WallClock.now())
                 } catch {
                     throw CommandFailure(
                         "names of org, project, user and role must be 1 to \(AccountingLimits.nameBytes) bytes without blanks, / : { }")
@@ -85,7 +85,7 @@ struct KeysCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await reportingFailures {
-                let revoked = try await store.stores().keys.revoke(id: id, at: SystemAccountingClock().now())
+                let revoked = try await store.stores().keys.revoke(id: id, at: WallClock.now())
                 if json { Output.line((["id": .string(id), "revoked": .bool(revoked)] as JSONValue).jsonText) }
                 guard revoked else { throw CommandFailure("there is no active key \(id); see `kdcube keys list`") }
                 if !json { Output.line("revoked \(id)") }

@@ -18,7 +18,9 @@ struct UsageCommand: AsyncParsableCommand {
         try await reportingFailures {
             let stores = try store.stores()
             let reader = try await WindowReader(stores, logger: Logger(label: "kdcube.usage"))
-            let scopes = try await self.scope.map { [try WindowOptions.parse(scope: $0)] } ?? stores.usage.scopes()
+            let asked = try self.scope.map { [try WindowOptions.parse(scope: $0)] }
+            let scopes: [Scope]
+            if let asked { scopes = asked } else { scopes = try await stores.usage.scopes() }
             var usages: [ScopeUsage] = []
             for scope in scopes { usages.append(try await reader.usage(of: scope)) }
             await reader.close()

@@ -33,7 +33,7 @@ struct WindowReader: Sendable {
     func close() async { await connection?.close() }
 
     func usage(of scope: Scope) async throws -> ScopeUsage {
-        let now = SystemAccountingClock().now()
+        let now = WallClock.now()
         guard let counters, let org = try await org(of: scope) else { return try await stores.usage.usage(of: scope, now: now) }
         // What is still in the outbox belongs to the totals.
         try await counters.flushRows(org: org)

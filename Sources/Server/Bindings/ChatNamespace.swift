@@ -1,0 +1,154 @@
+internal import Engine
+internal import Foundation
+internal import HTTPTypes
+internal import JSON
+internal import Transport
+
+/// The chat protocol on Socket.IO's main namespace (contract, *Socket.IO*).
+///
+/// Handlers run on the socket's event loop and do nothing there but check; what waits for a store is one task for each
+/// request, bounded by ``requestsPerSocketMax``.
+struct ChatNamespace: Sendable {
+    let intake: RunIntake
+    let authenticator: Authenticator
+
+    /// Requests of one socket that wait for an answer at once: a person types one, a program a few.
+    static let requestsPerSocketMax = 32
+
+    func install(on server: SocketIOServer) {
+        let namespace = server.namespace("/")
+        namespace.use { handshake throws(ConnectRefusal) in try await connect(handshake) }
+        namespace.onConnect { socket in
+            guard let caller = socket.context as? Caller else { return socket.disconnect() }
+            socket.emit("session_info", [caller.info(socket)])
+        }
+        on(namespace, "chat_message", answersWithoutAck: true, message)
+        on(namespace, "chat_resume", resume)
+        on(namespace, "chat_cancel", cancel)
+        on(namespace, "conv_status.get", status)
+        on(namespace, "auth_refresh", refresh)
+        namespace.on("ping") { socket, _, acknowledgement in
+            let pong: JSONValue = ["timestamp": .integer(Int64(Date().timeIntervalSince1970 * 1_000))]
+            socket.emit("pong", [pong])
+            acknowledgement?(pong)
+        }
+    }
+
+    // MARK: Connecting
+
+    private func connect(_ handshake: Handshake) async throws(ConnectRefusal) -> any Sendable {
+        do throws(HTTPFailure) {
+            let fields = try FieldReader(handshake.auth.objectValue == nil ? [:] : handshake.auth, prefix: "auth.")
+            let token = try fields.string("token", bytesMax: 4_096)
+            let bearer = try fields.string("bearer_token", bytesMax: 4_096)
+            let hints = try TenantHints(tenant: fields.string("tenant", bytesMax: 256), project: fields.string("project", bytesMax: 256))
+            let session = try fields.string("user_session_id", bytesMax: 256)
+            do throws(Authenticator.Failure) {
+                let principal = try await authenticator.authenticate(token ?? bearer, hints: hints)
+                return Caller(principal: principal, userSessionID: session)
+            } catch {
+                throw HTTPFailure(error)
+            }
+        } catch {
+            throw ConnectRefusal(message: error.message, data: ["code": .string(error.code == "invalid_api_key" ? "unauthorized" : error.code)])
+        }
+    }
+
+    // MARK: Requests
+
+    private typealias Request = @Sendable (Socket, Caller, JSONValue) async throws(HTTPFailure) -> JSONValue
+
+    private func on(_ namespace: Namespace, _ event: String, answersWithoutAck: Bool = false, _ handle: @escaping Request) {
+        namespace.on(event) { socket, arguments, acknowledgement in
+            guard let caller = socket.context as? Caller else { return }
+            guard caller.begin() else {
+                return Self.answer(.tooManyRequests, socket, acknowledgement, answersWithoutAck)
+            }
+            Task {
+                defer { caller.end() }
+                do throws(HTTPFailure) {
+                    let reply = try await handle(socket, caller, arguments.first ?? .null)
+                    acknowledgement?(reply)
+                } catch {
+                    Self.answer(error, socket, acknowledgement, answersWithoutAck)
+                }
+            }
+        }
+    }
+
+    private static func answer(_ failure: HTTPFailure, _ socket: Socket, _ acknowledgement: Acknowledgement?, _ answersWithoutAck: Bool) {
+        if let acknowledgement {
+            acknowledgement(["ok": false, "error": failure.error])
+        } else if answersWithoutAck {
+            socket.emit("chat_error", [["type": "chat.error", "error": failure.error]])
+        }
+    }
+
+    private func message(_ socket: Socket, _ caller: Caller, _ argument: JSONValue) async throws(HTTPFailure) -> JSONValue {
+        let handle = try await intake.start(ChatMessage(argument), as: caller.principal)
+        try stream(handle, after: 0, to: socket)
+        var reply = JSONObject([("ok", true)])
+        for member in handle.names.objectValue?.members ?? [] { reply[member.key] = member.value }
+        return .object(reply)
+    }
+
+    private func resume(_ socket: Socket, _ caller: Caller, _ argument: JSONValue) async throws(HTTPFailure) -> JSONValue {
+        let fields = try FieldReader(argument)
+        let handle = try run(fields, caller)
+        let after = try fields.integer("after_seq", in: 0...(1 << 40)) ?? 0
+        try stream(handle, after: Int(after), to: socket)
+        return ["ok": true, "from_seq": .integer(max(after + 1, Int64(handle.log.firstSeq)))]
+    }
+
+    private func cancel(_ socket: Socket, _ caller: Caller, _ argument: JSONValue) async throws(HTTPFailure) -> JSONValue {
+        let handle = try run(FieldReader(argument), caller)
+        return ["ok": .bool(intake.coordinator.cancel(handle.identity.run))]
+    }
+
+    private func status(_ socket: Socket, _ caller: Caller, _ argument: JSONValue) async throws(HTTPFailure) -> JSONValue {
+        let fields = try FieldReader(argument)
+        guard let conversation = try fields.identifier("conversation_id") else { throw fields.failure("conversation_id", "is needed") }
+        let live = intake.coordinator.live().first {
+            $0.handle.identity.conversation.text == conversation && $0.handle.tenant.owns(asSeenBy: caller.principal.tenant)
+        }
+        let status: JSONValue = [
+            "ok": true, "conversation_id": .string(conversation), "state": live == nil ? "idle" : "running",
+            "run_id": live.map { .string($0.handle.identity.run.text) } ?? .null,
+        ]
+        socket.emit("conv_status", [status])
+        return status
+    }
+
+    /// A new credential for the same tenant; the socket goes on as the same caller.
+    private func refresh(_ socket: Socket, _ caller: Caller, _ argument: JSONValue) async throws(HTTPFailure) -> JSONValue {
+        let token = try FieldReader(argument).string("token", bytesMax: 4_096)
+        let principal: Principal
+        do throws(Authenticator.Failure) {
+            principal = try await authenticator.authenticate(token, hints: TenantHints())
+        } catch {
+            throw HTTPFailure(error)
+        }
+        guard principal.org == caller.principal.org, principal.project == caller.principal.project, principal.user == caller.principal.user
+        else { throw .tenantMismatch(TenantMismatch(field: "token")) }
+        caller.refresh(principal)
+        // API keys do not expire.
+        return ["ok": true, "expires_at": nil]
+    }
+
+    private func run(_ fields: FieldReader, _ caller: Caller) throws(HTTPFailure) -> RunHandle {
+        guard let id = try fields.string("run_id", bytesMax: RequestLimits.runIDBytesMax) else { throw fields.failure("run_id", "is needed") }
+        return try intake.handle(id, as: caller.principal)
+    }
+
+    private func stream(_ handle: RunHandle, after seq: Int, to socket: Socket) throws(HTTPFailure) {
+        guard RunFeed.open(handle, after: seq, on: socket) else {
+            throw HTTPFailure(.serviceUnavailable, code: "overloaded", type: "server_error", message: "This run has too many readers.")
+        }
+    }
+}
+
+extension HTTPFailure {
+    static let tooManyRequests = HTTPFailure(
+        .tooManyRequests, code: "rate_limit_exceeded", type: "rate_limit_error",
+        message: "More than \(ChatNamespace.requestsPerSocketMax) requests of this socket wait for an answer.")
+}

@@ -1,0 +1,76 @@
+internal import ArgumentParser
+internal import JSON
+
+/// `kdcube check-config`.
+struct CheckConfigCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check-config", abstract: "Check the configuration and print it merged, secrets masked.")
+
+    @OptionGroup var store: StoreOptions
+    @Flag(help: "Print JSON on one line.") var json = false
+
+    func run() async throws {
+        try await reportingFailures {
+            let configuration = try store.configuration()
+            // What the server would find wrong only at its start is found here as well.
+            _ = try Prices.load(configuration.priceFile, models: configuration.models)
+            if json { return Output.line(configuration.masked.jsonText) }
+            for member in configuration.masked.objectValue?.members ?? [] {
+                Output.line("\(member.key): \(member.value.jsonText)")
+            }
+            for notice in configuration.notices { Output.line("# \(notice)") }
+        }
+    }
+}
+
+extension Configuration {
+    /// Everything that is in force, in the form of the YAML file. JSON is YAML, so what is printed can be read back.
+    var masked: JSONValue {
+        [
+            "server": [
+                "host": .string(server.host), "port": .integer(Int64(server.port)), "origins": .array(server.origins.map { .string($0) }),
+                "grace": .string(server.grace.settingText), "web_client": .string(server.webClient),
+            ],
+            "stores": ["data": .string(stores.data), "redis": .string(Self.masked(url: stores.redis))],
+            "models": .array(models.map(\.masked)), "prices": ["file": .string(priceFile)],
+            "budgets": .array(
+                budgets.map {
+                    ["scope": .string($0.scope), "unit": .string($0.unit), "window": .string($0.window), "limit": .string($0.limit)]
+                }),
+            "transport": [
+                "ping_interval": .string(transport.pingInterval.settingText), "ping_timeout": .string(transport.pingTimeout.settingText),
+                "max_message": .integer(Int64(transport.maxMessage)), "queue": .integer(Int64(transport.queue)),
+            ],
+        ]
+    }
+
+    /// A Redis address with its password hidden.
+    static func masked(url: String) -> String {
+        guard let at = url.lastIndex(of: "@"), let slashes = url.firstRange(of: "://"), slashes.upperBound < at else { return url }
+        let user = url[slashes.upperBound..<at].prefix { $0 != ":" }
+        return "\(url[..<slashes.upperBound])\(user):***\(url[at...])"
+    }
+}
+
+extension Configuration.Model {
+    var masked: JSONValue {
+        var object = JSONObject([("id", .string(id)), ("provider", .string(provider.rawValue))])
+        guard provider == .openai else { return .object(object) }
+        object["base_url"] = .string(baseURL)
+        object["api_key"] = apiKey.isEmpty ? "" : "***"
+        object["upstream_model"] = .string(upstreamModel)
+        object["connect_timeout"] = .string(connectTimeout.settingText)
+        object["first_byte_timeout"] = .string(firstByteTimeout.settingText)
+        object["idle_timeout"] = .string(idleTimeout.settingText)
+        object["call_timeout"] = .string(callTimeout.settingText)
+        return .object(object)
+    }
+}
+
+extension Duration {
+    /// As a setting writes it.
+    var settingText: String {
+        let (seconds, attoseconds) = components
+        return attoseconds == 0 ? "\(seconds)s" : "\(seconds * 1_000 + attoseconds / 1_000_000_000_000_000)ms"
+    }
+}

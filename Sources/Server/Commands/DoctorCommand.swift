@@ -1,0 +1,132 @@
+internal import Accounting
+internal import AccountingRedis
+internal import AccountingSQLite
+internal import ArgumentParser
+internal import AsyncHTTPClient
+internal import Foundation
+internal import JSON
+internal import Logging
+internal import NIOCore
+internal import NIOHTTP1
+
+/// `kdcube doctor`: whether everything that the server needs is there.
+struct DoctorCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "doctor", abstract: "Check stores, upstreams and clock. Exits 1 when something is wrong.")
+
+    @OptionGroup var store: StoreOptions
+    @Flag(help: "Print JSON.") var json = false
+
+    struct Finding {
+        let name: String
+        /// What is wrong and what to do; nil when all is well.
+        let problem: String?
+        let detail: String
+    }
+
+    func run() async throws {
+        try await reportingFailures {
+            let settings = try store.configuration()
+            var findings = [Self.openFiles()]
+            findings.append(await Self.database(settings))
+            if !settings.stores.redis.isEmpty { findings.append(await Self.redis(settings)) }
+            for model in settings.models where model.provider == .openai { findings.append(await Self.upstream(model)) }
+            findings.append(Self.prices(settings))
+            // Code is not run by this version, so there is no isolation to probe; say so rather than nothing.
+            findings.append(Finding(name: "isolation", problem: nil, detail: "none: this version does not run agent code"))
+            report(findings)
+            if findings.contains(where: { $0.problem != nil }) { throw ExitCode(1) }
+        }
+    }
+
+    private func report(_ findings: [Finding]) {
+        if json {
+            let values = findings.map { finding -> JSONValue in
+                [
+                    "name": .string(finding.name), "ok": .bool(finding.problem == nil),
+                    "detail": .string(finding.problem ?? finding.detail),
+                ]
+            }
+            Output.line(JSONValue.array(values).jsonText)
+        } else {
+            Output.table(findings.map { [$0.problem == nil ? "ok" : "FAIL", $0.name, $0.problem ?? $0.detail] })
+        }
+    }
+
+    private static func openFiles() -> Finding {
+        var limit = rlimit()
+        getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
+        let enough = limit.rlim_max >= 4_096
+        return Finding(
+            name: "open files", problem: enough ? nil : "the hard limit is \(limit.rlim_max); raise it (LimitNOFILE, ulimit -Hn) to at least 4096",
+            detail: "hard limit \(limit.rlim_max)")
+    }
+
+    private static func database(_ settings: Configuration) async -> Finding {
+        do {
+            let stores = try Stores(settings.stores)
+            try await stores.database.ping()
+            let budgets = try await stores.budgets.list().count
+            return Finding(name: "data directory", problem: nil, detail: "\(settings.stores.data), \(budgets) budgets")
+        } catch {
+            return Finding(name: "data directory", problem: "\(error)", detail: "")
+        }
+    }
+
+    private static func redis(_ settings: Configuration) async -> Finding {
+        do {
+            let stores = try Stores(settings.stores)
+            guard let connection = try stores.redis(logger: Logger(label: "kdcube.doctor")) else {
+                return Finding(name: "redis", problem: nil, detail: "not configured")
+            }
+            let local = WallClock.now()
+            let value: String
+            do {
+                try await connection.start()
+                value = "\(try await connection.call(.init("TIME")))"
+            } catch {
+                await connection.close()
+                return Finding(name: "redis", problem: "cannot be reached: \(error); check stores.redis and that Redis is 7 or later", detail: "")
+            }
+            await connection.close()
+            return Finding(name: "redis", problem: nil, detail: "reached; its time \(value), ours \(local.rfc3339)")
+        } catch {
+            return Finding(name: "redis", problem: "\(error)", detail: "")
+        }
+    }
+
+    private static func upstream(_ model: Configuration.Model) async -> Finding {
+        let name = "model \(model.id)"
+        var request = HTTPClientRequest(url: model.baseURL.trimmingTrailingSlash + "/models")
+        if !model.apiKey.isEmpty { request.headers.add(name: "authorization", value: "Bearer \(model.apiKey)") }
+        do {
+            let response = try await HTTPClient.shared.execute(request, timeout: .seconds(5))
+            let status = response.status.code
+            guard status != 401, status != 403 else {
+                return Finding(name: name, problem: "the upstream refuses the api_key (\(status))", detail: "")
+            }
+            return Finding(name: name, problem: nil, detail: "the upstream answers (\(status))")
+        } catch {
+            return Finding(name: name, problem: "no answer from \(model.baseURL): \(error)", detail: "")
+        }
+    }
+
+    private static func prices(_ settings: Configuration) -> Finding {
+        do {
+            let table = try Prices.load(settings.priceFile, models: settings.models)
+            let unknown = settings.models.filter { table.pricing(for: $0.id) == nil }.map(\.id)
+            guard unknown.isEmpty else {
+                return Finding(
+                    name: "prices",
+                    problem: "no price for \(unknown.joined(separator: ", ")): refused under money budgets; add them to prices.file", detail: "")
+            }
+            return Finding(name: "prices", problem: nil, detail: "every model has one, version \(table.version)")
+        } catch {
+            return Finding(name: "prices", problem: "\(error)", detail: "")
+        }
+    }
+}
+
+extension String {
+    fileprivate var trimmingTrailingSlash: String { hasSuffix("/") ? String(dropLast()) : self }
+}

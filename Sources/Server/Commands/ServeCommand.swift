@@ -1,0 +1,40 @@
+internal import ArgumentParser
+internal import Foundation
+internal import JSON
+internal import Logging
+
+/// `kdcube serve`.
+struct ServeCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "serve", abstract: "Run the server.")
+
+    @OptionGroup var store: StoreOptions
+    @Option(help: "The address to listen on.") var host: String?
+    @Option(help: "The port to listen on; 0 takes a free one.") var port: Int?
+    @Option(help: "Least level of log lines: debug, info, notice, warning, error.") var logLevel = "info"
+
+    func validate() throws {
+        guard Logger.Level(rawValue: logLevel) != nil else {
+            throw ValidationError("--log-level must be debug, info, notice, warning or error")
+        }
+    }
+
+    func run() async throws {
+        try await reportingFailures {
+            var flags: [String: String] = [:]
+            flags["server.host"] = host
+            flags["server.port"] = port.map(String.init)
+            let settings = try store.configuration(flags)
+            let level = Logger.Level(rawValue: logLevel) ?? .info
+            LoggingSystem.bootstrap { label in
+                var handler = JSONLogHandler(label: label)
+                handler.logLevel = level
+                return handler
+            }
+            let logger = Logger(label: "kdcube")
+            try await ServerGraph(configuration: settings, logger: logger).run { port in
+                logger.info("serving", metadata: ["host": "\(settings.server.host)", "port": "\(port)"])
+                Output.line("kdcube is serving http://\(settings.server.host):\(port)")
+            }
+        }
+    }
+}

@@ -1,0 +1,88 @@
+internal import Accounting
+internal import AccountingSQLite
+internal import HTTPTypes
+internal import Hummingbird
+internal import JSON
+
+/// What a caller may ask about models, its own budgets and its own conversations.
+struct AccountRoutes: Sendable {
+    let models: ConfiguredModels
+    let windows: WindowReader
+    let database: EmbeddedDatabase
+
+    func add(to group: RouterGroup<AppContext>) {
+        group.get("models") { _, _ in Response.json(["object": "list", "data": .array(models.entries.map(\.json))]) }
+        group.get("models/:id") { _, context in
+            guard let entry = models.entry(try context.parameters.require("id")) else {
+                throw HTTPFailure(.notFound, code: "model_not_found", message: "There is no such model.", param: "model")
+            }
+            return Response.json(entry.json)
+        }
+        group.get("quota", use: quota)
+        group.get("conversations", use: list)
+        group.get("conversations/:id", use: show)
+        group.delete("conversations/:id", use: delete)
+    }
+
+    @Sendable private func quota(_ request: Request, context: AppContext) async throws -> Response {
+        let principal = try context.principal
+        let path = try TenancyPath(org: principal.org, project: principal.project, user: principal.user, key: principal.keyID)
+        var found: [JSONValue] = []
+        do {
+            for scope in path.scopes { found += try await windows.usage(of: scope).windows.map(\.json) }
+        } catch {
+            throw HTTPFailure(
+                .serviceUnavailable, code: "accounting_unavailable", type: "server_error",
+                message: "The counters cannot be read right now. Try again.", headers: [.retryAfter: "1"])
+        }
+        return .json(["windows": .array(found)])
+    }
+
+    // MARK: Conversations
+
+    private func table(_ context: AppContext) throws -> ConversationTable {
+        let principal = try context.principal
+        return ConversationTable(database, of: try ConversationOwner(org: principal.org, project: principal.project, user: principal.user))
+    }
+
+    @Sendable private func list(_ request: Request, context: AppContext) async throws -> Response {
+        let limit = request.uri.queryParameters["limit"].flatMap { Int($0) } ?? 50
+        let before = request.uri.queryParameters["cursor"].flatMap { Int64($0) }.map { Milliseconds($0) }
+        guard (1...200).contains(limit) else { throw HTTPFailure.badRequest("limit must be from 1 to 200.", param: "limit") }
+        let conversations = try await table(context).list(before: before, limit: limit)
+        let next = conversations.count == limit ? conversations.last?.updatedAt.rawValue : nil
+        return .json([
+            "data": .array(
+                conversations.map {
+                    [
+                        "id": .string($0.id), "title": .string($0.title), "created_at": .integer($0.createdAt.rawValue),
+                        "updated_at": .integer($0.updatedAt.rawValue),
+                    ]
+                }), "cursor": next.map { .string(String($0)) } ?? .null,
+        ])
+    }
+
+    @Sendable private func show(_ request: Request, context: AppContext) async throws -> Response {
+        let id = try context.parameters.require("id")
+        let table = try table(context)
+        guard let conversation = try await table.find(id) else { throw HTTPFailure.notFound("conversation of that id") }
+        let turns = try await table.turns(of: id, limit: 200)
+        return .json([
+            "id": .string(conversation.id), "title": .string(conversation.title),
+            "turns": .array(
+                turns.map {
+                    [
+                        "turn_id": .string($0.turn), "run_id": .string($0.run), "user": .string($0.userText),
+                        "assistant": .string($0.assistantText), "status": .string($0.status), "started_at": .integer($0.startedAt.rawValue),
+                    ]
+                }),
+        ])
+    }
+
+    @Sendable private func delete(_ request: Request, context: AppContext) async throws -> Response {
+        guard try await table(context).delete(context.parameters.require("id")) else {
+            throw HTTPFailure.notFound("conversation of that id")
+        }
+        return Response(status: .noContent)
+    }
+}

@@ -1,0 +1,21 @@
+internal import HTTPTypes
+internal import Hummingbird
+
+/// The chat page and the official Socket.IO client.
+struct PageRoutes: Sendable {
+    let files: StaticFiles
+
+    func add(to router: Router<AppContext>) {
+        router.get("/") { request, _ in try page("index.html", request) }
+        router.get("/socket.io/socket.io.js") { request, _ in try page("vendor/socket.io.min.js", request) }
+        router.get("/assets/**") { request, context in try page(context.parameters.getCatchAll().joined(separator: "/"), request) }
+    }
+
+    private func page(_ path: String, _ request: Request) throws(HTTPFailure) -> Response {
+        guard let response = files.response(for: path, request: request) else {
+            throw path.hasPrefix("vendor/")
+                ? .notFound("Socket.IO client; scripts/setup.sh installs it into web-client/vendor") : .notFound("file of that name")
+        }
+        return response
+    }
+}

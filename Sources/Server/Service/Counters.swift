@@ -1,0 +1,34 @@
+internal import Accounting
+internal import AccountingRedis
+internal import AccountingSQLite
+internal import Logging
+
+/// The counters of a server process: Redis when it is configured, else the embedded ones.
+struct Counters: Sendable {
+    let store: any CounterStore
+    let connection: RedisConnection?
+    let outbox: RedisOutbox?
+
+    var isEmbedded: Bool { connection == nil }
+
+    /// A Redis that is not there does not keep the server from starting: it refuses runs until it is.
+    init(_ stores: Stores, logger: Logger) async throws {
+        guard let connection = try stores.redis(logger: logger) else {
+            store = try SQLiteCounterStore(stores.database, clock: WallClock.accounting)
+            self.connection = nil
+            outbox = nil
+            return
+        }
+        do {
+            try await connection.start()
+        } catch {
+            logger.error("Redis cannot be reached; runs are refused until it is", metadata: ["fault": "\(error)"])
+        }
+        let outbox = RedisOutbox(connection, ledger: stores.ledger, consumer: "node-\(RandomText.urlSafe(bytes: 6))", logger: logger) {
+            (try? await stores.keys.orgs()) ?? []
+        }
+        store = RedisCounterStore(connection, outbox: outbox)
+        self.connection = connection
+        self.outbox = outbox
+    }
+}

@@ -1,0 +1,121 @@
+internal import Accounting
+internal import AccountingRedis
+internal import AccountingSQLite
+internal import AsyncHTTPClient
+internal import Engine
+internal import EngineProviders
+internal import Hummingbird
+internal import Logging
+internal import NIOCore
+internal import NIOPosix
+internal import ServiceLifecycle
+internal import Telemetry
+internal import Transport
+internal import UnixSignals
+
+/// Everything that a server process is made of, and the order in which it lives and dies.
+struct ServerGraph {
+    let configuration: Configuration
+    let logger: Logger
+
+    /// Builds, serves until a graceful shutdown has ended, and takes everything down again.
+    ///
+    /// - Parameter onReady: told the port once clients can connect.
+    func run(onReady: @escaping @Sendable (Int) -> Void) async throws {
+        let stores = try Stores(configuration.stores)
+        try await applyBudgets(to: stores.budgets)
+        let prices = try Prices.load(configuration.priceFile, models: configuration.models)
+        for notice in configuration.notices { logger.notice("setting without effect", metadata: ["setting": "\(notice)"]) }
+
+        let group = MultiThreadedEventLoopGroup.singleton
+        let registry = MetricRegistry()
+        let metrics = ServerMetrics(registry)
+        let counters = try await Counters(stores, logger: logger)
+        let node = "node-\(RandomText.urlSafe(bytes: 6))"
+        let accountant = Accountant(
+            store: counters.store, ledger: stores.ledger, directory: CachedBudgetDirectory(stores.budgets, clock: WallClock.accounting),
+            prices: prices, holder: LeaseHolder(node: node, fence: WallClock.now().rawValue), clock: WallClock.accounting,
+            metrics: AccountingMetricsBinding(metrics: metrics))
+        var clientConfiguration = OpenAIProvider.clientConfiguration()
+        if let connect = configuration.models.map(\.connectTimeout).max() { clientConfiguration.timeout.connect = .init(connect) }
+        let client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: clientConfiguration)
+        let models = ConfiguredModels(configuration.models, prices: prices, client: client)
+        let coordinator = RunCoordinator(
+            meter: MeterBinding(accountant: accountant), models: models, conversations: ConversationBinding(database: stores.database),
+            metrics: EngineMetricsBinding(metrics: metrics))
+        let intake = RunIntake(coordinator: coordinator, defaultModel: models.entries.first?.model.id)
+        let authenticator = Authenticator(directory: KeyDirectory(keys: stores.keys), metrics: metrics)
+
+        let sockets = SocketIOServer(
+            configuration: try transportConfiguration(), eventLoopGroup: group, metrics: registry, logger: logger)
+        ChatNamespace(intake: intake, authenticator: authenticator).install(on: sockets)
+        let readiness = Readiness(database: stores.database, redis: counters.connection)
+        let routes = ServerRoutes(
+            configuration: configuration, intake: intake, authenticator: authenticator, models: models,
+            windows: WindowReader(stores, counters: counters.isEmbedded ? nil : counters.store), database: stores.database,
+            readiness: readiness, metrics: metrics, outbox: counters.outbox)
+        let front = RealtimeServer(
+            configuration: frontConfiguration(), ingress: sockets, responder: routes.router().buildResponder(), eventLoopGroup: group,
+            metrics: registry, logger: logger
+        ) { addresses in
+            onReady(addresses.first?.port ?? configuration.server.port)
+        }
+
+        // In this order they start; in the reverse order they stop, so that runs are drained while clients still listen, and
+        // settled while the counters still answer.
+        let services: [any Service] = [
+            Background { await counters.outbox?.run() },
+            Background { await accountant.run() },
+            front,
+            RunDrain(coordinator: coordinator, readiness: readiness, grace: configuration.server.grace),
+        ]
+        var lifecycle = ServiceGroupConfiguration(
+            services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        // Past the drain's grace and the front's: something is stuck, and a supervisor wants its process back.
+        lifecycle.maximumGracefulShutdownDuration = configuration.server.grace + .seconds(20)
+        let result = await Result { try await ServiceGroup(configuration: lifecycle).run() }
+        try? await client.shutdown()
+        await counters.connection?.close()
+        stores.database.close()
+        try result.get()
+    }
+
+    /// Budgets of the configuration are set at each start, as `kdcube budget set` would.
+    private func applyBudgets(to table: BudgetTable) async throws {
+        for setting in configuration.budgets {
+            do {
+                _ = try await table.set(
+                    Budget(scope: setting.scope, unit: setting.unit, period: setting.window, limit: setting.limit))
+            } catch let error as BudgetError {
+                throw ConfigurationError(setting: setting.setting, origin: nil, rule: error.description)
+            }
+        }
+    }
+
+    private func transportConfiguration() throws -> TransportConfiguration {
+        let transport = configuration.transport
+        return try TransportConfiguration(
+            pingInterval: transport.pingInterval, pingTimeout: transport.pingTimeout, maxPayload: transport.maxMessage,
+            queueBytesMax: transport.queue, origins: configuration.originPolicy)
+    }
+
+    private func frontConfiguration() -> FrontConfiguration {
+        var front = FrontConfiguration()
+        front.hosts = [configuration.server.host]
+        front.port = configuration.server.port
+        front.pollingBodyBytesMax = configuration.transport.maxMessage
+        return front
+    }
+}
+
+extension Configuration {
+    var originPolicy: OriginPolicy {
+        server.origins.contains("*") ? .any : .sameHost(and: server.origins.map { $0.lowercased() })
+    }
+}
+
+extension Result where Failure == any Error {
+    fileprivate init(_ body: () async throws -> Success) async {
+        do { self = .success(try await body()) } catch { self = .failure(error) }
+    }
+}

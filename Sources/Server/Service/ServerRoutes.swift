@@ -1,0 +1,35 @@
+internal import AccountingRedis
+internal import AccountingSQLite
+internal import Hummingbird
+internal import NIOCore
+internal import Telemetry
+
+/// All addresses of the server in one list.
+struct ServerRoutes: Sendable {
+    let configuration: Configuration
+    let intake: RunIntake
+    let authenticator: Authenticator
+    let models: ConfiguredModels
+    let windows: WindowReader
+    let database: EmbeddedDatabase
+    let readiness: Readiness
+    let metrics: ServerMetrics
+    let outbox: RedisOutbox?
+
+    func router() -> Router<AppContext> {
+        let router = Router(context: AppContext.self)
+        router.add(middleware: OriginMiddleware(policy: configuration.originPolicy))
+        PageRoutes(files: StaticFiles(root: configuration.server.webClient)).add(to: router)
+        HealthRoutes(readiness: readiness, metrics: metrics) {
+            metrics.outboxRows.set(Int64(outbox?.backlog ?? 0))
+        }.add(to: router)
+
+        let api = router.group("v1").add(middleware: AuthenticationMiddleware(authenticator: authenticator))
+        RunRoutes(intake: intake).add(to: api)
+        ChatCompletionRoutes(intake: intake).add(to: api)
+        AccountRoutes(models: models, windows: windows, database: database).add(to: api)
+        let twoCall = router.group("sse").add(middleware: AuthenticationMiddleware(authenticator: authenticator))
+        TwoCallRoutes(intake: intake).add(to: twoCall)
+        return router
+    }
+}
