@@ -92,14 +92,14 @@ import Testing
 
     @Test("idle connections go: silent, kept alive, with half a body; a slow handler and an upgraded one stay") func idle() async throws {
         try await FrontTestServer.run {
-            $0.idleTimeout = .milliseconds(300)
-            $0.headerDeadline = .milliseconds(300)
-            $0.bodyGrace = .milliseconds(300)
+            $0.idleTimeout = .seconds(1)
+            $0.headerDeadline = .seconds(1)
+            $0.bodyGrace = .seconds(1)
         } _: { server in
             let (silent, kept, busy, socket) = (
                 try await server.client(), try await server.client(), try await server.client(), try await server.client()
             )
-            try await busy.send(RawClient.request("GET", "/slow?ms=1200"))
+            try await busy.send(RawClient.request("GET", "/slow?ms=3000"))
             try await socket.send(FrontServerTests.upgrade)
             #expect(try await kept.request("GET", "/hello").status == 200)
             #expect(try await silent.readToEnd().isEmpty)
