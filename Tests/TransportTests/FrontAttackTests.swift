@@ -37,13 +37,21 @@ import Testing
             "GET /hello HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
             "GET /hello HTTP/1.1\r\nHost : h\r\n\r\n",
             "GET /hello HTTP/1.1\r\nHost: h\r\n X: folded\r\n\r\n",
-            "GET /hello HTTP/1.1\nHost: h\n\n",
             "NOT HTTP AT ALL\r\n\r\n",
             "\u{16}\u{3}\u{1}\u{2}\u{0}\u{1}\r\n\r\n",
             "CONNECT h:80 HTTP/1.1\r\nHost: h\r\n\r\n",
         ])
     func smuggling(_ text: String) async throws {
         try await refused(text, 400, "bad_request")
+    }
+
+    @Test(
+        "bare line feeds and other versions are 505 and the end of the connection",
+        arguments: [
+            "GET /hello HTTP/1.1\nHost: h\n\n", "GET /hello HTTP/2.0\r\nHost: h\r\n\r\n", "GET /hello HTTP/0.9\r\n\r\n",
+        ])
+    func versions(_ text: String) async throws {
+        try await refused(text, 505, "bad_request")
     }
 
     @Test("an upgrade with a body is refused and its bytes are nobody's frame (attack 5)") func upgradeWithBody() async throws {

@@ -10,6 +10,7 @@ final class FakeIngress: EngineIOIngress {
         var abandoned: [ContinuousClock.Instant] = []
         var parked = 0
         var requests = 0
+        var upgrades = 0
     }
 
     private let log = Mutex(Log())
@@ -40,11 +41,12 @@ final class FakeIngress: EngineIOIngress {
     }
 
     func receiveUpgrade(_ request: any EngineIORequest) {
+        log.withLock { $0.upgrades += 1 }
         if request.head.uri.contains("refuse") {
             request.respond(EngineIOResponse(status: .badRequest, body: ByteBuffer(string: "no"), closesConnection: true))
         } else if request.head.uri.contains("later") {
             let bound = NIOLoopBound(request, eventLoop: request.eventLoop)
-            request.eventLoop.scheduleTask(in: .milliseconds(30)) {
+            request.eventLoop.scheduleTask(in: .milliseconds(request.head.uri.contains("200") ? 200 : 30)) {
                 bound.value.upgrade(headers: Self.upgradeHeaders, handler: EchoHandler())
             }
         } else {

@@ -29,7 +29,7 @@ import Testing
             let missing = try await client.request("GET", "/nowhere")
             #expect(missing.body.contains("\"code\":\"not_found\"") && missing.body.contains("\"param\":null"))
             let teapot = try await client.request("GET", "/teapot")
-            #expect(teapot.status == 418 && teapot.body.contains("short and stout"))
+            #expect(teapot.status == 418 && teapot.body.contains("\"message\":\"short and stout\",\"type\":\"invalid_request_error\""))
             #expect(try await client.request("GET", "/empty").body.isEmpty)
             await client.close()
         }
@@ -92,14 +92,14 @@ import Testing
 
     @Test("idle connections go: silent, kept alive, with half a body; a slow handler and an upgraded one stay") func idle() async throws {
         try await FrontTestServer.run {
-            $0.idleTimeout = .milliseconds(300)
-            $0.headerDeadline = .milliseconds(300)
-            $0.bodyGrace = .milliseconds(300)
+            $0.idleTimeout = .seconds(1)
+            $0.headerDeadline = .seconds(1)
+            $0.bodyGrace = .seconds(1)
         } _: { server in
             let (silent, kept, busy, socket) = (
                 try await server.client(), try await server.client(), try await server.client(), try await server.client()
             )
-            try await busy.send(RawClient.request("GET", "/slow?ms=1200"))
+            try await busy.send(RawClient.request("GET", "/slow?ms=3000"))
             try await socket.send(FrontServerTests.upgrade)
             #expect(try await kept.request("GET", "/hello").status == 200)
             #expect(try await silent.readToEnd().isEmpty)
@@ -140,6 +140,16 @@ import Testing
             #expect(try await poll.response().body == "1")
             #expect(try await socket.readToEnd().hasSuffix("bye"))
             await #expect(throws: (any Error).self) { try await server.client() }
+        }
+    }
+
+    @Test("a connection that upgrades during shutdown is told of it") func lateUpgrade() async throws {
+        try await FrontTestServer.run { server in
+            let client = try await server.client()
+            try await client.send(FrontServerTests.upgrade.replacing("websocket HTTP", with: "websocket&later=200 HTTP"))
+            try await server.eventually { server.ingress.record.upgrades == 1 }
+            try await server.shutDown()
+            #expect(try await client.readToEnd().hasSuffix("greeting\nbye"))
         }
     }
 

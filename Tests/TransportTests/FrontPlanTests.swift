@@ -203,7 +203,7 @@ import Testing
     }
 
     @Test("a download that is not taken is not idle, but needs progress (attack 22)") func progress() {
-        #expect(sweeps({ _ in .idle }, buffered: { _ in 500 }) ?? (0, .stay) == (6, .writeProgress))
+        #expect(sweeps({ _ in .idle }, buffered: { _ in 500 }) ?? (0, .stay) == (5, .writeProgress))
         #expect(sweeps({ _ in .answering }, buffered: { 1000 - $0 }) == nil)
         #expect(sweeps({ _ in .answering }, buffered: { _ in 500 }, written: { $0 }) == nil)
     }

@@ -99,6 +99,7 @@ enum FrontTestRoutes {
 
     static func router(_ journal: FrontJournal) -> Router<FrontRequestContext> {
         let router = Router(context: FrontRequestContext.self)
+        router.add(middleware: ErrorDocumentMiddleware())
         router.get("hello") { _, _ in "hello" }
         router.head("hello") { _, _ in Response(status: .ok, headers: [.contentLength: "5"]) }
         router.get("who") { _, context in "\(context.remoteAddress?.ipAddress ?? "?") \(context.id)" }

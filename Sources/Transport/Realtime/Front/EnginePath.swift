@@ -6,7 +6,7 @@ struct EnginePath: Equatable {
     private let prefix: [UInt8]
 
     init(_ path: String) {
-        prefix = Array(path.utf8)
+        prefix = Array((path.hasSuffix("/") ? path : path + "/").utf8)
     }
 
     func matches(_ target: Substring, isRead: Bool) -> Bool {

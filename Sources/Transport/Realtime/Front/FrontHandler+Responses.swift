@@ -83,8 +83,12 @@ extension FrontHandler {
         let body = refusal.hasEmptyBody ? [] : ErrorBody.json(status: Int(refusal.status.code), message: refusal.message)
         var headers: HTTPHeaders = ["Content-Length": String(body.count)]
         if !body.isEmpty { headers.add(name: "Content-Type", value: "application/json") }
-        var requestID: String?
-        if case .rest(let exchange, _) = gone { requestID = exchange.requestID }
+        let requestID: String? =
+            switch gone {
+            case .none: nil
+            case .engine(let exchange): exchange.plan.requestID
+            case .rest(let exchange, _): exchange.requestID
+            }
         write(head: HTTPResponseHead(version: .http1_1, status: refusal.status, headers: headers), keepAlive: false, nil, requestID)
         if !body.isEmpty { write(body: ByteBuffer(bytes: body)) }
         closeOutputAfterEnd(nil)

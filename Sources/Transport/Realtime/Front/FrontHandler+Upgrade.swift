@@ -32,6 +32,7 @@ extension FrontHandler {
         context.writeAndFlush(wrapOutboundOut(.head(head)), promise: nil)
 
         let channel = context.channel
+        let isQuiescing = machine.isQuiescing
         let pipeline = context.pipeline.syncOperations
         do {
             pipeline.removeHandler(codec.encoder, promise: nil)
@@ -45,6 +46,8 @@ extension FrontHandler {
             // Without the end of a read cycle nothing would flush what the handler answers to early bytes.
             channel.pipeline.fireChannelReadComplete()
             channel.read()
+            // The shutdown was announced to this handler, before the new one was there to hear it.
+            if isQuiescing { channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }
         }
     }
 }

@@ -1,0 +1,19 @@
+public import Hummingbird
+
+/// Gives every `HTTPError` that a route throws the error document of the contract,
+/// `{"error":{"message","type","code","param"}}`, instead of the router's shorter one. Add it outermost.
+public struct ErrorDocumentMiddleware<Context: RequestContext>: RouterMiddleware {
+    public init() {}
+
+    // `@concurrent` is how the protocol's module, built without our upcoming features, declares the function type.
+    @concurrent
+    public func handle(
+        _ request: Request, context: Context, next: @concurrent (Request, Context) async throws -> Response
+    ) async throws -> Response {
+        do {
+            return try await next(request, context)
+        } catch let error as HTTPError {
+            return ErrorBody.response(status: error.status, headers: error.headers, message: error.body ?? error.status.reasonPhrase)
+        }
+    }
+}
