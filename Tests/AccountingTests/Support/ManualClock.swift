@@ -1,7 +1,7 @@
 import Accounting
 import Synchronization
 
-/// Time that moves when a test says so. A sleep moves it by the sleep's length and gives way to other tasks.
+/// Time that moves when a test says so. A sleep only gives way to other tasks.
 final class ManualClock: AccountingClock {
     private let time: Mutex<Milliseconds>
 
@@ -16,7 +16,6 @@ final class ManualClock: AccountingClock {
     func advance(_ span: Milliseconds) { time.withLock { $0 = $0 + span } }
 
     func sleep(_ duration: Milliseconds) async {
-        advance(duration)
         await Task.yield()
     }
 }

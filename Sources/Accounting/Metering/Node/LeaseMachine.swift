@@ -15,6 +15,8 @@ struct LeaseMachine: Sendable {
     struct Grant: Sendable {
         let lease: LeaseKey
         let tokens: Int64
+        /// What it may cost, fixed part included (nano-USD).
+        let authorised: Int64
         let windows: [WindowSnapshot]
         /// Nothing may be spent from it on: the end of the lease less the skew, or of its first window.
         let deadline: Milliseconds
@@ -29,6 +31,9 @@ struct LeaseMachine: Sendable {
     private(set) var cut: CutCause?
     private var deadline: Milliseconds
     private var balance: Int64
+    private var authorised: Int64
+    /// What the store is known to have committed of the current lease.
+    private var committed = Spent.zero
     private var lastGrant: Int64
     private var sequence: Int64 = 0
     private var pending: (tokens: Int64, reasoning: Bool)?
@@ -59,6 +64,7 @@ struct LeaseMachine: Sendable {
         windows = grant.windows
         deadline = grant.deadline
         balance = grant.tokens
+        authorised = grant.authorised
         lastGrant = grant.tokens
         lastAsked = now
     }
@@ -117,21 +123,22 @@ struct LeaseMachine: Sendable {
         }
         let pause = Milliseconds(failures == 0 ? 0 : AccountingLimits.retryPause.rawValue << min(failures - 1, 3))
         if let unanswered { return .step(unanswered, pause: pause) }
-        if mustRoll {
+        if mustRoll, committed == run.current {
             var next = run
             next.settle(run.current)
-            return .roll(fixed: next.fixed, offers: offers(holding: 0, now: now), pause: pause)
+            let fixed = next.fixed
+            return .roll(fixed: fixed, offers: offers(next, balance: 0, authorised: fixed.nanoUSD, now: now), pause: pause)
         }
-        let wantsRefill = pending != nil || (denial == nil && balance <= lastGrant / 2)
-        guard wantsRefill || heartbeatDue else {
+        // Before a roll all is committed: a new window counts what the ledger holds, and that must be everything.
+        let wantsRefill = !mustRoll && needsRefill
+        guard wantsRefill || heartbeatDue || mustRoll else {
             isDriven = false
             return nil
         }
         sequence += 1
         let step = StepLease(
             lease: lease, holder: holder, sequence: sequence, spent: run.current,
-            offers: wantsRefill ? offers(holding: balance, now: now) : [],
-            ttl: ttl)
+            offers: wantsRefill ? offers(run, balance: balance, authorised: authorised, now: now) : [], ttl: ttl)
         unanswered = step
         heartbeatDue = false
         lastAsked = now
@@ -139,11 +146,13 @@ struct LeaseMachine: Sendable {
         return .step(step, pause: Milliseconds(0))
     }
 
-    private func offers(holding balance: Int64, now: Milliseconds) -> [Offer] {
+    private var needsRefill: Bool { pending != nil || (denial == nil && balance <= lastGrant / 2) }
+
+    private func offers(_ run: RunCost, balance: Int64, authorised: Int64, now: Milliseconds) -> [Offer] {
         var slice = SliceLadder.slice(tokens: run.output.output - outputWhenAsked, elapsed: now - lastAsked)
         if let outputMax { slice = min(slice, max(1, outputMax - run.output.output - balance)) }
         if let pending { slice = max(slice, pending.tokens - balance) }
-        return SliceLadder.offers(largest: slice, smallest: 1, price: run.price)
+        return SliceLadder.offers(largest: slice, smallest: 1, run: run, balance: balance, authorised: authorised)
     }
 
     /// True when a step is due only to keep the lease alive; then the driver has to run.
@@ -160,10 +169,12 @@ struct LeaseMachine: Sendable {
         guard let step = unanswered else { return }
         unanswered = nil
         failures = 0
+        committed = step.spent
         switch reply {
         case .granted(let index, let windows, let now):
             guard step.offers.indices.contains(index) else { return lose() }
             balance += step.offers[index].tokens
+            authorised += step.offers[index].amounts.nanoUSD
             lastGrant = step.offers[index].tokens
             denial = nil
             renew(windows, storeNow: now, sent: sent)
@@ -196,8 +207,10 @@ struct LeaseMachine: Sendable {
         windows = grant.windows
         deadline = grant.deadline
         balance = grant.tokens
+        authorised = grant.authorised
         lastGrant = grant.tokens
         sequence = 0
+        committed = .zero
         denial = nil
         mustRoll = false
         failures = 0

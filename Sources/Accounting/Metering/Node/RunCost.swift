@@ -35,6 +35,15 @@ struct RunCost: Sendable {
         return lessSettled(usage, cost: cost(usage, at: price), estimated: false)
     }
 
+    /// The most that the current lease can have cost once `tokens` more are taken.
+    func worst(moreOutput tokens: Int64) -> NanoUSD {
+        // What does not even fit Int64 can be held by no window: the largest amount stands for it.
+        guard let taken = try? price.cost(output), let prompt = try? price.inputWorst.times(prompt.bound),
+            let more = try? price.outputWorst.times(tokens), let known = try? taken.adding(prompt), let all = try? known.adding(more)
+        else { return NanoUSD(AccountingLimits.amountMax) }
+        return NanoUSD(min(all.nanoRoundedUp.rawValue - settled.nanoUSD, AccountingLimits.amountMax))
+    }
+
     /// What the current lease has consumed in the end, and the run's totals.
     func final(_ final: FinalUsage) -> (spent: Spent, usage: UsageClasses, cost: NanoUSD) {
         var usage = UsageClasses.zero

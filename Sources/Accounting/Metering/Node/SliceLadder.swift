@@ -1,7 +1,14 @@
 /// Builds the sizes of slice that are offered to the store, priced at the worst case.
 enum SliceLadder {
     /// `largest`, then halves, down to `smallest`; at most ``AccountingLimits/offers``.
-    static func offers(largest: Int64, smallest: Int64, price: ModelPrice) -> [Offer] {
+    ///
+    /// Each costs what the whole lease may then cost at worst, less what the lease is authorised to spend already. So
+    /// rounding up happens once a lease and not once a slice, and nothing of a cap is stranded by it.
+    ///
+    /// - Parameters:
+    ///   - balance: tokens that were granted and not taken.
+    ///   - authorised: nano-USD that the lease was granted so far, its fixed part included.
+    static func offers(largest: Int64, smallest: Int64, run: RunCost, balance: Int64, authorised: Int64) -> [Offer] {
         let smallest = max(1, smallest)
         var sizes: [Int64] = []
         var size = max(smallest, largest)
@@ -11,9 +18,7 @@ enum SliceLadder {
         }
         sizes.append(smallest)
         return sizes.map { tokens in
-            // A size whose cost does not even fit Int64 can be held by no window: the largest amount stands for it.
-            let pico = (try? price.outputWorst.times(tokens)) ?? PicoUSD(Int64.max)
-            let nano = min(pico.nanoRoundedUp.rawValue, AccountingLimits.amountMax)
+            let nano = max(0, run.worst(moreOutput: balance + tokens).rawValue - authorised)
             return Offer(tokens: tokens, amounts: Amounts(nanoUSD: nano, tokens: tokens, requests: 0))
         }
     }
