@@ -16,7 +16,7 @@ struct CounterMachineTests {
     func rows() throws {
         let ref = try Make.ref(cap: 1_000, at: now)
         var machine = machine([ref])
-        _ = machine.apply(try Make.open(path: [ref], offers: [32]), now: now)
+        _ = machine.apply(try Make.open(path: [ref], offers: [32], nanoEach: 7), now: now)
         #expect(machine.drainChanges().rows.isEmpty, "a hold is no charge")
         _ = machine.apply(Make.step(1, spent: 10, nano: 70, offers: []), now: now)
         _ = machine.apply(Make.step(1, spent: 10, nano: 70, offers: []), now: now)
@@ -24,7 +24,7 @@ struct CounterMachineTests {
         let rows = machine.drainChanges().rows
         #expect(rows.map(\.chargeID) == ["l1:1:commit", "l1:2:settle", "l1:2:overrun"])
         #expect(rows.map(\.amounts.tokens) == [10, 40, 18])
-        #expect(rows.map(\.nanoUSD) == [70, 280, 350], "no money was held, so all of it is beyond the hold")
+        #expect(rows.map(\.nanoUSD) == [70, 280, 126], "32 tokens at 7 were held")
         #expect(rows.map(\.requests) == [1, 0, 0])
         #expect(rows.map(\.kind.isCharge) == [true, true, false])
         #expect(rows[0].attribution.run == "run-l1")
@@ -74,7 +74,7 @@ struct CounterMachineTests {
         let other = try Make.ref(.org("beta"), cap: 1_000, at: now)
         var machine = machine([day, other])
         _ = machine.apply(try Make.open("a", path: [day]), now: now)
-        _ = machine.apply(Make.settle("a", 1, spent: 1), now: now)
+        _ = machine.apply(Make.settle(1, of: "a", spent: 1), now: now)
         _ = machine.apply(try Make.open("b", org: "beta", path: [other]), now: now)
         let muchLater = day.end + Milliseconds(8 * 86_400_000)
         _ = machine.apply(.reap(org: nil, grace: Milliseconds(0)), now: muchLater)
@@ -106,13 +106,13 @@ struct CounterMachineTests {
                 sequence[lease, default: 0] += 1
                 spent[lease, default: 0] += Int64.random(in: 0...20, using: &random)
                 command = Make.step(
-                    "l\(lease)", sequence[lease, default: 0], spent: spent[lease, default: 0], nano: 3 * spent[lease, default: 0],
+                    sequence[lease, default: 0], of: "l\(lease)", spent: spent[lease, default: 0], nano: 3 * spent[lease, default: 0],
                     nanoEach: 3,
                     ttl: Milliseconds(4_000))
             case 70..<80:
                 sequence[lease, default: 0] += 1
                 let total = max(0, spent[lease, default: 0] + Int64.random(in: -10...30, using: &random))
-                command = Make.settle("l\(lease)", sequence[lease, default: 0], spent: total, nano: 3 * total)
+                command = Make.settle(sequence[lease, default: 0], of: "l\(lease)", spent: total, nano: 3 * total)
             case 80..<92: command = history.randomElement(using: &random) ?? .read(org: "acme", windows: [])
             case 92..<96: command = .reap(org: nil, grace: Milliseconds(500))
             default: command = .resolve(LeaseKey(org: "acme", id: "l\(lease)"), evidence: Make.spent(spent[lease, default: 0]))

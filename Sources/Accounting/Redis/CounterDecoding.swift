@@ -13,7 +13,7 @@ enum CounterAnswer {
 struct CounterDecoder {
     let path: [WindowKey]
 
-    /// - Throws: `.failed` for what is no answer of `Functions/accounting.lua`.
+    /// - Throws: `.failed` for what is no answer of `Functions/functions.lua`.
     func decode(_ value: RedisValue) throws(CounterStoreError) -> (answer: CounterAnswer, now: Milliseconds) {
         guard let parts = value.elements, parts.count >= 2, let word = parts[0].string, let milliseconds = parts[1].number else {
             throw .failed("a counter function answered something else")

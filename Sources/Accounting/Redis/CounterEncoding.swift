@@ -1,6 +1,6 @@
 internal import Accounting
 
-/// How a counter command is written as the arguments of its function (`Functions/accounting.lua` reads them in this order).
+/// How a counter command is written as the arguments of its function (`Functions/functions.lua` reads them in this order).
 extension RedisCommand {
     /// Appends what follows the keys. `path` is what the keys say, in their order.
     mutating func appendArguments(of command: CounterCommand, path: [WindowKey]) throws(CounterStoreError) {

@@ -1,6 +1,6 @@
 internal import Accounting
 
-/// An entry of the outbox stream, as `Functions/accounting.lua` adds it.
+/// An entry of the outbox stream, as `Functions/leases.lua` adds it.
 struct LedgerEntry {
     /// The stream's id, `<milliseconds>-<number>`.
     let id: String

@@ -1,17 +1,17 @@
 public import Logging
 
-/// The function library that keeps counters, as embedded from `Functions/accounting.lua`.
+/// The function library that keeps counters, as embedded from `Functions/*.lua`.
 ///
 /// The library's and the functions' names carry a version: two releases of the server may use one Redis during a rolling deploy, each
 /// calling its own. A change of behaviour needs a new version; a change of the text alone replaces the library in place.
 enum RedisFunctions {
-    /// The version in all names. `Functions/accounting.lua` has the same.
+    /// The version in all names; the library has the same.
     static let version = "v1"
 
     /// `FUNCTION LOAD REPLACE`: sent on every new connection, because a Redis that came back empty has lost it.
     static var load: RedisCommand {
         var command = RedisCommand("FUNCTION", "LOAD", "REPLACE")
-        command.append(PackageResources.accounting_lua)
+        command.append(PackageResources.accounting_lua + PackageResources.leases_lua + PackageResources.functions_lua)
         return command
     }
 

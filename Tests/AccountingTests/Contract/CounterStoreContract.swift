@@ -83,7 +83,7 @@ struct CounterStoreContract {
         let granted = try await store.apply(open)
         #expect(try await store.apply(open).grantedOffer == granted.grantedOffer)
         #expect(try await read(ref).held == 64)
-        let step = Make.step(org: org, 1, spent: 40)
+        let step = Make.step(1, org: org, spent: 40)
         let first = try await store.apply(step)
         for _ in 0..<3 { #expect(try await store.apply(step).grantedOffer == first.grantedOffer) }
         let window = try await read(ref)
@@ -97,14 +97,14 @@ struct CounterStoreContract {
         // 200 left, one lease: a share of 100.
         var held = try await read(ref).held
         #expect(held == 64)
-        _ = try await store.apply(Make.step("a", org: org, 1, spent: 0, offers: [64, 32, 16, 8, 4, 2, 1], shareFloor: 8))
+        _ = try await store.apply(Make.step(1, of: "a", org: org, spent: 0, offers: [64, 32, 16, 8, 4, 2, 1], shareFloor: 8))
         held = try await read(ref).held
         #expect(held == 128, "136 left, share 68")
-        _ = try await store.apply(Make.step("a", org: org, 2, spent: 0, offers: [64, 32, 16, 8, 4, 2, 1], shareFloor: 8))
+        _ = try await store.apply(Make.step(2, of: "a", org: org, spent: 0, offers: [64, 32, 16, 8, 4, 2, 1], shareFloor: 8))
         held = try await read(ref).held
         #expect(held == 160, "72 left, share 36")
         var sequence: Int64 = 3
-        while try await store.apply(Make.step("a", org: org, sequence, spent: 0, shareFloor: 8)).grantedOffer != nil { sequence += 1 }
+        while try await store.apply(Make.step(sequence, of: "a", org: org, spent: 0, shareFloor: 8)).grantedOffer != nil { sequence += 1 }
         let window = try await read(ref)
         #expect(window.held == 200, "nothing is stranded below one token")
     }
@@ -113,7 +113,7 @@ struct CounterStoreContract {
         let ref = try await window(1_000)
         let requests = try await window(5, unit: .requests)
         _ = try await store.apply(Make.open(org: org, path: [ref, requests], fixed: Amounts(tokens: 100, requests: 1)))
-        let settle = Make.settle(org: org, 1, spent: 30)
+        let settle = Make.settle(1, org: org, spent: 30)
         for _ in 0..<3 {
             guard case .settled(let overrun, let windows, _) = try await store.apply(settle) else { throw Unexpected.reply }
             #expect(overrun == .zero)
@@ -121,14 +121,14 @@ struct CounterStoreContract {
             #expect(windows.first?.held == 0)
             #expect(windows.last?.used == 1)
         }
-        #expect(try await store.apply(Make.step(org: org, 2, spent: 31)) == .unknownLease)
+        #expect(try await store.apply(Make.step(2, org: org, spent: 31)) == .unknownLease)
         #expect(try await store.apply(Make.open(org: org, path: [ref, requests])) == .staleSequence)
     }
 
     func overruns() async throws {
         let ref = try await window(70)
         _ = try await store.apply(Make.open(org: org, path: [ref], offers: [32]))
-        guard case .settled(let overrun, let windows, _) = try await store.apply(Make.settle(org: org, 1, spent: 100)) else {
+        guard case .settled(let overrun, let windows, _) = try await store.apply(Make.settle(1, org: org, spent: 100)) else {
             throw Unexpected.reply
         }
         #expect(overrun.tokens == 68)
@@ -140,9 +140,9 @@ struct CounterStoreContract {
     func refunds() async throws {
         let ref = try await window(1_000)
         _ = try await store.apply(Make.open(org: org, path: [ref]))
-        _ = try await store.apply(Make.step(org: org, 1, spent: 60))
-        #expect(try await store.apply(Make.step(org: org, 2, spent: 59)) == .refused(.spentShrank))
-        _ = try await store.apply(Make.settle(org: org, 2, spent: 50))
+        _ = try await store.apply(Make.step(1, org: org, spent: 60))
+        #expect(try await store.apply(Make.step(2, org: org, spent: 59)) == .refused(.spentShrank))
+        _ = try await store.apply(Make.settle(2, org: org, spent: 50))
         #expect(try await read(ref).used == 50)
         try await store.flushRows(org: org)
         let sum = try await ledger.sum(.org(org), from: Milliseconds(0), to: WindowSpan.never)
@@ -152,13 +152,13 @@ struct CounterStoreContract {
     func reaps() async throws {
         let ref = try await window(1_000)
         _ = try await store.apply(Make.open(org: org, path: [ref], offers: [32], ttl: Milliseconds(20)))
-        _ = try await store.apply(Make.step(org: org, 1, spent: 10, offers: [], ttl: Milliseconds(20)))
+        _ = try await store.apply(Make.step(1, org: org, spent: 10, offers: [], ttl: Milliseconds(20)))
         await advance(Milliseconds(40))
         guard case .reaped(let count, _) = try await store.apply(.reap(org: org, grace: Milliseconds(0))) else { throw Unexpected.reply }
         #expect(count == 1)
         var window = try await read(ref)
         #expect([window.used, window.held, window.suspense] == [10, 0, 22])
-        #expect(try await store.apply(Make.step(org: org, 2, spent: 20)) == .suspended)
+        #expect(try await store.apply(Make.step(2, org: org, spent: 20)) == .suspended)
         _ = try await store.apply(.reap(org: org, grace: Milliseconds(0)))
         #expect(try await read(ref).suspense == 22, "time alone frees nothing")
         let evidence = CounterCommand.resolve(LeaseKey(org: org, id: "l1"), evidence: Make.spent(25))
@@ -171,14 +171,14 @@ struct CounterStoreContract {
         let ref = try await window(1_000)
         let held = LeaseHolder(node: "n1", fence: 5)
         _ = try await store.apply(Make.open(org: org, path: [ref], holder: held))
-        #expect(try await store.apply(Make.step(org: org, 1, spent: 1, holder: LeaseHolder(node: "n1", fence: 4))) == .staleFence)
-        #expect(try await store.apply(Make.step(org: org, 1, spent: 1, holder: LeaseHolder(node: "n2", fence: 5))) == .staleFence)
-        #expect(try await store.apply(Make.step(org: org, 3, spent: 1, holder: held)).grantedOffer != nil)
-        #expect(try await store.apply(Make.step(org: org, 2, spent: 1, holder: held)) == .staleSequence)
-        #expect(try await store.apply(Make.step("nobody", org: org, 1, spent: 1, holder: held)) == .unknownLease)
+        #expect(try await store.apply(Make.step(1, org: org, spent: 1, holder: LeaseHolder(node: "n1", fence: 4))) == .staleFence)
+        #expect(try await store.apply(Make.step(1, org: org, spent: 1, holder: LeaseHolder(node: "n2", fence: 5))) == .staleFence)
+        #expect(try await store.apply(Make.step(3, org: org, spent: 1, holder: held)).grantedOffer != nil)
+        #expect(try await store.apply(Make.step(2, org: org, spent: 1, holder: held)) == .staleSequence)
+        #expect(try await store.apply(Make.step(1, of: "nobody", org: org, spent: 1, holder: held)) == .unknownLease)
         let successor = LeaseHolder(node: "n2", fence: 6)
-        #expect(try await store.apply(Make.step(org: org, 4, spent: 2, holder: successor)).grantedOffer != nil)
-        #expect(try await store.apply(Make.step(org: org, 5, spent: 2, holder: held)) == .staleFence)
+        #expect(try await store.apply(Make.step(4, org: org, spent: 2, holder: successor)).grantedOffer != nil)
+        #expect(try await store.apply(Make.step(5, org: org, spent: 2, holder: held)) == .staleFence)
     }
 
     func wrongSpan() async throws {
@@ -192,7 +192,7 @@ struct CounterStoreContract {
         let ref = try await window(1_000)
         _ = try await store.apply(Make.open(org: org, path: [ref], offers: [32]))
         _ = try await store.apply(.setCap(org: org, window: ref.key, cap: 20, version: 2))
-        guard case .denied(let by, _, _) = try await store.apply(Make.step(org: org, 1, spent: 32)) else { throw Unexpected.reply }
+        guard case .denied(let by, _, _) = try await store.apply(Make.step(1, org: org, spent: 32)) else { throw Unexpected.reply }
         #expect(by.cap == 20)
         #expect(by.used == 32, "what was spent is committed though nothing is granted")
         _ = try await store.apply(.setCap(org: org, window: ref.key, cap: 900, version: 1))
@@ -210,7 +210,7 @@ struct CounterStoreContract {
         _ = try await store.apply(.load(org: org, window: anew, used: 400))
         let window = try await read(ref)
         #expect([window.used, window.held] == [400, 32])
-        _ = try await store.apply(Make.settle(org: org, 1, spent: 10))
+        _ = try await store.apply(Make.settle(1, org: org, spent: 10))
         #expect(try await read(ref).used == 410)
     }
 
@@ -226,8 +226,8 @@ struct CounterStoreContract {
 
     func unlimited() async throws {
         #expect(try await store.apply(Make.open(org: org, path: [], offers: [1024])).grantedOffer == 0)
-        #expect(try await store.apply(Make.step(org: org, 1, spent: 1000, offers: [1024])).grantedOffer == 0)
-        guard case .settled(.zero, _, _) = try await store.apply(Make.settle(org: org, 2, spent: 1500)) else { throw Unexpected.reply }
+        #expect(try await store.apply(Make.step(1, org: org, spent: 1000, offers: [1024])).grantedOffer == 0)
+        guard case .settled(.zero, _, _) = try await store.apply(Make.settle(2, org: org, spent: 1500)) else { throw Unexpected.reply }
         try await store.flushRows(org: org)
         #expect(try await ledger.sum(.org(org), from: Milliseconds(0), to: WindowSpan.never).amounts.tokens == 1500)
     }
@@ -238,8 +238,8 @@ struct CounterStoreContract {
         for lease in 0..<10 {
             let name = "l\(lease)"
             _ = try await store.apply(Make.open(name, org: self.org, path: [org, user], nanoEach: 3))
-            _ = try await store.apply(Make.step(name, org: self.org, 1, spent: 20, nano: 60, nanoEach: 3))
-            _ = try await store.apply(Make.settle(name, org: self.org, 2, spent: 20 + Int64(lease), nano: 60 + 3 * Int64(lease)))
+            _ = try await store.apply(Make.step(1, of: name, org: self.org, spent: 20, nano: 60, nanoEach: 3))
+            _ = try await store.apply(Make.settle(2, of: name, org: self.org, spent: 20 + Int64(lease), nano: 60 + 3 * Int64(lease)))
         }
         try await store.flushRows(org: self.org)
         let sum = try await ledger.sum(.org(self.org), from: Milliseconds(0), to: WindowSpan.never)

@@ -35,7 +35,7 @@ enum Make {
     }
 
     static func step(
-        _ lease: String = "l1", org: String = "acme", _ sequence: Int64, spent: Int64, nano: Int64 = 0,
+        _ sequence: Int64, of lease: String = "l1", org: String = "acme", spent: Int64, nano: Int64 = 0,
         offers sizes: [Int64] = [64, 32, 16, 8, 4, 2, 1], nanoEach: Int64 = 0, holder: LeaseHolder = Make.holder, shareFloor: Int64 = 32,
         ttl: Milliseconds = Milliseconds(30_000)
     ) -> CounterCommand {
@@ -46,7 +46,7 @@ enum Make {
     }
 
     static func settle(
-        _ lease: String = "l1", org: String = "acme", _ sequence: Int64, spent: Int64, nano: Int64 = 0,
+        _ sequence: Int64, of lease: String = "l1", org: String = "acme", spent: Int64, nano: Int64 = 0,
         holder: LeaseHolder = Make.holder
     ) -> CounterCommand {
         .settle(

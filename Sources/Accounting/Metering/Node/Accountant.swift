@@ -147,7 +147,10 @@ public final class Accountant: Sendable {
                 ttl: ttl)
             let sent = clock.monotonic()
             let reply: CounterReply
-            do { reply = try await apply(.open(command)) } catch { return .unavailable }
+            do { reply = try await applyTwice(.open(command)) } catch {
+                abandon(key)
+                return .unavailable
+            }
             switch reply {
             case .granted(let index, let windows, let now):
                 guard offers.indices.contains(index) else { return .unavailable }
@@ -164,6 +167,17 @@ public final class Accountant: Sendable {
             }
         }
         return .unavailable
+    }
+
+    /// An opening may be repeated: the same lease is not opened twice.
+    private func applyTwice(_ command: CounterCommand) async throws(CounterStoreError) -> CounterReply {
+        do { return try await apply(command) } catch { return try await apply(command) }
+    }
+
+    /// An opening that was not answered may have been decided all the same. Nothing was spent from it, which is the
+    /// evidence that frees it.
+    private func abandon(_ lease: LeaseKey) {
+        postpone(SettleLease(lease: lease, holder: holder, sequence: 1, spent: .zero))
     }
 
     /// A window that the store does not know counts what the ledger holds for it (metering.md §9, trap 2).
@@ -185,6 +199,33 @@ public final class Accountant: Sendable {
     private func newLeaseID(run: String) -> String {
         let random = state.withLock { $0.random.next() }
         return "\(run).\(String(random, radix: 16))"
+    }
+
+    /// The running window of every budget of a path, for `GET /v1/quota`; widest scope first. A window that the store does
+    /// not know is summed from the ledger.
+    ///
+    /// - Returns: nil when the stores cannot be asked.
+    public func windows(for path: TenancyPath) async -> [WindowSnapshot]? {
+        guard let budgets = await budgets(for: path) else { return nil }
+        let guess = clock.now() + state.withLock { $0.offset }
+        let refs = budgets.map { $0.window(at: guess) }
+        guard !refs.isEmpty else { return [] }
+        do {
+            guard case .windows(let loaded, _) = try await apply(.read(org: path.org, windows: refs.map(\.key))) else { return nil }
+            var windows: [WindowSnapshot] = []
+            for ref in refs {
+                if let known = loaded.first(where: { $0.key == ref.key }) {
+                    windows.append(known)
+                } else {
+                    let sum = try await ledger.sum(ref.key.scope, from: ref.start, to: ref.end)
+                    windows.append(
+                        WindowSnapshot(key: ref.key, cap: ref.cap, used: sum.amounts[ref.key.unit], held: 0, suspense: 0, end: ref.end))
+                }
+            }
+            return windows
+        } catch {
+            return nil
+        }
     }
 
     // MARK: For leases
@@ -225,12 +266,17 @@ public final class Accountant: Sendable {
             case .failed: break
             }
         }
+        postpone(command)
+        return nil
+    }
+
+    /// Leaves a settlement to ``run()``.
+    private func postpone(_ command: SettleLease) {
         let count = state.withLock { state in
             if state.pending.count < AccountingLimits.pendingSettlements { state.pending.append(command) }
             return state.pending.count
         }
         metrics?.settlementsPending(count)
-        return nil
     }
 
     private enum SettleOutcome {

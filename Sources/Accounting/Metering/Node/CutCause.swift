@@ -68,7 +68,8 @@ public struct Settlement: Sendable, Hashable {
     public let estimated: Bool
     /// True when more was used than was held, which only a provider's own count can bring about.
     public let overran: Bool
-    /// False when the store could not be reached; the accountant goes on trying.
+    /// False when the store did not take it: unreachable, and then the accountant goes on trying, or the lease was taken
+    /// over by a later process.
     public let isRecorded: Bool
     public let windows: [WindowSnapshot]
 }

@@ -1,0 +1,211 @@
+
+-- What may be called. Follows leases.lua in the same library; each function says which keys it must be given.
+
+local function open_refusal(open, keys)
+  if #open.offers == 0 then return 'offers' end
+  local seen = {}
+  if #keys - 3 > WINDOWS_MAX then return 'path' end
+  for i = 4, #keys do
+    if seen[keys[i]] then return 'path' end
+    seen[keys[i]] = true
+  end
+  if not are_amounts(open.fixed) then return 'amount' end
+  for _, ref in ipairs(open.refs) do if not is_amount(ref.cap) then return 'amount' end end
+  return offers_refusal(open.offers, nil, open.ttl)
+end
+
+local function read_open(keys, args)
+  local input = reader(args)
+  local open = {
+    node = input.word(), fence = input.word(), project = input.word(), user = input.word(), apikey = input.word(), run = input.word(),
+    model = input.word(), price = input.word(), ttl = input.number(), floor = input.number(), fixed = read_amounts(input),
+    offers = read_offers(input), refs = {},
+  }
+  for i = 4, #keys do
+    open.refs[i - 3] = {
+      cap = input.number(), ver = input.number(), gen = input.number(), starts = input.number(), ends = input.number(),
+    }
+  end
+  return open
+end
+
+local function grant_open(keys, open, path, index, now)
+  local held, span = {}, NEVER
+  for u = 1, 3 do held[u] = open.fixed[u] + open.offers[index].amounts[u] end
+  for i, window in ipairs(path) do
+    move(window, 'held', held[window.unit])
+    move(window, 'live', 1)
+    span = math.min(span, open.refs[i].ends)
+  end
+  local lease = {
+    key = keys[3], node = open.node, fence = open.fence, seq = 0, phase = 'live', dec = 'g' .. text(index), exp = now + open.ttl,
+    held = held, spent = { 0, 0, 0, 0, 0, 0, 0, est = '0' },
+  }
+  redis.call('HSET', keys[3], 'project', open.project, 'user', open.user, 'apikey', open.apikey, 'run', open.run, 'model', open.model,
+    'price', open.price, 'path', path_text(keys, 4), 'span', text(span))
+  write_lease(lease)
+  redis.call('ZADD', keys[2], text(lease.exp), string.match(keys[3], '^{[^}]*}:lease:(.*)$'))
+  return reply(lease.dec, now, keys, 4)
+end
+
+-- KEYS: ledger, leases, lease, windows
+local function open_lease(keys, args)
+  local now, open = now_ms(), read_open(keys, args)
+  local refusal = open_refusal(open, keys)
+  if refusal then return { 'refused', now, refusal } end
+  local lease = read_lease(keys[3])
+  if lease then
+    if lease.node ~= open.node or lease.fence ~= open.fence then return { 'fence', now } end
+    if lease.seq ~= 0 or lease.phase ~= 'live' then return { 'sequence', now } end
+    if lease.path ~= path_text(keys, 4) then return { 'path', now, lease.path } end
+    return reply(lease.dec, now, keys, 4)
+  end
+  for _, ref in ipairs(open.refs) do
+    if now < ref.starts or now >= ref.ends then return { 'rolled', now } end
+  end
+  local path, missing = read_path(keys, 4), {}
+  for i, window in ipairs(path) do
+    if not window or window.gen < open.refs[i].gen then missing[#missing + 1] = i - 1 end
+  end
+  if #missing > 0 then return { 'missing', now, missing } end
+  for i, window in ipairs(path) do raise_cap(window, open.refs[i].cap, open.refs[i].ver) end
+  local index, shut = choose(open.offers, open.fixed, path, open.floor, 1)
+  if not index then return reply('d' .. text(shut), now, keys, 4) end
+  return grant_open(keys, open, path, index, now)
+end
+
+-- A lease whose window was deleted behind our back gets no more: a missing counter is never zero.
+local function refill(lease, offers, floor, path, now)
+  if now >= lease.span then return 'r' end
+  if #offers == 0 then return 'c' end
+  for _, window in ipairs(path) do if not window then return 'r' end end
+  local index, shut = choose(offers, { 0, 0, 0 }, path, floor, 0)
+  if not index then return 'd' .. text(shut) end
+  local amounts = offers[index].amounts
+  for _, window in ipairs(path) do move(window, 'held', amounts[window.unit]) end
+  for u = 1, 3 do lease.held[u] = lease.held[u] + amounts[u] end
+  return 'g' .. text(index)
+end
+
+-- KEYS: ledger, leases, lease, windows
+local function step_lease(keys, args)
+  local now, input = now_ms(), reader(args)
+  local node, fence, seq, ttl, floor = input.word(), input.word(), input.number(), input.number(), input.number()
+  local spent, offers = read_spent(input), read_offers(input)
+  local refusal = offers_refusal(offers, spent, ttl)
+  if refusal then return { 'refused', now, refusal } end
+  local lease = read_lease(keys[3])
+  if not lease then return { 'unknown', now } end
+  if lease.path ~= path_text(keys, 4) then return { 'path', now, lease.path } end
+  local answer = admit(lease, node, fence, seq, now, keys)
+  if answer then return answer end
+  if lease.phase ~= 'live' then return { 'suspended', now } end
+  for i = 1, 7 do if spent[i] < lease.spent[i] then return { 'refused', now, 'spent_shrank' } end end
+  local path = read_path(keys, 4)
+  if not can_commit(lease, spent, path) then return { 'refused', now, 'amount' } end
+  lease.node, lease.fence, lease.seq = node, fence, seq
+  commit(keys[1], lease, spent, 'commit', path, now)
+  lease.exp = math.max(lease.exp, now + ttl)
+  lease.dec = refill(lease, offers, floor, path, now)
+  write_lease(lease)
+  redis.call('ZADD', keys[2], text(lease.exp), lease.id)
+  return reply(lease.dec, now, keys, 4)
+end
+
+-- KEYS: ledger, leases, lease, windows
+local function settle_lease(keys, args)
+  local now, input = now_ms(), reader(args)
+  local node, fence, seq, spent = input.word(), input.word(), input.number(), read_spent(input)
+  if not is_spent(spent) then return { 'refused', now, 'amount' } end
+  local lease = read_lease(keys[3])
+  if not lease then return { 'unknown', now } end
+  if lease.path ~= path_text(keys, 4) then return { 'path', now, lease.path } end
+  local answer = admit(lease, node, fence, seq, now, keys)
+  if answer then return answer end
+  local path = read_path(keys, 4)
+  if not can_commit(lease, spent, path) then return { 'refused', now, 'amount' } end
+  lease.node, lease.fence, lease.seq = node, fence, seq
+  return finish(keys, lease, spent, path, now)
+end
+
+-- KEYS: ledger, leases, lease, windows
+local function resolve_lease(keys, args)
+  local now, spent = now_ms(), read_spent(reader(args))
+  if not is_spent(spent) then return { 'refused', now, 'amount' } end
+  local lease = read_lease(keys[3])
+  if not lease then return { 'unknown', now } end
+  if lease.path ~= path_text(keys, 4) then return { 'path', now, lease.path } end
+  if lease.phase == 'settled' then return reply(lease.dec, now, keys, 4) end
+  if lease.phase == 'live' then return { 'sequence', now } end
+  local path = read_path(keys, 4)
+  if not can_commit(lease, spent, path) then return { 'refused', now, 'amount' } end
+  lease.seq = lease.seq + 1
+  return finish(keys, lease, spent, path, now)
+end
+
+-- KEYS: leases. Which leases ended `grace` ago, at most `limit`.
+local function due_leases(keys, args)
+  local now, grace = now_ms(), tonumber(args[1])
+  if grace < 0 then return { 'refused', now, 'time' } end
+  return { 'due', now, redis.call('ZRANGEBYSCORE', keys[1], '-inf', text(now - grace), 'LIMIT', 0, args[2]) }
+end
+
+-- KEYS: ledger, leases, lease, windows. Moves what a lease holds into suspense if it still is due; frees nothing.
+local function reap_lease(keys, args)
+  local now, grace = now_ms(), tonumber(args[1])
+  local lease = read_lease(keys[3])
+  if not lease then
+    redis.call('ZREM', keys[2], string.match(keys[3], '^{[^}]*}:lease:(.*)$'))
+    return { 'reaped', now, 0 }
+  end
+  if lease.path ~= path_text(keys, 4) then return { 'path', now, lease.path } end
+  if lease.phase ~= 'live' or lease.exp + grace > now then return { 'reaped', now, 0 } end
+  for _, window in ipairs(read_path(keys, 4)) do
+    if window then
+      move(window, 'held', -lease.held[window.unit])
+      move(window, 'susp', lease.held[window.unit])
+      move(window, 'live', -1)
+    end
+  end
+  lease.phase = 'suspended'
+  add_row(keys[1], lease, 'suspense', lease.held[1], { 0, 0, 0, lease.held[2], 0 }, lease.held[3], '1', now)
+  write_lease(lease)
+  redis.call('ZREM', keys[2], lease.id)
+  return { 'reaped', now, 1 }
+end
+
+-- KEYS: window. A window that is there in this generation stays as it is.
+local function load_window(keys, args)
+  local now, input = now_ms(), reader(args)
+  local cap, ver, gen, starts, ends, used = input.number(), input.number(), input.number(), input.number(), input.number(), input.number()
+  if not is_amount(cap) or used > AMOUNT_MAX then return { 'refused', now, 'amount' } end
+  local found = read_window(keys[1])
+  if found and gen <= found.gen then return { 'done', now } end
+  redis.call('HSET', keys[1], 'cap', text(cap), 'ver', text(ver), 'gen', text(gen), 'start', text(starts), 'end', text(ends),
+    'used', text(used))
+  if not found then redis.call('HSET', keys[1], 'held', '0', 'susp', '0', 'live', '0') end
+  if ends < NEVER then redis.call('PEXPIREAT', keys[1], text(ends + WINDOW_RETENTION)) end
+  return { 'done', now }
+end
+
+-- KEYS: window
+local function set_cap(keys, args)
+  local now, cap, version = now_ms(), tonumber(args[1]), tonumber(args[2])
+  if not is_amount(cap) then return { 'refused', now, 'amount' } end
+  local window = read_window(keys[1])
+  if window then raise_cap(window, cap, version) end
+  return { 'done', now }
+end
+
+-- KEYS: windows
+local function read_windows(keys) return { 'windows', now_ms(), 0, snapshots(keys, 1) } end
+
+redis.register_function('kdcube_open_v1', open_lease)
+redis.register_function('kdcube_step_v1', step_lease)
+redis.register_function('kdcube_settle_v1', settle_lease)
+redis.register_function('kdcube_resolve_v1', resolve_lease)
+redis.register_function('kdcube_reap_v1', reap_lease)
+redis.register_function('kdcube_load_v1', load_window)
+redis.register_function('kdcube_set_cap_v1', set_cap)
+redis.register_function { function_name = 'kdcube_due_v1', callback = due_leases, flags = { 'no-writes' } }
+redis.register_function { function_name = 'kdcube_read_v1', callback = read_windows, flags = { 'no-writes' } }
