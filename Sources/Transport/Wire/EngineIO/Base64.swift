@@ -19,8 +19,7 @@ package enum Base64 {
     package static func decode(_ text: ByteBuffer) -> ByteBuffer? {
         guard text.readableBytes > 0 else { return ByteBuffer() }
         guard text.readableBytes % 4 == 0 else { return nil }
-        var output = ByteBuffer()
-        output.reserveCapacity(text.readableBytes / 4 * 3)
+        var output = ByteBufferAllocator().buffer(capacity: text.readableBytes / 4 * 3)
         let decoded = text.withUnsafeReadableBytes { source in
             values.withUnsafeBufferPointer { table -> Bool in
                 var isValid = false

@@ -76,9 +76,8 @@ public enum SocketIOEncoder {
         kind: SocketIOPacket.Kind, attachments: Int, namespace: String, ackID: UInt64?, reserving length: Int
     ) -> ByteBuffer {
         let isMain = namespace == "/"
-        var text = ByteBuffer()
         // One type digit, up to 16 digits of an ack id, and a few of the attachment count.
-        text.reserveCapacity(length + (isMain ? 24 : namespace.utf8.count + 25))
+        var text = ByteBufferAllocator().buffer(capacity: length + (isMain ? 24 : namespace.utf8.count + 25))
         text.writeInteger(UInt8(ascii: "0") + kind.rawValue)
         if kind == .binaryEvent || kind == .binaryAck {
             writeDecimal(UInt64(attachments), into: &text)

@@ -11,8 +11,10 @@ public enum WebSocketFrameWriter {
 
     /// A whole server frame.
     public static func frame(_ opcode: WebSocketOpcode, payload: ByteBuffer) -> ByteBuffer {
-        var output = ByteBuffer()
-        frame(opcode, payload: payload, into: &output)
+        let length = payload.readableBytes
+        var output = ByteBufferAllocator().buffer(capacity: headerLength(payload: length) + length)
+        header(opcode, length: length, into: &output)
+        output.writeImmutableBuffer(payload)
         return output
     }
 
@@ -26,8 +28,9 @@ public enum WebSocketFrameWriter {
 
     /// A server text frame of `prefix` and `payload`: an Engine.IO text packet without a buffer of its own (E28).
     public static func textFrame(prefix: UInt8, payload: ByteBuffer) -> ByteBuffer {
-        var output = ByteBuffer()
-        textFrame(prefix: prefix, payload: payload, into: &output)
+        let length = 1 + payload.readableBytes
+        var output = ByteBufferAllocator().buffer(capacity: headerLength(payload: length) + length)
+        writeText(prefix, payload, into: &output)
         return output
     }
 
@@ -35,8 +38,18 @@ public enum WebSocketFrameWriter {
     public static func textFrame(prefix: UInt8, payload: ByteBuffer, into output: inout ByteBuffer) {
         let length = 1 + payload.readableBytes
         output.reserveCapacity(minimumWritableBytes: headerLength(payload: length) + length)
-        header(.text, length: length, into: &output)
-        output.writeInteger(prefix)
+        writeText(prefix, payload, into: &output)
+    }
+
+    private static func writeText(_ prefix: UInt8, _ payload: ByteBuffer, into output: inout ByteBuffer) {
+        let length = 1 + payload.readableBytes
+        if length <= 125 {
+            // One write for the header and prefix of nearly every frame.
+            output.writeMultipleIntegers(0x80 | WebSocketOpcode.text.rawValue, UInt8(length), prefix)
+        } else {
+            header(.text, length: length, into: &output)
+            output.writeInteger(prefix)
+        }
         output.writeImmutableBuffer(payload)
     }
 
@@ -96,15 +109,15 @@ public enum WebSocketFrameWriter {
     public static func header(
         _ opcode: WebSocketOpcode, length: Int, isFinal: Bool = true, isMasked: Bool = false, into output: inout ByteBuffer
     ) {
+        let first: UInt8 = (isFinal ? 0x80 : 0) | opcode.rawValue
         let mask: UInt8 = isMasked ? 0x80 : 0
-        output.writeInteger((isFinal ? 0x80 : 0) | opcode.rawValue)
         switch length {
         case ...125:
-            output.writeInteger(mask | UInt8(length))
+            output.writeMultipleIntegers(first, mask | UInt8(length))
         case ...Int(UInt16.max):
-            output.writeMultipleIntegers(mask | 126, UInt16(length))
+            output.writeMultipleIntegers(first, mask | 126, UInt16(length))
         default:
-            output.writeMultipleIntegers(mask | 127, UInt64(length))
+            output.writeMultipleIntegers(first, mask | 127, UInt64(length))
         }
     }
 }

@@ -1,63 +1,5 @@
 import NIOCore
 
-/// An upgrade request as far as the WebSocket handshake looks at it. The target is the router's business.
-public struct WebSocketUpgradeRequest: Sendable {
-    public var method: String
-    public var majorVersion: Int
-    public var minorVersion: Int
-    /// In the order received; names in any case; repeated fields repeat.
-    public var headers: [(name: String, value: String)]
-
-    public init(method: String, majorVersion: Int, minorVersion: Int, headers: [(name: String, value: String)]) {
-        self.method = method
-        self.majorVersion = majorVersion
-        self.minorVersion = minorVersion
-        self.headers = headers
-    }
-}
-
-/// What the 101 answer needs.
-public struct WebSocketAcceptance: Sendable, Hashable {
-    /// The text whose SHA-1, in base64, is the `Sec-WebSocket-Accept` field (§4.2.2).
-    public var textToHash: String
-    /// The subprotocol to echo; nil when none was agreed.
-    public var subprotocol: String?
-}
-
-/// Why an upgrade request is refused, and how to say so.
-public struct WebSocketRefusal: Error, Sendable, Hashable {
-    public enum Reason: String, Sendable {
-        case method = "A WebSocket handshake uses GET"
-        case httpVersion = "A WebSocket handshake needs HTTP/1.1"
-        case host = "Exactly one Host field is needed"
-        case upgrade = "The Upgrade field does not name websocket"
-        case connection = "The Connection field does not name Upgrade"
-        case key = "Sec-WebSocket-Key is not 16 bytes of base64"
-        case version = "Only WebSocket version 13 is spoken here"
-        case subprotocol = "Sec-WebSocket-Protocol is not a list of distinct tokens"
-    }
-
-    public let reason: Reason
-
-    /// The HTTP status.
-    public var status: Int {
-        switch reason {
-        case .method: 405
-        case .version: 426
-        default: 400
-        }
-    }
-
-    /// Fields that the answer must have.
-    public var headers: [(name: String, value: String)] {
-        switch reason {
-        case .method: [("Allow", "GET")]
-        case .version: [("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Version", "13")]
-        default: []
-        }
-    }
-}
-
 /// The server's side of the opening handshake (RFC 6455 §4.2). Linear in the length of the fields (attack 13).
 public enum WebSocketHandshake {
     private static let guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
@@ -136,40 +78,6 @@ public enum WebSocketHandshake {
                     break
                 }
             }
-        }
-    }
-}
-
-/// Comma-separated header values, compared without regard to ASCII case (RFC 9110 §5.6).
-enum HTTPListItem {
-    static func trimmed(_ bytes: Substring.UTF8View) -> Substring.UTF8View {
-        var bytes = bytes
-        while let first = bytes.first, first == 0x20 || first == 0x09 { bytes.removeFirst() }
-        while let last = bytes.last, last == 0x20 || last == 0x09 { bytes.removeLast() }
-        return bytes
-    }
-
-    /// - Parameter lowercase: ASCII letters in lower case.
-    static func equal(_ bytes: some Sequence<UInt8>, _ lowercase: StaticString) -> Bool {
-        lowercase.withUTF8Buffer { word in
-            bytes.elementsEqual(word) { byte, expected in
-                (byte &- UInt8(ascii: "A") < 26 ? byte | 0x20 : byte) == expected
-            }
-        }
-    }
-
-    static func list(_ value: String, contains token: StaticString) -> Bool {
-        value.utf8.split(separator: UInt8(ascii: ",")).contains { equal(trimmed($0), token) }
-    }
-
-    static func isTokenByte(_ byte: UInt8) -> Bool {
-        switch byte {
-        case UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "A")...UInt8(ascii: "Z"), UInt8(ascii: "a")...UInt8(ascii: "z"): true
-        case UInt8(ascii: "!"), UInt8(ascii: "#"), UInt8(ascii: "$"), UInt8(ascii: "%"), UInt8(ascii: "&"), UInt8(ascii: "'"),
-            UInt8(ascii: "*"), UInt8(ascii: "+"), UInt8(ascii: "-"), UInt8(ascii: "."), UInt8(ascii: "^"), UInt8(ascii: "_"),
-            UInt8(ascii: "`"), UInt8(ascii: "|"), UInt8(ascii: "~"):
-            true
-        default: false
         }
     }
 }

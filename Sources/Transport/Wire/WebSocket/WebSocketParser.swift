@@ -164,8 +164,7 @@ public struct WebSocketParser: Sendable {
     }
 
     private static func unmaskedCopy(of length: Int, from buffer: inout ByteBuffer, _ mask: WebSocketMask) -> ByteBuffer {
-        var payload = ByteBuffer()
-        payload.reserveCapacity(length)
+        var payload = ByteBufferAllocator().buffer(capacity: length)
         buffer.withUnsafeReadableBytes { source in
             guard let source = source.baseAddress else { return }
             _ = payload.writeWithUnsafeMutableBytes(minimumWritableBytes: length) { target in
