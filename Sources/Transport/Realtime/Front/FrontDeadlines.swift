@@ -16,15 +16,16 @@ struct FrontDeadlines {
             header = sweeps(configuration.headerDeadline)
             idle = sweeps(configuration.idleTimeout)
             bodyGrace = sweeps(configuration.bodyGrace)
-            bodyBytesPerSweepMin = configuration.bodyBytesPerSecondMin * min(interval, 3_600_000_000_000) / 1_000_000_000
+            // A rate is asked in milliseconds and of at most a gigabyte, so that the product fits.
+            bodyBytesPerSweepMin = min(configuration.bodyBytesPerSecondMin, 1 << 30) * min(interval / 1_000_000, 3_600_000) / 1000
             writeProgress = sweeps(configuration.writeProgressDeadline)
             linger = sweeps(configuration.lingerDeadline)
         }
 
         private static func nanoseconds(_ duration: Duration) -> Int {
             let (seconds, attoseconds) = duration.components
-            return max(
-                1, Int(clamping: seconds).multipliedReportingOverflow(by: 1_000_000_000).partialValue + Int(attoseconds / 1_000_000_000))
+            // A century is for ever.
+            return max(1, Int(min(max(seconds, 0), 3_155_760_000)) * 1_000_000_000 + Int(attoseconds / 1_000_000_000))
         }
     }
 
@@ -67,8 +68,8 @@ struct FrontDeadlines {
         case .idle: return bufferedBytes == 0 && sweepsInPhase >= table.idle ? .idle : .stay
         case .header: return sweepsInPhase >= table.header ? .headerDeadline : .stay
         case .body(let received, _):
-            let due = (sweepsInPhase - table.bodyGrace) * table.bodyBytesPerSweepMin
-            return sweepsInPhase >= table.bodyGrace && received <= due ? .bodyRate : .stay
+            guard sweepsInPhase >= table.bodyGrace else { return .stay }
+            return received <= (sweepsInPhase - table.bodyGrace) * table.bodyBytesPerSweepMin ? .bodyRate : .stay
         case .answering: return .stay
         case .draining: return sweepsInPhase >= table.linger && bufferedBytes == 0 ? .linger : .stay
         }

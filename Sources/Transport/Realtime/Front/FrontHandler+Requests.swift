@@ -100,6 +100,7 @@ extension FrontHandler {
             guard case .rest(let exchange, _) = current else { return }
             exchange.bodySource?.finish()
             exchange.bodySource = nil
+            resumeReading()
         case .dispatch(.rest):
             guard case .rest(let exchange, let gathered) = current, let context else { return }
             current = .rest(exchange, gathered: nil)

@@ -15,9 +15,11 @@ enum FrontLimits {
 
     /// Parts of pipelined requests that may wait before we stop reading.
     static let queuedPartsSoftMax = 16
-    /// Parts of pipelined requests one read cycle may leave behind before the connection is dropped: a cycle reads at most
-    /// four times 64 KiB, and nobody honest pipelines thousands of requests in it.
-    static let queuedPartsHardMax = 16_384
+    /// Parts of pipelined requests that may wait at all, before the connection is dropped. One read of 64 KiB holds at most
+    /// 2,600 requests of two parts; more can only come with the FIN of a client that pipelined without end.
+    static let queuedPartsHardMax = 8192
+    /// Reads of the socket before what they brought is dealt with: back-pressure acts between cycles only.
+    static let readsPerCycle: UInt = 1
     /// What is read and thrown away after the last answer, so that the client sees it before the connection resets.
     static let drainedBytesMax = 256 * 1024
 

@@ -32,7 +32,7 @@ final class FrontLoop {
 
     func start(every interval: Duration) {
         let bound = NIOLoopBound(self, eventLoop: eventLoop)
-        let amount = TimeAmount(interval)
+        let amount = max(TimeAmount(interval), .milliseconds(1))
         sweeper = eventLoop.scheduleRepeatedTask(initialDelay: amount, delay: amount) { _ in bound.value.sweep() }
     }
 
