@@ -3,8 +3,8 @@ package import NIOCore
 /// All rules of an Engine.IO v4 session: `event → [action]` (E9–E32). A plain value without clock, channel or queue;
 /// its owner, ``EngineSession``, executes the actions in order.
 ///
-/// Deadlines are nominal: a ping that the wheel sends late does not move the deadline of its pong, and each request
-/// looks at the clock first, so a coarse wheel is exact for whoever asks (E14).
+/// A client that does not poll is held to the nominal deadlines: a ping that the wheel sends late does not move the
+/// deadline of its pong, and each request looks at the clock first, so a coarse wheel is exact for whoever asks (E14).
 package struct SessionStateMachine: Sendable {
     package struct Timing: Sendable {
         var pingInterval: TimeAmount
@@ -216,8 +216,9 @@ package struct SessionStateMachine: Sendable {
         guard heartbeat <= now else { return actions }
         guard !awaitsPong else { return actions + end(.pingTimeout) }
         awaitsPong = true
-        let isLate = now - heartbeat > timing.tolerance
-        heartbeat = (isLate ? now : heartbeat) + timing.pingTimeout
+        // A ping that leaves now is answered from now on; one that no poll collects counts from when it was due.
+        let counts = carrier == .webSocket || isPollParked || now - heartbeat > timing.tolerance
+        heartbeat = (counts ? now : heartbeat) + timing.pingTimeout
         actions.append(.sendPing)
         // Both deadlines may have passed since anybody looked.
         return heartbeat <= now ? actions + end(.pingTimeout) : actions
