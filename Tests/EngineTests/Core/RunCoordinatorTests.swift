@@ -105,6 +105,9 @@ struct RunCoordinatorTests {
         let coordinator = coordinator(TestMeter(), provider)
         let handle = try #require(await coordinator.start(request("x")).handle)
         #expect(coordinator.live().map(\.handle.identity) == [handle.identity])
+        #expect(coordinator.live(in: handle.identity.conversation, for: ann).count == 1)
+        #expect(coordinator.live(in: handle.identity.conversation, for: bob).isEmpty)
+        #expect(coordinator.live(handle.identity.run)?.deliveredTokens == 0)
         #expect(coordinator.kill(handle.identity.run, decisionID: "d9"))
         guard case .cut(let cut, _)? = await handle.log.all().last?.body else {
             Issue.record("not cut")
