@@ -50,6 +50,28 @@ struct RunCoordinatorTests {
         #expect(closed.withLock { $0 })
     }
 
+    @Test("thinking is paid and settled as reasoning, and is no part of the final answer")
+    func thinking() async throws {
+        let meter = TestMeter(slice: 3)
+        let provider = TestProvider { _ in
+            PlayedStream(
+                [
+                    .delta(ModelDelta(text: "hm", tokens: 2, marker: .thinking)),
+                    .delta(ModelDelta(text: "so", tokens: 2, marker: .thinking)),
+                    .delta(ModelDelta(text: "Yes", tokens: 1)),
+                ], end: .finish)
+        }
+        let handle = try #require(await coordinator(meter, provider).start(request("x")).handle)
+        guard case .complete("Yes", _, _)? = await handle.log.all().last?.body else {
+            Issue.record("not complete")
+            return
+        }
+        let settled = try #require(meter.settled.first)
+        #expect(settled.taken == 5 && settled.reasoning == 4)
+        #expect(settled.usage.usage.outputReasoning == 4 && settled.usage.usage.outputVisible == 1)
+        #expect(settled.usage.usage.isEstimated, "the model was done and told no usage")
+    }
+
     @Test("a refusal calls nothing upstream and leaves no turn behind")
     func refused() async throws {
         let store = MemoryConversationStore()
@@ -105,6 +127,9 @@ struct RunCoordinatorTests {
         let coordinator = coordinator(TestMeter(), provider)
         let handle = try #require(await coordinator.start(request("x")).handle)
         #expect(coordinator.live().map(\.handle.identity) == [handle.identity])
+        #expect(coordinator.live(in: handle.identity.conversation, for: ann).count == 1)
+        #expect(coordinator.live(in: handle.identity.conversation, for: bob).isEmpty)
+        #expect(coordinator.live(handle.identity.run)?.deliveredTokens == 0)
         #expect(coordinator.kill(handle.identity.run, decisionID: "d9"))
         guard case .cut(let cut, _)? = await handle.log.all().last?.body else {
             Issue.record("not cut")

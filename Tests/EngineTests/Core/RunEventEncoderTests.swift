@@ -5,8 +5,6 @@ import Testing
 
 @Suite("Run event envelopes, golden (contract §3)")
 struct RunEventEncoderTests {
-    private static let identity = RunIdentity(
-        run: RunID("run_ABCDEFGHIJKLMNOPQRSTUVWX")!, conversation: ConversationID("c1")!, turn: TurnID("t1")!)
     private static let head =
         #","ts":1700000000123,"conversation":{"conversation_id":"c1","turn_id":"t1"}"#
     private static let settled = SettledUsage(inputTokens: 3, outputTokens: 14, costUSD: "0.00125")
@@ -89,13 +87,16 @@ struct RunEventEncoderTests {
     ]
 
     @Test("each event type has exactly these bytes", arguments: goldens)
-    func golden(_ golden: Golden) {
+    func golden(_ golden: Golden) throws {
+        let identity = RunIdentity(
+            run: try #require(RunID("run_ABCDEFGHIJKLMNOPQRSTUVWX")),
+            conversation: try #require(ConversationID("c1")), turn: try #require(TurnID("t1")))
         let entry = LogEntry(firstSeq: golden.firstSeq, seq: 7, timestamp: 1_700_000_000_123, body: golden.body)
         let first = golden.firstSeq == 7 ? "" : ",\"first_seq\":\(golden.firstSeq)"
         let expected =
             "{\"type\":\"\(golden.body.type)\",\"run_id\":\"run_ABCDEFGHIJKLMNOPQRSTUVWX\",\"seq\":7\(first)"
             + Self.head + golden.rest
-        let bytes = RunEventEncoder.encode(entry, of: Self.identity)
+        let bytes = RunEventEncoder.encode(entry, of: identity)
         #expect(String(decoding: bytes, as: UTF8.self) == expected)
         #expect(golden.body.eventName == golden.name)
         #expect(throws: Never.self) { try JSONValue(parsing: bytes) }

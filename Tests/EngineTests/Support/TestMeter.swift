@@ -6,6 +6,7 @@ final class TestMeter: UsageMeter {
     struct Settled: Sendable {
         let admission: RunAdmission
         let taken: Int
+        let reasoning: Int
         let usage: FinalUsage
     }
 
@@ -66,6 +67,8 @@ final class TestLease: RunLease {
     private struct State {
         var balance = 0
         var taken = 0
+        var reasoning = 0
+        var waitingReasons = false
         var waiting: Int?
         var isSettled = false
     }
@@ -81,16 +84,18 @@ final class TestLease: RunLease {
 
     var outputTokensMax: Int? { meter.outputTokensMax }
 
-    func take(outputTokens: Int) -> TakeOutcome {
+    func take(outputTokens: Int, reasoning: Bool) -> TakeOutcome {
         state.withLock { state in
             precondition(!state.isSettled, "take after settle")
             precondition(state.waiting == nil, "take while another take waits")
             guard state.balance >= outputTokens else {
                 state.waiting = outputTokens
+                state.waitingReasons = reasoning
                 return .awaitGrant
             }
             state.balance -= outputTokens
             state.taken += outputTokens
+            if reasoning { state.reasoning += outputTokens }
             return .paid
         }
     }
@@ -109,6 +114,7 @@ final class TestLease: RunLease {
             }
             state.balance -= waiting
             state.taken += waiting
+            if state.waitingReasons { state.reasoning += waiting }
             state.waiting = nil
             return .paid
         }
@@ -116,12 +122,12 @@ final class TestLease: RunLease {
 
     func settle(_ usage: FinalUsage) async -> SettledUsage {
         await Task.yield()
-        let (taken, rest) = state.withLock { state in
+        let (taken, reasoning, rest) = state.withLock { state in
             precondition(!state.isSettled, "settled twice")
             state.isSettled = true
-            return (state.taken, state.balance)
+            return (state.taken, state.reasoning, state.balance)
         }
-        meter.settle(TestMeter.Settled(admission: admission, taken: taken, usage: usage), rest: rest)
+        meter.settle(TestMeter.Settled(admission: admission, taken: taken, reasoning: reasoning, usage: usage), rest: rest)
         return SettledUsage(
             inputTokens: usage.usage.inputTokens, outputTokens: usage.usage.outputTokens, costUSD: "0.01",
             isEstimated: usage.usage.isEstimated)

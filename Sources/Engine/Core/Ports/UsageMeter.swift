@@ -8,7 +8,7 @@ public protocol UsageMeter: Sendable {
 
 /// What one run holds. Exactly one ``settle(_:)`` ends it, whatever happened.
 ///
-/// The engine calls ``take(outputTokens:)`` and ``awaitGrant()`` from one task at a time and never after `settle`;
+/// The engine calls ``take(outputTokens:reasoning:)`` and ``awaitGrant()`` from one task at a time and never after `settle`;
 /// ``report()`` may be called from anywhere.
 public protocol RunLease: AnyObject, Sendable {
     /// The most output tokens that may be asked of the upstream, where the whole worst case was reserved (hard mode);
@@ -17,9 +17,10 @@ public protocol RunLease: AnyObject, Sendable {
 
     /// Pays for output that has arrived and has not been forwarded. Local and synchronous: it never waits.
     ///
+    /// - Parameter reasoning: whether it is thinking, which may have a price of its own.
     /// - Returns: `.paid`: forward it. `.awaitGrant`: nothing was paid, call ``awaitGrant()``. `.cut`: nothing was paid
     ///   and nothing will be.
-    func take(outputTokens: Int) -> TakeOutcome
+    func take(outputTokens: Int, reasoning: Bool) -> TakeOutcome
 
     /// Waits for the refill that the last `take` lacked and then completes that same `take`.
     ///
@@ -66,7 +67,7 @@ public enum AdmissionOutcome: Sendable {
     case failed(code: String, message: String)
 }
 
-/// The answer of ``RunLease/take(outputTokens:)``. The cut is boxed so that the common answer is one word.
+/// The answer of ``RunLease/take(outputTokens:reasoning:)``. The cut is boxed so that the common answer is one word.
 public enum TakeOutcome: Sendable {
     case paid
     case awaitGrant
@@ -87,7 +88,7 @@ public struct FinalUsage: Sendable, Hashable {
 
     public let usage: ModelUsage
     public let evidence: Evidence
-    /// The output tokens that were taken and forwarded, as ``RunLease/take(outputTokens:)`` counted them.
+    /// The output tokens that were taken and forwarded, as ``RunLease/take(outputTokens:reasoning:)`` counted them.
     public let deliveredTokens: Int
     public let outcome: RunOutcome
 

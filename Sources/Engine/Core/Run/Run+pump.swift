@@ -49,7 +49,7 @@ extension Run {
         private mutating func accept(_ event: ModelEvent) async throws(ProviderError) -> RunStateMachine.Event? {
             switch event {
             case .delta(let delta):
-                guard await pay(delta.tokens) else { return .upstreamStopped }
+                guard await pay(delta.tokens, reasoning: delta.marker == .thinking) else { return .upstreamStopped }
                 let now = clock.nowNanoseconds
                 run.log.append(text: delta.text, marker: delta.marker, index: delta.index, at: run.timestamp(now))
                 tally.add(delta)
@@ -74,8 +74,8 @@ extension Run {
         /// Takes from the lease, waits for a grant where it must.
         ///
         /// - Returns: whether the tokens are paid and may be forwarded.
-        private func pay(_ tokens: Int) async -> Bool {
-            switch lease.take(outputTokens: tokens) {
+        private func pay(_ tokens: Int, reasoning: Bool = false) async -> Bool {
+            switch lease.take(outputTokens: tokens, reasoning: reasoning) {
             case .paid: return !run.handle(.deltaPaid, tokens: tokens).isEmpty
             case .cut(let cut):
                 _ = run.requestEnd(.cut(cut))

@@ -155,6 +155,16 @@ public final class RunCoordinator: Sendable {
         table.withLock { $0.runs }.map(\.live)
     }
 
+    /// One run, if it is live.
+    public func live(_ run: RunID) -> LiveRun? { table.withLock { $0.run(run) }?.live }
+
+    /// The tenant's live runs in a conversation. Linear in the live runs.
+    public func live(in conversation: ConversationID, for tenant: Tenant) -> [RunHandle] {
+        table.withLock { $0.runs }.map(\.parts.handle).filter {
+            $0.identity.conversation == conversation && $0.tenant.owns(asSeenBy: tenant)
+        }
+    }
+
     public var liveCount: Int { table.withLock { $0.liveCount } }
 
     /// Forgets finished runs that are too old. Starts and ends do it too; call it now and then on an idle server.

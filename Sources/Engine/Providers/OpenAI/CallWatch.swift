@@ -10,8 +10,8 @@ final class CallWatch: Sendable {
         case idle
         /// The consumer is not reading; the upstream cannot be blamed.
         case paused
-        /// The answer is complete; the connection gets a moment to end so that it can be used again.
-        case trailer(finishReason: String)
+        /// The answer was handed over; the connection gets a moment to end so that it can be used again.
+        case trailer
     }
 
     private struct State {
@@ -23,7 +23,7 @@ final class CallWatch: Sendable {
     private static let trailerNanoseconds: Int64 = 250_000_000
     /// A chunk moves the deadline back, and the sleeper then finds it moved. Only the end of a pause and the trailer
     /// bring it nearer; looking this often bounds how late that is seen.
-    private static let lookNanoseconds: Int64 = 250_000_000
+    private static let lookNanoseconds: Int64 = 1_000_000_000
 
     private let timeouts: OpenAIProvider.Timeouts
     private let clock: any EngineClock
@@ -60,7 +60,7 @@ final class CallWatch: Sendable {
                 switch phase {
                 case .firstByte: return .failure(UpstreamFailure.timeout(.firstByteTimeout))
                 case .idle: return .failure(UpstreamFailure.timeout(.idleTimeout))
-                case .trailer(let reason): return .success(reason)
+                case .trailer: return .failure(.cancelled)
                 case .paused: break
                 }
                 continue

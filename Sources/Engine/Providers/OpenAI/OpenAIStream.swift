@@ -13,6 +13,9 @@ final class OpenAIStream: ModelStream {
     private var reader: Task<Void, Never>?
     private var batch: ArraySlice<ModelEvent> = []
     private var isOver = false
+    /// The answer came to its end: the reader lets the body end too, within ``CallWatch``'s moment, so that the
+    /// connection can be used again.
+    private var isComplete = false
 
     init(_ call: UpstreamCall) { self.call = call }
 
@@ -22,7 +25,7 @@ final class OpenAIStream: ModelStream {
         isOver = true
         handoff.close()
         // Cancelling the reader makes the HTTP client close the connection.
-        reader?.cancel()
+        if !isComplete { reader?.cancel() }
     }
 
     func next() async throws(ProviderError) -> ModelEvent? {
@@ -41,6 +44,7 @@ final class OpenAIStream: ModelStream {
             case .batch(let events): batch = events[...]
             case .end(.success(let reason)):
                 isOver = true
+                isComplete = true
                 return .finished(reason: reason)
             case .end(.failure(let error)):
                 isOver = true
@@ -105,7 +109,8 @@ struct UpstreamCall: Sendable {
                 }
                 if !events.isEmpty, await !handoff.send(events) { return .failure(.cancelled) }
                 if let failure { return .failure(failure) }
-                watch.enter(chunks.isDone ? .trailer(finishReason: chunks.finishReason ?? "stop") : .idle)
+                if chunks.isDone { handoff.finish(.success(chunks.finishReason ?? "stop")) }
+                watch.enter(chunks.isDone ? .trailer : .idle)
             }
             if Task.isCancelled { return .failure(.cancelled) }
             guard let reason = chunks.finishReason ?? (chunks.isDone ? "stop" : nil) else {
