@@ -228,6 +228,9 @@ export class Answer {
   }
 
   #settle() {
+    // A frame drawn later would wipe the mark of a cut out of the text.
+    cancelAnimationFrame(this.#frame);
+    clearTimeout(this.#frame);
     this.#flush();
     this.#last().finish();
     this.element.classList.remove('is-running', 'is-waiting');

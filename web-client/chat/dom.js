@@ -30,12 +30,24 @@ export function icon(name) {
   svg.setAttribute('aria-hidden', 'true');
   svg.setAttribute('viewBox', '0 0 20 20');
   const use = document.createElementNS(SVG, 'use');
-  use.setAttribute('href', `icons/icons.svg#${name}`);
+  use.setAttribute('href', `#i-${name}`);
   svg.append(use);
   return svg;
 }
 
-export const setIcon = (svg, name) => svg.firstElementChild.setAttribute('href', `icons/icons.svg#${name}`);
+export const setIcon = (svg, name) => svg.firstElementChild.setAttribute('href', `#i-${name}`);
+
+/**
+ * Puts the sprite into the page: a reference to the file would be fetched again when an icon changes, and the sign for
+ * "offline" must not need a connection.
+ */
+export async function loadIcons() {
+  const source = await (await fetch('icons/icons.svg')).text();
+  const sprite = document.importNode(new DOMParser().parseFromString(source, 'image/svg+xml').documentElement, true);
+  sprite.setAttribute('class', 'hidden');
+  sprite.setAttribute('aria-hidden', 'true');
+  document.body.append(sprite);
+}
 
 /** Writes only what changed: untouched text keeps a person's selection and makes no work for a screen reader. */
 export function setText(element, text) {

@@ -1,9 +1,10 @@
 import { KDCubeClient } from '../client/kdcube-client.js';
 import { forgetCredential, keepCredential, keyPanel, readCredential } from './credential.js';
-import { byId } from './dom.js';
+import { byId, loadIcons } from './dom.js';
 import { ChatPage } from './page.js';
 import { setUpTheme } from './theme.js';
 
+loadIcons().catch(() => {}); // the words beside the icons carry the meaning
 setUpTheme(byId('theme'));
 
 const page = new ChatPage({ onsignout: (error) => signOut(error) });

@@ -105,8 +105,8 @@ export class MeterView {
 
   #tick() {
     const rest = this.#target - this.#shown;
-    const part = rest / 6n;
-    this.#shown = part > 0n ? this.#shown + part : this.#target;
+    const part = rest / 5n;
+    this.#shown = part > 1000n ? this.#shown + part : this.#target;
     this.#write();
     this.#step = this.#shown === this.#target ? 0 : requestAnimationFrame(() => this.#tick());
   }
@@ -124,6 +124,7 @@ class WindowCard {
     this.period = h('span.w-period');
     this.amount = h('span.num.w-amount');
     this.limit = h('span.num.w-limit');
+    this.heldText = h('span.num.w-held');
     this.used = h('span.fill.used');
     this.held = h('span.fill.held');
     this.bar = h('div.bar', { role: 'meter', aria: { valuemin: '0', valuemax: '100' } }, this.held, this.used,
@@ -132,7 +133,7 @@ class WindowCard {
     this.verdict = h('p.verdict');
     this.sub = h('p.sub.num');
     this.element = h('li.window', null,
-      h('div.w-head', null, this.name, this.period), h('div.w-amounts', null, this.amount, this.limit), this.bar, this.scale, this.verdict, this.sub);
+      h('div.w-head', null, this.name, this.period), h('div.w-amounts', null, this.amount, this.limit, this.heldText), this.bar, this.scale, this.verdict, this.sub);
   }
 
   draw({ window, timeLeft, stopsFirst }, now, decimals) {
@@ -150,13 +151,11 @@ class WindowCard {
     this.element.classList.toggle('is-first', stopsFirst);
     setText(this.verdict, verdict(mark, stopsFirst ? timeLeft : null));
     this.verdict.hidden = this.verdict.textContent === '';
-    const parts = [];
-    if (window.held > 0n) parts.push(`held ${formatAmount(window.held, window.unit, decimals)}`);
+    setText(this.heldText, window.held > 0n ? `held ${formatAmount(window.held, window.unit, decimals)}` : '');
     if (window.resetsAt !== null && window.resetsAt > now) {
-      parts.push(`resets in ${formatDuration(window.resetsAt - now)} (${formatReset(window.resetsAt, now)})`);
+      setText(this.sub, `Resets in ${formatDuration(window.resetsAt - now)} (${formatReset(window.resetsAt, now)})`);
       this.sub.title = formatInstant(window.resetsAt);
-    } else if (window.period === 'total') parts.push('does not reset');
-    setText(this.sub, parts.join(' · '));
+    } else setText(this.sub, window.period === 'total' ? 'Does not reset' : '');
   }
 }
 
