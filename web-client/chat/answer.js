@@ -95,6 +95,11 @@ export class Answer {
     this.deps.ondraw();
   }
 
+  /** The connection is gone: nothing is written here until it is back. */
+  lost() {
+    if (this.running) this.#wait('the connection');
+  }
+
   dispose() {
     cancelAnimationFrame(this.#frame);
     for (const note of this.notes.children) note.dispose?.();

@@ -122,7 +122,9 @@ export class Composer {
     const price = this.price_;
     const input = formatPrice(price?.input_per_million);
     const output = formatPrice(price?.output_per_million);
-    setText(this.price, input && output ? `${input} in · ${output} out per million tokens` : this.modelId ? 'no price known' : '');
+    this.price.replaceChildren(...(input && output
+      ? [`${input} in · ${output} out `, h('span.long', null, 'per million tokens'), h('span.short', { title: 'per million tokens' }, 'per 1M')]
+      : [this.modelId ? 'no price known' : '']));
     this.#showEstimate();
   }
 

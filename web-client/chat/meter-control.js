@@ -52,6 +52,7 @@ export class MeterControl {
   }
 
   setStale(stale) {
+    if (stale && !this.#stale) this.model.clearRates();
     const back = this.#stale && !stale;
     this.#stale = stale;
     if (back && this.#rest) this.refresh();
@@ -87,6 +88,7 @@ export class MeterControl {
     if (event.windows) this.model.applyUsage(event.windows, now);
     if (event.type === 'chat.usage') this.#rates.push({ at: now, tokens: event.usage?.output_tokens ?? 0 });
     while (this.#rates.length > 2 && now - this.#rates[0].at > 5000) this.#rates.shift();
+    if (!answer.running) this.model.clearRates();
     const [tone, word] = {
       waiting: ['waiting', 'Waiting'], streaming: ['running', 'Writing'], complete: ['done', 'Done'], cut: ['cut', 'Stopped at the cap'],
       error: ['cut', 'Failed'],

@@ -51,6 +51,8 @@ export class ChatPage {
 
   /** Shows a panel (the key) in place of the thread. */
   block(panel) {
+    byId('app').classList.add('is-blocked');
+    setText(byId('title'), 'KDCube');
     this.composer.setEnabled(false);
     byId('identity').replaceChildren();
     this.thread.show(panel);
@@ -58,6 +60,7 @@ export class ChatPage {
 
   async start(client) {
     this.#client = client;
+    byId('app').classList.remove('is-blocked');
     client.on('connection', (connection) => this.#connected(connection));
     client.on('session', (info) => this.#identify(info));
     client.on('resume-refused', ({ run, error }) => this.#orphaned(run, error));
@@ -220,6 +223,7 @@ export class ChatPage {
     if (up && this.#lostAt) setTimeout(() => { this.#lostAt = 0; }, 3000);
     this.connection.set(connection);
     this.composer.setOnline(up);
+    if (!up && this.#run) this.#answer?.lost();
     this.meter.setStale(!up);
     if (up && this.composer.modelId === undefined) this.#reload();
     if (connection.state === 'refused') this.#refused({ ...connection.error, status: 401, message: connection.error?.message });
