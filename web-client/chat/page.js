@@ -20,6 +20,7 @@ export class ChatPage {
   #conversation = '';
   #opening = 0;
   #lostAt = 0;
+  #away = 0; // seconds that the last lost connection lasted
 
   /** @param {{onsignout: (error?: Error) => void}} deps */
   constructor(deps) {
@@ -168,7 +169,7 @@ export class ChatPage {
       this.meter.apply(event, answer);
     });
     run.on('gap', (gap) => answer.gap(gap));
-    run.on('resumed', () => answer.resumed(this.#lostAt ? (Date.now() - this.#lostAt) / 1000 : 0));
+    run.on('resumed', () => answer.resumed(this.#away));
     run.on('end', () => {
       if (this.#run === run) this.#finish();
       this.meter.refresh();
@@ -220,7 +221,10 @@ export class ChatPage {
   #connected(connection) {
     const up = connection.state === 'live' || connection.state === 'sse';
     if (!up && !this.#lostAt && connection.state === 'waiting') this.#lostAt = Date.now();
-    if (up && this.#lostAt) setTimeout(() => { this.#lostAt = 0; }, 3000);
+    if (up && this.#lostAt) {
+      this.#away = (Date.now() - this.#lostAt) / 1000;
+      this.#lostAt = 0;
+    }
     this.connection.set(connection);
     this.composer.setOnline(up);
     if (!up && this.#run) this.#answer?.lost();

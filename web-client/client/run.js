@@ -58,15 +58,14 @@ export class Run extends Emitter {
       this.#fruitless = 0;
       this.#asked = false;
     }
-    if (deliver.length > 0 && this.#resumeFrom >= 0) {
-      const after = this.#resumeFrom;
-      this.#resumeFrom = -1;
-      this.emit('resumed', { after });
-    }
+    const after = this.#resumeFrom;
+    if (deliver.length > 0) this.#resumeFrom = -1;
     for (const event of deliver) {
       if (event.type === 'gap') this.emit('gap', event);
       else this.emit('event', event);
     }
+    // Told after the events, so that a listener already knows whether a gap was among them.
+    if (deliver.length > 0 && after >= 0) this.emit('resumed', { after });
     if (this.ended) {
       this.#transport.drop(this);
       const terminal = deliver[deliver.length - 1];
