@@ -95,6 +95,12 @@ export class Answer {
     this.deps.ondraw();
   }
 
+  /** A passing word in the answer's own line, until the next event. */
+  remark(text) {
+    if (this.running) this.#wait(text, '');
+    this.deps.announcer.say(text);
+  }
+
   /** The connection is gone: nothing is written here until it is back. */
   lost() {
     if (this.running) this.#wait('the connection');
@@ -113,9 +119,8 @@ export class Answer {
     this.body.append(view.element);
   }
 
-  #wait(what) {
-    this.waitingFor = what;
-    setText(this.line, `Waiting for ${what}`);
+  #wait(what, before = 'Waiting for ') {
+    setText(this.line, before + what);
     this.element.classList.add('is-waiting');
   }
 

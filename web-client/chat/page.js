@@ -143,7 +143,7 @@ export class ChatPage {
       this.meter.refresh();
       this.meter.refused();
       answer.fail(error, () => {
-        answer.element.closest('.turn')?.remove();
+        this.thread.remove(answer);
         this.send(text);
       });
       if (error.status === 401) this.#refused(error);
@@ -157,7 +157,7 @@ export class ChatPage {
     try {
       await run.cancel();
     } catch (error) {
-      this.announcer.say(`The answer could not be stopped: ${error.message}`);
+      this.#answer?.remark(`Not stopped: ${error.message}`);
     }
   }
 

@@ -46,6 +46,14 @@ export class Thread {
     return answer;
   }
 
+  /** Takes a turn back that never began. */
+  remove(answer) {
+    answer.dispose();
+    answer.element.closest('.turn')?.remove();
+    this.#answers = this.#answers.filter((other) => other !== answer);
+    this.#texts = this.#texts.filter((turn) => turn.answer !== answer);
+  }
+
   show(panel) {
     this.clear();
     this.element.append(panel);

@@ -14,6 +14,7 @@ export class Run extends Emitter {
   #fruitless = 0;
   #asked = false;
   #resumeFrom = -1;
+  #inbox = []; // what came before anybody listened; null once somebody does
 
   constructor(transport, { runId, conversationId = '', turnId = '', after = 0 }) {
     super();
@@ -22,6 +23,13 @@ export class Run extends Emitter {
     this.conversationId = conversationId;
     this.turnId = turnId;
     this.#tracker = new SequenceTracker(after);
+  }
+
+  /** Events wait for the first `event` listener, so that none is lost between the start and the caller's `await`. */
+  on(name, listener) {
+    const off = super.on(name, listener);
+    if (name === 'event' && this.#inbox) queueMicrotask(() => this.#open());
+    return off;
   }
 
   get lastSeq() { return this.#tracker.last; }
@@ -40,17 +48,28 @@ export class Run extends Emitter {
 
   /** For transports: one envelope as it arrived. */
   receive(event) {
-    this.#apply(this.#tracker.accept(event));
+    if (this.#inbox) this.#inbox.push({ event });
+    else this.#apply(this.#tracker.accept(event));
   }
 
   /** For transports: the server no longer holds the events up to `to`. */
   receiveGap(to) {
-    this.#apply(this.#tracker.gap(to));
+    if (this.#inbox) this.#inbox.push({ gap: to });
+    else this.#apply(this.#tracker.gap(to));
   }
 
   /** For transports: the connection was lost, and the events after `lastSeq` have been asked for again. */
   markResume() {
     this.#resumeFrom = this.lastSeq;
+  }
+
+  #open() {
+    const waiting = this.#inbox ?? [];
+    this.#inbox = null;
+    for (const { event, gap } of waiting) {
+      if (event) this.receive(event);
+      else this.receiveGap(gap);
+    }
   }
 
   #apply({ deliver, resume }) {
@@ -67,9 +86,9 @@ export class Run extends Emitter {
     // Told after the events, so that a listener already knows whether a gap was among them.
     if (deliver.length > 0 && after >= 0) this.emit('resumed', { after });
     if (this.ended) {
+      if (deliver.length === 0) return; // after the end nothing counts
       this.#transport.drop(this);
-      const terminal = deliver[deliver.length - 1];
-      if (terminal) this.emit('end', terminal);
+      this.emit('end', deliver[deliver.length - 1]);
     } else if (resume && !this.#asked) {
       this.#askAgain();
     }

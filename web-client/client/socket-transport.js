@@ -68,9 +68,7 @@ export class SocketTransport {
       if (!answer?.ok) throw errorFrom(answer);
       const run = new Run(this, { runId: answer.run_id, conversationId: answer.conversation_id, turnId: answer.turn_id });
       this.#runs.set(run.id, run);
-      const early = this.#early.filter((event) => event.run_id === run.id);
-      // The caller gets the run before its first event, so that no listener comes too late.
-      if (early.length > 0) queueMicrotask(() => queueMicrotask(() => early.forEach((event) => run.receive(event))));
+      for (const event of this.#early) if (event.run_id === run.id) run.receive(event);
       return run;
     } finally {
       this.#starting -= 1;
