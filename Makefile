@@ -3,7 +3,7 @@
 CONFIGURATION ?= release
 PORT ?= 8000
 
-.PHONY: run test lint model bench docs
+.PHONY: run test lint model bench
 
 # Builds the server and starts it with embedded stores and the scripted model.
 run:
@@ -29,5 +29,3 @@ bench:
 	@scripts/setup.sh --test
 	@Benchmarks/run.sh
 
-docs:
-	@scripts/docs.sh
