@@ -85,4 +85,5 @@ if $with_tests; then
     $venv/bin/python -m pip install --quiet -r scripts/requirements-test.txt
     cp scripts/requirements-test.txt $stamp
   fi
+  scripts/model.sh install
 fi
