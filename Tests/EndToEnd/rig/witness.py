@@ -29,6 +29,7 @@ class Plan:
     drop_after: int | None = None  # close the connection in the middle of the stream
     bad_json_after: int | None = None
     first_byte_delay: float = 0
+    stamp: bool = False  # a token is the wall-clock time at which it was sent, for measuring
 
     def prompt(self) -> str:
         return json.dumps({f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default})
@@ -134,7 +135,8 @@ class Witness:
                 await asyncio.sleep(wait)
             elif index % 16 == 0:
                 await asyncio.sleep(0)
-            self._chunk(writer, {"delta": {"content": TOKEN % index}, "finish_reason": None})
+            token = f"{time.time():.6f} " if plan.stamp else TOKEN % index
+            self._chunk(writer, {"delta": {"content": token}, "finish_reason": None})
             request.sent = index + 1
             await writer.drain()
         self._chunk(writer, {"delta": {}, "finish_reason": "stop"})
