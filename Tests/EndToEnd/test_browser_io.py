@@ -11,7 +11,7 @@ async ({token, prompt, options, resumeAfter}) => {
   const seen = {events: [], transports: [], errors: []};
   const names = ['chat_start', 'chat_step', 'chat_delta', 'chat_usage', 'chat_complete', 'chat_cut', 'chat_error'];
   socket.on('session_info', (info) => { seen.session = info; });
-  socket.on('connect', () => {
+  socket.io.on('open', () => {
     seen.transports.push(socket.io.engine.transport.name);
     socket.io.engine.on('upgrade', (transport) => seen.transports.push(transport.name));
   });

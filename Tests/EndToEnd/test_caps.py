@@ -1,6 +1,5 @@
 """300 runs at once against one project cap: what was delivered, what was charged and what the ledger holds are one number."""
 
-import asyncio
 import math
 
 import pytest
@@ -8,6 +7,7 @@ import pytest
 from rig import crowd
 from rig.ledger import charged_nano
 from rig.server import INPUT_NANO, OUTPUT_NANO, Installation, dollars, nano
+from rig.sse import wait_for
 
 RUNS = 300
 TOKENS_A_RUN = 500
@@ -44,7 +44,7 @@ def test_two_server_processes_share_one_cap_through_redis(redis_server, tmp_path
         tenant = make_tenant(installation)
         tenant.cap(dollars(CAP_NANO))
         before = redis_server.function_calls()
-        outcomes = asyncio.run(crowd.rush(urls, tenant.key, PROMPT, RUNS))
+        outcomes = wait_for(crowd.rush(urls, tenant.key, PROMPT, RUNS))
         calls = redis_server.function_calls() - before
         delivered = check_crowd(installation, tenant, outcomes)
         assert calls <= math.ceil(delivered / 1000) * 20, f"{calls} Redis calls for {delivered} tokens"
@@ -59,6 +59,6 @@ def test_one_process_with_embedded_stores(tmp_path, make_tenant):
         url = installation.serve().url
         tenant = make_tenant(installation)
         tenant.cap(dollars(CAP_NANO))
-        check_crowd(installation, tenant, asyncio.run(crowd.rush([url], tenant.key, PROMPT, RUNS)))
+        check_crowd(installation, tenant, wait_for(crowd.rush([url], tenant.key, PROMPT, RUNS)))
     finally:
         installation.stop()

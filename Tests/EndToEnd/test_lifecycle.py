@@ -1,6 +1,5 @@
 """A store that goes away and comes back, a server that is asked to stop, and two servers on one set of stores."""
 
-import asyncio
 import threading
 import time
 
@@ -32,7 +31,7 @@ def test_without_redis_new_runs_are_refused_until_it_is_back(redis_server, tmp_p
         client.close()
         redis_server.start()
         wait_until("/readyz recovers", lambda: server.status("/readyz") == 200)
-        end = check_run(of_sse(asyncio.run(collect(server.url, tenant.key, body))))
+        end = check_run(of_sse(collect(server.url, tenant.key, body)))
         assert end["type"] == "chat.complete"
     finally:
         installation.stop()
@@ -57,7 +56,7 @@ def test_a_graceful_stop_lets_running_streams_end(tmp_path, make_tenant):
     tenant = make_tenant(installation)
     body = {"text": "drain me\n@tokens 100\n@rate 50", "model": "demo"}
     events: list = []
-    reader = threading.Thread(target=lambda: events.extend(asyncio.run(collect(server.url, tenant.key, body))))
+    reader = threading.Thread(target=lambda: events.extend(collect(server.url, tenant.key, body)))
     reader.start()
     socketed = Client(server.url, tenant.key)
     run = socketed.call("chat_message", body)["run_id"]
@@ -80,7 +79,7 @@ def test_the_ledger_and_the_windows_survive_a_kill(tmp_path, make_tenant):
         tenant = make_tenant(installation)
         tenant.cap("1.00", window="month")
         body = {"text": "hi\n@tokens 50", "model": "demo"}
-        end = check_run(of_sse(asyncio.run(collect(server.url, tenant.key, body))))
+        end = check_run(of_sse(collect(server.url, tenant.key, body)))
         tenant.usage()
         server.process.child.kill()
         server.process.wait()
@@ -88,7 +87,7 @@ def test_the_ledger_and_the_windows_survive_a_kill(tmp_path, make_tenant):
         usage = tenant.usage()
         assert usage["totals"]["output_tokens"] == 50 and usage["totals"]["cost_usd"] == end["cost_usd"]
         assert float(usage["windows"][0]["used"]) == float(end["cost_usd"])
-        assert check_run(of_sse(asyncio.run(collect(again.url, tenant.key, body))))["type"] == "chat.complete"
+        assert check_run(of_sse(collect(again.url, tenant.key, body)))["type"] == "chat.complete"
     finally:
         installation.stop()
 

@@ -1,6 +1,5 @@
 """A small real model behind the server: real pacing, real usage, cut in the middle of its sentence."""
 
-import asyncio
 
 import pytest
 import requests
@@ -39,7 +38,7 @@ def real(tmp_path_factory):
 
 def ask(installation, tenant, text: str, **more) -> list[dict]:
     body = {"text": text, "model": "smollm2", "temperature": 0, **more}
-    return of_sse(asyncio.run(collect(installation.servers[0].url, tenant.key, body)))
+    return of_sse(collect(installation.servers[0].url, tenant.key, body))
 
 
 def test_it_answers_and_is_charged_by_its_own_usage(real, make_tenant):

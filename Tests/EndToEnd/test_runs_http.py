@@ -1,6 +1,5 @@
 """Runs over plain HTTP: the event stream, resuming it with curl, and the two-call form."""
 
-import asyncio
 import json
 import subprocess
 import time
@@ -33,7 +32,7 @@ def curl(url: str, tenant, *arguments: str) -> list:
 
 
 def test_a_run_streams_its_events_and_charges_what_it_delivered(server, tenant):
-    envelopes = of_sse(asyncio.run(collect(server.url, tenant.key, prompt(50))))
+    envelopes = of_sse(collect(server.url, tenant.key, prompt(50)))
     end = check_run(envelopes)
     assert end["type"] == "chat.complete"
     assert envelopes[0]["type"] == "chat.start" and envelopes[0]["data"]["model"] == "demo"
@@ -116,7 +115,7 @@ def test_the_two_call_form_of_existing_clients(server, tenant):
 
 def test_a_cut_on_the_event_stream_names_the_cap(server, tenant):
     tenant.cap("0.0002", window="day")  # a hundred tokens less the prompt
-    envelopes = of_sse(asyncio.run(collect(server.url, tenant.key, prompt(1000))))
+    envelopes = of_sse(collect(server.url, tenant.key, prompt(1000)))
     end = check_run(envelopes)
     assert end["type"] == "chat.cut", end
     cut = end["cut"]
@@ -135,7 +134,7 @@ def test_a_cut_on_the_event_stream_names_the_cap(server, tenant):
 
 def test_usage_events_show_the_windows_of_the_path(server, tenant):
     tenant.cap("1.00", window="day")
-    envelopes = of_sse(asyncio.run(collect(server.url, tenant.key, prompt(400, rate=200))))
+    envelopes = of_sse(collect(server.url, tenant.key, prompt(400, rate=200)))
     usages = [envelope for envelope in envelopes if envelope["type"] == "chat.usage"]
     assert usages, "a run of two seconds reported no usage"
     windows = usages[-1]["windows"]

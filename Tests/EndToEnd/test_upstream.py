@@ -1,6 +1,5 @@
 """What the upstream sees and does: it is hung up on at a cut, and each way it can fail has one outcome."""
 
-import asyncio
 import time
 
 import pytest
@@ -28,7 +27,7 @@ def cut_over_socketio(server, tenant, content: str) -> float:
 
 
 def cut_over_events(server, tenant, content: str) -> float:
-    last = asyncio.run(collect(server.url, tenant.key, {"text": content, "model": "witness"}))[-1]
+    last = collect(server.url, tenant.key, {"text": content, "model": "witness"})[-1]
     assert last.name == "chat_cut"
     return last.at
 
@@ -70,7 +69,7 @@ def test_cancel_closes_the_upstream_connection(server, tenant, witness, plan):
 
 
 def stream(server, tenant, wanted) -> tuple[list[dict], dict]:
-    envelopes = of_sse(asyncio.run(collect(server.url, tenant.key, {"text": wanted.prompt(), "model": "witness"})))
+    envelopes = of_sse(collect(server.url, tenant.key, {"text": wanted.prompt(), "model": "witness"}))
     return envelopes, check_run(envelopes)
 
 
@@ -94,7 +93,7 @@ def test_a_stream_that_stalls_is_an_error_after_the_idle_timeout(tmp_path, witne
         tenant, wanted = make_tenant(installation), plan(tokens=60, stall_after=15)
         body = {"text": wanted.prompt(), "model": "slow"}
         started = time.monotonic()
-        envelopes = of_sse(asyncio.run(collect(server.url, tenant.key, body)))
+        envelopes = of_sse(collect(server.url, tenant.key, body))
         end = check_run(envelopes)
         assert end["type"] == "chat.error" and end["error"]["code"] == "upstream_error"
         assert answer(envelopes) == text(15) and 1 <= time.monotonic() - started < 5

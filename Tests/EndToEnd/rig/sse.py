@@ -1,11 +1,16 @@
 """Server-sent events: a parser, and runs over them with aiohttp."""
 
+import asyncio
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
+from typing import Any, TypeVar
 
 import aiohttp
+
+T = TypeVar("T")
 
 TERMINAL = {"chat_complete", "chat_cut", "chat_error"}
 
@@ -63,7 +68,17 @@ async def run(session: aiohttp.ClientSession, url: str, key: str, body: dict) ->
         return [event async for event in events(response)]
 
 
-async def collect(url: str, key: str, body: dict) -> list[Event]:
-    timeout = aiohttp.ClientTimeout(total=120)
-    async with aiohttp.ClientSession(timeout=timeout) as session:
-        return await run(session, url, key, body)
+def wait_for(job: Coroutine[Any, Any, T]) -> T:
+    """Runs a coroutine to its end on a thread of its own: the browser driver keeps a loop on the main one."""
+    with ThreadPoolExecutor(1) as thread:
+        return thread.submit(asyncio.run, job).result()
+
+
+def collect(url: str, key: str, body: dict) -> list[Event]:
+    """A whole run over `POST /v1/runs`."""
+
+    async def alone() -> list[Event]:
+        async with aiohttp.ClientSession(timeout=aiohttp.ClientTimeout(total=60)) as session:
+            return await run(session, url, key, body)
+
+    return wait_for(alone())
