@@ -76,8 +76,8 @@ create_key() {
   [ -s "$file" ] || (umask 077 && "$kdcube" keys create --config $config --json "$@" >"$file.new" && mv "$file.new" "$file")
   $python -c 'import json, sys; print(json.load(open(sys.argv[1]))["key"])' "$file"
 }
-user_key=$(create_key user-key.json --org demo --project chat --user you)
-admin_key=$(create_key admin-key.json --org demo --project chat --user operator --role admin)
+user_key=$(create_key user-key.json --org demo --project web --user you)
+admin_key=$(create_key admin-key.json --org demo --project web --user operator --role admin)
 
 base=http://127.0.0.1:$port
 cat <<TEXT
@@ -89,7 +89,7 @@ cat <<TEXT
 
   Cap the project, then send a prompt and watch the stream stop at the cap:
 
-    $kdcube budget set --data $data --scope project:demo/chat --unit usd --window day --limit 0.01
+    $kdcube budget set --data $data --scope project:demo/web --unit usd --window day --limit 0.01
 
   Stop with Ctrl-C. The data is kept in $data.
 
