@@ -163,7 +163,7 @@ def latency_rows(folder: pathlib.Path) -> list[list[str]]:
     direct = [statistics.median(values) for values in figures["the upstream directly"]]
     rows = []
     for name, (firsts, ages) in figures.items():
-        added = [statistics.median(values) - base for values, base in zip((firsts, ages), direct)]
+        added = [statistics.median(values) - base for values, base in zip((firsts, ages), direct, strict=True)]
         rows.append([name, percentiles(firsts), f"{added[0] * 1000:+.2f}", percentiles(ages), f"{added[1] * 1000:+.2f}"])
     return rows
 

@@ -48,6 +48,8 @@ def table(title: str, head: list[str], rows: list[list[str]]) -> None:
     widths = [max(len(str(row[i])) for row in [head, *rows]) for i in range(len(head))]
     print(f"\n{title}  ({time.strftime('%Y-%m-%d %H:%M')}, {os.cpu_count()} cores, load {os.getloadavg()[0]:.1f})")
     for row in [head, ["-" * width for width in widths], *rows]:
-        cells = (str(cell).ljust(width) if i == 0 else str(cell).rjust(width) for i, (cell, width) in enumerate(zip(row, widths)))
+        cells = (
+            str(cell).ljust(width) if i == 0 else str(cell).rjust(width) for i, (cell, width) in enumerate(zip(row, widths, strict=True))
+        )
         print("  " + "  ".join(cells))
     sys.stdout.flush()

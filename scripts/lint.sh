@@ -8,6 +8,14 @@ folders=()
 for folder in Sources Tests Benchmarks; do [ -d "$folder" ] && folders+=("$folder"); done
 swift format lint --strict --recursive --parallel "${folders[@]}" Package.swift || status=1
 
+ruff=.tools/venv/bin/ruff
+if [ -x $ruff ]; then
+  $ruff check --quiet Tests/EndToEnd Benchmarks scripts || status=1
+  $ruff format --quiet --check Tests/EndToEnd Benchmarks scripts || status=1
+else
+  echo "lint: the Python check needs scripts/setup.sh --test; skipped"
+fi
+
 # report TITLE: fails the check when there is anything on stdin.
 report() {
   local rows

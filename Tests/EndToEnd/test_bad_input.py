@@ -36,7 +36,18 @@ PATHS = ["/v1/runs", "/v1/chat/completions"]
 @pytest.mark.parametrize("path", PATHS)
 @pytest.mark.parametrize(
     "data",
-    [b"", b"{", b"[]", b'"text"', b"null", b'{"text":1}', b'{"text":"\xff\xfe"}', b'{"messages":"no"}', b"[" * 100_000, b'{"text":"\\ud800"'],
+    [
+        b"",
+        b"{",
+        b"[]",
+        b'"text"',
+        b"null",
+        b'{"text":1}',
+        b'{"text":"\xff\xfe"}',
+        b'{"messages":"no"}',
+        b"[" * 100_000,
+        b'{"text":"\\ud800"',
+    ],
     ids=["empty", "open", "array", "string", "null", "number", "utf8", "messages", "deep", "surrogate"],
 )
 def test_a_body_that_is_not_the_documented_json_is_400(server, tenant, path, data):
@@ -59,7 +70,13 @@ def test_an_unknown_model_is_404(server, tenant, path):
     check_error(post(server, tenant, path, body), 404, "model_not_found")
 
 
-CREDENTIALS = [{}, {"authorization": "Bearer kd-wrong"}, {"authorization": "Basic eDp5"}, {"x-api-key": "nope"}, {"authorization": "Bearer a.b.c"}]
+CREDENTIALS = [
+    {},
+    {"authorization": "Bearer kd-wrong"},
+    {"authorization": "Basic eDp5"},
+    {"x-api-key": "nope"},
+    {"authorization": "Bearer a.b.c"},
+]
 
 
 @pytest.mark.parametrize("headers", CREDENTIALS, ids=["none", "key", "basic", "x-api-key", "jwt"])
@@ -143,7 +160,9 @@ def test_an_event_before_connect_closes_the_connection(server):
     assert closes(connection)
 
 
-@pytest.mark.parametrize("query", ["", "?EIO=4", "?EIO=4&transport=carrier-pigeon", "?EIO=3&transport=polling", "?EIO=4&transport=polling&sid=unknown"])
+@pytest.mark.parametrize(
+    "query", ["", "?EIO=4", "?EIO=4&transport=carrier-pigeon", "?EIO=3&transport=polling", "?EIO=4&transport=polling&sid=unknown"]
+)
 def test_a_bad_handshake_is_400(server, query):
     assert requests.get(server.url + "/socket.io/" + query, timeout=10).status_code == 400
 

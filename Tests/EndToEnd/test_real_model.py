@@ -1,6 +1,5 @@
 """A small real model behind the server: real pacing, real usage, cut in the middle of its sentence."""
 
-
 import pytest
 import requests
 
