@@ -89,7 +89,7 @@ cat <<TEXT
 
   Cap the project, then send a prompt and watch the stream stop at the cap:
 
-    $kdcube budget set --data $data --scope project:demo/web --unit usd --window day --limit 0.01
+    $kdcube budget set --data $data --scope project:demo/web --unit usd --window day --limit 0.002
 
   Stop with Ctrl-C. The data is kept in $data.
 
