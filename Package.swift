@@ -22,6 +22,7 @@ extension Target.Dependency {
     static let hummingbird = Target.Dependency.product(name: "Hummingbird", package: "hummingbird")
     static let asyncHTTPClient = Target.Dependency.product(name: "AsyncHTTPClient", package: "async-http-client")
     static let lifecycle = Target.Dependency.product(name: "ServiceLifecycle", package: "swift-service-lifecycle")
+    static let unixSignals = Target.Dependency.product(name: "UnixSignals", package: "swift-service-lifecycle")
     static let logging = Target.Dependency.product(name: "Logging", package: "swift-log")
     static let deque = Target.Dependency.product(name: "DequeModule", package: "swift-collections")
     static let grdb = Target.Dependency.product(name: "GRDB", package: "GRDB.swift")
@@ -71,7 +72,7 @@ let package = Package(
         // Engine: runs, their logs, and the models that feed them.
         .target(name: "Engine", dependencies: ["JSON"], path: "Sources/Engine/Core", swiftSettings: settings),
         .target(
-            name: "EngineProviders", dependencies: ["Engine", "JSON", .asyncHTTPClient, .nioCore, .nioHTTP1],
+            name: "EngineProviders", dependencies: ["Engine", "JSON", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1],
             path: "Sources/Engine/Providers", swiftSettings: settings),
 
         // Accounting: amounts, windows, leases, ledger; and the stores that keep them.
@@ -99,14 +100,21 @@ let package = Package(
 
         .executableTarget(
             name: "conformance-server",
-            dependencies: ["JSON", "TransportWire", "Transport", .argumentParser, .nioCore, .nioPosix, .logging],
+            dependencies: [
+                "JSON", "Telemetry", "TransportWire", "Transport", .argumentParser, .hummingbird, .lifecycle, .unixSignals, .nioCore,
+                .nioHTTP1,
+                .nioPosix, .logging,
+            ],
             path: "Tests/ConformanceServer", swiftSettings: settings),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: settings),
         .testTarget(
             name: "TransportWireTests", dependencies: ["TransportWire", "JSON", .nioCore], swiftSettings: settings),
         .testTarget(
             name: "TransportTests",
-            dependencies: ["Transport", "TransportWire", "JSON", .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1, .hummingbird],
+            dependencies: [
+                "Transport", "TransportWire", "JSON", "Telemetry", .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1, .hummingbird, .logging,
+                .httpTypes, .lifecycle,
+            ],
             swiftSettings: settings),
         .testTarget(
             name: "EngineTests",

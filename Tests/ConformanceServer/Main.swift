@@ -1,1 +1,73 @@
-@main enum Main { static func main() {} }
+import ArgumentParser
+import Hummingbird
+import Logging
+import NIOCore
+import NIOPosix
+import ServiceLifecycle
+import Telemetry
+import Transport
+import UnixSignals
+
+/// The echo servers that the public suites and the load generator need. Listens on `localhost`, IPv4 and IPv6.
+@main
+struct ConformanceServer: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "conformance-server", abstract: "Serves what a public conformance suite expects.")
+
+    enum Suite: String, CaseIterable, ExpressibleByArgument { case engineio, socketio, autobahn, bench }
+
+    @Option(help: "Which server to be.")
+    var suite: Suite
+
+    @Option(help: "The port; 0 takes a free one.")
+    var port: Int
+
+    @Option(help: "Event loops. The suites expect the order of requests on different connections to be kept: one loop.")
+    var threads = 1
+
+    func run() async throws {
+        let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
+        var logger = Logger(label: "conformance-server")
+        logger.logLevel = .warning
+        let metrics = MetricRegistry()
+        let (configuration, ingress) = try makeIngress(group, metrics, logger)
+        var front = FrontConfiguration()
+        front.hosts = ["127.0.0.1", "::1"]
+        front.port = port
+        front.enginePath = configuration.path
+        front.pollingBodyBytesMax = configuration.maxPayload
+        let server = RealtimeServer(
+            configuration: front, ingress: ingress, responder: Router().buildResponder(), eventLoopGroup: group, metrics: metrics,
+            logger: logger
+        ) { addresses in
+            print("listening on port \(addresses.first?.port ?? 0)")
+        }
+        let services = ServiceGroup(services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        try await services.run()
+        try await group.shutdownGracefully()
+    }
+
+    private func makeIngress(
+        _ group: MultiThreadedEventLoopGroup, _ metrics: MetricRegistry, _ logger: Logger
+    ) throws -> (TransportConfiguration, any EngineIOIngress) {
+        switch suite {
+        case .engineio:
+            let configuration = try Suites.configuration(path: "/engine.io/")
+            let server = EngineServer(
+                configuration: configuration, application: EngineEcho(), eventLoopGroup: group, metrics: metrics, logger: logger)
+            return (configuration, server)
+        case .socketio:
+            let configuration = try Suites.configuration(path: "/socket.io/")
+            let server = SocketIOServer(configuration: configuration, eventLoopGroup: group, metrics: metrics, logger: logger)
+            Suites.serveSocketIO(server)
+            return (configuration, server)
+        case .bench:
+            let configuration = try TransportConfiguration()
+            let server = SocketIOServer(configuration: configuration, eventLoopGroup: group, metrics: metrics, logger: logger)
+            Suites.serveBench(server)
+            return (configuration, server)
+        case .autobahn:
+            return (try TransportConfiguration(path: "/ws/"), AutobahnEcho())
+        }
+    }
+}

@@ -12,6 +12,15 @@ package protocol EngineIOIngress: AnyObject, Sendable {
     /// A WebSocket upgrade request, the body of which (there should be none) has ended. Answered exactly once by
     /// ``EngineIORequest/respond(_:)`` or ``EngineIORequest/upgrade(headers:handler:)``, now or later.
     func receiveUpgrade(_ request: any EngineIORequest)
+
+    /// The server is shutting down: no more connections come, and every session should end. Called once, from any
+    /// thread. Parked polls hold their connections until they are answered or the grace period is over; upgraded
+    /// connections get a `ChannelShouldQuiesceEvent` each, after this.
+    func quiesce()
+}
+
+extension EngineIOIngress {
+    package func quiesce() {}
 }
 
 /// One HTTP request under the Engine.IO path. Confined to the event loop of its connection; answered exactly once.

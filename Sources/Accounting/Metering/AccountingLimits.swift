@@ -1,0 +1,58 @@
+/// Every maximum of Accounting, with its reason.
+public enum AccountingLimits {
+    /// Largest component of any amount and largest cap: 9.0 million dollars in nano-USD. Redis scripts compute in
+    /// doubles, which are exact to 2^53 = 9.007 × 10^15 only (metering.md §5).
+    public static let amountMax: Int64 = 9_000_000_000_000_000
+    /// Digits of one run in a decimal text; a longer run is no price and no budget.
+    static let decimalDigits = 64
+    /// One dollar a token. The dearest model known is below a thousandth of that; above it a price was typed per
+    /// million (metering.md §2, item 20).
+    public static let pricePicoMax: Int64 = 1_000_000_000_000
+    /// Models of one price table. LiteLLM's list has about 3,000.
+    public static let priceModels = 50_000
+    /// Bytes of one name in a tenancy path: an e-mail address or an identity provider's subject fits.
+    public static let nameBytes = 128
+    /// Tokens of one class in one call that are believed: a thousand times the longest context on offer.
+    static let promptTokensMax: Int64 = 1_000_000_000_000
+    /// Output tokens of one run that may be asked for.
+    static let outputTokensMax: Int64 = 100_000_000
+    /// What is reserved for a run in mode H whose client and model name no maximum (metering.md §5).
+    static let reservedOutputTokens: Int64 = 4_096
+    /// Windows of one path: four scopes × three units × six periods is 72; real paths have under ten, and each costs
+    /// a read and a write in every grant.
+    public static let windowsPerPath = 72
+    /// Sizes offered in one request for a grant: 1024 halved down to 1 is eleven.
+    public static let offers = 16
+    /// How long the node may not be heard of before its lease is suspended (ms), default.
+    public static let leaseTTL = Milliseconds(30_000)
+    /// How long past its end a lease is left alone before it is reaped: longer than any reply is under way (ms).
+    public static let reapGrace = Milliseconds(5_000)
+    /// How long a settled lease is remembered, so that a repeated settlement gets the same answer (ms).
+    public static let settledLeaseRetention = Milliseconds(600_000)
+    /// How long an ended window is kept for late settlements and for `usage` (ms): seven days.
+    public static let windowRetention = Milliseconds(7 * 86_400_000)
+    /// Grants up to this many tokens ignore the fair share. Smaller leaves less in slow streams' hands near a cap,
+    /// larger asks the store less often there: 300 streams on one cap stay under 20 calls a 1,000 tokens with 32.
+    public static let shareFloorTokens: Int64 = 32
+    /// First slice of a stream, before its rate is known (tokens).
+    public static let firstSliceTokens: Int64 = 64
+    /// Bounds of a slice (tokens): metering.md §4.2, clamp(rate × 2 s, 32, 1024).
+    public static let sliceTokens: ClosedRange<Int64> = 32...1024
+    /// Seconds of streaming that one slice should last.
+    public static let sliceSeconds: Int64 = 2
+    /// How long before its end a node stops spending a lease (ms): covers a reply's way and a paused process.
+    public static let leaseSkew = Milliseconds(2_000)
+    /// Rounds of load and recompute in one admission before the store is called unavailable.
+    static let openAttempts = 6
+    /// Tries of one settlement within the run; afterwards the accountant's loop goes on with it.
+    static let settleAttempts = 4
+    /// Pause before the first repeat of a failed store call (ms); doubles each time.
+    static let retryPause = Milliseconds(50)
+    /// Settlements waiting for the store to come back. Beyond it they are left to the reaper, which suspends their
+    /// holds: nothing is lost to the tenant's favour.
+    public static let pendingSettlements = 100_000
+    /// How long a set of budgets may be used before it is read again (ms).
+    public static let budgetAge = Milliseconds(1_000)
+    /// Paths whose budgets are remembered.
+    public static let budgetPaths = 10_000
+}

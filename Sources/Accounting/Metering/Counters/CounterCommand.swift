@@ -1,0 +1,146 @@
+/// What a node asks of the counters. Every command is decided at once, over all windows of its path, and may be
+/// repeated: a repeat of an applied command changes nothing.
+public enum CounterCommand: Sendable, Hashable {
+    /// Admission: hold the worst case of the fixed part and a first slice, in every window or in none.
+    case open(OpenLease)
+    /// Commit, refill and heartbeat in one.
+    case step(StepLease)
+    /// The end of a lease: true up, free the rest.
+    case settle(SettleLease)
+    /// Moves leases that ended `grace` ago into suspense, and forgets what is long done. All orgs when `org` is nil.
+    case reap(org: String?, grace: Milliseconds)
+    /// Brings a window in with what the ledger says was used. A window that is there in this generation stays as it is.
+    case load(org: String, window: WindowRef, used: Int64)
+    /// A budget was changed. A window that is not loaded is left alone.
+    case setCap(org: String, window: WindowKey, cap: Int64, version: Int64)
+    case read(org: String, windows: [WindowKey])
+    /// Evidence about a suspended lease: charge what was spent, free the rest.
+    case resolve(LeaseKey, evidence: Spent)
+
+    /// The word for metrics.
+    public var name: String {
+        switch self {
+        case .open: "open"
+        case .step: "step"
+        case .settle: "settle"
+        case .reap: "reap"
+        case .load: "load"
+        case .setCap: "set_cap"
+        case .read: "read"
+        case .resolve: "resolve"
+        }
+    }
+}
+
+public struct OpenLease: Sendable, Hashable {
+    public let lease: LeaseKey
+    public let holder: LeaseHolder
+    public let attribution: Attribution
+    /// May be empty: then nothing limits the run, and its charges are recorded all the same.
+    public let path: [WindowRef]
+    /// Worst case of the prompt, and the request itself.
+    public let fixed: Amounts
+    /// Sizes of the first slice, largest first; one is granted or the run is refused.
+    public let offers: [Offer]
+    /// Offers up to this many tokens ignore the fair share.
+    public let shareFloor: Int64
+    public let ttl: Milliseconds
+
+    public init(
+        lease: LeaseKey, holder: LeaseHolder, attribution: Attribution, path: [WindowRef], fixed: Amounts, offers: [Offer],
+        shareFloor: Int64 = AccountingLimits.shareFloorTokens, ttl: Milliseconds = AccountingLimits.leaseTTL
+    ) {
+        self.lease = lease
+        self.holder = holder
+        self.attribution = attribution
+        self.path = path
+        self.fixed = fixed
+        self.offers = offers
+        self.shareFloor = shareFloor
+        self.ttl = ttl
+    }
+}
+
+public struct StepLease: Sendable, Hashable {
+    public let lease: LeaseKey
+    public let holder: LeaseHolder
+    /// Greater than that of the last command; equal means a repeat.
+    public let sequence: Int64
+    /// Total since `open`; never less than in an earlier step.
+    public let spent: Spent
+    /// Sizes of the next slice, largest first; none for a mere commit or heartbeat.
+    public let offers: [Offer]
+    public let shareFloor: Int64
+    public let ttl: Milliseconds
+
+    public init(
+        lease: LeaseKey, holder: LeaseHolder, sequence: Int64, spent: Spent, offers: [Offer],
+        shareFloor: Int64 = AccountingLimits.shareFloorTokens, ttl: Milliseconds = AccountingLimits.leaseTTL
+    ) {
+        self.lease = lease
+        self.holder = holder
+        self.sequence = sequence
+        self.spent = spent
+        self.offers = offers
+        self.shareFloor = shareFloor
+        self.ttl = ttl
+    }
+}
+
+public struct SettleLease: Sendable, Hashable {
+    public let lease: LeaseKey
+    public let holder: LeaseHolder
+    public let sequence: Int64
+    /// Total since `open`. May be below an earlier step (exact usage replaces a count) and above what is held (overrun).
+    public let spent: Spent
+
+    public init(lease: LeaseKey, holder: LeaseHolder, sequence: Int64, spent: Spent) {
+        self.lease = lease
+        self.holder = holder
+        self.sequence = sequence
+        self.spent = spent
+    }
+}
+
+/// The answer to a command. `now` is the store's time, `windows` the whole path in the order it was opened with.
+public enum CounterReply: Sendable, Hashable {
+    case granted(offer: Int, windows: [WindowSnapshot], now: Milliseconds)
+    /// Nothing was granted. For a step, what was spent is committed all the same and the lease lives on.
+    case denied(by: WindowSnapshot, windows: [WindowSnapshot], now: Milliseconds)
+    /// A step without offers.
+    case committed(windows: [WindowSnapshot], now: Milliseconds)
+    /// Also the answer to `resolve`.
+    case settled(overrun: Amounts, windows: [WindowSnapshot], now: Milliseconds)
+    /// To `read`: the windows that are loaded.
+    case windows([WindowSnapshot], now: Milliseconds)
+    /// To `load` and `setCap`.
+    case done(now: Milliseconds)
+    case reaped(leases: Int, now: Milliseconds)
+    /// To `open`: these windows are not loaded. Nothing was done; a missing window is never taken for zero.
+    case missing([WindowKey], now: Milliseconds)
+    /// To `open`: a window does not contain the store's time, nothing was done. To `step`: a window of the lease has
+    /// ended; what was spent is committed, nothing more will be granted, settle and open anew.
+    case wrongSpan(now: Milliseconds)
+    /// The lease belongs to another process.
+    case staleFence
+    /// A command of this lease with a higher sequence number was decided already.
+    case staleSequence
+    /// The lease was reaped: stop spending, then settle.
+    case suspended
+    case unknownLease
+    case refused(CounterRefusal)
+}
+
+/// A command that no correct node sends. Nothing was done.
+public enum CounterRefusal: String, Error, Sendable, Hashable {
+    /// An amount is negative or above ``AccountingLimits/amountMax``.
+    case amount
+    /// No offer in `open`, too many, or not in descending order.
+    case offers
+    /// Too many windows, or one twice.
+    case path
+    /// A step with a smaller total than before.
+    case spentShrank = "spent_shrank"
+    /// `ttl` or `grace` is not positive.
+    case time
+}

@@ -1,0 +1,93 @@
+/// The counters of every org as a pure state machine: command and time in, reply out (metering.md §4.2).
+///
+/// It is the in-process store, and the model that the Redis functions are compared with. A value: whoever holds it
+/// isolates it. What a command changed is collected until ``drainChanges()``, so that a store can write it before it
+/// releases the reply.
+public struct CounterMachine: Sendable {
+    public internal(set) var windows: [WindowKey: WindowState] = [:]
+    public internal(set) var leases: [LeaseKey: LeaseState] = [:]
+    var changes = CounterChanges()
+
+    public init() {}
+
+    /// Takes up where a store left off.
+    public init(windows: [WindowState], leases: [LeaseState]) {
+        for window in windows { self.windows[window.key] = window }
+        for lease in leases { self.leases[lease.key] = lease }
+    }
+
+    /// Decides one command at the store's time `now`.
+    public mutating func apply(_ command: CounterCommand, now: Milliseconds) -> CounterReply {
+        switch command {
+        case .open(let open): apply(open, now: now)
+        case .step(let step): apply(step, now: now)
+        case .settle(let settle): apply(settle, now: now)
+        case .reap(let org, let grace): reap(org: org, grace: grace, now: now)
+        case .load(_, let window, let used): load(window, used: used, now: now)
+        case .setCap(_, let window, let cap, let version): setCap(window, cap: cap, version: version, now: now)
+        case .read(_, let keys): .windows(keys.compactMap { windows[$0]?.snapshot }, now: now)
+        case .resolve(let lease, let evidence): resolve(lease, evidence: evidence, now: now)
+        }
+    }
+
+    /// What the commands since the last call changed, and starts anew.
+    public mutating func drainChanges() -> CounterChanges {
+        let drained = changes
+        changes = CounterChanges()
+        return drained
+    }
+
+    /// True when ``drainChanges()`` would return something.
+    public var hasChanges: Bool { !changes.isEmpty }
+
+    func snapshots(_ path: [WindowKey]) -> [WindowSnapshot] { path.compactMap { windows[$0]?.snapshot } }
+
+    mutating func update(_ key: WindowKey, _ change: (inout WindowState) -> Void) {
+        guard var window = windows[key] else { return }
+        change(&window)
+        windows[key] = window
+        changes.windows.insert(key)
+    }
+
+    mutating func store(_ lease: LeaseState) {
+        leases[lease.key] = lease
+        changes.leases.insert(lease.key)
+    }
+
+    private mutating func load(_ ref: WindowRef, used: Int64, now: Milliseconds) -> CounterReply {
+        guard (0...AccountingLimits.amountMax).contains(ref.cap), used <= AccountingLimits.amountMax else { return .refused(.amount) }
+        if let loaded = windows[ref.key] {
+            guard ref.generation > loaded.generation else { return .done(now: now) }
+            // The budget was away and is back: the count missed what was spent meanwhile, the holds did not.
+            windows[ref.key] = WindowState(
+                ref: ref, used: used, held: loaded.held, suspense: loaded.suspense, liveLeases: loaded.liveLeases)
+        } else {
+            windows[ref.key] = WindowState(ref: ref, used: used)
+        }
+        changes.windows.insert(ref.key)
+        return .done(now: now)
+    }
+
+    private mutating func setCap(_ key: WindowKey, cap: Int64, version: Int64, now: Milliseconds) -> CounterReply {
+        guard (0...AccountingLimits.amountMax).contains(cap) else { return .refused(.amount) }
+        if var window = windows[key], window.setCap(cap, version: version) {
+            windows[key] = window
+            changes.windows.insert(key)
+        }
+        return .done(now: now)
+    }
+}
+
+/// What has to be written before the replies of a batch may be released.
+public struct CounterChanges: Sendable {
+    /// Windows that were made or changed; those that ``CounterMachine/windows`` no longer has were removed.
+    public var windows: Set<WindowKey> = []
+    /// Leases that were made or changed; those that ``CounterMachine/leases`` no longer has were removed.
+    public var leases: Set<LeaseKey> = []
+    /// In the order in which they arose.
+    public var rows: [LedgerRow] = []
+
+    public init() {}
+
+    public var isEmpty: Bool { windows.isEmpty && leases.isEmpty && rows.isEmpty }
+}

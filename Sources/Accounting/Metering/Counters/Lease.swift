@@ -1,0 +1,164 @@
+/// Names a lease. The org is part of it because every counter of a path lives under its org.
+public struct LeaseKey: Sendable, Hashable {
+    public let org: String
+    public let id: String
+
+    public init(org: String, id: String) {
+        self.org = org
+        self.id = id
+    }
+}
+
+/// The process that spends a lease. A command with a lower fence than the lease's comes from a process that was given
+/// up, and is refused.
+public struct LeaseHolder: Sendable, Hashable {
+    public let node: String
+    public let fence: Int64
+
+    public init(node: String, fence: Int64) {
+        self.node = node
+        self.fence = fence
+    }
+}
+
+/// Who and what a charge is for.
+public struct Attribution: Sendable, Hashable {
+    public let path: TenancyPath
+    public let run: String
+    public let model: String
+    /// Version of the price table at admission; empty when the model has no price.
+    public let priceVersion: String
+
+    public init(path: TenancyPath, run: String, model: String, priceVersion: String) {
+        self.path = path
+        self.run = run
+        self.model = model
+        self.priceVersion = priceVersion
+    }
+}
+
+/// What a lease has consumed **since it was opened**: a total and no difference, so that a command may be lost, repeated
+/// or overtaken without being counted twice.
+public struct Spent: Sendable, Hashable {
+    /// Rounded up once over the total.
+    public var nanoUSD: Int64
+    public var usage: UsageClasses
+    public var requests: Int64
+    /// True when the provider did not report this and we counted.
+    public var estimated: Bool
+
+    public init(nanoUSD: Int64 = 0, usage: UsageClasses = .zero, requests: Int64 = 0, estimated: Bool = false) {
+        self.nanoUSD = nanoUSD
+        self.usage = usage
+        self.requests = requests
+        self.estimated = estimated
+    }
+
+    public static let zero = Spent()
+
+    public var amounts: Amounts { Amounts(nanoUSD: nanoUSD, tokens: usage.total, requests: requests) }
+
+    public var isValid: Bool { usage.isValid && amounts.isValid }
+
+    /// True when no part is smaller than in `earlier`.
+    func covers(_ earlier: Spent) -> Bool {
+        let more = usage - earlier.usage
+        return nanoUSD >= earlier.nanoUSD && requests >= earlier.requests && more.inputFresh >= 0 && more.inputCacheRead >= 0
+            && more.inputCacheWrite >= 0 && more.outputVisible >= 0 && more.outputReasoning >= 0
+    }
+}
+
+/// One size of slice that a node would take, priced by the node at the worst case.
+public struct Offer: Sendable, Hashable {
+    public let tokens: Int64
+    public let amounts: Amounts
+
+    public init(tokens: Int64, amounts: Amounts) {
+        self.tokens = tokens
+        self.amounts = amounts
+    }
+}
+
+/// How the last command of a lease was decided. Kept with the lease, so that a repeat of the same sequence number is
+/// answered alike (with the windows as they are at the repeat).
+public enum LeaseDecision: Sendable, Hashable {
+    case granted(offer: Int)
+    case denied(by: WindowKey)
+    case committed
+    case rolled
+    case settled(overrun: Amounts)
+
+    /// Compact form for stores: `g3`, `d<window key>`, `c`, `r`, `s1,2,3`.
+    public var text: String {
+        switch self {
+        case .granted(let offer): "g\(offer)"
+        case .denied(let window): "d\(window.text)"
+        case .committed: "c"
+        case .rolled: "r"
+        case .settled(let overrun): "s\(overrun.nanoUSD),\(overrun.tokens),\(overrun.requests)"
+        }
+    }
+
+    public init?(_ text: String) {
+        let rest = String(text.dropFirst())
+        switch text.first {
+        case "g":
+            guard let offer = Int(rest) else { return nil }
+            self = .granted(offer: offer)
+        case "d":
+            guard let window = WindowKey(rest) else { return nil }
+            self = .denied(by: window)
+        case "c": self = .committed
+        case "r": self = .rolled
+        case "s":
+            let parts = rest.split(separator: ",").compactMap { Int64($0) }
+            guard parts.count == 3 else { return nil }
+            self = .settled(overrun: Amounts(nanoUSD: parts[0], tokens: parts[1], requests: parts[2]))
+        default: return nil
+        }
+    }
+}
+
+/// A lease as the store keeps it.
+public struct LeaseState: Sendable, Hashable {
+    public enum Phase: String, Sendable, Hashable {
+        /// Its amounts are in `held` of each window of its path.
+        case live
+        /// Its holder was not heard of in time: its amounts are in `suspense`, and only evidence frees them.
+        case suspended
+        /// Done; kept for a while so that a repeated settlement is answered alike.
+        case settled
+    }
+
+    public let key: LeaseKey
+    public var holder: LeaseHolder
+    public let attribution: Attribution
+    public let path: [WindowKey]
+    /// The earliest end of the path's windows; nothing is granted from it on.
+    public let spanEnd: Milliseconds
+    /// Held in every window of the path, or in suspense there when ``phase`` is suspended.
+    public var held: Amounts
+    public var spent: Spent
+    /// Of the last command that was decided; 0 after `open`.
+    public var sequence: Int64
+    public var decision: LeaseDecision
+    public var expiresAt: Milliseconds
+    public var phase: Phase
+
+    public init(
+        key: LeaseKey, holder: LeaseHolder, attribution: Attribution, path: [WindowKey], spanEnd: Milliseconds, held: Amounts,
+        spent: Spent, sequence: Int64, decision: LeaseDecision, expiresAt: Milliseconds, phase: Phase
+    ) {
+        self.key = key
+        self.holder = holder
+        self.attribution = attribution
+        self.path = path
+        self.spanEnd = spanEnd
+        self.held = held
+        self.spent = spent
+        self.sequence = sequence
+        self.decision = decision
+        self.expiresAt = expiresAt
+        self.phase = phase
+    }
+}

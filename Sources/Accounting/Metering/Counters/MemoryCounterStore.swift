@@ -1,0 +1,50 @@
+/// Counters in this process's memory, gone with it: for tests and for trying the machine.
+///
+/// An actor; commands are decided in the order of their arrival. Ledger rows go to `ledger` before the reply leaves.
+public actor MemoryCounterStore: CounterStore {
+    public private(set) var machine = CounterMachine()
+    private let clock: any AccountingClock
+    private let ledger: (any LedgerStore)?
+
+    public init(clock: any AccountingClock, ledger: (any LedgerStore)? = nil) {
+        self.clock = clock
+        self.ledger = ledger
+    }
+
+    public func apply(_ command: CounterCommand) async throws(CounterStoreError) -> CounterReply {
+        let reply = machine.apply(command, now: clock.now())
+        let rows = machine.drainChanges().rows
+        if let ledger, !rows.isEmpty {
+            do { try await ledger.append(rows) } catch { throw .failed("the ledger refused: \(error)") }
+        }
+        return reply
+    }
+
+    /// Rows are in the ledger before their reply is.
+    public func flushRows(org: String) async throws(CounterStoreError) {}
+}
+
+/// A ledger in memory, for tests. An actor.
+public actor MemoryLedger: LedgerStore {
+    public private(set) var rows: [LedgerRow] = []
+    private var ids: Set<String> = []
+
+    public init() {}
+
+    @discardableResult
+    public func append(_ new: [LedgerRow]) async throws(LedgerStoreError) -> Int {
+        let before = rows.count
+        for row in new where ids.insert(row.chargeID).inserted { rows.append(row) }
+        return rows.count - before
+    }
+
+    public func sum(_ scope: Scope, from: Milliseconds, to: Milliseconds) async throws(LedgerStoreError) -> LedgerSum {
+        var sum = LedgerSum()
+        for row in rows where row.kind.isCharge && from <= row.at && row.at < to && row.attribution.path.scopes.contains(scope) {
+            sum.nanoUSD += row.nanoUSD
+            sum.usage = sum.usage + row.usage
+            sum.requests += row.requests
+        }
+        return sum
+    }
+}

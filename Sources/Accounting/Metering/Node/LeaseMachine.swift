@@ -1,0 +1,264 @@
+/// A stream's purse: what it holds, what it has spent, when to ask for more and when to stop. Pure.
+///
+/// Paid is decremented before anything is forwarded, so consumption never exceeds what the store granted (I4 of
+/// metering.md §4.3). A value; ``StreamLease`` isolates it and carries out its requests, one at a time.
+struct LeaseMachine: Sendable {
+    /// What the driver has to do next.
+    enum Request: Sendable, Hashable {
+        /// Send after `pause`. A repeat is the very same step.
+        case step(StepLease, pause: Milliseconds)
+        /// A window ended or the budgets changed: open a new lease with these sizes, then settle the old one.
+        case roll(fixed: Amounts, offers: [Offer], pause: Milliseconds)
+    }
+
+    /// A lease as the store opened it, in terms of the node's monotonic clock.
+    struct Grant: Sendable {
+        let lease: LeaseKey
+        let tokens: Int64
+        /// What it may cost, fixed part included (nano-USD).
+        let authorised: Int64
+        let windows: [WindowSnapshot]
+        /// Nothing may be spent from it on: the end of the lease less the skew, or of its first window.
+        let deadline: Milliseconds
+    }
+
+    private let holder: LeaseHolder
+    private let ttl: Milliseconds
+    private let outputMax: Int64?
+    private(set) var lease: LeaseKey
+    private(set) var windows: [WindowSnapshot]
+    private(set) var run: RunCost
+    private(set) var cut: CutCause?
+    private var deadline: Milliseconds
+    private var balance: Int64
+    private var authorised: Int64
+    /// What the store is known to have committed of the current lease.
+    private var committed = Spent.zero
+    private var lastGrant: Int64
+    private var sequence: Int64 = 0
+    private var pending: (tokens: Int64, reasoning: Bool)?
+    private var unanswered: StepLease?
+    private var isDriven = false
+    private var mustRoll = false
+    private var heartbeatDue = false
+    private var isEnded = false
+    private var failures = 0
+    private var denial: Denial?
+    private var lastAsked: Milliseconds
+    private var outputWhenAsked: Int64 = 0
+
+    private struct Denial {
+        let cause: CutCause
+        /// Output of the run when the lease was denied.
+        let output: Int64
+    }
+
+    init(
+        holder: LeaseHolder, ttl: Milliseconds, run: RunCost, outputMax: Int64?, grant: Grant, now: Milliseconds
+    ) {
+        self.holder = holder
+        self.ttl = ttl
+        self.run = run
+        self.outputMax = outputMax
+        lease = grant.lease
+        windows = grant.windows
+        deadline = grant.deadline
+        balance = grant.tokens
+        authorised = grant.authorised
+        lastGrant = grant.tokens
+        lastAsked = now
+    }
+
+    // MARK: Spending
+
+    /// Pays for tokens before they are forwarded. `start` tells to run the driver.
+    mutating func take(_ tokens: Int64, reasoning: Bool, now: Milliseconds) -> (outcome: TakeOutcome, start: Bool) {
+        if let cut { return (.cut(cut), false) }
+        guard !isEnded else { return (.cut(CutCause(reason: .killed)), false) }
+        guard tokens > 0 else { return (.paid, false) }
+        if spend(tokens, reasoning: reasoning, now: now) {
+            return (.paid, balance <= lastGrant / 2 && denial == nil && startDriving())
+        }
+        pending = (tokens, reasoning)
+        if let outcome = completePending(now: now) { return (outcome, false) }
+        return (.awaitGrant, startDriving())
+    }
+
+    /// Finishes the take that lacked a grant; nil while it is worth waiting.
+    mutating func completePending(now: Milliseconds) -> TakeOutcome? {
+        guard let wanted = pending else { return cut.map { .cut($0) } ?? .paid }
+        if cut == nil, !isEnded, spend(wanted.tokens, reasoning: wanted.reasoning, now: now) {
+            pending = nil
+            return .paid
+        }
+        if cut == nil, isEnded { cut = CutCause(reason: .killed) }
+        // A lease that was denied while it still held something asks once more when it is empty: meanwhile others may have
+        // given back what they did not need.
+        if cut == nil, let denial, denial.output == run.output.output { cut = denial.cause }
+        guard let cut else { return nil }
+        pending = nil
+        return .cut(cut)
+    }
+
+    private mutating func spend(_ tokens: Int64, reasoning: Bool, now: Milliseconds) -> Bool {
+        guard balance >= tokens, now < deadline, !mustRoll else { return false }
+        balance -= tokens
+        run.add(output: tokens, reasoning: reasoning)
+        return true
+    }
+
+    private mutating func startDriving() -> Bool {
+        guard !isDriven else { return false }
+        isDriven = true
+        return true
+    }
+
+    // MARK: Asking
+
+    /// What to ask next; nil when the driver may stop.
+    mutating func nextRequest(now: Milliseconds) -> Request? {
+        guard cut == nil, !isEnded else {
+            isDriven = false
+            return nil
+        }
+        let pause = Milliseconds(failures == 0 ? 0 : AccountingLimits.retryPause.rawValue << min(failures - 1, 3))
+        if let unanswered { return .step(unanswered, pause: pause) }
+        if mustRoll, committed == run.current {
+            var next = run
+            next.settle(run.current)
+            let fixed = next.fixed
+            return .roll(fixed: fixed, offers: offers(next, balance: 0, authorised: fixed.nanoUSD, now: now), pause: pause)
+        }
+        // Before a roll all is committed: a new window counts what the ledger holds, and that must be everything.
+        let wantsRefill = !mustRoll && needsRefill
+        guard wantsRefill || heartbeatDue || mustRoll else {
+            isDriven = false
+            return nil
+        }
+        sequence += 1
+        let step = StepLease(
+            lease: lease, holder: holder, sequence: sequence, spent: run.current,
+            offers: wantsRefill ? offers(run, balance: balance, authorised: authorised, now: now) : [], ttl: ttl)
+        unanswered = step
+        heartbeatDue = false
+        lastAsked = now
+        outputWhenAsked = run.output.output
+        return .step(step, pause: Milliseconds(0))
+    }
+
+    private var needsRefill: Bool { pending != nil || (denial == nil && balance <= lastGrant / 2) }
+
+    private func offers(_ run: RunCost, balance: Int64, authorised: Int64, now: Milliseconds) -> [Offer] {
+        var slice = SliceLadder.slice(tokens: run.output.output - outputWhenAsked, elapsed: now - lastAsked)
+        if let outputMax { slice = min(slice, max(1, outputMax - run.output.output - balance)) }
+        if let pending { slice = max(slice, pending.tokens - balance) }
+        return SliceLadder.offers(largest: slice, smallest: 1, run: run, balance: balance, authorised: authorised)
+    }
+
+    /// True when a step is due only to keep the lease alive; then the driver has to run.
+    mutating func heartbeat(now: Milliseconds) -> Bool {
+        guard cut == nil, !isEnded, now - lastAsked >= Milliseconds(ttl.rawValue / 3) else { return false }
+        heartbeatDue = true
+        return startDriving()
+    }
+
+    // MARK: Answers
+
+    /// The answer to the outstanding step, which was sent at `sent`.
+    mutating func receive(_ reply: CounterReply, sent: Milliseconds) {
+        guard let step = unanswered else { return }
+        unanswered = nil
+        failures = 0
+        committed = step.spent
+        switch reply {
+        case .granted(let index, let windows, let now):
+            guard step.offers.indices.contains(index) else { return lose() }
+            balance += step.offers[index].tokens
+            authorised += step.offers[index].amounts.nanoUSD
+            lastGrant = step.offers[index].tokens
+            denial = nil
+            renew(windows, storeNow: now, sent: sent)
+        case .denied(let window, let windows, let now):
+            denial = Denial(cause: CutCause(deniedBy: window), output: outputWhenAsked)
+            renew(windows, storeNow: now, sent: sent)
+        case .committed(let windows, let now): renew(windows, storeNow: now, sent: sent)
+        case .wrongSpan: mustRoll = true
+        case .settled, .windows, .done, .reaped, .missing, .staleFence, .staleSequence, .suspended, .unknownLease, .refused: lose()
+        }
+    }
+
+    /// The store did not answer. The stream lives on what it holds; one that waits is cut at the second failure.
+    mutating func storeFailed() {
+        failures += 1
+        if pending != nil, failures >= 2 { cut = .unavailable }
+    }
+
+    /// The set of budgets of the path is no longer the lease's.
+    mutating func budgetsChanged() { mustRoll = true }
+
+    /// A new lease is open in place of the old one.
+    ///
+    /// - Returns: how the old one has to be settled.
+    mutating func reopened(_ grant: Grant, now: Milliseconds) -> SettleLease {
+        let spent = run.current
+        let old = SettleLease(lease: lease, holder: holder, sequence: sequence + 1, spent: spent)
+        run.settle(spent)
+        lease = grant.lease
+        windows = grant.windows
+        deadline = grant.deadline
+        balance = grant.tokens
+        authorised = grant.authorised
+        lastGrant = grant.tokens
+        sequence = 0
+        committed = .zero
+        denial = nil
+        mustRoll = false
+        failures = 0
+        lastAsked = now
+        outputWhenAsked = run.output.output
+        return old
+    }
+
+    /// No new lease in place of the old one: the old one stays until the run settles.
+    mutating func rollRefused(_ cause: CutCause) { if cut == nil { cut = cause } }
+
+    /// An operator or a policy ends the run.
+    mutating func end(_ cause: CutCause) { if cut == nil { cut = cause } }
+
+    /// The lease is not ours any more: nothing more may be spent.
+    private mutating func lose() {
+        balance = 0
+        cut = cut ?? .unavailable
+    }
+
+    private mutating func renew(_ windows: [WindowSnapshot], storeNow: Milliseconds, sent: Milliseconds) {
+        self.windows = windows
+        deadline = Self.deadline(windows: windows, ttl: ttl, storeNow: storeNow, sent: sent)
+    }
+
+    /// Counted from when the command was sent, which was before the store saw it: errs on the early side.
+    static func deadline(windows: [WindowSnapshot], ttl: Milliseconds, storeNow: Milliseconds, sent: Milliseconds) -> Milliseconds {
+        let leaseEnd = sent + ttl - min(AccountingLimits.leaseSkew, Milliseconds(ttl.rawValue / 4))
+        guard let windowEnd = windows.map(\.end).min() else { return leaseEnd }
+        return min(leaseEnd, sent + (windowEnd - storeNow))
+    }
+
+    // MARK: The end
+
+    /// Nothing is spent from now on. True when the driver is at rest, so that the lease may be settled.
+    mutating func beginSettle() -> Bool {
+        isEnded = true
+        return !isDriven
+    }
+
+    /// The last command of the current lease. An unanswered step needs no repeat: totals make up for it.
+    mutating func settlement(_ usage: FinalUsage) -> (command: SettleLease, usage: UsageClasses, cost: NanoUSD) {
+        let final = run.final(usage)
+        sequence += 1
+        return (SettleLease(lease: lease, holder: holder, sequence: sequence, spent: final.spent), final.usage, final.cost)
+    }
+
+    mutating func settled(_ windows: [WindowSnapshot]) {
+        if !windows.isEmpty { self.windows = windows }
+    }
+}

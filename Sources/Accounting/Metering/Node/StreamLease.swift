@@ -1,0 +1,209 @@
+internal import Synchronization
+
+/// What one run holds in every window of its path, spent locally and refilled ahead of need.
+///
+/// ``take(outputTokens:reasoning:)`` and ``awaitGrant()`` are called by one task at a time; everything else by any. State
+/// is in a `Mutex` that is held for a few lines and never across an `await`. Exactly one ``settle(_:)`` ends the lease.
+public final class StreamLease: Sendable {
+    fileprivate struct State {
+        var machine: LeaseMachine
+        var waiter: CheckedContinuation<TakeOutcome, Never>?
+        var atRest: CheckedContinuation<Void, Never>?
+        var settlement: Task<Settlement, Never>?
+        var budgets: [Budget]
+    }
+
+    private let state: Mutex<State>
+    private let accountant: Accountant
+    private let clock: any AccountingClock
+    let attribution: Attribution
+    /// The most output tokens that may be asked of the upstream when all of it was reserved; nil where slices follow.
+    public let outputTokensMax: Int64?
+
+    init(
+        machine: LeaseMachine, budgets: [Budget], attribution: Attribution, outputTokensMax: Int64?, accountant: Accountant,
+        clock: any AccountingClock
+    ) {
+        state = Mutex(State(machine: machine, budgets: budgets))
+        self.attribution = attribution
+        self.outputTokensMax = outputTokensMax
+        self.accountant = accountant
+        self.clock = clock
+    }
+
+    /// Pays for output before it is forwarded. Local; never waits.
+    public func take(outputTokens: Int, reasoning: Bool = false) -> TakeOutcome {
+        let now = clock.monotonic()
+        let (outcome, start) = state.withLock { $0.machine.take(Int64(outputTokens), reasoning: reasoning, now: now) }
+        if start { startDriver() }
+        return outcome
+    }
+
+    /// Waits for the grant that the last take lacked, and completes that take: `.paid` or `.cut`.
+    ///
+    /// Ends when the store answers or fails, so it is bounded by the store's own deadline.
+    public func awaitGrant() async -> TakeOutcome {
+        await withCheckedContinuation { continuation in
+            let now = clock.monotonic()
+            let ready = state.withLock { state -> TakeOutcome? in
+                if let outcome = state.machine.completePending(now: now) { return outcome }
+                state.waiter = continuation
+                return nil
+            }
+            if let ready { continuation.resume(returning: ready) }
+        }
+    }
+
+    /// Ends the run at its next take, by word of an operator or a policy.
+    public func cut(_ cause: CutCause) {
+        let waiter = state.withLock { state in
+            state.machine.end(cause)
+            return state.takeWaiter()
+        }
+        waiter?.resume(returning: .cut(cause))
+    }
+
+    /// Trues up to what was used, and returns when the charge is in the store. The first call decides; later calls get the
+    /// same answer.
+    public func settle(_ usage: FinalUsage) async -> Settlement {
+        let task = state.withLock { state -> Task<Settlement, Never> in
+            if let task = state.settlement { return task }
+            // A task of its own: the caller's may be cancelled, and a charge must be written all the same.
+            let task = Task { await self.performSettlement(usage) }
+            state.settlement = task
+            return task
+        }
+        return await task.value
+    }
+
+    /// Cheap; may be read with every delta.
+    public var report: UsageReport {
+        let machine = state.withLock { $0.machine }
+        let shown = machine.run.shown
+        return UsageReport(usage: shown.usage, cost: shown.cost, windows: machine.windows)
+    }
+
+    // MARK: The driver
+
+    /// Called by the accountant's loop.
+    func heartbeat() {
+        let now = clock.monotonic()
+        if state.withLock({ $0.machine.heartbeat(now: now) }) { startDriver() }
+    }
+
+    /// One short-lived task a refill. It is not structured because `take` may not wait; `settle` waits for its end, and
+    /// the machine starts no second one.
+    private func startDriver() { Task { await self.drive() } }
+
+    private func drive() async {
+        while true {
+            let now = clock.monotonic()
+            let (request, atRest) = state.withLock { state -> (LeaseMachine.Request?, CheckedContinuation<Void, Never>?) in
+                let request = state.machine.nextRequest(now: now)
+                guard request == nil else { return (request, nil) }
+                defer { state.atRest = nil }
+                return (nil, state.atRest)
+            }
+            guard let request else {
+                wakeWaiter()
+                atRest?.resume()
+                return
+            }
+            switch request {
+            case .step(let step, let pause):
+                if pause.rawValue > 0 { await clock.sleep(pause) } else { await refreshBudgets() }
+                await send(step)
+            case .roll(let fixed, let offers, let pause):
+                if pause.rawValue > 0 { await clock.sleep(pause) }
+                await roll(fixed: fixed, offers: offers)
+            }
+            wakeWaiter()
+        }
+    }
+
+    private func wakeWaiter() {
+        let now = clock.monotonic()
+        let (waiter, outcome) = state.withLock { state -> (CheckedContinuation<TakeOutcome, Never>?, TakeOutcome?) in
+            guard state.waiter != nil, let outcome = state.machine.completePending(now: now) else { return (nil, nil) }
+            return (state.takeWaiter(), outcome)
+        }
+        if let outcome { waiter?.resume(returning: outcome) }
+    }
+
+    private func send(_ step: StepLease) async {
+        let sent = clock.monotonic()
+        do {
+            let reply = try await accountant.apply(.step(step))
+            state.withLock { $0.machine.receive(reply, sent: sent) }
+        } catch {
+            state.withLock { $0.machine.storeFailed() }
+        }
+    }
+
+    /// A changed cap goes to the store before the step that it should bind; a changed set of budgets makes a new lease.
+    private func refreshBudgets() async {
+        guard let budgets = await accountant.budgets(for: attribution.path) else { return }
+        let known = state.withLock { state -> [Budget] in
+            defer { state.budgets = budgets }
+            return state.budgets
+        }
+        guard budgets != known else { return }
+        let changed = budgets.map(\.identity) != known.map(\.identity)
+        if changed {
+            state.withLock { $0.machine.budgetsChanged() }
+        } else {
+            for budget in Set(budgets).subtracting(known) { await accountant.setCap(budget, org: attribution.path.org) }
+        }
+    }
+
+    private func roll(fixed: Amounts, offers: [Offer]) async {
+        let outcome = await accountant.openLease(attribution, fixed: fixed, offers: offers, shareFloor: AccountingLimits.shareFloorTokens)
+        switch outcome {
+        case .opened(let grant, let budgets):
+            let now = clock.monotonic()
+            let old = state.withLock { state in
+                state.budgets = budgets
+                return state.machine.reopened(grant, now: now)
+            }
+            _ = await accountant.settle(old)
+        case .denied(let cause): state.withLock { $0.machine.rollRefused(cause) }
+        case .unavailable: state.withLock { $0.machine.storeFailed() }
+        }
+    }
+
+    // MARK: The end
+
+    private func performSettlement(_ usage: FinalUsage) async -> Settlement {
+        await withCheckedContinuation { (continuation: CheckedContinuation<Void, Never>) in
+            let (isAtRest, waiter) = state.withLock { state -> (Bool, CheckedContinuation<TakeOutcome, Never>?) in
+                let isAtRest = state.machine.beginSettle()
+                if !isAtRest { state.atRest = continuation }
+                return (isAtRest, state.takeWaiter())
+            }
+            waiter?.resume(returning: .cut(CutCause(reason: .killed)))
+            if isAtRest { continuation.resume() }
+        }
+        let (command, total, cost) = state.withLock { $0.machine.settlement(usage) }
+        let settled = await accountant.settle(command)
+        let windows = state.withLock { state in
+            state.machine.settled(settled?.windows ?? [])
+            return state.machine.windows
+        }
+        accountant.finished(self, usage: total, cost: cost)
+        return Settlement(
+            usage: total, cost: cost, estimated: command.spent.estimated, overran: settled.map { $0.overrun != .zero } ?? false,
+            isRecorded: settled != nil, windows: windows)
+    }
+}
+
+extension StreamLease.State {
+    fileprivate mutating func takeWaiter() -> CheckedContinuation<TakeOutcome, Never>? {
+        defer { waiter = nil }
+        return waiter
+    }
+}
+
+extension Budget {
+    /// What makes it this budget and no other; its limit may change.
+    fileprivate var identity: [String] { [scope.text, unit.rawValue, period.rawValue, String(generation)] }
+}

@@ -1,0 +1,94 @@
+/// Why a counter store did not answer. The command may or may not have been applied; repeating it is safe.
+public enum CounterStoreError: Error, Sendable, Hashable {
+    /// No connection, or no answer in time.
+    case unreachable(String)
+    /// The store's queue is full.
+    case overloaded
+    /// The store answered something that is no reply, or could not write.
+    case failed(String)
+}
+
+/// Where windows and leases live. Decides as ``CounterMachine`` does, command by command, with its own clock.
+public protocol CounterStore: Sendable {
+    func apply(_ command: CounterCommand) async throws(CounterStoreError) -> CounterReply
+
+    /// Returns when every ledger row that this store has made for `org` so far is in the ledger.
+    func flushRows(org: String) async throws(CounterStoreError)
+}
+
+public enum LedgerStoreError: Error, Sendable, Hashable {
+    case unreachable(String)
+    case failed(String)
+}
+
+/// What a scope consumed in some time: the sum of charges.
+public struct LedgerSum: Sendable, Hashable {
+    public var nanoUSD: Int64
+    public var usage: UsageClasses
+    public var requests: Int64
+
+    public init(nanoUSD: Int64 = 0, usage: UsageClasses = .zero, requests: Int64 = 0) {
+        self.nanoUSD = nanoUSD
+        self.usage = usage
+        self.requests = requests
+    }
+
+    public var amounts: Amounts { Amounts(nanoUSD: nanoUSD, tokens: usage.total, requests: requests) }
+}
+
+/// The append-only ledger: the durable truth about what was consumed.
+public protocol LedgerStore: Sendable {
+    /// Appends rows; a charge id that is there already is left as it is.
+    ///
+    /// - Returns: how many rows were new.
+    @discardableResult
+    func append(_ rows: [LedgerRow]) async throws(LedgerStoreError) -> Int
+
+    /// The sum of charges of `scope` with `from <= at < to`.
+    func sum(_ scope: Scope, from: Milliseconds, to: Milliseconds) async throws(LedgerStoreError) -> LedgerSum
+}
+
+public struct BudgetDirectoryError: Error, Sendable, Hashable {
+    public let message: String
+
+    public init(_ message: String) { self.message = message }
+}
+
+/// Which budgets limit a path.
+public protocol BudgetDirectory: Sendable {
+    /// The budgets of every scope of the path, widest scope first.
+    func budgets(for path: TenancyPath) async throws(BudgetDirectoryError) -> [Budget]
+}
+
+/// Time, injected. Windows follow the store's clock, so `now` only has to be a guess; leases follow `monotonic`.
+public protocol AccountingClock: Sendable {
+    /// Wall clock, UTC.
+    func now() -> Milliseconds
+    /// Never runs backwards and goes on while the machine sleeps.
+    func monotonic() -> Milliseconds
+    /// Returns after `duration`, or early when the task is cancelled.
+    func sleep(_ duration: Milliseconds) async
+}
+
+extension AccountingClock {
+    public func sleep(_ duration: Milliseconds) async {
+        // Cancellation is the only error, and waking early is what is wanted then.
+        try? await Task.sleep(for: .milliseconds(duration.rawValue))
+    }
+}
+
+/// The machine's own clocks, without Foundation.
+public struct SystemAccountingClock: AccountingClock {
+    private let origin = ContinuousClock.now
+    private let wall: @Sendable () -> Milliseconds
+
+    /// - Parameter wall: the wall clock in UTC; the composition root brings it, because the standard library has none.
+    public init(wall: @escaping @Sendable () -> Milliseconds) { self.wall = wall }
+
+    public func now() -> Milliseconds { wall() }
+
+    public func monotonic() -> Milliseconds {
+        let (seconds, attoseconds) = (ContinuousClock.now - origin).components
+        return Milliseconds(seconds * 1000 + attoseconds / 1_000_000_000_000_000)
+    }
+}

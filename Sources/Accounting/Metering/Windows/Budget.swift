@@ -1,0 +1,80 @@
+/// A cap: at most `limit` of `unit` in every `period` of `scope`.
+public struct Budget: Sendable, Hashable {
+    public let scope: Scope
+    public let unit: MeterUnit
+    public let period: Period
+    /// In the unit's base: nano-USD, tokens, requests. Zero is a cap that admits nothing.
+    public let limit: Int64
+    /// Grows with every change (see ``WindowRef/version``).
+    public let version: Int64
+    /// The version at which the budget was made (see ``WindowRef/generation``).
+    public let generation: Int64
+
+    /// - Throws: ``BudgetError`` when the limit is outside 0…``AccountingLimits/amountMax``.
+    public init(
+        scope: Scope, unit: MeterUnit, period: Period, limit: Int64, version: Int64 = 1, generation: Int64 = 1
+    )
+        throws(BudgetError)
+    {
+        guard limit >= 0 else { throw BudgetError(field: .limit, rule: .amount(.negative)) }
+        guard limit <= AccountingLimits.amountMax else { throw BudgetError(field: .limit, rule: .amount(.tooLarge)) }
+        self.scope = scope
+        self.unit = unit
+        self.period = period
+        self.limit = limit
+        self.version = version
+        self.generation = generation
+    }
+
+    /// Reads a budget as people write it on the command line or in the configuration.
+    ///
+    /// - Throws: ``BudgetError`` naming the field and the rule it broke.
+    public init(scope: String, unit: String, period: String, limit: String) throws(BudgetError) {
+        let parsedScope: Scope
+        do { parsedScope = try Scope(scope) } catch { throw BudgetError(field: .scope, rule: .scope(error)) }
+        guard let parsedUnit = MeterUnit(rawValue: unit) else { throw BudgetError(field: .unit, rule: .unknownWord) }
+        guard let parsedPeriod = Period(rawValue: period) else { throw BudgetError(field: .period, rule: .unknownWord) }
+        let amount: Int64
+        do { amount = try parsedUnit.amount(limit) } catch { throw BudgetError(field: .limit, rule: .amount(error)) }
+        try self.init(scope: parsedScope, unit: parsedUnit, period: parsedPeriod, limit: amount)
+    }
+
+    /// The window of this budget that contains `instant`.
+    public func window(at instant: Milliseconds) -> WindowRef {
+        let span = WindowSpan(period, containing: instant)
+        return WindowRef(
+            key: WindowKey(scope: scope, unit: unit, period: period, window: span.id), cap: limit, version: version,
+            generation: generation, start: span.start, end: span.end)
+    }
+}
+
+/// Which field of a budget broke which rule.
+public struct BudgetError: Error, Sendable, Hashable, CustomStringConvertible {
+    public enum Field: String, Sendable { case scope, unit, period = "window", limit }
+
+    public enum Rule: Sendable, Hashable {
+        case scope(ScopeError)
+        case amount(AmountError)
+        case unknownWord
+    }
+
+    public let field: Field
+    public let rule: Rule
+
+    /// One sentence for a person, without the value.
+    public var description: String {
+        switch rule {
+        case .scope(.unknownKind): "scope must be org:O, project:O/P, user:O/P/U or key:ID"
+        case .scope(.wrongDepth(let kind)): "scope \(kind.rawValue): has too few or too many names"
+        case .scope(.emptyName): "scope has an empty name"
+        case .scope(.nameTooLong): "scope has a name above \(AccountingLimits.nameBytes) bytes"
+        case .scope(.forbiddenCharacter): "scope has a space, a control character or one of { }"
+        case .amount(.notDecimal): "limit must be a plain number"
+        case .amount(.negative): "limit must not be negative"
+        case .amount(.tooPrecise): "limit has more than 9 decimals"
+        case .amount(.tooLarge): "limit is too large (at most 9000000 usd, or \(AccountingLimits.amountMax) tokens or requests)"
+        case .unknownWord where field == .unit: "unit must be usd, tokens or requests"
+        case .unknownWord: "window must be minute, hour, day, week, month or total"
+        }
+    }
+}

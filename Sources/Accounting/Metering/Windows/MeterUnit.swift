@@ -1,0 +1,24 @@
+/// What a window counts. The raw value is the word of contract.md §1.
+public enum MeterUnit: String, Sendable, Hashable, CaseIterable, Codable {
+    /// Money, counted in nano-USD.
+    case usd
+    /// Input and output tokens together.
+    case tokens
+    /// Admitted runs.
+    case requests
+
+    /// An amount as people write it: dollars as exact decimals, counts as integers.
+    public func text(_ amount: Int64) -> String {
+        self == .usd ? NanoUSD(amount).decimalText : String(amount)
+    }
+
+    /// Reads a limit as people write it; the inverse of ``text(_:)``.
+    public func amount(_ text: String) throws(AmountError) -> Int64 {
+        if self == .usd { return try NanoUSD(decimal: text).rawValue }
+        guard !text.isEmpty, text.utf8.allSatisfy({ (UInt8(ascii: "0")...UInt8(ascii: "9")).contains($0) }) else {
+            throw text.utf8.first == UInt8(ascii: "-") ? .negative : .notDecimal
+        }
+        guard let value = Int64(text), value <= AccountingLimits.amountMax else { throw .tooLarge }
+        return value
+    }
+}

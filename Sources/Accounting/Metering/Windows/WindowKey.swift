@@ -1,0 +1,80 @@
+/// Names one window: the window id is part of it, so a window starts again without a reset job.
+public struct WindowKey: Sendable, Hashable {
+    public let scope: Scope
+    public let unit: MeterUnit
+    public let period: Period
+    /// ``WindowSpan/id``.
+    public let window: String
+
+    public init(scope: Scope, unit: MeterUnit, period: Period, window: String) {
+        self.scope = scope
+        self.unit = unit
+        self.period = period
+        self.window = window
+    }
+
+    /// `project:acme/web:usd:day:2026-11-23`: read from the right, because names may hold colons.
+    public var text: String { "\(scope.text):\(unit.rawValue):\(period.rawValue):\(window)" }
+
+    /// The inverse of ``text``; nil for other text.
+    public init?(_ text: String) {
+        var rest = Substring(text)
+        var parts: [String] = []
+        for _ in 0..<3 {
+            guard let colon = rest.lastIndex(of: ":") else { return nil }
+            parts.append(String(rest[rest.index(after: colon)...]))
+            rest = rest[..<colon]
+        }
+        guard let unit = MeterUnit(rawValue: parts[2]), let period = Period(rawValue: parts[1]), !parts[0].isEmpty,
+            let scope = try? Scope(String(rest))
+        else { return nil }
+        self.init(scope: scope, unit: unit, period: period, window: parts[0])
+    }
+}
+
+/// A window as a node sees it when it asks for a grant. The store checks the span against its own clock.
+public struct WindowRef: Sendable, Hashable {
+    public let key: WindowKey
+    /// In the unit's base.
+    public let cap: Int64
+    /// Grows with every change of the budget; the store keeps the cap of the highest.
+    public let version: Int64
+    /// Grows when the budget is made anew after a removal; then the store's count is stale and must be loaded again.
+    public let generation: Int64
+    public let start: Milliseconds
+    public let end: Milliseconds
+
+    public init(key: WindowKey, cap: Int64, version: Int64, generation: Int64, start: Milliseconds, end: Milliseconds) {
+        self.key = key
+        self.cap = cap
+        self.version = version
+        self.generation = generation
+        self.start = start
+        self.end = end
+    }
+}
+
+/// A window as a reply shows it.
+public struct WindowSnapshot: Sendable, Hashable {
+    public let key: WindowKey
+    public let cap: Int64
+    public let used: Int64
+    public let held: Int64
+    public let suspense: Int64
+    public let end: Milliseconds
+
+    public init(key: WindowKey, cap: Int64, used: Int64, held: Int64, suspense: Int64, end: Milliseconds) {
+        self.key = key
+        self.cap = cap
+        self.used = used
+        self.held = held
+        self.suspense = suspense
+        self.end = end
+    }
+
+    /// What may still be granted; negative when a cap was lowered or overrun.
+    public var headroom: Int64 { cap - used - held - suspense }
+
+    /// When the window starts again; nil for ``Period/total``.
+    public var resetsAt: Milliseconds? { key.period == .total ? nil : end }
+}

@@ -1,0 +1,61 @@
+/// The limits of the Redis client, each with its reason.
+public enum RedisLimits {
+    /// Commands that may wait for a reply on one connection, abandoned ones included. At 200,000 replies a second this is 20 ms of
+    /// work: a longer queue only hides that Redis does not keep up.
+    public static let outstandingMax = 4_096
+
+    /// How long a caller waits for one reply, in milliseconds. A grant is prefetched well before a run needs it, so a second is late
+    /// already; longer would make a refusal (503) feel like a hang.
+    public static let deadlineMilliseconds: Int64 = 1_000
+
+    /// When the oldest command has waited this many deadlines the connection is given up: replies come in order, so nothing behind it
+    /// can arrive either, and a half-open TCP connection would otherwise live for ever.
+    public static let stallDeadlines: Int64 = 3
+
+    /// How long one TCP connect and the preparation after it (AUTH, SELECT, FUNCTION LOAD) may take, in milliseconds.
+    public static let connectMilliseconds: Int64 = 2_000
+
+    /// First and longest pause between two attempts to reconnect, in milliseconds. Half of each pause is random, so that a fleet does
+    /// not come back in one wave.
+    public static let backoffFirstMilliseconds: Int64 = 25
+    public static let backoffLongestMilliseconds: Int64 = 1_000
+
+    /// Bytes of an unfinished reply that are kept. The largest reply we ask for is a batch of ledger entries, well under 1 MiB.
+    public static let replyBytesMax = 8 << 20
+
+    /// Elements of one array in a reply. A batch of ledger entries has `outboxBatchMax`; a function's reply a few dozen.
+    public static let replyElementsMax = 65_536
+
+    /// Nesting of a reply. Ours reach 4 (stream → entries → entry → fields); hiredis itself refuses more than 7.
+    public static let replyDepthMax = 7
+
+    /// Bytes of one command. An `open` over a path of 16 windows is about 2 KiB.
+    public static let commandBytesMax = 1 << 20
+
+    /// Ledger entries read and written in one batch: SQLite and Postgres are both at their best between 100 and 500 rows.
+    public static let outboxBatchMax = 256
+
+    /// Paths of live leases that a store remembers. A forgotten one costs its next command a second round trip, nothing else; live
+    /// streams of one process are far fewer.
+    public static let knownLeasesMax = 100_000
+
+    /// Leases that one reap of one org suspends at most: the next comes soon, and an event loop must not be held up by a mass death.
+    static let reapBatchMax = 128
+    static let reapBatchesMax = 8
+
+    /// How long the outbox rests when nothing happened, in milliseconds: the age of a row in the ledger, seen from `usage`.
+    static let outboxIdleMilliseconds: Int64 = 20
+
+    /// How often all orgs are looked at, not only those that this process moved amounts in, in milliseconds.
+    static let outboxSweepMilliseconds: Int64 = 2_000
+
+    /// After this long without an acknowledgement rows are taken over from the consumer that read them, in milliseconds. Longer than
+    /// any healthy commit; taking over too early only appends rows twice, which the ledger ignores.
+    public static let outboxClaimMilliseconds: Int64 = 10_000
+
+    /// First and longest pause after a failed append or read, in milliseconds.
+    static let outboxRetryMilliseconds: ClosedRange<Int64> = 50...1_000
+
+    /// Largest integer that Lua's doubles hold exactly: 2^53.
+    static let exactInteger: Int64 = 1 << 53
+}

@@ -1,0 +1,253 @@
+internal import Logging
+internal import NIOCore
+internal import NIOPosix
+internal import Synchronization
+
+/// The part of a ``RedisConnection`` that lives on its event loop: carries out what ``RedisLinkState`` decides.
+///
+/// Loop-confined. Commands of one loop tick leave in one write and one flush; replies are handed to their callers in order.
+final class RedisLink {
+    private let configuration: RedisConnection.Configuration
+    private let eventLoop: any EventLoop
+    private let health: RedisHealthBox
+    private let logger: Logger
+    private var state = RedisLinkState()
+    private var pipeline: RedisPipeline
+    private var outbound = ByteBuffer()
+    private var flushIsScheduled = false
+    private var timerIsScheduled = false
+    private var channel: (any Channel)?
+    private var generation = 0
+    private var starters: [(Result<Void, RedisFault>) -> Void] = []
+    private var closers: [() -> Void] = []
+    private var random = SystemRandomNumberGenerator()
+
+    init(configuration: RedisConnection.Configuration, eventLoop: any EventLoop, health: RedisHealthBox) {
+        self.configuration = configuration
+        self.eventLoop = eventLoop
+        self.health = health
+        self.logger = configuration.logger
+        self.pipeline = RedisPipeline(limit: configuration.outstandingMax)
+    }
+
+    // MARK: What the owner asks for
+
+    /// Connects; `done` learns the first outcome. After a bad one the attempts go on.
+    func start(_ done: @escaping (Result<Void, RedisFault>) -> Void) {
+        if state.isReady { return done(.success(())) }
+        if state.isClosed { return done(.failure(.closed)) }
+        starters.append(done)
+        handle(.start)
+    }
+
+    func stop(_ done: @escaping () -> Void) {
+        closers.append(done)
+        let open = channel
+        handle(.stop)
+        if let open {
+            open.closeFuture.assumeIsolated().whenComplete { _ in self.announceClosed() }
+        } else {
+            announceClosed()
+        }
+    }
+
+    /// Sends a command, or says at once why not.
+    func submit(_ command: RedisCommand, _ completion: @escaping RedisPipeline.Completion) {
+        guard state.isReady else { return completion(.failure(unavailable())) }
+        enqueue(command, completion)
+    }
+
+    // MARK: What the channel tells
+
+    func received(_ reply: RedisValue, generation: Int) {
+        guard generation == self.generation else { return }
+        switch pipeline.answered() {
+        case .nobody: drop("Redis answered without being asked")
+        case .abandoned: break
+        case .caller(let completion):
+            if case .error(let error) = reply { completion(.failure(.server(error))) } else { completion(.success(reply)) }
+        }
+    }
+
+    func disconnected(_ reason: String, generation: Int) {
+        guard generation == self.generation else { return }
+        self.generation += 1
+        channel = nil
+        handle(.disconnected(reason))
+    }
+
+    // MARK: Private
+
+    private func handle(_ event: RedisLinkState.Event) {
+        for action in state.apply(event) { perform(action) }
+    }
+
+    private func perform(_ action: RedisLinkState.Action) {
+        switch action {
+        case .connect: connect()
+        case .prepare: prepare()
+        case .disconnect: disconnect()
+        case .failPending(let fault):
+            outbound.clear()
+            for completion in pipeline.removeAll() { completion(.failure(fault)) }
+        case .retry(let attempt):
+            let pause = configuration.backoff.pause(attempt: attempt, random: &random)
+            eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(pause)) { self.handle(.retryDue) }
+        case .report(let health): report(health)
+        }
+    }
+
+    private func report(_ health: RedisHealth) {
+        let before = self.health.replace(with: health)
+        let outcome: Result<Void, RedisFault>
+        switch health {
+        case .ready:
+            outcome = .success(())
+            logger.info("redis connection ready")
+        case .unreachable(let reason):
+            outcome = .failure(.unreachable(reason))
+            // One line when it goes, not one for each attempt.
+            if before != health { logger.warning("redis unreachable", metadata: ["reason": "\(reason)"]) }
+        case .closed: outcome = .failure(.closed)
+        case .connecting: return
+        }
+        let waiting = starters
+        starters = []
+        for done in waiting { done(outcome) }
+    }
+
+    private func unavailable() -> RedisFault {
+        switch health.current {
+        case .unreachable(let reason): .unreachable(reason)
+        case .closed: .closed
+        case .connecting, .ready: .unreachable("not connected yet")
+        }
+    }
+
+    private func connect() {
+        generation += 1
+        let generation = generation
+        let link = NIOLoopBound(self, eventLoop: eventLoop)
+        let bootstrap = ClientBootstrap(group: eventLoop)
+            .connectTimeout(.milliseconds(RedisLimits.connectMilliseconds))
+            .channelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture {
+                    try channel.pipeline.syncOperations.addHandler(RedisChannelHandler(link: link.value, generation: generation))
+                }
+            }
+        let attempt =
+            switch configuration.url.address {
+            case .tcp(let host, let port): bootstrap.connect(host: host, port: port)
+            case .unix(let path): bootstrap.connect(unixDomainSocketPath: path)
+            }
+        attempt.hop(to: eventLoop).assumeIsolated().whenComplete { result in
+            switch result {
+            case .success(let channel) where generation == self.generation:
+                self.channel = channel
+                self.handle(.connected)
+            case .success(let channel): channel.close(promise: nil)
+            case .failure(let error): self.handle(.connectFailed("\(error)"))
+            }
+        }
+    }
+
+    /// AUTH, SELECT, PING and what the owner wants on each connection, in one write; ready when all are answered well.
+    private func prepare() {
+        var commands: [(name: String, command: RedisCommand)] = []
+        let url = configuration.url
+        if let password = url.password {
+            commands.append(("AUTH", url.user.map { RedisCommand("AUTH", $0, password) } ?? RedisCommand("AUTH", password)))
+        }
+        if url.database != 0 { commands.append(("SELECT", RedisCommand("SELECT", String(url.database)))) }
+        commands.append(("PING", RedisCommand("PING")))
+        commands += configuration.preparation.map { ("preparation", $0) }
+        var missing = commands.count
+        for (name, command) in commands {
+            enqueue(command) { result in
+                switch result {
+                case .success:
+                    missing -= 1
+                    if missing == 0 { self.handle(.prepared) }
+                case .failure(.server(let error)): self.handle(.prepareFailed("\(name) was refused: \(error.code) \(error.message)"))
+                case .failure(let fault): self.handle(.prepareFailed("\(name) failed: \(fault)"))
+                }
+            }
+        }
+    }
+
+    private func disconnect() {
+        generation += 1
+        channel?.close(promise: nil)
+        channel = nil
+    }
+
+    private func drop(_ reason: String) {
+        disconnect()
+        handle(.disconnected(reason))
+    }
+
+    private func enqueue(_ command: RedisCommand, _ completion: @escaping RedisPipeline.Completion) {
+        guard command.size <= RedisLimits.commandBytesMax else { return completion(.failure(.commandTooLarge)) }
+        guard !pipeline.isFull else { return completion(.failure(.overloaded)) }
+        pipeline.append(deadline: .now() + .milliseconds(configuration.deadlineMilliseconds), completion)
+        command.write(into: &outbound)
+        armTimer()
+        guard !flushIsScheduled else { return }
+        flushIsScheduled = true
+        eventLoop.assumeIsolated().execute { self.flush() }
+    }
+
+    private func flush() {
+        flushIsScheduled = false
+        guard outbound.readableBytes > 0, let channel else { return }
+        channel.writeAndFlush(outbound, promise: nil)
+        outbound.clear()
+    }
+
+    /// One timer a connection, however many commands wait: it fires for the oldest and is set again if something is left.
+    private func armTimer() {
+        guard !timerIsScheduled else { return }
+        let due: NIODeadline
+        if let next = pipeline.nextDeadline {
+            due = next
+        } else if let oldest = pipeline.oldestDeadline {
+            due = oldest + stall
+        } else {
+            return
+        }
+        timerIsScheduled = true
+        eventLoop.assumeIsolated().scheduleTask(deadline: due) { self.timerFired() }
+    }
+
+    private func timerFired() {
+        timerIsScheduled = false
+        let now = NIODeadline.now()
+        for completion in pipeline.expired(at: now) { completion(.failure(.timeout)) }
+        if let oldest = pipeline.oldestDeadline, oldest + stall <= now { drop("no reply for \(stall.nanoseconds / 1_000_000) ms") }
+        armTimer()
+    }
+
+    private var stall: TimeAmount { .milliseconds(configuration.deadlineMilliseconds * RedisLimits.stallDeadlines) }
+
+    private func announceClosed() {
+        let waiting = closers
+        closers = []
+        for done in waiting { done() }
+    }
+}
+
+/// The health of a connection for readers on any thread; a short `Mutex`.
+final class RedisHealthBox: Sendable {
+    private let value = Mutex(RedisHealth.connecting)
+
+    var current: RedisHealth { value.withLock { $0 } }
+
+    /// Returns what it was.
+    func replace(with health: RedisHealth) -> RedisHealth {
+        value.withLock { value in
+            let before = value
+            value = health
+            return before
+        }
+    }
+}

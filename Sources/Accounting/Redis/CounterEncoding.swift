@@ -1,0 +1,99 @@
+internal import Accounting
+
+/// How a counter command is written as the arguments of its function (`Functions/accounting.lua` reads them in this order).
+extension RedisCommand {
+    /// Appends what follows the keys. `path` is what the keys say, in their order.
+    mutating func appendArguments(of command: CounterCommand, path: [WindowKey]) throws(CounterStoreError) {
+        switch command {
+        case .open(let open): try append(open, path: path)
+        case .step(let step):
+            try append(step.holder)
+            try append(exact: step.sequence)
+            try append(exact: step.ttl.rawValue)
+            try append(exact: step.shareFloor)
+            append(step.spent)
+            append(step.offers)
+        case .settle(let settle):
+            try append(settle.holder)
+            try append(exact: settle.sequence)
+            append(settle.spent)
+        case .resolve(_, let evidence): append(evidence)
+        case .load(_, let window, let used):
+            try append(window)
+            try append(exact: used)
+        case .setCap(_, _, let cap, let version):
+            append(cap)
+            try append(exact: version)
+        case .reap(_, let grace): try append(exact: grace.rawValue)
+        case .read: break
+        }
+    }
+
+    private mutating func append(_ open: OpenLease, path: [WindowKey]) throws(CounterStoreError) {
+        let attribution = open.attribution
+        guard attribution.path.org == open.lease.org else { throw .failed("a lease and its attribution name different orgs") }
+        try append(open.holder)
+        append(attribution.path.project)
+        append(attribution.path.user ?? "")
+        append(attribution.path.key ?? "")
+        append(attribution.run)
+        append(attribution.model)
+        append(attribution.priceVersion)
+        try append(exact: open.ttl.rawValue)
+        try append(exact: open.shareFloor)
+        append(open.fixed)
+        append(open.offers)
+        let refs = open.path.map(\.key) == path ? open.path : path.map(Self.ended)
+        for ref in refs { try append(ref) }
+    }
+
+    /// Stands for a window of a lease that was opened before, under other windows than this repeat names: its numbers are not looked
+    /// at, and if the lease is gone by then nothing is granted in a window that has ended.
+    private static func ended(_ key: WindowKey) -> WindowRef {
+        WindowRef(key: key, cap: 0, version: 0, generation: 0, start: Milliseconds(0), end: Milliseconds(0))
+    }
+
+    private mutating func append(_ ref: WindowRef) throws(CounterStoreError) {
+        append(ref.cap)
+        try append(exact: ref.version)
+        try append(exact: ref.generation)
+        try append(exact: ref.start.rawValue)
+        try append(exact: ref.end.rawValue)
+    }
+
+    private mutating func append(_ holder: LeaseHolder) throws(CounterStoreError) {
+        append(holder.node)
+        try append(exact: holder.fence)
+    }
+
+    private mutating func append(_ amounts: Amounts) {
+        append(amounts.nanoUSD)
+        append(amounts.tokens)
+        append(amounts.requests)
+    }
+
+    private mutating func append(_ spent: Spent) {
+        append(spent.nanoUSD)
+        append(spent.usage.inputFresh)
+        append(spent.usage.inputCacheRead)
+        append(spent.usage.inputCacheWrite)
+        append(spent.usage.outputVisible)
+        append(spent.usage.outputReasoning)
+        append(spent.requests)
+        append(spent.estimated ? "1" : "0")
+    }
+
+    private mutating func append(_ offers: [Offer]) {
+        append(Int64(offers.count))
+        for offer in offers {
+            append(offer.tokens)
+            append(offer.amounts)
+        }
+    }
+
+    /// A number that the function compares: it must survive Lua's doubles. Amounts need no check, the function refuses large ones.
+    private mutating func append(exact number: Int64) throws(CounterStoreError) {
+        guard number.magnitude <= UInt64(RedisLimits.exactInteger) else { throw .failed("a number is above 2^53") }
+        append(number)
+    }
+}

@@ -1,0 +1,151 @@
+public import Accounting
+internal import Synchronization
+
+/// Windows and leases in Redis: each command is one function call, decided as ``CounterMachine`` decides.
+///
+/// May be used from anywhere and by any number of processes at once. Every command may be repeated after an error: the functions
+/// answer a repeat like the first time. A short `Mutex` guards the paths of the leases that this process opened; it only saves a round
+/// trip, Redis compares the path on every call.
+///
+/// What Redis has to be: version 7, `maxmemory-policy noeviction` (an evicted window is loaded again from the ledger, an evicted lease
+/// or outbox row is lost), and append-only if settled runs are to survive its restart (see ``RedisOutbox``). After a total loss every
+/// window is `.missing` until it is loaded from the ledger and every lease is unknown; what such leases had spent and not yet committed
+/// is known to their holders alone.
+public final class RedisCounterStore: CounterStore {
+    private let connection: RedisConnection
+    private let outbox: RedisOutbox
+    private let known = Mutex<[LeaseKey: [WindowKey]]>([:])
+
+    /// - Parameter connection: made with ``RedisConnection/Configuration/counters(url:logger:)``.
+    public init(_ connection: RedisConnection, outbox: RedisOutbox) {
+        self.connection = connection
+        self.outbox = outbox
+    }
+
+    public func apply(_ command: CounterCommand) async throws(CounterStoreError) -> CounterReply {
+        try await decide(command).reply
+    }
+
+    /// Every row that any process has made for `org` so far is in the ledger when this returns.
+    public func flushRows(org: String) async throws(CounterStoreError) {
+        try await outbox.flush(org: org)
+    }
+
+    /// The reply, and the store's time at which it was decided.
+    func decide(_ command: CounterCommand) async throws(CounterStoreError) -> (reply: CounterReply, now: Milliseconds) {
+        switch command {
+        case .open(let open): return try await decide(command, about: open.lease, path: open.path.map(\.key))
+        case .step(let step): return try await decide(command, about: step.lease, path: path(of: step.lease))
+        case .settle(let settle): return try await decide(command, about: settle.lease, path: path(of: settle.lease))
+        case .resolve(let lease, _): return try await decide(command, about: lease, path: path(of: lease))
+        case .load(let org, let window, _): return try await decide(command, org: org, windows: [window.key])
+        case .setCap(let org, let window, _, _): return try await decide(command, org: org, windows: [window])
+        case .read(let org, let windows): return try await decide(command, org: org, windows: windows)
+        case .reap(let org?, let grace): return try await reap(org: org, grace: grace)
+        case .reap(nil, let grace):
+            var total = 0
+            var now = Milliseconds(0)
+            for org in await outbox.orgs() {
+                let (reply, at) = try await reap(org: org, grace: grace)
+                guard case .reaped(let leases, _) = reply else { return (reply, at) }
+                total += leases
+                now = at
+            }
+            return (.reaped(leases: total, now: now), now)
+        }
+    }
+
+    // MARK: Commands without a lease
+
+    private func decide(
+        _ command: CounterCommand, org: String, windows: [WindowKey]
+    ) async throws(CounterStoreError) -> (reply: CounterReply, now: Milliseconds) {
+        let keys = try RedisKeys(org: org)
+        var names: [String] = []
+        for window in windows { names.append(try keys.window(window)) }
+        var call = RedisFunctions.call(command.name, keys: names)
+        try call.appendArguments(of: command, path: windows)
+        let (answer, now) = try await send(call, path: windows)
+        guard case .reply(let reply) = answer else { throw .failed("an answer to another question") }
+        return (reply, now)
+    }
+
+    // MARK: Commands about a lease
+
+    private func decide(
+        _ command: CounterCommand, about lease: LeaseKey, path: [WindowKey]
+    ) async throws(CounterStoreError) -> (reply: CounterReply, now: Milliseconds) {
+        var path = path
+        // A second time only when the path was not known here: after a restart, or for another process's lease.
+        for _ in 0..<2 {
+            var call = try Self.call(command.name, about: lease, path: path)
+            try call.appendArguments(of: command, path: path)
+            let (answer, now) = try await send(call, path: path)
+            switch answer {
+            case .reply(let reply):
+                remember(lease, path, after: reply)
+                outbox.touch(lease.org)
+                return (reply, now)
+            case .otherPath(let found): path = found
+            case .due: throw .failed("an answer to another question")
+            }
+        }
+        throw .failed("the path of a lease changed while it was asked for")
+    }
+
+    private static func call(_ function: String, about lease: LeaseKey, path: [WindowKey]) throws(CounterStoreError) -> RedisCommand {
+        let keys = try RedisKeys(org: lease.org)
+        var names = [keys.ledger, keys.leases, keys.lease(lease.id)]
+        for window in path { names.append(try keys.window(window)) }
+        return RedisFunctions.call(function, keys: names)
+    }
+
+    private func reap(org: String, grace: Milliseconds) async throws(CounterStoreError) -> (reply: CounterReply, now: Milliseconds) {
+        let keys = try RedisKeys(org: org)
+        var total = 0
+        var first: Milliseconds?
+        for _ in 0..<RedisLimits.reapBatchesMax {
+            var due = RedisFunctions.call("due", keys: [keys.leases])
+            try due.appendArguments(of: .reap(org: org, grace: grace), path: [])
+            due.append(Int64(RedisLimits.reapBatchMax))
+            let (answer, now) = try await send(due, path: [])
+            first = first ?? now
+            guard case .due(let ids) = answer else {
+                if case .reply(let reply) = answer { return (reply, now) }
+                throw .failed("an answer to another question")
+            }
+            for id in ids {
+                let lease = LeaseKey(org: org, id: id)
+                let (reply, _) = try await decide(.reap(org: org, grace: grace), about: lease, path: path(of: lease))
+                if case .reaped(let leases, _) = reply { total += leases }
+            }
+            if ids.count < RedisLimits.reapBatchMax { break }
+        }
+        let now = first ?? Milliseconds(0)
+        return (.reaped(leases: total, now: now), now)
+    }
+
+    // MARK: Private
+
+    private func send(_ call: RedisCommand, path: [WindowKey]) async throws(CounterStoreError) -> (answer: CounterAnswer, now: Milliseconds)
+    {
+        let value: RedisValue
+        do { value = try await connection.callFunction(call) } catch { throw error.counterError }
+        return try CounterDecoder(path: path).decode(value)
+    }
+
+    private func path(of lease: LeaseKey) -> [WindowKey] { known.withLock { $0[lease] ?? [] } }
+
+    private func remember(_ lease: LeaseKey, _ path: [WindowKey], after reply: CounterReply) {
+        known.withLock { known in
+            switch reply {
+            case .settled, .unknownLease: known[lease] = nil
+            case .granted where known[lease] == nil:
+                // Forgetting all at once is rare and cheap: each costs one more round trip, once.
+                if known.count >= RedisLimits.knownLeasesMax { known.removeAll(keepingCapacity: true) }
+                known[lease] = path
+            default: break
+            }
+        }
+    }
+}

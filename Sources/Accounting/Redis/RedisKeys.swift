@@ -1,0 +1,26 @@
+internal import Accounting
+
+/// The keys of one org. All carry the hash tag `{org}`, so that one function call may touch all of them in a cluster.
+struct RedisKeys: Sendable {
+    private let tag: String
+
+    /// - Throws: `.failed` for an org that a key cannot carry: the tag would end early, or swallow the rest.
+    init(org: String) throws(CounterStoreError) {
+        do { try TenancyName.check(org) } catch { throw .failed("the org is no valid name: \(error)") }
+        tag = "{\(org)}"
+    }
+
+    /// The transactional outbox, a stream.
+    var ledger: String { "\(tag):ledger" }
+    /// Live leases by expiry, a sorted set.
+    var leases: String { "\(tag):leases" }
+
+    func lease(_ id: String) -> String { "\(tag):lease:\(id)" }
+
+    /// - Throws: `.failed` for a name with a space: the path of a lease is kept as names parted by spaces.
+    func window(_ key: WindowKey) throws(CounterStoreError) -> String {
+        let text = key.text
+        guard !text.utf8.contains(where: { $0 <= 0x20 }) else { throw .failed("a window's name has a space or a control character") }
+        return "\(tag):w:\(text)"
+    }
+}

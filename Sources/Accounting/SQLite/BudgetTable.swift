@@ -1,0 +1,86 @@
+public import Accounting
+internal import GRDB
+
+/// The budgets. Every change raises a version that never falls, so that a counter store can tell old from new.
+public struct BudgetTable: BudgetDirectory {
+    private let database: EmbeddedDatabase
+
+    public init(_ database: EmbeddedDatabase) { self.database = database }
+
+    /// Makes or changes a budget. The same limit again changes nothing.
+    ///
+    /// - Returns: the budget with its version.
+    @discardableResult
+    public func set(_ budget: Budget) async throws(EmbeddedDatabaseError) -> Budget {
+        try await database.write { db in
+            let current = try Self.find(budget, db)
+            if let current, current.limit == budget.limit { return current }
+            let version = try Self.nextVersion(db)
+            let changed = try Budget(
+                scope: budget.scope, unit: budget.unit, period: budget.period, limit: budget.limit, version: version,
+                generation: current?.generation ?? version)
+            try db.execute(
+                sql: "INSERT OR REPLACE INTO budgets (scope, unit, period, amount, version, generation) VALUES (?,?,?,?,?,?)",
+                arguments: [
+                    changed.scope.text, changed.unit.rawValue, changed.period.rawValue, changed.limit, changed.version,
+                    changed.generation,
+                ])
+            return changed
+        }
+    }
+
+    /// - Returns: false when there was none.
+    public func remove(scope: Scope, unit: MeterUnit, period: Period) async throws(EmbeddedDatabaseError) -> Bool {
+        try await database.write { db in
+            try db.execute(
+                sql: "DELETE FROM budgets WHERE scope = ? AND unit = ? AND period = ?",
+                arguments: [scope.text, unit.rawValue, period.rawValue])
+            return db.changesCount > 0
+        }
+    }
+
+    /// All budgets by scope, or those of one scope.
+    public func list(scope: Scope? = nil) async throws(EmbeddedDatabaseError) -> [Budget] {
+        try await database.read { db in
+            let filter = scope == nil ? "" : "WHERE scope = ?"
+            let arguments = scope.map { StatementArguments([$0.text]) } ?? StatementArguments()
+            return try Row.fetchAll(db, sql: "SELECT * FROM budgets \(filter) ORDER BY scope, unit, period", arguments: arguments)
+                .map(Self.decode)
+        }
+    }
+
+    public func budgets(for path: TenancyPath) async throws(BudgetDirectoryError) -> [Budget] {
+        do {
+            return try await database.read { db in
+                try path.scopes.flatMap { scope in
+                    let statement = try db.cachedStatement(sql: "SELECT * FROM budgets WHERE scope = ?")
+                    return try Row.fetchAll(statement, arguments: [scope.text]).map(Self.decode)
+                }
+            }
+        } catch {
+            throw BudgetDirectoryError(error.description)
+        }
+    }
+
+    private static func find(_ budget: Budget, _ db: Database) throws -> Budget? {
+        try Row.fetchOne(
+            db, sql: "SELECT * FROM budgets WHERE scope = ? AND unit = ? AND period = ?",
+            arguments: [budget.scope.text, budget.unit.rawValue, budget.period.rawValue]
+        ).map(decode)
+    }
+
+    private static func nextVersion(_ db: Database) throws -> Int64 {
+        let sql = "INSERT INTO counter VALUES ('budgets', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value"
+        guard let version = try Int64.fetchOne(db, sql: sql) else { throw EmbeddedDatabaseError.failed("no version") }
+        return version
+    }
+
+    private static func decode(_ row: Row) throws -> Budget {
+        guard let unit = MeterUnit(rawValue: row["unit"]), let period = Period(rawValue: row["period"]) else {
+            throw EmbeddedDatabaseError.failed("unreadable budget")
+        }
+        return try Budget(
+            scope: Scope(row["scope"]), unit: unit, period: period, limit: row["amount"], version: row["version"],
+            generation: row["generation"])
+    }
+}

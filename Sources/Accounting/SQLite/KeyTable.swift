@@ -1,0 +1,102 @@
+public import Accounting
+internal import GRDB
+
+/// An API key as it is stored: never the secret, only its hash.
+public struct APIKey: Sendable, Hashable {
+    /// What a client sees when its stream is cut (metering.md §3.2).
+    public enum OnCut: String, Sendable, Hashable { case error, finish }
+
+    public let id: String
+    public let org: String
+    public let project: String
+    public let user: String?
+    public let roles: [String]
+    public let onCut: OnCut
+    public let createdAt: Milliseconds
+    public let revokedAt: Milliseconds?
+
+    /// - Throws: ``ScopeError`` when a name or a role is no name.
+    public init(
+        id: String, org: String, project: String, user: String? = nil, roles: [String] = [], onCut: OnCut = .error,
+        createdAt: Milliseconds, revokedAt: Milliseconds? = nil
+    ) throws(ScopeError) {
+        _ = try TenancyPath(org: org, project: project, user: user, key: id)
+        for role in roles { try TenancyName.check(role) }
+        self.id = id
+        self.org = org
+        self.project = project
+        self.user = user
+        self.roles = roles
+        self.onCut = onCut
+        self.createdAt = createdAt
+        self.revokedAt = revokedAt
+    }
+}
+
+/// The API keys, and the orgs, projects and users that they brought about.
+public struct KeyTable: Sendable {
+    private let database: EmbeddedDatabase
+
+    public init(_ database: EmbeddedDatabase) { self.database = database }
+
+    /// Stores a key under the SHA-256 of its secret (lower-case hex). Org, project and user are made when they are new.
+    public func create(_ key: APIKey, hash: String) async throws(EmbeddedDatabaseError) {
+        try await database.write { db in
+            let at = key.createdAt.rawValue
+            try db.execute(sql: "INSERT OR IGNORE INTO orgs VALUES (?, ?)", arguments: [key.org, at])
+            try db.execute(sql: "INSERT OR IGNORE INTO projects VALUES (?, ?, ?)", arguments: [key.org, key.project, at])
+            if let user = key.user {
+                try db.execute(sql: "INSERT OR IGNORE INTO users VALUES (?, ?, ?, ?)", arguments: [key.org, key.project, user, at])
+            }
+            try db.execute(
+                sql: """
+                    INSERT INTO keys (id, hash, org, project, user, roles, on_cut, created_at, revoked_at) VALUES (?,?,?,?,?,?,?,?,?)
+                    """,
+                arguments: [
+                    key.id, hash, key.org, key.project, key.user, key.roles.joined(separator: " "), key.onCut.rawValue, at,
+                    key.revokedAt?.rawValue,
+                ])
+        }
+    }
+
+    /// The key with this hash that is not revoked.
+    public func active(hash: String) async throws(EmbeddedDatabaseError) -> APIKey? {
+        try await database.read { db in
+            try Row.fetchOne(db, sql: "SELECT * FROM keys WHERE hash = ? AND revoked_at IS NULL", arguments: [hash]).map(Self.decode)
+        }
+    }
+
+    public func find(id: String) async throws(EmbeddedDatabaseError) -> APIKey? {
+        try await database.read { db in
+            try Row.fetchOne(db, sql: "SELECT * FROM keys WHERE id = ?", arguments: [id]).map(Self.decode)
+        }
+    }
+
+    /// Keys by id, after `cursor`; of one org if given.
+    public func list(org: String? = nil, after cursor: String? = nil, limit: Int = 100) async throws(EmbeddedDatabaseError) -> [APIKey] {
+        let limit = min(max(1, limit), SQLiteLimits.page)
+        return try await database.read { db in
+            try Row.fetchAll(
+                db, sql: "SELECT * FROM keys WHERE id > ? AND (? IS NULL OR org = ?) ORDER BY id LIMIT ?",
+                arguments: [cursor ?? "", org, org, limit]
+            ).map(Self.decode)
+        }
+    }
+
+    /// - Returns: false when there is no such key, or it was revoked before.
+    public func revoke(id: String, at: Milliseconds) async throws(EmbeddedDatabaseError) -> Bool {
+        try await database.write { db in
+            try db.execute(sql: "UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", arguments: [at.rawValue, id])
+            return db.changesCount > 0
+        }
+    }
+
+    private static func decode(_ row: Row) throws -> APIKey {
+        let roles: String = row["roles"]
+        let revokedAt: Int64? = row["revoked_at"]
+        return try APIKey(
+            id: row["id"], org: row["org"], project: row["project"], user: row["user"],
+            roles: roles.split(separator: " ").map(String.init), onCut: APIKey.OnCut(rawValue: row["on_cut"]) ?? .error,
+            createdAt: Milliseconds(row["created_at"]), revokedAt: revokedAt.map { Milliseconds($0) })
+    }
+}

@@ -1,0 +1,78 @@
+internal import Accounting
+internal import GRDB
+
+/// Ledger rows in and out of SQL.
+enum LedgerRecord {
+    private static let columns = """
+        charge_id, kind, is_charge, lease, org, project, user, key, run, model, price_version, nano_usd, input_fresh, \
+        input_cache_read, input_cache_write, output_visible, output_reasoning, requests, estimated, at
+        """
+
+    /// - Returns: how many rows were new.
+    static func insert(_ rows: [LedgerRow], _ db: Database) throws -> Int {
+        let statement = try db.cachedStatement(
+            sql: """
+                INSERT INTO ledger (\(columns)) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (charge_id) DO NOTHING
+                """)
+        var inserted = 0
+        for row in rows {
+            let path = row.attribution.path
+            try statement.execute(arguments: [
+                row.chargeID, row.kind.rawValue, row.kind.isCharge, row.lease, path.org, path.project, path.user, path.key,
+                row.attribution.run, row.attribution.model, row.attribution.priceVersion, row.nanoUSD, row.usage.inputFresh,
+                row.usage.inputCacheRead, row.usage.inputCacheWrite, row.usage.outputVisible, row.usage.outputReasoning, row.requests,
+                row.estimated, row.at.rawValue,
+            ])
+            inserted += db.changesCount
+        }
+        return inserted
+    }
+
+    static func sum(_ scope: Scope, from: Milliseconds, to: Milliseconds, _ db: Database) throws -> LedgerSum {
+        let (filter, names) = condition(scope)
+        let sql = """
+            SELECT sum(nano_usd), sum(input_fresh), sum(input_cache_read), sum(input_cache_write), sum(output_visible), \
+            sum(output_reasoning), sum(requests) FROM ledger WHERE is_charge AND at >= ? AND at < ? AND \(filter)
+            """
+        let arguments: StatementArguments = [from.rawValue, to.rawValue]
+        guard let row = try Row.fetchOne(db, sql: sql, arguments: arguments + StatementArguments(names)) else { return LedgerSum() }
+        func value(_ index: Int) -> Int64 { row[index] ?? 0 }
+        return LedgerSum(
+            nanoUSD: value(0),
+            usage: UsageClasses(
+                inputFresh: value(1), inputCacheRead: value(2), inputCacheWrite: value(3), outputVisible: value(4),
+                outputReasoning: value(5)),
+            requests: value(6))
+    }
+
+    static func condition(_ scope: Scope) -> (sql: String, names: [String]) {
+        switch scope {
+        case .org(let org): ("org = ?", [org])
+        case .project(let org, let project): ("org = ? AND project = ?", [org, project])
+        case .user(let org, let project, let user): ("org = ? AND project = ? AND user = ?", [org, project, user])
+        case .key(let key): ("key = ?", [key])
+        }
+    }
+
+    /// The newest rows first, before `position` if given.
+    static func page(_ scope: Scope?, before position: Int64?, limit: Int, _ db: Database) throws -> [(position: Int64, row: LedgerRow)] {
+        let (filter, names) = scope.map(condition) ?? ("1", [])
+        let sql = "SELECT position, \(columns) FROM ledger WHERE position < ? AND \(filter) ORDER BY position DESC LIMIT ?"
+        let arguments: StatementArguments = [position ?? Int64.max]
+        let rows = try Row.fetchAll(db, sql: sql, arguments: arguments + StatementArguments(names) + [limit])
+        return try rows.map { (position: $0["position"], row: try decode($0)) }
+    }
+
+    private static func decode(_ row: Row) throws -> LedgerRow {
+        guard let kind = LedgerRow.Kind(rawValue: row["kind"]) else { throw EmbeddedDatabaseError.failed("unknown ledger kind") }
+        let path = try TenancyPath(org: row["org"], project: row["project"], user: row["user"], key: row["key"])
+        return LedgerRow(
+            chargeID: row["charge_id"], kind: kind, lease: row["lease"],
+            attribution: Attribution(path: path, run: row["run"], model: row["model"], priceVersion: row["price_version"]),
+            nanoUSD: row["nano_usd"],
+            usage: UsageClasses(
+                inputFresh: row["input_fresh"], inputCacheRead: row["input_cache_read"], inputCacheWrite: row["input_cache_write"],
+                outputVisible: row["output_visible"], outputReasoning: row["output_reasoning"]),
+            requests: row["requests"], estimated: row["estimated"], at: Milliseconds(row["at"]))
+    }
+}

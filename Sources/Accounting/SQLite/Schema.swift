@@ -1,0 +1,80 @@
+internal import GRDB
+
+/// The tables, as steps that are never edited once released. Amounts are integers in base units, times milliseconds.
+enum Schema {
+    static var migrator: DatabaseMigrator {
+        var migrator = DatabaseMigrator()
+        migrator.registerMigration("1 accounting") { db in
+            try db.execute(sql: counters)
+            try db.execute(sql: ledger)
+        }
+        migrator.registerMigration("2 tenancy") { db in try db.execute(sql: tenancy) }
+        migrator.registerMigration("3 conversations") { db in try db.execute(sql: conversations) }
+        return migrator
+    }
+
+    private static let counters = """
+        CREATE TABLE windows (
+            key TEXT PRIMARY KEY, scope TEXT NOT NULL, starts_at INTEGER NOT NULL, ends_at INTEGER NOT NULL, cap INTEGER NOT NULL,
+            version INTEGER NOT NULL, generation INTEGER NOT NULL, used INTEGER NOT NULL, held INTEGER NOT NULL,
+            suspense INTEGER NOT NULL, live_leases INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX windows_scope ON windows (scope);
+        CREATE TABLE leases (
+            org TEXT NOT NULL, id TEXT NOT NULL, node TEXT NOT NULL, fence INTEGER NOT NULL, project TEXT NOT NULL, user TEXT, key TEXT,
+            run TEXT NOT NULL, model TEXT NOT NULL, price_version TEXT NOT NULL, path TEXT NOT NULL, span_end INTEGER NOT NULL,
+            held TEXT NOT NULL, spent TEXT NOT NULL, sequence INTEGER NOT NULL, decision TEXT NOT NULL, expires_at INTEGER NOT NULL,
+            phase TEXT NOT NULL, PRIMARY KEY (org, id)
+        ) STRICT, WITHOUT ROWID;
+        """
+
+    private static let ledger = """
+        CREATE TABLE ledger (
+            position INTEGER PRIMARY KEY AUTOINCREMENT, charge_id TEXT NOT NULL UNIQUE, kind TEXT NOT NULL, is_charge INTEGER NOT NULL,
+            lease TEXT NOT NULL, org TEXT NOT NULL, project TEXT NOT NULL, user TEXT, key TEXT, run TEXT NOT NULL, model TEXT NOT NULL,
+            price_version TEXT NOT NULL, nano_usd INTEGER NOT NULL, input_fresh INTEGER NOT NULL, input_cache_read INTEGER NOT NULL,
+            input_cache_write INTEGER NOT NULL, output_visible INTEGER NOT NULL, output_reasoning INTEGER NOT NULL,
+            requests INTEGER NOT NULL, estimated INTEGER NOT NULL, at INTEGER NOT NULL
+        ) STRICT;
+        CREATE INDEX ledger_org ON ledger (org, at);
+        CREATE INDEX ledger_key ON ledger (key, at) WHERE key IS NOT NULL;
+        CREATE INDEX ledger_run ON ledger (run);
+        CREATE TRIGGER ledger_is_immutable BEFORE UPDATE ON ledger BEGIN SELECT RAISE(ABORT, 'ledger rows are immutable'); END;
+        CREATE TRIGGER ledger_is_kept BEFORE DELETE ON ledger BEGIN SELECT RAISE(ABORT, 'ledger rows are kept'); END;
+        """
+
+    private static let tenancy = """
+        CREATE TABLE counter (name TEXT PRIMARY KEY, value INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE budgets (
+            scope TEXT NOT NULL, unit TEXT NOT NULL, period TEXT NOT NULL, amount INTEGER NOT NULL, version INTEGER NOT NULL,
+            generation INTEGER NOT NULL, PRIMARY KEY (scope, unit, period)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE orgs (name TEXT PRIMARY KEY, created_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE projects (
+            org TEXT NOT NULL REFERENCES orgs, name TEXT NOT NULL, created_at INTEGER NOT NULL, PRIMARY KEY (org, name)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE users (
+            org TEXT NOT NULL, project TEXT NOT NULL, name TEXT NOT NULL, created_at INTEGER NOT NULL,
+            PRIMARY KEY (org, project, name), FOREIGN KEY (org, project) REFERENCES projects
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE keys (
+            id TEXT PRIMARY KEY, hash TEXT NOT NULL UNIQUE, org TEXT NOT NULL, project TEXT NOT NULL, user TEXT, roles TEXT NOT NULL,
+            on_cut TEXT NOT NULL, created_at INTEGER NOT NULL, revoked_at INTEGER,
+            FOREIGN KEY (org, project) REFERENCES projects, FOREIGN KEY (org, project, user) REFERENCES users
+        ) STRICT, WITHOUT ROWID;
+        """
+
+    private static let conversations = """
+        CREATE TABLE conversations (
+            org TEXT NOT NULL, project TEXT NOT NULL, user TEXT NOT NULL, id TEXT NOT NULL, created_at INTEGER NOT NULL,
+            updated_at INTEGER NOT NULL, PRIMARY KEY (org, project, user, id)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE turns (
+            position INTEGER PRIMARY KEY AUTOINCREMENT, org TEXT NOT NULL, project TEXT NOT NULL, user TEXT NOT NULL,
+            conversation TEXT NOT NULL, turn TEXT NOT NULL, run TEXT NOT NULL, user_text TEXT NOT NULL, assistant_text TEXT NOT NULL,
+            status TEXT NOT NULL, started_at INTEGER NOT NULL, UNIQUE (org, project, user, conversation, turn),
+            FOREIGN KEY (org, project, user, conversation) REFERENCES conversations ON DELETE CASCADE
+        ) STRICT;
+        CREATE INDEX turns_run ON turns (org, project, user, run);
+        """
+}

@@ -1,0 +1,56 @@
+public import Accounting
+internal import GRDB
+
+/// What `kdcube usage` and `GET /v1/quota` show of one scope (contract.md §1).
+public struct ScopeUsage: Sendable {
+    public let scope: Scope
+    /// The running window of each budget of the scope.
+    public let windows: [WindowSnapshot]
+    /// All that was ever charged.
+    public let totals: LedgerSum
+
+    public init(scope: Scope, windows: [WindowSnapshot], totals: LedgerSum) {
+        self.scope = scope
+        self.windows = windows
+        self.totals = totals
+    }
+}
+
+/// Reads usage beside a running server: budgets, the embedded counters where they are loaded, else the ledger.
+public struct UsageQuery: Sendable {
+    private let database: EmbeddedDatabase
+
+    public init(_ database: EmbeddedDatabase) { self.database = database }
+
+    /// One consistent reading. Counters in Redis are not seen: there the windows come from ``CounterCommand/read(org:windows:)``.
+    public func usage(of scope: Scope, now: Milliseconds) async throws(EmbeddedDatabaseError) -> ScopeUsage {
+        let budgets = try await BudgetTable(database).list(scope: scope)
+        return try await database.read { db in
+            let loaded = Dictionary(uniqueKeysWithValues: try CounterRecord.windows(scope: scope, db).map { ($0.key, $0) })
+            let windows = try budgets.map { budget in
+                let ref = budget.window(at: now)
+                if let window = loaded[ref.key], window.generation >= ref.generation {
+                    return WindowSnapshot(
+                        key: ref.key, cap: ref.cap, used: window.used, held: window.held, suspense: window.suspense, end: ref.end)
+                }
+                let sum = try LedgerRecord.sum(scope, from: ref.start, to: ref.end, db)
+                return WindowSnapshot(key: ref.key, cap: ref.cap, used: sum.amounts[ref.key.unit], held: 0, suspense: 0, end: ref.end)
+            }
+            return ScopeUsage(
+                scope: scope, windows: windows, totals: try LedgerRecord.sum(scope, from: Milliseconds(.min), to: Milliseconds(.max), db))
+        }
+    }
+
+    /// Every scope that has a budget or an org that was ever charged, widest first.
+    public func scopes() async throws(EmbeddedDatabaseError) -> [Scope] {
+        try await database.read { db in
+            let charged = try String.fetchAll(db, sql: "SELECT DISTINCT org FROM ledger").map { Scope.org($0) }
+            let limited = try String.fetchAll(db, sql: "SELECT DISTINCT scope FROM budgets").compactMap { try? Scope($0) }
+            let order = Scope.Kind.allCases
+            return Set(charged + limited).sorted {
+                let (left, right) = (order.firstIndex(of: $0.kind) ?? 0, order.firstIndex(of: $1.kind) ?? 0)
+                return left == right ? $0.text < $1.text : left < right
+            }
+        }
+    }
+}

@@ -1,0 +1,35 @@
+/// The bounds of the engine. Sizes in bytes, times as `Duration`; each with its reason and what happens there.
+public struct EngineLimits: Sendable, Hashable {
+    /// A conversation's or turn's name from outside. Longer than any UUID or ULID with a prefix, short enough to index.
+    public static let identifierBytesMax = 128
+    /// Tool calls in one answer. Models emit a handful; more ends the run as an upstream error.
+    public static let toolCallsMax = 128
+    /// Argument text of one tool call. A file's worth of code fits; more ends the run as an upstream error.
+    public static let toolArgumentBytesMax = 256 << 10
+    /// Deltas handed on before the run yields its thread, so that a model that never waits cannot starve its
+    /// neighbours: about a quarter of a millisecond of work.
+    public static let deltasPerSlice = 256
+
+    /// Live runs of this process. At about 20 KiB each without text they stay under 200 MiB; the next start is refused.
+    public var runsMax = 10_000
+    /// What one run's log may hold (text, marks and events; the terminal event is not counted, so that it always
+    /// fits). About 800,000 tokens; beyond it the oldest go and a late reader is told of the gap.
+    public var logBytesMax = 4 << 20
+    /// All text that one run may produce. Also bounds `final_answer`. At the limit the run ends with reason `length`.
+    public var textBytesMax = 16 << 20
+    /// Subscribers of one run: tabs, transports and observers. The next one is refused.
+    public var subscribersMax = 1_024
+    /// Logs of finished runs kept for late readers: so many, so many bytes, and so long. The oldest go first.
+    public var finishedRunsMax = 4_096
+    public var finishedBytesMax = 64 << 20
+    public var finishedAge: Duration = .seconds(600)
+    /// Past turns sent along with a new message: the newest that fit in both.
+    public var historyTurnsMax = 64
+    public var historyBytesMax = 256 << 10
+    /// While a run streams, `chat.usage` comes at most this often, and at a warning threshold.
+    public var usageInterval: Duration = .seconds(1)
+    /// How often the report is read in search of a crossed warning threshold; a warning may be late by this much.
+    public var warningInterval: Duration = .milliseconds(100)
+
+    public init() {}
+}

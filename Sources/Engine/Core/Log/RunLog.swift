@@ -1,0 +1,104 @@
+internal import Synchronization
+
+/// The events of one run: what a late, slow or reconnecting reader may ask for (design §6).
+///
+/// Numbers are contiguous from 1. The log is bounded in bytes; where the oldest were dropped a read answers a gap with
+/// its range, never a hole in silence. State is in a `Mutex` held for one append or one read; callbacks run outside it.
+public final class RunLog: Sendable {
+    private struct Observer {
+        let id: Int
+        let onAdvance: @Sendable () -> Void
+    }
+
+    private struct State {
+        var storage: RunLogStorage
+        var observers: [Observer] = []
+        var nextObserver = 0
+    }
+
+    public let identity: RunIdentity
+    private let state: Mutex<State>
+    private let subscribersMax: Int
+
+    /// - Parameter startedAt: milliseconds since 1970; events carry times from there on.
+    public init(identity: RunIdentity, startedAt: Int64, limits: EngineLimits = EngineLimits()) {
+        self.identity = identity
+        subscribersMax = limits.subscribersMax
+        state = Mutex(State(storage: RunLogStorage(bytesMax: limits.logBytesMax, startedAt: startedAt)))
+    }
+
+    /// The number of the newest event; 0 before the first.
+    public var lastSeq: Int { state.withLock { $0.storage.lastSeq } }
+    /// The number of the oldest event still held.
+    public var firstSeq: Int { state.withLock { $0.storage.firstSeq } }
+    /// The event that ended the run, once it has ended.
+    public var terminal: RunEventBody? { state.withLock { $0.storage.terminal } }
+    /// What the log holds, the terminal event not counted.
+    public var byteCount: Int { state.withLock { $0.storage.byteCount } }
+
+    /// Appends a text delta. Ignored after the terminal event, which the run machine never lets happen.
+    func append(text: String, marker: DeltaMarker, index: Int, at milliseconds: Int64) {
+        notify(
+            state.withLock {
+                guard $0.storage.append(text: text, marker: marker, index: index, at: milliseconds) != nil else {
+                    return []
+                }
+                return $0.observers
+            })
+    }
+
+    /// Appends any event. Ignored after the terminal event.
+    func append(_ body: RunEventBody, at milliseconds: Int64) {
+        notify(
+            state.withLock {
+                guard $0.storage.append(body, at: milliseconds) != nil else { return [] }
+                return $0.observers
+            })
+    }
+
+    private func notify(_ observers: [Observer]) {
+        for observer in observers { observer.onAdvance() }
+    }
+
+    /// The events after `seq`, neighbouring deltas merged, with at most `maxBytes` of text and event bytes, but at least
+    /// one event when there is one. Empty when nothing new is there.
+    public func read(after seq: Int, maxBytes: Int) -> [LogEntry] {
+        state.withLock { $0.storage.read(after: seq, maxBytes: maxBytes) }
+    }
+
+    /// Calls `onAdvance` after each append, from the appender's thread and outside the lock: set a flag, hop, return.
+    /// What was appended before is not announced, so subscribe first and read then.
+    ///
+    /// - Returns: the subscription, which ends with `cancel()` or with its last reference; nil when the run has as many
+    ///   subscribers as ``EngineLimits/subscribersMax``.
+    public func subscribe(onAdvance: @escaping @Sendable () -> Void) -> Subscription? {
+        let id: Int? = state.withLock {
+            guard $0.observers.count < subscribersMax else { return nil }
+            $0.nextObserver += 1
+            $0.observers.append(Observer(id: $0.nextObserver, onAdvance: onAdvance))
+            return $0.nextObserver
+        }
+        guard let id else { return nil }
+        return Subscription(log: self, id: id)
+    }
+
+    fileprivate func unsubscribe(_ id: Int) {
+        state.withLock { state in state.observers.removeAll { $0.id == id } }
+    }
+
+    /// A place in the list of those who are told. Ends when it is released.
+    public final class Subscription: Sendable {
+        private let log: RunLog
+        private let id: Int
+
+        fileprivate init(log: RunLog, id: Int) {
+            self.log = log
+            self.id = id
+        }
+
+        /// No call of `onAdvance` begins after this returns, but one may still be running.
+        public func cancel() { log.unsubscribe(id) }
+
+        deinit { log.unsubscribe(id) }
+    }
+}

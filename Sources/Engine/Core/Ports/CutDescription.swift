@@ -1,0 +1,39 @@
+/// Why a run was refused or cut. The raw values are wire names (contract §3).
+public enum CutReason: String, Sendable, Hashable, CaseIterable {
+    case budgetExceeded = "budget_exceeded"
+    case rateLimited = "rate_limited"
+    case policyDenied = "policy_denied"
+    case killed
+    case accountingUnavailable = "accounting_unavailable"
+}
+
+/// Which cap ended a run, in the words of the wire. What does not apply (a kill has no window) is nil.
+public struct CutDescription: Sendable, Hashable {
+    public let reason: CutReason
+    /// `org`, `project`, `user` or `key`.
+    public let scopeKind: String?
+    public let scopeID: String?
+    public let unit: String?
+    public let window: String?
+    /// Wire text: decimal for `usd`, an integer for every other unit.
+    public let limit: String?
+    public let used: String?
+    /// Milliseconds since 1970, like `ts`; nil for a window that never ends.
+    public let resetsAt: Int64?
+    public let decisionID: String?
+
+    public init(
+        reason: CutReason, scopeKind: String? = nil, scopeID: String? = nil, unit: String? = nil, window: String? = nil,
+        limit: String? = nil, used: String? = nil, resetsAt: Int64? = nil, decisionID: String? = nil
+    ) {
+        self.reason = reason
+        self.scopeKind = scopeKind
+        self.scopeID = scopeID
+        self.unit = unit
+        self.window = window
+        self.limit = limit
+        self.used = used
+        self.resetsAt = resetsAt
+        self.decisionID = decisionID
+    }
+}

@@ -1,0 +1,126 @@
+/// The run's hot path: pull, pay, forward.
+extension Run {
+    /// Reads the upstream until it ends or the run does. Closes the upstream before it returns, whatever happened.
+    func pump() async -> PumpResult {
+        var pump = Pump(run: self)
+        let event = await pump.run()
+        return PumpResult(event: event, tally: pump.tally)
+    }
+
+    /// The state of one reading of the upstream. Confined to the pump's task.
+    private struct Pump {
+        let run: Run
+        let lease: any RunLease
+        let clock: any EngineClock
+        var tally = RunTally()
+        private var deltas = 0
+        private var usageTold: Int64
+        private var usageChecked: Int64
+        private var warningTold: Int?
+
+        init(run: Run) {
+            self.run = run
+            lease = run.parts.lease
+            clock = run.parts.clock
+            usageTold = run.parts.startedNanoseconds
+            usageChecked = usageTold
+            // `chat.usage` at the start told this one.
+            warningTold = lease.report().warning
+        }
+
+        mutating func run() async -> RunStateMachine.Event {
+            if Task.isCancelled { return .upstreamStopped }
+            let stream = run.parts.provider.stream(run.parts.request)
+            defer { stream.close() }
+            tally.wasCalled = true
+            do {
+                while !Task.isCancelled, let event = try await stream.next() {
+                    if let end = try await accept(event) { return end }
+                    if tally.textBytes >= run.parts.limits.textBytesMax { return .upstreamFinished(reason: "length") }
+                }
+                return .upstreamStopped
+            } catch {
+                tally.failure = error
+                return .upstreamFailed(error)
+            }
+        }
+
+        /// - Returns: how the reading ends, if this event ends it.
+        private mutating func accept(_ event: ModelEvent) async throws(ProviderError) -> RunStateMachine.Event? {
+            switch event {
+            case .delta(let delta):
+                guard await pay(delta.tokens) else { return .upstreamStopped }
+                let now = clock.nowNanoseconds
+                run.log.append(text: delta.text, marker: delta.marker, index: delta.index, at: run.timestamp(now))
+                tally.add(delta)
+                await afterDelta(now)
+            case .toolCallDelta(let delta):
+                guard await pay(delta.tokens) else { return .upstreamStopped }
+                let now = clock.nowNanoseconds
+                if let step = try tally.add(delta) { run.log.append(.step(step), at: run.timestamp(now)) }
+                if !delta.argumentsFragment.isEmpty {
+                    run.log.append(
+                        text: delta.argumentsFragment, marker: .tool, index: delta.index, at: run.timestamp(now))
+                }
+                await afterDelta(now)
+            case .usage(let usage): tally.upstreamUsage = usage
+            case .finished(let reason):
+                tally.isFinished = true
+                return .upstreamFinished(reason: reason)
+            }
+            return nil
+        }
+
+        /// Takes from the lease, waits for a grant where it must.
+        ///
+        /// - Returns: whether the tokens are paid and may be forwarded.
+        private func pay(_ tokens: Int) async -> Bool {
+            switch lease.take(outputTokens: tokens) {
+            case .paid: return !run.handle(.deltaPaid, tokens: tokens).isEmpty
+            case .cut(let cut):
+                _ = run.requestEnd(.cut(cut))
+                return false
+            case .awaitGrant:
+                guard !run.handle(.leaseEmpty).isEmpty else { return false }
+                return await payWhenGranted(tokens)
+            }
+        }
+
+        private func payWhenGranted(_ tokens: Int) async -> Bool {
+            while true {
+                switch await lease.awaitGrant() {
+                case .paid: return !run.handle(.grant, tokens: tokens).isEmpty
+                case .cut(let cut):
+                    _ = run.requestEnd(.cut(cut))
+                    return false
+                case .awaitGrant:
+                    if Task.isCancelled { return false }
+                    await Task.yield()
+                }
+            }
+        }
+
+        private mutating func afterDelta(_ now: Int64) async {
+            let limits = run.parts.limits
+            if deltas == 0 {
+                run.parts.metrics.firstToken(
+                    model: run.parts.handle.model, after: .nanoseconds(now - run.parts.startedNanoseconds))
+            }
+            deltas += 1
+            if now - usageChecked >= limits.warningInterval.wholeNanoseconds {
+                usageChecked = now
+                tellUsage(now, interval: limits.usageInterval.wholeNanoseconds)
+            }
+            if deltas % EngineLimits.deltasPerSlice == 0 { await Task.yield() }
+        }
+
+        private mutating func tellUsage(_ now: Int64, interval: Int64) {
+            let report = lease.report()
+            let crossed = (report.warning ?? 0) > (warningTold ?? 0)
+            guard crossed || now - usageTold >= interval else { return }
+            usageTold = now
+            warningTold = report.warning
+            run.log.append(.usage(report), at: run.timestamp(now))
+        }
+    }
+}

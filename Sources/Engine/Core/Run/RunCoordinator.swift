@@ -1,0 +1,226 @@
+internal import JSON
+internal import Synchronization
+
+/// Starts runs, finds them again, ends them.
+///
+/// Not an actor: nothing here waits while it holds the table, and transports must find and cancel a run from an event
+/// loop without a hop. The table is in a `Mutex` held for a look-up; per delta it is not touched at all.
+public final class RunCoordinator: Sendable {
+    private let meter: any UsageMeter
+    private let models: any ModelCatalog
+    private let conversations: any ConversationStore
+    private let clock: any EngineClock
+    private let metrics: any EngineMetrics
+    private let limits: EngineLimits
+    private let table: Mutex<RunTable>
+
+    public init(
+        meter: any UsageMeter, models: any ModelCatalog, conversations: any ConversationStore,
+        clock: any EngineClock = SystemEngineClock(), metrics: any EngineMetrics = NoEngineMetrics(),
+        limits: EngineLimits = EngineLimits()
+    ) {
+        self.meter = meter
+        self.models = models
+        self.conversations = conversations
+        self.clock = clock
+        self.metrics = metrics
+        self.limits = limits
+        table = Mutex(RunTable(limits: limits))
+    }
+
+    // MARK: Starting
+
+    /// Admits and starts a run. When it returns `.started`, the run is on its way and goes on without the caller.
+    public func start(_ request: RunRequest) async -> StartOutcome {
+        guard let provider = models.provider(for: request.model) else {
+            return .failed(StartFailure(.modelNotFound, "there is no such model"))
+        }
+        if let failure = table.withLock({ $0.reserve() }) { return .failed(failure) }
+        let outcome: Prepared
+        do {
+            outcome = try await prepare(request, provider)
+        } catch {
+            release()
+            return .failed(error)
+        }
+        switch outcome {
+        case .refused(let cut):
+            release()
+            return .refused(cut)
+        case .run(let run):
+            table.withLock { $0.insert(run) }
+            metrics.runStarted(model: request.model)
+            // Its end is awaited by `drain(deadline:)`; its deadline is the provider's.
+            Task {
+                await run.perform()
+                self.finish(run)
+            }
+            return .started(run.parts.handle)
+        }
+    }
+
+    private enum Prepared {
+        case run(Run)
+        case refused(CutDescription)
+    }
+
+    /// History, prompt, admission, turn: in this order, so that nothing is written for what is refused.
+    private func prepare(
+        _ request: RunRequest, _ provider: any ModelProvider
+    ) async throws(StartFailure) -> Prepared {
+        let identity = RunIdentity(
+            run: RunID(), conversation: request.conversation ?? ConversationID(), turn: request.turn ?? TurnID())
+        var call = ModelRequest(
+            model: request.model, messages: try await messages(for: request), outputTokensMax: request.outputTokensMax,
+            tools: request.tools, parameters: request.parameters)
+        let prompt = provider.promptTokens(call)
+        let admission = RunAdmission(
+            run: identity.run, tenant: request.tenant, model: request.model, promptTokens: prompt,
+            outputTokensMax: request.outputTokensMax)
+        let lease: any RunLease
+        switch await meter.open(admission) {
+        case .admitted(let granted): lease = granted
+        case .refused(let cut): return .refused(cut)
+        case .failed(let code, let message): throw StartFailure(StartFailure.Code(rawValue: code), message)
+        }
+        if let most = lease.outputTokensMax { call.outputTokensMax = min(call.outputTokensMax ?? most, most) }
+        let startedAt = clock.unixMilliseconds
+        let startedNanoseconds = clock.nowNanoseconds
+        let turn = TurnStart(
+            identity: identity, model: request.model, userText: request.userText, startedAt: startedAt)
+        do {
+            try await conversations.beginTurn(turn, for: request.tenant)
+        } catch {
+            _ = await lease.settle(
+                FinalUsage(usage: ModelUsage(), evidence: .nothingBilled, deliveredTokens: 0, outcome: .error))
+            throw StartFailure(error)
+        }
+        let log = RunLog(identity: identity, startedAt: startedAt, limits: limits)
+        let handle = RunHandle(
+            identity: identity, tenant: request.tenant, model: request.model, startedAt: startedAt, log: log)
+        return .run(
+            Run(
+                Run.Parts(
+                    handle: handle, request: call, userText: request.userText, onClientLoss: request.onClientLoss,
+                    provider: provider, prompt: prompt, lease: lease, conversations: conversations, clock: clock,
+                    metrics: metrics, limits: limits, startedNanoseconds: startedNanoseconds)))
+    }
+
+    private func messages(for request: RunRequest) async throws(StartFailure) -> [ModelMessage] {
+        switch request.input {
+        case .prompt(let messages): return messages
+        case .message(let text, let system):
+            var past: [ConversationTurn] = []
+            if let conversation = request.conversation {
+                do {
+                    past = try await conversations.history(
+                        of: conversation, for: request.tenant, turnsMax: limits.historyTurnsMax)
+                } catch {
+                    throw StartFailure(error)
+                }
+            }
+            var messages: [ModelMessage] = []
+            if let system { messages.append(ModelMessage(role: "system", text: system)) }
+            for turn in PastTurns.fitting(past, bytesMax: limits.historyBytesMax) {
+                messages.append(ModelMessage(role: "user", text: turn.userText))
+                messages.append(ModelMessage(role: "assistant", text: turn.answer))
+            }
+            messages.append(ModelMessage(role: "user", text: text))
+            return messages
+        }
+    }
+
+    private func release() { resume(table.withLock { $0.release() }) }
+
+    private func finish(_ run: Run) {
+        let now = clock.nowNanoseconds
+        resume(table.withLock { $0.finish(run, now: now) })
+    }
+
+    private func resume(_ waiters: [CheckedContinuation<Void, Never>]) {
+        for waiter in waiters { waiter.resume() }
+    }
+
+    // MARK: Finding
+
+    /// The run and its log, live or finished and still kept. Whether the caller may see it is the caller's to check,
+    /// with ``Tenant/owns(asSeenBy:)``.
+    public func handle(for run: RunID) -> RunHandle? {
+        let now = clock.nowNanoseconds
+        return table.withLock { $0.handle(run, now: now) }
+    }
+
+    /// All live runs, in no order.
+    public func live() -> [LiveRun] {
+        table.withLock { $0.runs }.map(\.live)
+    }
+
+    public var liveCount: Int { table.withLock { $0.liveCount } }
+
+    /// Forgets finished runs that are too old. Starts and ends do it too; call it now and then on an idle server.
+    public func prune() {
+        let now = clock.nowNanoseconds
+        table.withLock { $0.prune(now: now) }
+    }
+
+    // MARK: Ending
+
+    /// The client has heard enough: the run completes with finish reason `cancelled`.
+    ///
+    /// - Returns: false when the run is not live, or was about to end already.
+    public func cancel(_ run: RunID) -> Bool { end(run, .cancelled) }
+
+    /// An operator forces the end: the run is cut with reason `killed`.
+    public func kill(_ run: RunID, decisionID: String? = nil) -> Bool {
+        end(run, .cut(CutDescription(reason: .killed, decisionID: decisionID)))
+    }
+
+    /// A policy or a revoked key forces the end.
+    public func cut(_ run: RunID, _ description: CutDescription) -> Bool { end(run, .cut(description)) }
+
+    /// No client listens any more. Ends the run if that is its policy.
+    public func clientLost(_ run: RunID) {
+        guard let live = table.withLock({ $0.run(run) }), live.parts.onClientLoss == .stop else { return }
+        _ = live.requestEnd(.clientLost)
+    }
+
+    private func end(_ run: RunID, _ ending: RunEnding) -> Bool {
+        table.withLock { $0.run(run) }?.requestEnd(ending) ?? false
+    }
+
+    /// Lets no new run in, waits for the live ones, and ends those that still live after `deadline` with
+    /// `server_shutdown`. Returns when the last one is settled.
+    public func drain(deadline: Duration) async {
+        table.withLock { $0.drain() }
+        let last = clock.nowNanoseconds + deadline.wholeNanoseconds
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask {
+                await self.clock.sleep(until: last)
+                // Reached early when everything is idle: then there is nothing to end.
+                self.endAll(.serverShutdown)
+            }
+            await idle()
+            group.cancelAll()
+        }
+    }
+
+    private func endAll(_ ending: RunEnding) {
+        for run in table.withLock({ $0.runs }) { _ = run.requestEnd(ending) }
+    }
+
+    private func idle() async {
+        await withCheckedContinuation { continuation in
+            if !table.withLock({ $0.wait(continuation) }) { continuation.resume() }
+        }
+    }
+}
+
+extension StartFailure {
+    init(_ error: ConversationError) {
+        switch error {
+        case .notFound: self.init(.conversationNotFound, "there is no such conversation")
+        case .turnExists: self.init(.turnExists, "this conversation already has a turn of that name")
+        case .unavailable: self.init(.conversationsUnavailable, "conversations cannot be stored at the moment")
+        }
+    }
+}

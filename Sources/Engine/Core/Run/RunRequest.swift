@@ -1,0 +1,111 @@
+public import JSON
+
+/// What a client asks for, after authentication.
+public struct RunRequest: Sendable {
+    /// What the model is to read.
+    public enum Input: Sendable {
+        /// A message in a conversation: the engine puts the conversation's past before it.
+        case message(text: String, system: String?)
+        /// A whole prompt, as the OpenAI dialect brings it; the last user message is what the conversation keeps.
+        case prompt([ModelMessage])
+    }
+
+    /// What becomes of the run when ``RunCoordinator/clientLost(_:)`` is told.
+    public enum ClientLossPolicy: Sendable, Hashable {
+        /// Go on: the client may come back and read the log.
+        case `continue`
+        /// End it, with finish reason `client_lost`.
+        case stop
+    }
+
+    public var tenant: Tenant
+    public var model: String
+    public var input: Input
+    /// Nil begins a new conversation.
+    public var conversation: ConversationID?
+    public var turn: TurnID?
+    public var outputTokensMax: Int?
+    public var tools: JSONValue?
+    /// Every other parameter for the model, passed through.
+    public var parameters: JSONObject
+    public var onClientLoss: ClientLossPolicy
+
+    public init(
+        tenant: Tenant, model: String, input: Input, conversation: ConversationID? = nil, turn: TurnID? = nil,
+        outputTokensMax: Int? = nil, tools: JSONValue? = nil, parameters: JSONObject = JSONObject(),
+        onClientLoss: ClientLossPolicy = .continue
+    ) {
+        self.tenant = tenant
+        self.model = model
+        self.input = input
+        self.conversation = conversation
+        self.turn = turn
+        self.outputTokensMax = outputTokensMax
+        self.tools = tools
+        self.parameters = parameters
+        self.onClientLoss = onClientLoss
+    }
+
+    /// What the client said, for `chat.start` and the conversation.
+    var userText: String {
+        switch input {
+        case .message(let text, _): text
+        case .prompt(let messages): messages.last { $0.role == "user" }?.text ?? ""
+        }
+    }
+}
+
+/// The answer of ``RunCoordinator/start(_:)``.
+public enum StartOutcome: Sendable {
+    case started(RunHandle)
+    /// A cap, a policy or an operator said no; nothing was called upstream.
+    case refused(CutDescription)
+    case failed(StartFailure)
+}
+
+/// Why a run could not be started, other than by a cap.
+public struct StartFailure: Error, Sendable, Hashable {
+    /// A wire code. Open, because a meter may bring its own.
+    public struct Code: RawRepresentable, Sendable, Hashable {
+        public let rawValue: String
+
+        public init(rawValue: String) { self.rawValue = rawValue }
+
+        public static let modelNotFound = Code(rawValue: "model_not_found")
+        public static let conversationNotFound = Code(rawValue: "conversation_not_found")
+        public static let turnExists = Code(rawValue: "turn_exists")
+        public static let tooManyRuns = Code(rawValue: "too_many_runs")
+        public static let serverShutdown = Code(rawValue: "server_shutdown")
+        public static let accountingUnavailable = Code(rawValue: "accounting_unavailable")
+        public static let conversationsUnavailable = Code(rawValue: "conversations_unavailable")
+    }
+
+    public let code: Code
+    public let message: String
+
+    public init(_ code: Code, _ message: String) {
+        self.code = code
+        self.message = message
+    }
+}
+
+/// A run that was started: its names and its log, for as long as anybody keeps it.
+public struct RunHandle: Sendable {
+    public let identity: RunIdentity
+    public let tenant: Tenant
+    public let model: String
+    /// Milliseconds since 1970.
+    public let startedAt: Int64
+    public let log: RunLog
+
+    /// How the run ended; nil while it lives.
+    public var outcome: RunOutcome? { log.terminal?.outcome }
+}
+
+/// A live run as an operator sees it.
+public struct LiveRun: Sendable {
+    public let handle: RunHandle
+    public let state: RunStateMachine.State
+    public let deliveredTokens: Int
+    public let report: UsageReport
+}

@@ -1,0 +1,100 @@
+internal import Engine
+internal import JSON
+
+/// Turns the `data` of `chat.completion.chunk` events into model events. Pure; one for each answer.
+///
+/// Source: OpenAI API reference, *Chat Completions, streaming*; `reasoning_content` as DeepSeek, vLLM and llama.cpp
+/// send it, `reasoning` as OpenRouter does.
+struct ChatChunkParser: Sendable {
+    /// What a chunk of text is charged as when it is short: most upstreams send a token a chunk.
+    private static let shortChunkBytes = 16
+
+    private var estimator = TokenEstimator()
+    /// Set once the model said why it stopped.
+    private(set) var finishReason: String?
+    /// After `[DONE]` nothing counts any more.
+    private(set) var isDone = false
+
+    init() {}
+
+    mutating func accept(_ data: [UInt8], into events: inout [ModelEvent]) throws(ProviderError) {
+        guard !isDone else { return }
+        if data.elementsEqual("[DONE]".utf8) {
+            isDone = true
+            return
+        }
+        let chunk: JSONValue
+        do {
+            chunk = try JSONValue(parsing: data)
+        } catch {
+            throw Self.malformed("the upstream sent a chunk that is not JSON (\(error))")
+        }
+        guard chunk.objectValue != nil else { throw Self.malformed("the upstream sent a chunk that is no object") }
+        if let error = chunk["error"], error != .null { throw UpstreamFailure.inBand(error) }
+        for choice in chunk["choices"]?.arrayValue ?? [] { try accept(choice: choice, into: &events) }
+        if let usage = chunk["usage"], usage.objectValue != nil { events.append(.usage(try Self.usage(usage))) }
+    }
+
+    private mutating func accept(choice: JSONValue, into events: inout [ModelEvent]) throws(ProviderError) {
+        let index = Int(clamping: choice["index"]?.integerValue ?? 0)
+        if let delta = choice["delta"] {
+            let thinking = delta["reasoning_content"]?.stringValue ?? delta["reasoning"]?.stringValue
+            if let thinking { append(thinking, .thinking, index, into: &events) }
+            if let text = delta["content"]?.stringValue { append(text, .answer, index, into: &events) }
+            if let text = delta["refusal"]?.stringValue { append(text, .answer, index, into: &events) }
+            for call in delta["tool_calls"]?.arrayValue ?? [] { append(call: call, into: &events) }
+        }
+        if let reason = choice["finish_reason"]?.stringValue, finishReason == nil || index == 0 {
+            finishReason = reason
+        }
+    }
+
+    private mutating func append(
+        _ text: String, _ marker: DeltaMarker, _ index: Int, into events: inout [ModelEvent]
+    ) {
+        guard !text.isEmpty else { return }
+        events.append(.delta(ModelDelta(text: text, tokens: tokens(of: text), marker: marker, index: index)))
+    }
+
+    private mutating func append(call: JSONValue, into events: inout [ModelEvent]) {
+        let function = call["function"]
+        let arguments = function?["arguments"]?.stringValue ?? ""
+        events.append(
+            .toolCallDelta(
+                ToolCallDelta(
+                    index: Int(clamping: call["index"]?.integerValue ?? 0), id: call["id"]?.stringValue,
+                    name: function?["name"]?.stringValue, argumentsFragment: arguments,
+                    tokens: tokens(of: arguments))))
+    }
+
+    /// At least 1, and 1 for a short chunk of one piece; the estimate for longer ones.
+    private mutating func tokens(of text: String) -> Int {
+        let estimate = estimator.add(text)
+        let isShort = text.utf8.count <= Self.shortChunkBytes && !text.dropFirst().contains(where: \.isWhitespace)
+        return isShort ? 1 : max(estimate, 1)
+    }
+
+    /// OpenAI's classes overlap: cached tokens are inside the prompt, reasoning tokens inside the completion.
+    private static func usage(_ usage: JSONValue) throws(ProviderError) -> ModelUsage {
+        let prompt = try count(usage["prompt_tokens"])
+        let completion = try count(usage["completion_tokens"])
+        let cached = min(try count(usage["prompt_tokens_details"]?["cached_tokens"]), prompt)
+        let reasoning = min(try count(usage["completion_tokens_details"]?["reasoning_tokens"]), completion)
+        return ModelUsage(
+            inputFresh: prompt - cached, inputCacheRead: cached, outputVisible: completion - reasoning,
+            outputReasoning: reasoning)
+    }
+
+    /// A count that is missing is zero; one that is negative or absurd is not believed.
+    private static func count(_ value: JSONValue?) throws(ProviderError) -> Int {
+        guard let value, value != .null else { return 0 }
+        guard let count = value.integerValue, (0...1_000_000_000).contains(count) else {
+            throw malformed("the upstream sent a usage that cannot be")
+        }
+        return Int(count)
+    }
+
+    static func malformed(_ message: String) -> ProviderError {
+        ProviderError(.malformed, message: message, isRetryable: true, mayBeBilled: true)
+    }
+}

@@ -1,0 +1,90 @@
+public import AsyncHTTPClient
+public import Engine
+internal import NIOCore
+internal import NIOHTTP1
+
+/// A model behind an OpenAI-compatible `POST {base}/chat/completions`: OpenAI, vLLM, llama.cpp, Ollama, OpenRouter, …
+///
+/// Always asks for a stream with usage. Where the upstream gives no usage, the engine charges what was counted here, as
+/// an estimate. Closing the stream closes the upstream connection at once.
+public struct OpenAIProvider: ModelProvider {
+    /// The parameter that carries the output limit. OpenAI's reasoning models refuse the old name, older servers do
+    /// not know the new one.
+    public enum OutputLimit: String, Sendable, Hashable {
+        case maxTokens = "max_tokens"
+        case maxCompletionTokens = "max_completion_tokens"
+    }
+
+    /// How long to wait. The time to connect is the shared client's: see ``OpenAIProvider/clientConfiguration()``.
+    public struct Timeouts: Sendable, Hashable {
+        /// Until the first byte of the answer's body: long prompts take time to read.
+        public var firstByte: Duration = .seconds(60)
+        /// Between two chunks, while the engine is ready to read.
+        public var idle: Duration = .seconds(60)
+        /// The whole call.
+        public var call: Duration = .seconds(600)
+
+        public init() {}
+    }
+
+    /// One upstream model.
+    public struct Configuration: Sendable, Hashable {
+        /// For instance `https://api.openai.com/v1`.
+        public var baseURL: String
+        /// Nil for an upstream without authentication.
+        public var apiKey: String?
+        public var upstreamModel: String
+        public var outputLimit = OutputLimit.maxTokens
+        public var timeouts = Timeouts()
+
+        public init(baseURL: String, apiKey: String?, upstreamModel: String) {
+            self.baseURL = baseURL
+            self.apiKey = apiKey
+            self.upstreamModel = upstreamModel
+        }
+    }
+
+    private let client: HTTPClient
+    private let configuration: Configuration
+    private let clock: any EngineClock
+    private let url: String
+
+    /// - Parameter client: shared by all providers, owned and shut down by the caller.
+    public init(client: HTTPClient, configuration: Configuration, clock: any EngineClock = SystemEngineClock()) {
+        self.client = client
+        self.configuration = configuration
+        self.clock = clock
+        var base = configuration.baseURL[...]
+        while base.last == "/" { base.removeLast() }
+        url = base + "/chat/completions"
+    }
+
+    /// What the shared client should be configured like: no redirects (they would carry the key elsewhere), quick to
+    /// give up on a host that does not answer, and as many connections as there may be runs, because each stream
+    /// occupies one and the client's own default of 8 would queue the ninth.
+    public static func clientConfiguration(connectionsPerHost: Int = EngineLimits().runsMax) -> HTTPClient.Configuration {
+        var configuration = HTTPClient.Configuration(redirectConfiguration: .disallow)
+        configuration.timeout.connect = .seconds(5)
+        configuration.connectionPool.concurrentHTTP1ConnectionsPerHostSoftLimit = connectionsPerHost
+        // A retried POST could be billed twice.
+        configuration.connectionPool.retryConnectionEstablishment = false
+        return configuration
+    }
+
+    public var countsAreExact: Bool { false }
+
+    public func promptTokens(_ request: ModelRequest) -> PromptCount { ChatRequestBody.promptTokens(request) }
+
+    public func stream(_ request: ModelRequest) -> any ModelStream {
+        var call = HTTPClientRequest(url: url)
+        call.method = .POST
+        call.headers.add(name: "content-type", value: "application/json")
+        call.headers.add(name: "accept", value: "text/event-stream")
+        if let key = configuration.apiKey { call.headers.add(name: "authorization", value: "Bearer \(key)") }
+        call.body = .bytes(ByteBuffer(bytes: ChatRequestBody.encode(request, configuration)))
+        return OpenAIStream(
+            UpstreamCall(
+                client: client, request: call, timeouts: configuration.timeouts, clock: clock,
+                secret: configuration.apiKey))
+    }
+}

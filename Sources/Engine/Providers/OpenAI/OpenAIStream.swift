@@ -1,0 +1,144 @@
+internal import AsyncHTTPClient
+internal import Engine
+internal import NIOCore
+internal import NIOHTTP1
+
+/// One answer of an OpenAI-compatible upstream.
+///
+/// A reader task below it owns the connection, so that ``close()`` can end the connection at any moment and a timeout
+/// can tell why it did. Confined to the task that asks.
+final class OpenAIStream: ModelStream {
+    private let call: UpstreamCall
+    private let handoff = Handoff()
+    private var reader: Task<Void, Never>?
+    private var batch: ArraySlice<ModelEvent> = []
+    private var isOver = false
+
+    init(_ call: UpstreamCall) { self.call = call }
+
+    deinit { close() }
+
+    func close() {
+        isOver = true
+        handoff.close()
+        // Cancelling the reader makes the HTTP client close the connection.
+        reader?.cancel()
+    }
+
+    func next() async throws(ProviderError) -> ModelEvent? {
+        while true {
+            if let event = batch.popFirst() { return event }
+            guard !isOver else { return nil }
+            let reader = startedReader()
+            let handoff = handoff
+            let received = await withTaskCancellationHandler {
+                await handoff.receive()
+            } onCancel: {
+                handoff.close()
+                reader.cancel()
+            }
+            switch received {
+            case .batch(let events): batch = events[...]
+            case .end(.success(let reason)):
+                isOver = true
+                return .finished(reason: reason)
+            case .end(.failure(let error)):
+                isOver = true
+                throw error
+            }
+        }
+    }
+
+    private func startedReader() -> Task<Void, Never> {
+        if let reader { return reader }
+        let (call, handoff) = (call, handoff)
+        let started = Task { await call.run(into: handoff) }
+        reader = started
+        return started
+    }
+}
+
+/// Executes one HTTP call and hands its events over.
+struct UpstreamCall: Sendable {
+    /// How much of an error's body is read: enough for its message.
+    private static let errorBodyMax = 64 << 10
+
+    let client: HTTPClient
+    let request: HTTPClientRequest
+    let timeouts: OpenAIProvider.Timeouts
+    let clock: any EngineClock
+    /// Never shown, should the upstream repeat it.
+    let secret: String?
+
+    /// Reads to the end, or to the first deadline. Cancellation closes the connection.
+    func run(into handoff: Handoff) async {
+        let watch = CallWatch(timeouts, clock)
+        await withTaskGroup(of: Handoff.End?.self) { group in
+            group.addTask { await watch.expire() }
+            group.addTask { await self.read(watch, handoff) }
+            let end = await group.next() ?? nil
+            handoff.finish(redacted(end ?? .failure(.cancelled)))
+            group.cancelAll()
+        }
+    }
+
+    private func read(_ watch: CallWatch, _ handoff: Handoff) async -> Handoff.End? {
+        var hasBegun = false
+        do {
+            let response = try await client.execute(request, deadline: .now() + .nanoseconds(timeouts.call.wholeNanoseconds))
+            guard response.status.code == 200 else { return .failure(await refusal(response)) }
+            var parser = EventStreamParser()
+            var chunks = ChatChunkParser()
+            var received: [ServerSentEvent] = []
+            for try await buffer in response.body {
+                hasBegun = true
+                watch.enter(.paused)
+                received.removeAll(keepingCapacity: true)
+                try buffer.withUnsafeReadableBytes { try parser.push($0, into: &received) }
+                var events: [ModelEvent] = []
+                var failure: ProviderError?
+                do {
+                    for event in received { try chunks.accept(event.data, into: &events) }
+                } catch {
+                    // What came before the bad chunk is still good.
+                    failure = error
+                }
+                if !events.isEmpty, await !handoff.send(events) { return .failure(.cancelled) }
+                if let failure { return .failure(failure) }
+                watch.enter(chunks.isDone ? .trailer(finishReason: chunks.finishReason ?? "stop") : .idle)
+            }
+            if Task.isCancelled { return .failure(.cancelled) }
+            guard let reason = chunks.finishReason ?? (chunks.isDone ? "stop" : nil) else {
+                return .failure(UpstreamFailure.dropped)
+            }
+            return .success(reason)
+        } catch let error as EventStreamError {
+            return .failure(ChatChunkParser.malformed("the upstream sent an event that is too long (\(error))"))
+        } catch {
+            return .failure(Task.isCancelled ? .cancelled : UpstreamFailure.transport(error, hasBegun: hasBegun))
+        }
+    }
+
+    private func refusal(_ response: HTTPClientResponse) async -> ProviderError {
+        var body: [UInt8] = []
+        do {
+            for try await buffer in response.body {
+                body.append(contentsOf: buffer.readableBytesView.prefix(Self.errorBodyMax - body.count))
+                if body.count >= Self.errorBodyMax { break }
+            }
+        } catch {
+            // The status says enough; a body that breaks off is no body.
+            body = []
+        }
+        return UpstreamFailure.status(Int(response.status.code), body: body)
+    }
+
+    /// Some upstreams repeat the key in their error.
+    private func redacted(_ end: Handoff.End) -> Handoff.End {
+        guard case .failure(let error) = end, let secret, !secret.isEmpty, error.message.contains(secret) else { return end }
+        let message = error.message.split(separator: secret, omittingEmptySubsequences: false).joined(separator: "***")
+        return .failure(
+            ProviderError(
+                error.kind, message: message, isRetryable: error.isRetryable, mayBeBilled: error.mayBeBilled))
+    }
+}

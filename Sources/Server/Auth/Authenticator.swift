@@ -1,0 +1,55 @@
+internal import HTTPTypes
+internal import Telemetry
+
+/// Looks credentials up. Stateless but for its counters: a revoked key is refused from the next request on.
+struct Authenticator: Sendable {
+    /// Where keys are kept.
+    protocol Directory: Sendable {
+        /// The principal of the key with this hash; nil when there is none or it was revoked.
+        func principal(forKeyHash hash: String) async throws -> Principal?
+    }
+
+    enum Failure: Error, Hashable {
+        case missingCredential
+        case badCredential
+        case tenantMismatch(TenantMismatch)
+        /// The key store could not answer: nobody gets in.
+        case unavailable
+    }
+
+    let directory: any Directory
+    let metrics: ServerMetrics
+
+    /// - Parameter credential: as the client sent it, without `Bearer`.
+    func authenticate(_ credential: String?, hints: TenantHints) async throws(Failure) -> Principal {
+        guard let credential, !credential.isEmpty else { throw counted(.missingCredential, "missing") }
+        guard let hash = APISecret.hash(ofCredential: credential) else { throw counted(.badCredential, "bad") }
+        let found: Principal?
+        do { found = try await directory.principal(forKeyHash: hash) } catch { throw counted(.unavailable, "unavailable") }
+        guard let principal = found else { throw counted(.badCredential, "bad") }
+        try check(hints, principal)
+        return principal
+    }
+
+    func check(_ hints: TenantHints, _ principal: Principal) throws(Failure) {
+        do { try hints.check(against: principal) } catch { throw counted(.tenantMismatch(error), "tenant") }
+    }
+
+    private func counted(_ failure: Failure, _ reason: String) -> Failure {
+        metrics.authFailures(reason).add()
+        return failure
+    }
+}
+
+extension HTTPFailure {
+    init(_ failure: Authenticator.Failure) {
+        switch failure {
+        case .missingCredential, .badCredential: self = .unauthorized
+        case .tenantMismatch(let mismatch): self = .tenantMismatch(mismatch)
+        case .unavailable:
+            self = HTTPFailure(
+                .serviceUnavailable, code: "authentication_unavailable", type: "server_error",
+                message: "Keys cannot be checked right now. Try again.", headers: [.retryAfter: "1"])
+        }
+    }
+}

@@ -1,0 +1,38 @@
+/// Who is calling, as an API key says. Everything a request may touch follows from this and from nothing the client says.
+struct Principal: Sendable, Hashable {
+    enum OnCut: String, Sendable {
+        /// A cut stream ends with a typed error, so that truncated output cannot pass for a whole one.
+        case error
+        /// A cut stream ends like one that reached its length.
+        case finish
+    }
+
+    let keyID: String
+    let org: String
+    let project: String
+    /// The user that the key is bound to, if any.
+    let user: String?
+    let roles: [String]
+    let onCut: OnCut
+
+    func has(role: String) -> Bool { roles.contains(role) }
+}
+
+/// What a client says about its tenant besides its credential. It may only repeat what the credential says.
+struct TenantHints: Sendable, Hashable {
+    var tenant: String?
+    var project: String?
+
+    /// - Throws: ``TenantMismatch`` naming the hint that differs.
+    func check(against principal: Principal) throws(TenantMismatch) {
+        if let tenant, !tenant.isEmpty, tenant != principal.org { throw TenantMismatch(field: "tenant") }
+        if let project, !project.isEmpty, project != principal.project, project != "\(principal.org)/\(principal.project)" {
+            throw TenantMismatch(field: "project")
+        }
+    }
+}
+
+/// A tenant hint that is not the credential's tenant (403 `tenant_mismatch`).
+struct TenantMismatch: Error, Hashable {
+    let field: String
+}

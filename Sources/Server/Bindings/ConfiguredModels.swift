@@ -1,0 +1,61 @@
+internal import Accounting
+internal import AsyncHTTPClient
+internal import Engine
+internal import EngineProviders
+internal import JSON
+internal import NIOCore
+
+/// The models of the configuration, with their providers and prices. Immutable.
+struct ConfiguredModels: ModelCatalog {
+    struct Entry: Sendable {
+        let model: Configuration.Model
+        let provider: any ModelProvider
+        let pricing: ModelPricing?
+    }
+
+    /// In the order of the configuration; the first is the default.
+    let entries: [Entry]
+
+    init(_ models: [Configuration.Model], prices: PriceTable, client: HTTPClient) {
+        entries = models.map { model in
+            Entry(model: model, provider: Self.provider(model, client: client), pricing: prices.pricing(for: model.id))
+        }
+    }
+
+    func provider(for model: String) -> (any ModelProvider)? { entry(model)?.provider }
+
+    func entry(_ id: String) -> Entry? { entries.first { $0.model.id == id } }
+
+    private static func provider(_ model: Configuration.Model, client: HTTPClient) -> any ModelProvider {
+        switch model.provider {
+        case .scripted: return ScriptedProvider()
+        case .openai:
+            var configuration = OpenAIProvider.Configuration(
+                baseURL: model.baseURL, apiKey: model.apiKey.isEmpty ? nil : model.apiKey,
+                upstreamModel: model.upstreamModel.isEmpty ? model.id : model.upstreamModel)
+            configuration.timeouts.firstByte = model.firstByteTimeout
+            configuration.timeouts.idle = model.idleTimeout
+            configuration.timeouts.call = model.callTimeout
+            return OpenAIProvider(client: client, configuration: configuration)
+        }
+    }
+}
+
+extension ConfiguredModels.Entry {
+    /// As `GET /v1/models` lists it; prices for a million tokens as decimal strings.
+    var json: JSONValue {
+        var object = JSONObject([
+            ("id", .string(model.id)), ("object", "model"), ("created", 0), ("owned_by", .string(model.provider.rawValue)),
+        ])
+        if let price = pricing?.base {
+            object["x_price"] = [
+                "input_per_million": .string(Self.perMillion(price.inputFresh)),
+                "output_per_million": .string(Self.perMillion(price.outputVisible)),
+            ]
+        }
+        return .object(object)
+    }
+
+    /// Pico-USD for a token is micro-USD for a million; nine decimals hold it exactly as nano-USD.
+    private static func perMillion(_ price: PicoUSD) -> String { NanoUSD(price.rawValue * 1_000).decimalText }
+}

@@ -1,0 +1,40 @@
+internal import Accounting
+internal import Engine
+
+/// What the engine tells about itself, counted.
+struct EngineMetricsBinding: EngineMetrics {
+    let metrics: ServerMetrics
+
+    func runStarted(model: String) { metrics.runsActive.add() }
+
+    func runEnded(model: String, outcome: RunOutcome, cutReason: Engine.CutReason?) {
+        metrics.runsActive.subtract()
+        metrics.runs(outcome: outcome.rawValue).add()
+        if let cutReason { metrics.cuts(reason: cutReason.rawValue).add() }
+    }
+
+    func tokensSettled(model: String, input: Int, output: Int) {
+        metrics.tokens(kind: "input", model: model).add(Int64(input))
+        metrics.tokens(kind: "output", model: model).add(Int64(output))
+    }
+
+    func firstToken(model: String, after duration: Duration) { metrics.timeToFirstToken.observe(duration) }
+
+    func cutLatency(_ latency: Duration) { metrics.cutLatency.observe(latency) }
+
+    func conversationNotSaved() { metrics.conversationsNotSaved.add() }
+}
+
+/// What Accounting tells about itself, counted.
+struct AccountingMetricsBinding: AccountingMetrics {
+    let metrics: ServerMetrics
+
+    func counterOperation(_ name: String, failed: Bool) {
+        metrics.counterOperations(name).add()
+        if failed { metrics.counterFailures.add() }
+    }
+
+    func charged(model: String, usage: UsageClasses, cost: NanoUSD) { metrics.costNanoUSD.add(cost.rawValue) }
+
+    func settlementsPending(_ count: Int) { metrics.settlementsPending.set(Int64(count)) }
+}

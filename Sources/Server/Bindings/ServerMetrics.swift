@@ -1,0 +1,48 @@
+internal import Telemetry
+
+/// Every metric that the server itself keeps; names are the contract's, *Metrics*. Transport and front register theirs.
+struct ServerMetrics: Sendable {
+    let registry: MetricRegistry
+
+    let runsActive: Metric
+    let timeToFirstToken: Histogram
+    let cutLatency: Histogram
+    let conversationsNotSaved: Metric
+    let counterFailures: Metric
+    let settlementsPending: Metric
+    let costNanoUSD: Metric
+    let outboxRows: Metric
+
+    init(_ registry: MetricRegistry) {
+        self.registry = registry
+        runsActive = registry.gauge("kdcube_runs_active", "Runs that have not reached their terminal event")
+        timeToFirstToken = registry.histogram("kdcube_time_to_first_token_seconds", "From admission to the first paid delta")
+        cutLatency = registry.histogram("kdcube_cut_latency_seconds", "From the refused token to the closed upstream")
+        conversationsNotSaved = registry.counter("kdcube_conversations_not_saved_total", "Turns that the store did not take")
+        counterFailures = registry.counter("kdcube_counter_failures_total", "Commands that the counter store did not answer")
+        settlementsPending = registry.gauge("kdcube_settlements_pending", "Settlements that wait for the counter store")
+        costNanoUSD = registry.counter("kdcube_cost_nanousd_total", "Charges of settled runs in nano-USD")
+        outboxRows = registry.gauge("kdcube_outbox_rows", "Ledger rows that are not in the ledger yet")
+    }
+
+    func runs(outcome: String) -> Metric {
+        registry.counter("kdcube_runs_total", "Runs by how they ended", [("outcome", outcome)])
+    }
+
+    /// `model` is an id of the configuration, never what a client sent.
+    func tokens(kind: String, model: String) -> Metric {
+        registry.counter("kdcube_tokens_total", "Tokens of settled runs", [("kind", kind), ("model", model)])
+    }
+
+    func cuts(reason: String) -> Metric {
+        registry.counter("kdcube_cuts_total", "Runs that were cut, by reason", [("reason", reason)])
+    }
+
+    func counterOperations(_ operation: String) -> Metric {
+        registry.counter("kdcube_counter_ops_total", "Commands sent to the counter store", [("op", operation)])
+    }
+
+    func authFailures(_ reason: String) -> Metric {
+        registry.counter("kdcube_auth_failures_total", "Refused credentials", [("reason", reason)])
+    }
+}

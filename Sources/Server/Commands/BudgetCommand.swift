@@ -1,0 +1,108 @@
+internal import Accounting
+internal import AccountingSQLite
+internal import ArgumentParser
+internal import JSON
+
+/// `kdcube budget set | list | rm`. A running server follows within a second.
+struct BudgetCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "budget", abstract: "Set, list and remove budgets.", subcommands: [Set.self, List.self, Remove.self])
+
+    struct Set: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(
+            abstract: "Set a budget. What the ledger holds for the running window counts.")
+
+        @OptionGroup var store: StoreOptions
+        @OptionGroup var window: WindowOptions
+        @Option(help: "The cap: US dollars as a decimal, or a whole number of tokens or requests.") var limit: String
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            try await reportingFailures {
+                let budget = try await store.stores().budgets.set(
+                    Budget(scope: window.scope, unit: window.unit, period: window.window, limit: limit))
+                if json { return Output.line(budget.json.jsonText) }
+                Output.line("\(budget.scope.text) may spend \(budget.unit.text(budget.limit)) \(budget.unit.rawValue) in each \(budget.period.rawValue)")
+            }
+        }
+    }
+
+    struct List: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(abstract: "List budgets.")
+
+        @OptionGroup var store: StoreOptions
+        @Option(help: "Only budgets of this scope.") var scope: String?
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            try await reportingFailures {
+                let budgets = try await store.stores().budgets.list(scope: scope.map { try WindowOptions.parse(scope: $0) })
+                if json { return Output.line(JSONValue.array(budgets.map(\.json)).jsonText) }
+                Output.table(
+                    [["SCOPE", "UNIT", "WINDOW", "LIMIT"]]
+                        + budgets.map { [$0.scope.text, $0.unit.rawValue, $0.period.rawValue, $0.unit.text($0.limit)] })
+            }
+        }
+    }
+
+    struct Remove: AsyncParsableCommand {
+        static let configuration = CommandConfiguration(commandName: "rm", abstract: "Remove a budget.")
+
+        @OptionGroup var store: StoreOptions
+        @OptionGroup var window: WindowOptions
+        @Flag(help: "Print JSON.") var json = false
+
+        func run() async throws {
+            try await reportingFailures {
+                // The limit is not part of a budget's name; zero stands in to have the rest checked.
+                let budget = try Budget(scope: window.scope, unit: window.unit, period: window.window, limit: "0")
+                let removed = try await store.stores().budgets.remove(scope: budget.scope, unit: budget.unit, period: budget.period)
+                if json { Output.line((["removed": .bool(removed)] as JSONValue).jsonText) }
+                guard removed else { throw CommandFailure("there is no such budget; see `kdcube budget list`") }
+                if !json { Output.line("removed \(budget.scope.text) \(budget.unit.rawValue) \(budget.period.rawValue)") }
+            }
+        }
+    }
+}
+
+/// What names a budget.
+struct WindowOptions: ParsableArguments {
+    @Option(help: "org:O, project:O/P, user:O/P/U or key:ID.") var scope: String
+    @Option(help: "usd, tokens or requests.") var unit: String
+    @Option(help: "minute, hour, day, week, month or total (UTC).") var window: String
+
+    static func parse(scope text: String) throws -> Scope {
+        do {
+            return try Scope(text)
+        } catch {
+            throw CommandFailure(BudgetError(field: .scope, rule: .scope(error)).description)
+        }
+    }
+}
+
+extension Budget {
+    var json: JSONValue {
+        [
+            "scope": .string(scope.text), "unit": .string(unit.rawValue), "window": .string(period.rawValue), "limit": unit.json(limit),
+        ]
+    }
+}
+
+extension MeterUnit {
+    /// Money is a decimal string, everything else an integer (contract, *Commands*).
+    func json(_ amount: Int64) -> JSONValue {
+        self == .usd ? .string(text(amount)) : .integer(amount)
+    }
+}
+
+extension WindowSnapshot {
+    /// The member of `windows` in `usage --json` and `GET /v1/quota`.
+    var json: JSONValue {
+        let unit = key.unit
+        return [
+            "scope": .string(key.scope.text), "unit": .string(unit.rawValue), "window": .string(key.period.rawValue), "limit": unit.json(cap),
+            "used": unit.json(used), "held": unit.json(held), "suspense": unit.json(suspense),
+            "resets_at": resetsAt.map { .integer($0.rawValue) } ?? .null,
+        ]
+    }
+}

@@ -1,0 +1,63 @@
+internal import Accounting
+internal import AccountingSQLite
+internal import ArgumentParser
+internal import Foundation
+internal import JSON
+internal import Logging
+
+/// `kdcube usage`: what scopes have spent, and what their windows hold.
+struct UsageCommand: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(commandName: "usage", abstract: "Show windows and totals.")
+
+    @OptionGroup var store: StoreOptions
+    @Option(help: "org:O, project:O/P, user:O/P/U or key:ID; without it, every scope that has a budget or was charged.")
+    var scope: String?
+    @Flag(help: "Print JSON: an object with --scope, else an array of them.") var json = false
+
+    func run() async throws {
+        try await reportingFailures {
+            let stores = try store.stores()
+            let reader = try await WindowReader(stores, logger: Logger(label: "kdcube.usage"))
+            let scopes = try await self.scope.map { [try WindowOptions.parse(scope: $0)] } ?? stores.usage.scopes()
+            var usages: [ScopeUsage] = []
+            for scope in scopes { usages.append(try await reader.usage(of: scope)) }
+            await reader.close()
+            if json {
+                let values = usages.map(\.json)
+                Output.line((scope == nil ? JSONValue.array(values) : values[0]).jsonText)
+            } else {
+                Self.print(usages)
+            }
+        }
+    }
+
+    private static func print(_ usages: [ScopeUsage]) {
+        for usage in usages {
+            Output.line(
+                "\(usage.scope.text): \(usage.totals.usage.input) tokens in, \(usage.totals.usage.output) out, "
+                    + "\(usage.totals.requests) requests, \(NanoUSD(usage.totals.nanoUSD).decimalText) usd")
+            guard !usage.windows.isEmpty else { continue }
+            Output.table(
+                [["  UNIT", "WINDOW", "LIMIT", "USED", "HELD", "SUSPENSE", "RESETS"]]
+                    + usage.windows.map { window in
+                        let unit = window.key.unit
+                        return [
+                            "  " + unit.rawValue, window.key.period.rawValue, unit.text(window.cap), unit.text(window.used), unit.text(window.held),
+                            unit.text(window.suspense), window.resetsAt?.rfc3339 ?? "never",
+                        ]
+                    })
+        }
+    }
+}
+
+extension ScopeUsage {
+    var json: JSONValue {
+        [
+            "scope": .string(scope.text), "windows": .array(windows.map(\.json)),
+            "totals": [
+                "input_tokens": .integer(totals.usage.input), "output_tokens": .integer(totals.usage.output),
+                "requests": .integer(totals.requests), "cost_usd": .string(NanoUSD(totals.nanoUSD).decimalText),
+            ],
+        ]
+    }
+}

@@ -1,0 +1,157 @@
+internal import Foundation
+
+extension Configuration {
+    /// Reads, merges and checks all settings.
+    ///
+    /// - Parameters:
+    ///   - file: a YAML file; nil: defaults, environment and flags only.
+    ///   - flags: values of the command line by path, such as `server.port`.
+    /// - Throws: ``ConfigurationError`` for the first setting that is unknown or breaks its rule.
+    static func load(
+        file: String?, flags: [String: String] = [:], environment: [String: String] = ProcessInfo.processInfo.environment
+    ) throws(ConfigurationError) -> Configuration {
+        let tree = try SettingsTree(yaml: file.map { path throws(ConfigurationError) in try read(path) } ?? nil, flags: flags, environment: environment)
+        return try Configuration(tree: tree)
+    }
+
+    private static func read(_ path: String) throws(ConfigurationError) -> String {
+        guard let data = FileManager.default.contents(atPath: path) else {
+            throw ConfigurationError(setting: "file", origin: path, rule: "cannot be read")
+        }
+        guard data.count <= SettingsTree.fileBytesMax, let text = String(data: data, encoding: .utf8) else {
+            throw ConfigurationError(setting: "file", origin: path, rule: "must be UTF-8 text of at most 1 MiB")
+        }
+        return text
+    }
+
+    init(tree: SettingsTree) throws(ConfigurationError) {
+        try tree.refuseUnknownSections(known: [
+            "server", "stores", "auth", "models", "prices", "budgets", "policies", "tools", "sandbox", "transport",
+        ])
+        server = try Server(tree.section("server"))
+        stores = try Stores(tree.section("stores"))
+        transport = try Transport(tree.section("transport"))
+        for section in try tree.list("models") { models.append(try Model(section)) }
+        for (index, model) in models.enumerated() where models[..<index].contains(where: { $0.id == model.id }) {
+            throw ConfigurationError(setting: "models[\(index)].id", origin: nil, rule: "\(model.id) is listed twice")
+        }
+        for section in try tree.list("budgets") { budgets.append(try BudgetSetting(section)) }
+        let prices = try tree.section("prices")
+        priceFile = try prices.string("file", default: "")
+        try prices.refuseUnknownKeys()
+        if transport.recovery != nil { notices.append("transport.recovery has no effect: a run is resumed by chat_resume") }
+        try refuseWhatIsNotBuilt(tree)
+    }
+
+    /// Sections of the documented configuration whose parts are not in this version. What asks for a protection that
+    /// would silently be missing is refused; what asks for nothing is accepted, and the log says that it has no effect.
+    private mutating func refuseWhatIsNotBuilt(_ tree: SettingsTree) throws(ConfigurationError) {
+        let auth = try tree.section("auth")
+        let jwt = try auth.subsection("jwt")
+        for key in ["jwks", "issuer", "audience"] {
+            try jwt.refuseUnlessDefault(key, harmless: [""], because: "only API keys are accepted")
+        }
+        try jwt.refuseUnknownKeys()
+        try auth.refuseUnknownKeys()
+
+        let policies = try tree.section("policies")
+        _ = try policies.value("mode")
+        let tools = try tree.section("tools")
+        for (section, key) in [(policies, "directory"), (tools, "file")] {
+            guard let value = try section.value(key), FileManager.default.fileExists(atPath: value.text) else { continue }
+            throw value.failure("is not available in this version: tool calls are handed to the client and never dispatched")
+        }
+        try policies.refuseUnknownKeys()
+        try tools.refuseUnknownKeys()
+
+        let sandbox = try tree.section("sandbox")
+        for key in ["minimum", "python", "warm", "memory", "wall", "processes"] where try sandbox.value(key) != nil {
+            notices.append("sandbox.\(key) has no effect: this version does not run code")
+        }
+        try sandbox.refuseUnknownKeys()
+    }
+}
+
+extension Configuration.Server {
+    init(_ section: SettingsSection) throws(ConfigurationError) {
+        host = try section.string("host", default: host)
+        port = try section.integer("port", default: port, in: 0...65_535)
+        for origin in try section.strings("origins") {
+            guard origin.text == "*" || origin.text.hasPrefix("http://") || origin.text.hasPrefix("https://"), !origin.text.hasSuffix("/") else {
+                throw origin.failure("must be origins such as https://app.example.com, without a slash at the end, or *")
+            }
+            origins.append(origin.text)
+        }
+        grace = try section.duration("grace", default: grace, in: .seconds(0) ... .seconds(3_600))
+        webClient = try section.string("web_client", default: webClient)
+        let tls = try section.subsection("tls")
+        for key in ["certificate", "key"] {
+            try tls.refuseUnlessDefault(key, harmless: [""], because: "put a proxy that terminates TLS in front")
+        }
+        try tls.refuseUnknownKeys()
+        try section.refuseUnknownKeys()
+    }
+}
+
+extension Configuration.Stores {
+    init(_ section: SettingsSection) throws(ConfigurationError) {
+        data = try section.string("data", default: data)
+        redis = try section.string("redis", default: redis)
+        try section.refuseUnlessDefault("postgres", harmless: [""], because: "the ledger is SQLite in the data directory")
+        try section.refuseUnknownKeys()
+    }
+}
+
+extension Configuration.Model {
+    init(_ section: SettingsSection) throws(ConfigurationError) {
+        guard let id = try section.value("id"), !id.text.isEmpty, id.text.utf8.count <= 128 else {
+            throw ConfigurationError(setting: "\(section.path).id", origin: nil, rule: "is needed, 1 to 128 bytes")
+        }
+        guard try section.value("provider") != nil else {
+            throw ConfigurationError(setting: "\(section.path).provider", origin: nil, rule: "is needed: scripted or openai")
+        }
+        self.init(id: id.text, provider: try section.choice("provider", default: .scripted))
+        baseURL = try section.string("base_url", default: "")
+        apiKey = try section.string("api_key", default: "")
+        upstreamModel = try section.string("upstream_model", default: "")
+        try section.refuseUnlessDefault("metering", harmless: ["stream"], because: "every model is metered by slices")
+        let bounds = Duration.milliseconds(1) ... .seconds(3_600)
+        connectTimeout = try section.duration("connect_timeout", default: connectTimeout, in: bounds)
+        firstByteTimeout = try section.duration("first_byte_timeout", default: firstByteTimeout, in: bounds)
+        idleTimeout = try section.duration("idle_timeout", default: idleTimeout, in: bounds)
+        callTimeout = try section.duration("call_timeout", default: callTimeout, in: bounds)
+        if provider == .openai, !baseURL.hasPrefix("http://"), !baseURL.hasPrefix("https://") {
+            throw ConfigurationError(
+                setting: "\(section.path).base_url", origin: nil, rule: "is needed for an openai model: http(s)://host[:port]/v1")
+        }
+        try section.refuseUnknownKeys()
+    }
+}
+
+extension Configuration.BudgetSetting {
+    init(_ section: SettingsSection) throws(ConfigurationError) {
+        func needed(_ key: String) throws(ConfigurationError) -> String {
+            guard let value = try section.value(key) else {
+                throw ConfigurationError(setting: "\(section.path).\(key)", origin: nil, rule: "is needed")
+            }
+            return value.text
+        }
+        self.init(
+            scope: try needed("scope"), unit: try needed("unit"), window: try needed("window"), limit: try needed("limit"),
+            setting: section.path)
+        try section.refuseUnknownKeys()
+    }
+}
+
+extension Configuration.Transport {
+    init(_ section: SettingsSection) throws(ConfigurationError) {
+        pingInterval = try section.duration("ping_interval", default: pingInterval, in: .milliseconds(100) ... .seconds(600))
+        pingTimeout = try section.duration("ping_timeout", default: pingTimeout, in: .milliseconds(100) ... .seconds(600))
+        maxMessage = try section.bytes("max_message", default: maxMessage, in: 1_024...(64 << 20))
+        queue = try section.bytes("queue", default: queue, in: (64 << 10)...(256 << 20))
+        try section.refuseUnlessDefault("allow_eio3", harmless: ["false"], because: "clients of Socket.IO 3 and later are served")
+        try section.refuseUnlessDefault("deflate", harmless: ["false"], because: "frames are not compressed")
+        recovery = try section.value("recovery")?.text
+        try section.refuseUnknownKeys()
+    }
+}

@@ -1,0 +1,63 @@
+/// All settings of a process after they were read and checked: immutable from then on.
+///
+/// Keys, defaults and precedence: `docs/operations.md`. Reading is in `Configuration+Load.swift`.
+struct Configuration: Sendable, Hashable {
+    struct Server: Sendable, Hashable {
+        var host = "127.0.0.1"
+        var port = 8000
+        /// Origins that browsers may call from, besides the server's own; `*` allows any.
+        var origins: [String] = []
+        /// How long a graceful shutdown lets live runs go on.
+        var grace = Duration.seconds(20)
+        /// Where the chat page and the third-party browser files are.
+        var webClient = "web-client"
+    }
+
+    struct Stores: Sendable, Hashable {
+        var data = "./data"
+        /// Empty: embedded counters.
+        var redis = ""
+    }
+
+    struct Model: Sendable, Hashable {
+        enum Provider: String, Sendable, CaseIterable { case scripted, openai }
+
+        var id: String
+        var provider: Provider
+        var baseURL = ""
+        var apiKey = ""
+        /// The model's name upstream; empty: same as `id`.
+        var upstreamModel = ""
+        var connectTimeout = Duration.seconds(10)
+        var firstByteTimeout = Duration.seconds(60)
+        var idleTimeout = Duration.seconds(30)
+        var callTimeout = Duration.seconds(600)
+    }
+
+    struct BudgetSetting: Sendable, Hashable {
+        var scope: String
+        var unit: String
+        var window: String
+        var limit: String
+        var setting: String
+    }
+
+    struct Transport: Sendable, Hashable {
+        var pingInterval = Duration.seconds(25)
+        var pingTimeout = Duration.seconds(20)
+        var maxMessage = 1_000_000
+        var queue = 1 << 20
+        /// Given but without effect in this version.
+        var recovery: String?
+    }
+
+    var server = Server()
+    var stores = Stores()
+    var models: [Model] = []
+    /// A price file in LiteLLM's format; empty: the built-in price of the scripted model alone.
+    var priceFile = ""
+    var budgets: [BudgetSetting] = []
+    var transport = Transport()
+    /// What the log should say about settings that have no effect.
+    var notices: [String] = []
+}

@@ -1,0 +1,90 @@
+internal import Engine
+internal import Hummingbird
+internal import JSON
+internal import NIOCore
+
+/// Reads a run's log for one client of the OpenAI dialect. A client that goes away ends the run.
+struct CompletionReader: Sendable {
+    let handle: RunHandle
+    let coordinator: RunCoordinator
+
+    /// What was read before the first token or the end, and where to read on.
+    struct Opening: Sendable {
+        var entries: [LogEntry] = []
+        var position = 0
+    }
+
+    /// Waits for the first token.
+    ///
+    /// - Throws: 502 when the upstream failed without giving one.
+    func opening() async throws -> Opening {
+        try await losingClient {
+            for await batch in handle.log.batches(after: 0) {
+                guard let last = batch.last else { continue }
+                for entry in batch {
+                    if case .error(let code, let message, _) = entry.body { throw HTTPFailure(runError: code, message) }
+                }
+                let answered = batch.contains { $0.body.isAnswer || $0.body.outcome != nil }
+                if answered { return Opening(entries: batch, position: last.seq) }
+            }
+            throw CancellationError()
+        }
+    }
+
+    /// Writes the whole stream, to its `[DONE]`.
+    @concurrent func write(_ opening: Opening, with stream: inout CompletionStream, to writer: inout any ResponseBodyWriter) async throws {
+        do {
+            try await writer.write(ByteBuffer(bytes: stream.chunks.opening() + stream.bytes(for: opening.entries)))
+            for await batch in handle.log.batches(after: opening.position) {
+                let bytes = stream.bytes(for: batch)
+                if !bytes.isEmpty { try await writer.write(ByteBuffer(bytes: bytes)) }
+            }
+            if handle.outcome == nil { coordinator.clientLost(handle.identity.run) }
+        } catch {
+            coordinator.clientLost(handle.identity.run)
+            throw error
+        }
+    }
+
+    /// The answer as one object, once the run has ended.
+    func whole(_ opening: Opening) async throws -> JSONValue {
+        try await losingClient {
+            var answer = CompletionAnswer(id: handle.completionID, created: handle.startedAt / 1_000, model: handle.model)
+            for entry in opening.entries { answer.add(entry.body) }
+            for await batch in handle.log.batches(after: opening.position) {
+                for entry in batch { answer.add(entry.body) }
+            }
+            guard handle.outcome != nil else { throw CancellationError() }
+            return try answer.json()
+        }
+    }
+
+    private func losingClient<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
+        do {
+            return try await body()
+        } catch {
+            coordinator.clientLost(handle.identity.run)
+            throw error
+        }
+    }
+}
+
+extension RunEventBody {
+    /// Something that a chat completion has a place for.
+    var isAnswer: Bool {
+        switch self {
+        case .delta, .step: true
+        default: false
+        }
+    }
+}
+
+extension HTTPFailure {
+    /// A run's `chat.error` as the answer of a whole request.
+    init(runError code: String, _ message: String) {
+        let isUpstream = code == ProviderError.code
+        self.init(
+            isUpstream ? .badGateway : .serviceUnavailable, code: code, type: isUpstream ? "upstream_error" : "server_error", message: message,
+            headers: isUpstream ? [:] : [.retryAfter: "1"])
+    }
+}

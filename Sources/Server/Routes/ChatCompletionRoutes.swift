@@ -1,0 +1,41 @@
+internal import Engine
+internal import HTTPTypes
+internal import Hummingbird
+internal import JSON
+internal import NIOCore
+
+/// `POST /v1/chat/completions` in OpenAI's dialect, streamed and whole.
+struct ChatCompletionRoutes: Sendable {
+    let intake: RunIntake
+
+    func add(to group: RouterGroup<AppContext>) {
+        group.post("chat/completions", use: complete)
+    }
+
+    @Sendable private func complete(_ request: Request, context: AppContext) async throws -> Response {
+        let completion = try ChatCompletionRequest(await JSONBody.read(request))
+        let principal = try context.principal
+        let handle = try await intake.start(completion, as: principal)
+        let reader = CompletionReader(handle: handle, coordinator: intake.coordinator)
+        // The status line waits for the first token, so that an upstream that fails at once is a 502 and no stream.
+        let opening = try await reader.opening()
+        var response: Response
+        if completion.streams {
+            let chunks = ChatCompletionChunks(
+                id: handle.completionID, created: handle.startedAt / 1_000, model: handle.model, includesUsage: completion.includesUsage)
+            let errorOnCut = principal.onCut == .error
+            response = .eventStream { writer in
+                var stream = CompletionStream(chunks: chunks, errorOnCut: errorOnCut)
+                try await reader.write(opening, with: &stream, to: &writer)
+            }
+        } else {
+            response = .json(try await reader.whole(opening))
+        }
+        response.headers[.runID] = handle.identity.run.text
+        return response
+    }
+}
+
+extension RunHandle {
+    var completionID: String { "chatcmpl-" + identity.run.text.dropFirst("run_".count) }
+}

@@ -1,0 +1,57 @@
+internal import Engine
+internal import HTTPTypes
+internal import JSON
+
+/// The one way in for runs: from a checked message and a principal to a started run, whatever the transport.
+struct RunIntake: Sendable {
+    let coordinator: RunCoordinator
+    /// The model of a message that names none: the first one configured.
+    let defaultModel: String?
+
+    /// - Throws: the refusal as every transport tells it.
+    func start(_ message: ChatMessage, as principal: Principal) async throws(HTTPFailure) -> RunHandle {
+        try check(message.hints, principal)
+        guard let model = message.model ?? defaultModel else {
+            throw HTTPFailure(StartFailure(.modelNotFound, "there is no model configured"))
+        }
+        return try await start(
+            RunRequest(
+                tenant: principal.tenant, model: model, input: .message(text: message.text, system: message.system),
+                conversation: message.conversation, turn: message.turn, outputTokensMax: message.outputTokensMax, tools: message.tools,
+                parameters: message.parameters))
+    }
+
+    /// A completion in OpenAI's dialect ends with its client: nobody could come back for the rest.
+    func start(_ completion: ChatCompletionRequest, as principal: Principal) async throws(HTTPFailure) -> RunHandle {
+        try check(completion.hints, principal)
+        return try await start(
+            RunRequest(
+                tenant: principal.tenant, model: completion.model, input: .prompt(completion.messages),
+                outputTokensMax: completion.outputTokensMax, tools: completion.tools, parameters: completion.parameters,
+                onClientLoss: .stop))
+    }
+
+    private func check(_ hints: TenantHints, _ principal: Principal) throws(HTTPFailure) {
+        do { try hints.check(against: principal) } catch { throw .tenantMismatch(error) }
+    }
+
+    private func start(_ request: RunRequest) async throws(HTTPFailure) -> RunHandle {
+        switch await coordinator.start(request) {
+        case .started(let handle): return handle
+        case .refused(let cut): throw HTTPFailure(cut)
+        case .failed(let failure): throw HTTPFailure(failure)
+        }
+    }
+
+    /// A run that the caller may see. One that is somebody else's is as absent as one that never was.
+    func handle(_ text: String, as principal: Principal) throws(HTTPFailure) -> RunHandle {
+        guard let run = RunID(text), let handle = coordinator.handle(for: run), handle.tenant.owns(asSeenBy: principal.tenant) else {
+            throw HTTPFailure(.notFound, code: "run_not_found", message: "There is no such run, or it is no longer kept.", param: "run_id")
+        }
+        return handle
+    }
+}
+
+extension Principal {
+    var tenant: Tenant { Tenant(org: org, project: project, user: user, key: keyID) }
+}

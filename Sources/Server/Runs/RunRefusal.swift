@@ -1,0 +1,79 @@
+internal import Engine
+internal import Foundation
+internal import HTTPTypes
+internal import JSON
+
+/// How a run that was not started is told: the same codes on every transport (contract, *HTTP*, case table).
+extension HTTPFailure {
+    init(_ cut: CutDescription, now: Date = Date()) {
+        var headers: HTTPFields = [:]
+        let retryAfter = cut.resetsAt.map { max(1, ($0 + 999) / 1_000 - Int64(now.timeIntervalSince1970)) }
+        let status: HTTPResponse.Status
+        let code: String
+        switch cut.reason {
+        case .budgetExceeded:
+            status = .paymentRequired
+            code = "budget_exceeded"
+            // SDKs retry by status; a spent budget does not come back within their patience.
+            headers[.shouldRetry] = "false"
+        case .rateLimited:
+            status = .tooManyRequests
+            code = "rate_limit_exceeded"
+            if let retryAfter { headers[.retryAfter] = String(retryAfter) }
+        case .accountingUnavailable:
+            status = .serviceUnavailable
+            code = "accounting_unavailable"
+            headers[.retryAfter] = "1"
+        case .policyDenied:
+            status = .forbidden
+            code = "policy_denied"
+            headers[.shouldRetry] = "false"
+        case .killed:
+            status = .forbidden
+            code = "killed"
+            headers[.shouldRetry] = "false"
+        }
+        self.init(
+            status, code: code, type: cut.reason == .rateLimited ? "rate_limit_error" : "insufficient_quota", message: cut.sentence,
+            param: cut.scopeKind, headers: headers, cut: cut.json)
+    }
+
+    init(_ failure: StartFailure) {
+        let (status, retries): (HTTPResponse.Status, Bool) =
+            switch failure.code {
+            case .modelNotFound, .conversationNotFound: (.notFound, false)
+            case .turnExists: (.conflict, false)
+            case .tooManyRuns, .serverShutdown, .accountingUnavailable, .conversationsUnavailable: (.serviceUnavailable, true)
+            case .priceUnknown: (.paymentRequired, false)
+            default: (.internalServerError, false)
+            }
+        self.init(
+            status, code: failure.code.rawValue, type: status.code >= 500 ? "server_error" : "invalid_request_error",
+            message: failure.message, param: failure.code == .modelNotFound ? "model" : nil,
+            headers: retries ? [.retryAfter: "1"] : [.shouldRetry: "false"])
+    }
+}
+
+extension StartFailure.Code {
+    /// The model has no price, and a money budget is on the path.
+    static let priceUnknown = StartFailure.Code(rawValue: "price_unknown")
+}
+
+extension CutDescription {
+    var json: JSONValue { (try? JSONValue(parsing: jsonBytes)) ?? .null }
+
+    /// One sentence for a person: whose cap, how much, and when it resets.
+    var sentence: String {
+        guard let scopeKind, let scopeID, let unit, let limit else {
+            switch reason {
+            case .accountingUnavailable: return "The accounting cannot be reached, so nothing may be spent. Try again."
+            case .killed: return "An operator stopped this run."
+            default: return "This run was refused (\(reason.rawValue))."
+            }
+        }
+        let amount = unit == "usd" ? "$\(limit)" : "\(limit) \(unit)"
+        let period = window.map { $0 == "total" ? " in all" : " for this \($0)" } ?? ""
+        let reset = resetsAt.map { " It resets at \(Date(timeIntervalSince1970: Double($0) / 1_000).formatted(.iso8601))." } ?? ""
+        return "The \(scopeKind) \(scopeID) has spent its \(amount)\(period).\(reset)"
+    }
+}

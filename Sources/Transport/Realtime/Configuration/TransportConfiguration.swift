@@ -1,0 +1,99 @@
+internal import NIOCore
+
+/// What an operator or an application decides about the transport. The defaults are the reference server's
+/// (reference implementation 4.8, *Server options*), with a bounded queue and a stricter origin policy.
+public struct TransportConfiguration: Sendable {
+    /// Begins and ends with a slash.
+    public let path: String
+    /// From a pong, or the open packet, to the next ping (E12).
+    public let pingInterval: Duration
+    /// From a ping to the close of a session that did not answer (E12).
+    public let pingTimeout: Duration
+    /// Bytes of a polling body and of a WebSocket message (E22).
+    public let maxPayload: Int
+    /// From the candidate's connection to its upgrade packet (E30).
+    public let upgradeTimeout: Duration
+    /// From the open packet to the first joined namespace (S10).
+    public let connectTimeout: Duration
+    /// The longest that an acknowledgement is waited for when the caller names no time (S22).
+    public let ackTimeout: Duration
+    /// Bytes that wait for a slow reader before it is disconnected.
+    public let queueBytesMax: Int
+    public let origins: OriginPolicy
+    public let allowUpgrades: Bool
+    /// The name of the affinity cookie (E37); nil sends none.
+    public let cookie: String?
+    /// The first three bytes of every session id, so that a cluster can route by it; nil takes a random one.
+    public let nodeID: UInt32?
+
+    /// - Throws: ``TransportConfigurationError`` naming the setting that is out of range.
+    public init(
+        path: String = "/socket.io/", pingInterval: Duration = .seconds(25), pingTimeout: Duration = .seconds(20),
+        maxPayload: Int = 1_000_000, upgradeTimeout: Duration = .seconds(10), connectTimeout: Duration = .seconds(45),
+        ackTimeout: Duration = .seconds(10), queueBytesMax: Int = 1 << 20, origins: OriginPolicy = .sameHost(),
+        allowUpgrades: Bool = true, cookie: String? = nil, nodeID: UInt32? = nil
+    ) throws(TransportConfigurationError) {
+        guard path.hasPrefix("/"), path.hasSuffix("/"), path.utf8.count > 1 else {
+            throw TransportConfigurationError(setting: "path", reason: "must begin and end with a slash and not be empty")
+        }
+        for (setting, value) in [
+            ("pingInterval", pingInterval), ("pingTimeout", pingTimeout), ("upgradeTimeout", upgradeTimeout),
+            ("connectTimeout", connectTimeout), ("ackTimeout", ackTimeout),
+        ] where value < .milliseconds(10) || value > .seconds(86_400) {
+            throw TransportConfigurationError(setting: setting, reason: "must lie between 10 ms and a day")
+        }
+        guard (1_024...(64 << 20)).contains(maxPayload) else {
+            throw TransportConfigurationError(setting: "maxPayload", reason: "must lie between 1 KiB and 64 MiB")
+        }
+        guard (1_024...(1 << 30)).contains(queueBytesMax) else {
+            throw TransportConfigurationError(setting: "queueBytesMax", reason: "must lie between 1 KiB and 1 GiB")
+        }
+        if let nodeID, nodeID >= 1 << 24 {
+            throw TransportConfigurationError(setting: "nodeID", reason: "must be less than 2^24")
+        }
+        if let cookie, !Self.isToken(cookie) {
+            throw TransportConfigurationError(setting: "cookie", reason: "must be a cookie name (RFC 6265 §4.1.1)")
+        }
+        self.path = path
+        self.pingInterval = pingInterval
+        self.pingTimeout = pingTimeout
+        self.maxPayload = maxPayload
+        self.upgradeTimeout = upgradeTimeout
+        self.connectTimeout = connectTimeout
+        self.ackTimeout = ackTimeout
+        self.queueBytesMax = queueBytesMax
+        self.origins = origins
+        self.allowUpgrades = allowUpgrades
+        self.cookie = cookie
+        self.nodeID = nodeID
+    }
+
+    private static func isToken(_ text: String) -> Bool {
+        !text.isEmpty
+            && text.utf8.allSatisfy { byte in
+                let character = Unicode.Scalar(byte)
+                return byte < 0x80 && character.properties.isAlphabetic || (0x30...0x39).contains(byte) || byte == 0x2D || byte == 0x5F
+            }
+    }
+}
+
+/// A setting that is out of range, and what it must be.
+public struct TransportConfigurationError: Error, Hashable, CustomStringConvertible {
+    public let setting: String
+    public let reason: String
+
+    public var description: String { "\(setting) \(reason)" }
+}
+
+extension Duration {
+    /// Rounded down to nanoseconds. Configured durations are bounded, so this cannot overflow.
+    var timeAmount: TimeAmount {
+        let (seconds, attoseconds) = components
+        return .nanoseconds(seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
+    }
+
+    var wholeMilliseconds: Int {
+        let (seconds, attoseconds) = components
+        return Int(seconds * 1_000 + attoseconds / 1_000_000_000_000_000)
+    }
+}

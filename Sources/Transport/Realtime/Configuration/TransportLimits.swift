@@ -1,0 +1,31 @@
+/// Limits that protect the process and that nobody had a reason to tune yet. What an operator tunes is in
+/// ``TransportConfiguration``.
+public enum TransportLimits {
+    /// Sessions of a process. Polling sessions hold no descriptor, so nothing else bounds them: one that never polls
+    /// lives `pingInterval + pingTimeout`.
+    public static let sessionsMax = 200_000
+    /// Namespaces that one session has joined or is joining. Ours has two; the rest is room for users of the library.
+    public static let namespacesPerSessionMax = 16
+    /// Rooms that one socket is in. A socket follows a few runs and conversations at a time.
+    public static let roomsPerSocketMax = 1_000
+    /// Bytes of a room's name, as Centrifuge bounds channel names.
+    public static let roomNameBytesMax = 255
+    /// Acknowledgements that a socket owes us at one time; a client that answers none fills this and no more.
+    public static let acksPerSocketMax = 1_000
+    /// Feeds of a socket: runs that it follows at one time.
+    public static let feedsPerSocketMax = 256
+    /// Bytes that a feed may write in one turn, so that one socket does not hold its event loop.
+    public static let feedTurnBytesMax = 64 * 1024
+    /// A session above this takes no more from feeds: NIO's high-water mark, so a feed is read when the kernel takes data.
+    public static let highWaterBytes = 64 * 1024
+    /// Parameters of a query string. Engine.IO has six; the rest belongs to the application.
+    public static let queryParametersMax = 64
+    /// Parsed messages on their way from the connection's loop to the session's. Above it, the connection is not read.
+    public static let inboundHopBytesMax = 256 * 1024
+    /// Bytes of small frames that are gathered into one write.
+    public static let corkBytesMax = 16 * 1024
+    /// A session that is closing over polling waits this long for the poll that collects the close packet (E16).
+    static let pollingCloseSeconds: Int64 = 30
+    /// A WebSocket that was sent a close frame has this long to close its side.
+    static let webSocketCloseSeconds: Int64 = 5
+}

@@ -1,0 +1,55 @@
+internal import NIOCore
+internal import NIOHTTP1
+
+/// One Engine.IO request of a connection. Confined to the connection's event loop.
+///
+/// It lets go of the connection as soon as it is answered or abandoned, so a session may keep it.
+final class EngineExchange: EngineIORequest {
+    let head: HTTPRequestHead
+    fileprivate(set) var body = ByteBuffer()
+    let eventLoop: any EventLoop
+    let remoteAddress: SocketAddress?
+    var isSecure: Bool { false }
+    var onAbandoned: (() -> Void)?
+    let plan: RequestPlan
+    private var front: FrontHandler?
+
+    init(_ head: HTTPRequestHead, _ plan: RequestPlan, front: FrontHandler, channel: any Channel) {
+        self.head = head
+        self.plan = plan
+        self.front = front
+        eventLoop = channel.eventLoop
+        remoteAddress = channel.remoteAddress
+    }
+
+    func append(_ buffer: inout ByteBuffer) {
+        if body.readableBytes == 0 { body = buffer } else { body.writeBuffer(&buffer) }
+    }
+
+    func respond(_ response: EngineIOResponse) {
+        guard let front = release() else { return }
+        front.answer(self, response)
+    }
+
+    func upgrade(headers: HTTPHeaders, handler: any ChannelInboundHandler & RemovableChannelHandler) {
+        guard let front = release() else { return }
+        front.upgrade(headers: headers, handler: handler)
+    }
+
+    func abort() {
+        release()?.abortConnection()
+    }
+
+    /// The peer is gone.
+    func abandon() {
+        let notify = onAbandoned
+        guard release() != nil else { return }
+        notify?()
+    }
+
+    private func release() -> FrontHandler? {
+        eventLoop.preconditionInEventLoop()
+        onAbandoned = nil
+        return front.take()
+    }
+}

@@ -1,0 +1,16 @@
+public import Hummingbird
+public import NIOCore
+
+/// The context that a route of ``RealtimeServer`` gets; use it with `Router(context: FrontRequestContext.self)`.
+///
+/// A value that lives as long as its request. `id` is the `x-request-id` that the response carries.
+public struct FrontRequestContext: RequestContext, RemoteAddressRequestContext {
+    public var coreContext: CoreRequestContextStorage
+    /// The peer of the TCP connection: the proxy, if there is one in front.
+    public let remoteAddress: SocketAddress?
+
+    public init(source: ApplicationRequestContextSource) {
+        coreContext = .init(source: source)
+        remoteAddress = source.channel.remoteAddress
+    }
+}

@@ -1,0 +1,57 @@
+internal import Logging
+internal import NIOCore
+internal import Synchronization
+internal import Telemetry
+
+/// What all connections of a server have in common. Immutable, apart from atomic counters.
+final class FrontShared: Sendable {
+    let rules: RequestPlan.Rules
+    let deadlines: FrontDeadlines.Table
+    let connectionsMax: Int
+    let ingress: (any EngineIOIngress)?
+    let respond: RequestTask.Responder
+    let metrics: FrontMetrics
+    let logger: Logger
+    private let connections = Atomic<Int>(0)
+    private let refusedConnections = Atomic<Int>(0)
+
+    init(
+        _ configuration: FrontConfiguration, ingress: (any EngineIOIngress)?, respond: @escaping RequestTask.Responder,
+        metrics: FrontMetrics,
+        logger: Logger
+    ) {
+        rules = RequestPlan.Rules(
+            enginePath: ingress == nil ? nil : EnginePath(configuration.enginePath), pollingBodyBytesMax: configuration.pollingBodyBytesMax,
+            bodyBytesMax: configuration.bodyBytesMax)
+        deadlines = FrontDeadlines.Table(configuration)
+        connectionsMax = configuration.connectionsMax
+        self.ingress = ingress
+        self.respond = respond
+        self.metrics = metrics
+        self.logger = logger
+    }
+
+    /// What becomes of a connection that was just accepted.
+    enum Admission { case serve, refuse, drop }
+
+    func admit() -> Admission {
+        if connections.wrappingAdd(1, ordering: .relaxed).newValue <= connectionsMax {
+            metrics.connections.add()
+            return .serve
+        }
+        connections.wrappingSubtract(1, ordering: .relaxed)
+        metrics.count(.connections)
+        if refusedConnections.wrappingAdd(1, ordering: .relaxed).newValue <= FrontLimits.refusedConnectionsMax { return .refuse }
+        refusedConnections.wrappingSubtract(1, ordering: .relaxed)
+        return .drop
+    }
+
+    func served() {
+        connections.wrappingSubtract(1, ordering: .relaxed)
+        metrics.connections.subtract()
+    }
+
+    func refusalEnded() {
+        refusedConnections.wrappingSubtract(1, ordering: .relaxed)
+    }
+}

@@ -1,0 +1,72 @@
+internal import NIOCore
+internal import NIOHTTP1
+internal import NIOPosix
+
+#if canImport(Glibc)
+internal import Glibc
+#else
+internal import Darwin
+#endif
+
+/// Binds the server's addresses and sets up the connections that arrive there.
+enum Listener {
+    static func bind(
+        _ configuration: FrontConfiguration, shared: FrontShared, loops: FrontLoops, group: any EventLoopGroup
+    ) async throws -> [any Channel] {
+        var listeners: [any Channel] = []
+        var port = configuration.port
+        do {
+            for host in configuration.hosts {
+                let bootstrap = bootstrap(configuration, shared: shared, loops: loops, group: group, isIPv6: host.contains(":"))
+                let listener = try await bootstrap.bind(host: host, port: port).get()
+                listeners.append(listener)
+                port = listener.localAddress?.port ?? port
+            }
+        } catch {
+            for listener in listeners { try? await listener.close() }
+            throw error
+        }
+        return listeners
+    }
+
+    private static func bootstrap(
+        _ configuration: FrontConfiguration, shared: FrontShared, loops: FrontLoops, group: any EventLoopGroup, isIPv6: Bool
+    ) -> ServerBootstrap {
+        let bootstrap = ServerBootstrap(group: group)
+            .serverChannelOption(.backlog, value: configuration.backlog)
+            .serverChannelOption(.socketOption(.so_reuseaddr), value: 1)
+            .serverChannelInitializer { channel in
+                // Out of descriptors: accept again later instead of spinning.
+                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(AcceptBackoffHandler()) }
+            }
+            .childChannelOption(.allowRemoteHalfClosure, value: true)
+            .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelInitializer { channel in
+                channel.eventLoop.makeCompletedFuture { try setUp(channel, shared: shared, loops: loops) }
+            }
+        // Each address family has its own listener, so that `0.0.0.0` and `::` can both be asked for.
+        let onlyIPv6 = ChannelOptions.Types.SocketOption(level: .ipv6, name: .init(rawValue: CInt(IPV6_V6ONLY)))
+        return isIPv6 ? bootstrap.serverChannelOption(onlyIPv6, value: 1) : bootstrap
+    }
+
+    /// The pipeline of a connection, from the socket: encoder, decoder, front. A TLS handler would come before them.
+    private static func setUp(_ channel: any Channel, shared: FrontShared, loops: FrontLoops) throws {
+        let pipeline = channel.pipeline.syncOperations
+        switch shared.admit() {
+        case .serve:
+            channel.closeFuture.whenComplete { _ in shared.served() }
+            guard let loop = loops.loop(of: channel.eventLoop), let slot = loop.add(channel) else { return channel.close(promise: nil) }
+            let codec = HTTPCodec()
+            let front = FrontHandler(shared: shared, loop: loop, slot: slot, codec: codec)
+            slot.front = front
+            try pipeline.addHandler(codec.encoder)
+            try pipeline.addHandler(codec.decoder)
+            try pipeline.addHandler(front)
+        case .refuse:
+            channel.closeFuture.whenComplete { _ in shared.refusalEnded() }
+            try pipeline.addHandler(RefusedConnectionHandler())
+        case .drop:
+            channel.close(promise: nil)
+        }
+    }
+}

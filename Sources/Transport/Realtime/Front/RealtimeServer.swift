@@ -1,0 +1,87 @@
+public import Hummingbird
+public import Logging
+public import NIOCore
+internal import NIOPosix
+public import ServiceLifecycle
+public import Telemetry
+
+/// The one port: REST and SSE through a Hummingbird responder, Engine.IO through an ingress, on the same connections.
+///
+/// A `Service`: ``run()`` binds, serves, and returns when the last connection has ended after a graceful shutdown.
+public final class RealtimeServer: Service {
+    public typealias OnBound = @Sendable ([SocketAddress]) async -> Void
+
+    private let configuration: FrontConfiguration
+    private let shared: FrontShared
+    private let group: any EventLoopGroup
+    private let onBound: OnBound
+    private let logger: Logger
+
+    /// - Parameters:
+    ///   - responder: answers every request that is not Engine.IO; `Router(context:).buildResponder()` makes one.
+    ///   - onBound: told the addresses once all are bound, in the order of `configuration.hosts`.
+    public convenience init<Responder: HTTPResponder>(
+        configuration: FrontConfiguration, responder: Responder, eventLoopGroup: any EventLoopGroup, metrics: MetricRegistry,
+        logger: Logger,
+        onBound: @escaping OnBound = { _ in }
+    ) where Responder.Context: RequestContext, Responder.Context.Source == ApplicationRequestContextSource {
+        self.init(
+            configuration: configuration, ingress: nil, responder: responder, eventLoopGroup: eventLoopGroup, metrics: metrics,
+            logger: logger,
+            onBound: onBound)
+    }
+
+    /// - Parameter ingress: takes every request under `configuration.enginePath`; nil leaves the path to the responder.
+    package init<Responder: HTTPResponder>(
+        configuration: FrontConfiguration, ingress: (any EngineIOIngress)?, responder: Responder, eventLoopGroup: any EventLoopGroup,
+        metrics: MetricRegistry, logger: Logger, onBound: @escaping OnBound = { _ in }
+    ) where Responder.Context: RequestContext, Responder.Context.Source == ApplicationRequestContextSource {
+        self.configuration = configuration
+        self.group = eventLoopGroup
+        self.onBound = onBound
+        self.logger = logger
+        shared = FrontShared(
+            configuration, ingress: ingress,
+            respond: { request, channel, logger in
+                let context = Responder.Context(source: .init(channel: channel, logger: logger))
+                do {
+                    return try await responder.respond(to: request, context: context)
+                } catch let error as any HTTPResponseError {
+                    return try error.response(from: request, context: context)
+                }
+            },
+            metrics: FrontMetrics(metrics), logger: logger)
+    }
+
+    /// Serves until a graceful shutdown, which gives open requests `configuration.shutdownGrace`, or until the task is
+    /// cancelled, which gives them nothing.
+    ///
+    /// - Throws: when an address cannot be bound.
+    public func run() async throws {
+        if let limit = OpenFiles.raiseLimit(), limit < configuration.connectionsMax {
+            logger.warning(
+                "fewer descriptors than connections", metadata: ["limit": "\(limit)", "connections": "\(configuration.connectionsMax)"])
+        }
+        let loops = try await FrontLoops(group: group, every: configuration.sweepInterval)
+        do {
+            let listeners = try await Listener.bind(configuration, shared: shared, loops: loops, group: group)
+            await onBound(listeners.compactMap(\.localAddress))
+            let grace = await waitForShutdown()
+            for listener in listeners { try? await listener.close() }
+            shared.ingress?.quiesce()
+            await loops.shutDown(grace: grace)
+        } catch {
+            await loops.shutDown(grace: .zero)
+            throw error
+        }
+    }
+
+    private func waitForShutdown() async -> Duration {
+        do {
+            try await gracefulShutdown()
+            return configuration.shutdownGrace
+        } catch {
+            return .zero
+        }
+    }
+}

@@ -1,0 +1,30 @@
+public import JSON
+internal import Synchronization
+
+/// The answer that a client waits for (S7). Any thread may give it; the first one counts.
+public final class Acknowledgement: Sendable {
+    private let id: UInt64
+    private let socket: Socket
+    private let isGiven = Atomic<Bool>(false)
+
+    init(id: UInt64, socket: Socket) {
+        self.id = id
+        self.socket = socket
+    }
+
+    public func send(_ arguments: [JSONValue] = []) {
+        guard !isGiven.exchange(true, ordering: .relaxed) else { return }
+        socket.send(PacketFrames.ack(id, arguments, namespace: socket.namespace.name))
+    }
+
+    public func callAsFunction(_ arguments: JSONValue...) { send(arguments) }
+}
+
+/// Why an acknowledgement from a client did not come.
+public enum AcknowledgementError: Error, Sendable, Hashable {
+    case timedOut
+    case disconnected
+    /// ``TransportLimits/acksPerSocketMax`` are outstanding already.
+    case tooManyOutstanding
+    case cancelled
+}

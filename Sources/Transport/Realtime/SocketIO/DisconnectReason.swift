@@ -1,0 +1,26 @@
+/// Why a socket was disconnected; the raw value is the text that the ecosystem's clients and logs use (E17, S16).
+public enum DisconnectReason: String, Sendable, Hashable {
+    case transportError = "transport error"
+    case transportClose = "transport close"
+    case forcedClose = "forced close"
+    case pingTimeout = "ping timeout"
+    case parseError = "parse error"
+    case serverShuttingDown = "server shutting down"
+    case clientNamespaceDisconnect = "client namespace disconnect"
+    case serverNamespaceDisconnect = "server namespace disconnect"
+    /// Ours: the reader let its queue reach `queueBytesMax`.
+    case slowConsumer = "slow consumer"
+
+    init(_ reason: CloseReason) {
+        self =
+            switch reason {
+            case .transportError: .transportError
+            case .transportClose: .transportClose
+            case .forcedClose: .forcedClose
+            case .pingTimeout: .pingTimeout
+            case .parseError: .parseError
+            case .serverShutdown: .serverShuttingDown
+            case .slowConsumer: .slowConsumer
+            }
+    }
+}

@@ -1,0 +1,48 @@
+internal import NIOCore
+internal import Synchronization
+
+/// Where a feed takes its events from, for streams whose data is kept anyway: the reader decides when it is read.
+public protocol FeedSource: AnyObject, Sendable {
+    /// Called on the socket's event loop when the session has room. Must not block.
+    func read(into writer: inout FeedWriter) -> FeedState
+}
+
+/// What a source says after a turn.
+public enum FeedState: Sendable, Hashable {
+    /// Nothing more now. The next turn follows the next ``Feed/signal()``.
+    case idle
+    /// There is more, but the writer is full.
+    case more
+    /// There will be no more: the feed is removed.
+    case finished
+}
+
+/// One source's way into one socket. A slow reader costs bounded memory and loses nothing: while its session's queue is
+/// above the high-water mark the source is not read, and it keeps the data.
+public final class Feed: Sendable {
+    let source: any FeedSource
+    private let eventLoop: any EventLoop
+    private let core: NIOLoopBound<SocketCore>
+    private let isSignalled = Atomic<Bool>(false)
+
+    init(_ source: any FeedSource, eventLoop: any EventLoop, core: NIOLoopBound<SocketCore>) {
+        self.source = source
+        self.eventLoop = eventLoop
+        self.core = core
+    }
+
+    /// There is something to read. Any thread, as often as it likes: a burst of signals is one hop.
+    public func signal() {
+        guard !isSignalled.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        eventLoop.execute {
+            // Before the read: what is signalled during it is read in another turn.
+            self.isSignalled.store(false, ordering: .sequentiallyConsistent)
+            self.core.value.turn(self)
+        }
+    }
+
+    /// Removes the feed; the source is not read any more once the loop has heard of it.
+    public func cancel() {
+        eventLoop.execute { self.core.value.close(self) }
+    }
+}

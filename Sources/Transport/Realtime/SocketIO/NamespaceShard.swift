@@ -1,0 +1,83 @@
+internal import NIOCore
+
+/// The sockets of one namespace on one loop, and their rooms (S20). Confined to that loop.
+final class NamespaceShard {
+    /// A room's members on this loop, in an array because a broadcast walks it.
+    final class Room {
+        let name: String
+        fileprivate(set) var members: [SocketCore] = []
+
+        init(name: String) {
+            self.name = name
+        }
+    }
+
+    private var sockets: [SessionID: SocketCore] = [:]
+    private var rooms: [String: Room] = [:]
+    /// Marks the sockets that the current broadcast has dealt with, so that none gets it twice.
+    private var stamp: UInt64 = 0
+
+    var roomCount: Int { rooms.count }
+
+    func add(_ socket: SocketCore) { sockets[socket.key] = socket }
+
+    func remove(_ socket: SocketCore) {
+        while let seat = socket.rooms.last { leave(socket, seat.room) }
+        sockets[socket.key] = nil
+    }
+
+    /// False when the socket is in as many rooms as it may be, or the name is too long.
+    func join(_ socket: SocketCore, _ name: String) -> Bool {
+        guard name.utf8.count <= TransportLimits.roomNameBytesMax else { return false }
+        let room = rooms[name] ?? Room(name: name)
+        if socket.rooms.contains(where: { $0.room === room }) { return true }
+        guard socket.rooms.count < TransportLimits.roomsPerSocketMax else { return false }
+        rooms[name] = room
+        socket.rooms.append(SocketCore.Seat(room: room, index: room.members.count))
+        room.members.append(socket)
+        return true
+    }
+
+    func leave(_ socket: SocketCore, _ name: String) {
+        if let room = rooms[name] { leave(socket, room) }
+    }
+
+    private func leave(_ socket: SocketCore, _ room: Room) {
+        guard let position = socket.rooms.firstIndex(where: { $0.room === room }) else { return }
+        let index = socket.rooms[position].index
+        socket.rooms.remove(at: position)
+        // The last member takes the free place.
+        let last = room.members.removeLast()
+        if last !== socket {
+            room.members[index] = last
+            if let seat = last.rooms.firstIndex(where: { $0.room === room }) { last.rooms[seat].index = index }
+        }
+        if room.members.isEmpty { rooms[room.name] = nil }
+    }
+
+    /// Sends the frames to every member of `names`, or to everybody when there is none, once each, and to no member of
+    /// `except`. A socket's id names the room that it alone is in (S11).
+    func deliver(_ frames: ByteBuffer, to names: [String], except: [String]) {
+        stamp += 1
+        for name in except { forEach(in: name) { $0.stamp = stamp } }
+        if names.isEmpty {
+            for socket in sockets.values where socket.stamp != stamp { socket.send(frames) }
+        } else {
+            for name in names {
+                forEach(in: name) { socket in
+                    guard socket.stamp != stamp else { return }
+                    socket.stamp = stamp
+                    socket.send(frames)
+                }
+            }
+        }
+    }
+
+    private func forEach(in name: String, _ body: (SocketCore) -> Void) {
+        if let room = rooms[name] {
+            for member in room.members { body(member) }
+        } else if let id = SessionID(name), let socket = sockets[id] {
+            body(socket)
+        }
+    }
+}

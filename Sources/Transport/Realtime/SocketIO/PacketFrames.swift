@@ -1,0 +1,99 @@
+internal import JSON
+internal import NIOCore
+internal import TransportWire
+
+/// Socket.IO packets as finished WebSocket frames: one text frame, then a binary frame for each attachment (S1, E28).
+enum PacketFrames {
+    static func event(_ name: String, _ arguments: [JSONValue], namespace: String, ackID: UInt64? = nil) -> ByteBuffer {
+        var writer = JSONWriter(reserving: 128)
+        writer.beginArray()
+        writer.value(name)
+        for argument in arguments { writer.value(argument) }
+        writer.endArray()
+        return frames(.event, namespace: namespace, ackID: ackID, writer)
+    }
+
+    static func ack(_ id: UInt64, _ arguments: [JSONValue], namespace: String) -> ByteBuffer {
+        var writer = JSONWriter(reserving: 128)
+        writer.beginArray()
+        for argument in arguments { writer.value(argument) }
+        writer.endArray()
+        return frames(.ack, namespace: namespace, ackID: id, writer)
+    }
+
+    /// The answer to a CONNECT: `sid` and nothing else (S11).
+    static func connect(socket: String, namespace: String) -> ByteBuffer {
+        var writer = JSONWriter(reserving: 48)
+        writer.beginObject()
+        writer.member("sid", socket)
+        writer.endObject()
+        return frames(.connect, namespace: namespace, writer)
+    }
+
+    static func connectError(_ refusal: ConnectRefusal, namespace: String) -> ByteBuffer {
+        var writer = JSONWriter(reserving: 128)
+        writer.beginObject()
+        writer.member("message", refusal.message)
+        if let data = refusal.data { writer.member("data", data) }
+        writer.endObject()
+        return frames(.connectError, namespace: namespace, writer)
+    }
+
+    static func disconnect(namespace: String) -> ByteBuffer {
+        frames(.disconnect, namespace: namespace, JSONWriter(reserving: 0))
+    }
+
+    private static func frames(
+        _ kind: SocketIOPacket.Kind, namespace: String, ackID: UInt64? = nil, _ json: JSONWriter
+    ) -> ByteBuffer {
+        let attachments = json.attachments
+        var kind = kind
+        if !attachments.isEmpty { kind = kind == .ack ? .binaryAck : .binaryEvent }
+        var prefix: (count: UInt64?, id: UInt64?) = (nil, ackID)
+        // Binary data in a refusal stays a placeholder: only events and acks carry attachments (S8).
+        if kind == .binaryAck || kind == .binaryEvent { prefix.count = UInt64(attachments.count) }
+        let isMain = namespace == "/"
+        let length =
+            2 + (prefix.count.map { decimalLength($0) + 1 } ?? 0) + (isMain ? 0 : namespace.utf8.count + 1)
+            + (prefix.id.map(decimalLength) ?? 0) + json.bytes.count
+        var output = ByteBuffer()
+        output.reserveCapacity(
+            attachments.reduce(length + 10) { $0 + $1.count + 10 })
+        WebSocketFrameWriter.header(.text, length: length, into: &output)
+        output.writeMultipleIntegers(UInt8(ascii: "4"), UInt8(ascii: "0") + kind.rawValue)
+        if let count = prefix.count {
+            writeDecimal(count, into: &output)
+            output.writeInteger(UInt8(ascii: "-"))
+        }
+        if !isMain {
+            output.writeString(namespace)
+            output.writeInteger(UInt8(ascii: ","))
+        }
+        if let id = prefix.id { writeDecimal(id, into: &output) }
+        output.writeBytes(json.bytes)
+        for attachment in attachments {
+            WebSocketFrameWriter.header(.binary, length: attachment.count, into: &output)
+            output.writeBytes(attachment)
+        }
+        return output
+    }
+
+    private static func decimalLength(_ number: UInt64) -> Int {
+        var length = 1
+        var rest = number / 10
+        while rest > 0 {
+            length += 1
+            rest /= 10
+        }
+        return length
+    }
+
+    private static func writeDecimal(_ number: UInt64, into output: inout ByteBuffer) {
+        var divisor: UInt64 = 1
+        while number / divisor >= 10 { divisor *= 10 }
+        while divisor > 0 {
+            output.writeInteger(UInt8(ascii: "0") + UInt8(number / divisor % 10))
+            divisor /= 10
+        }
+    }
+}

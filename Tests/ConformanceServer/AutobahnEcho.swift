@@ -1,0 +1,79 @@
+import NIOCore
+import NIOHTTP1
+import Transport
+import TransportWire
+
+/// A plain WebSocket echo under `/ws/`, for messages of up to 16 MiB.
+final class AutobahnEcho: EngineIOIngress {
+    func receive(_ request: any EngineIORequest) {
+        request.respond(EngineIOResponse(status: .upgradeRequired, headers: ["Upgrade": "websocket"]))
+    }
+
+    func receiveUpgrade(_ request: any EngineIORequest) {
+        let head = request.head
+        let upgrade = WebSocketUpgradeRequest(
+            method: head.method.rawValue, majorVersion: head.version.major, minorVersion: head.version.minor,
+            headers: head.headers.map { ($0.name, $0.value) })
+        do throws(WebSocketRefusal) {
+            let acceptance = try WebSocketHandshake.accept(upgrade)
+            request.upgrade(
+                headers: [
+                    "Upgrade": "websocket", "Connection": "Upgrade",
+                    "Sec-WebSocket-Accept": WebSocketAccept.key(for: acceptance.textToHash),
+                ], handler: EchoHandler())
+        } catch {
+            request.respond(EngineIOResponse(status: .init(statusCode: error.status), closesConnection: true))
+        }
+    }
+}
+
+/// Confined to the loop of its connection.
+private final class EchoHandler: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+    typealias OutboundOut = ByteBuffer
+
+    private var parser = WebSocketParser(limits: WebSocketLimits(messageBytes: 16 << 20, fragments: 1 << 20))
+    private var input = ByteBuffer()
+    private var isClosing = false
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        var bytes = unwrapInboundIn(data)
+        if input.readableBytes > 0 { input.writeBuffer(&bytes) } else { input = bytes }
+        do throws(WebSocketFailure) {
+            while let event = try parser.next(&input) { answer(event, context) }
+        } catch {
+            close(error.closeCode, context)
+        }
+        if input.readableBytes == 0 { input = ByteBuffer() }
+    }
+
+    func channelReadComplete(context: ChannelHandlerContext) { context.flush() }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if case .inputClosed? = event as? ChannelEvent { context.close(promise: nil) }
+        if event is ChannelShouldQuiesceEvent { close(1001, context) }
+    }
+
+    private func answer(_ event: WebSocketEvent, _ context: ChannelHandlerContext) {
+        switch event {
+        case .text(let message): write(WebSocketFrameWriter.frame(.text, payload: message), context)
+        case .binary(let message): write(WebSocketFrameWriter.frame(.binary, payload: message), context)
+        case .ping(let payload): write(WebSocketFrameWriter.frame(.pong, payload: payload), context)
+        case .pong: break
+        case .close(let code, _): close(code, context)
+        }
+    }
+
+    private func write(_ frame: ByteBuffer, _ context: ChannelHandlerContext) {
+        context.write(wrapOutboundOut(frame), promise: nil)
+    }
+
+    private func close(_ code: UInt16?, _ context: ChannelHandlerContext) {
+        guard !isClosing else { return }
+        isClosing = true
+        let channel = context.channel
+        context.writeAndFlush(wrapOutboundOut(WebSocketFrameWriter.close(code: code))).whenComplete { _ in
+            channel.close(promise: nil)
+        }
+    }
+}

@@ -1,0 +1,52 @@
+import JSON
+import NIOCore
+import Transport
+
+/// What each suite expects of its server (socketio.md §5; the protocol documents' *Test suite*).
+enum Suites {
+    static func configuration(path: String) throws -> TransportConfiguration {
+        try TransportConfiguration(
+            path: path, pingInterval: .milliseconds(300), pingTimeout: .milliseconds(200), maxPayload: 1_000_000,
+            connectTimeout: .seconds(1), origins: .any)
+    }
+
+    static func serveSocketIO(_ server: SocketIOServer) {
+        for name in ["/", "/custom"] {
+            server.namespace(name).onConnect { socket in socket.emit("auth", [socket.handshake.auth]) }
+        }
+        let main = server.namespace("/")
+        main.on("message") { socket, arguments, _ in socket.emit("message-back", arguments) }
+        main.on("message-with-ack") { _, arguments, acknowledge in acknowledge?.send(arguments) }
+    }
+
+    static func serveBench(_ server: SocketIOServer) {
+        let main = server.namespace("/")
+        main.on("echo") { _, arguments, acknowledge in acknowledge?.send(arguments) }
+        main.on("join") { socket, arguments, acknowledge in
+            if let room = arguments.first?.stringValue { socket.join(room) }
+            acknowledge?.send()
+        }
+        main.on("bcast") { socket, arguments, _ in
+            guard let room = arguments.first?.stringValue else { return }
+            socket.namespace.emit("tick", Array(arguments.dropFirst()), to: [room])
+        }
+    }
+}
+
+/// Echoes every Engine.IO message in kind.
+final class EngineEcho: SessionApplication {
+    func opened(_ session: EngineSession) -> any SessionDelegate { Echo(session) }
+
+    private final class Echo: SessionDelegate {
+        unowned let session: EngineSession
+
+        init(_ session: EngineSession) {
+            self.session = session
+        }
+
+        func received(_ message: ByteBuffer, isBinary: Bool) { session.send(message: message, isBinary: isBinary) }
+        func hasRoom() {}
+        func deadlinePassed(at now: NIODeadline) {}
+        func closed(_ reason: CloseReason) {}
+    }
+}

@@ -1,0 +1,82 @@
+import Testing
+
+@testable import kdcube
+
+@Suite("Configuration: flags over environment over YAML over defaults")
+struct ConfigurationTests {
+    private func load(_ yaml: String? = nil, flags: [String: String] = [:], environment: [String: String] = [:]) throws -> Configuration {
+        try Configuration(tree: SettingsTree(yaml: yaml, flags: flags, environment: environment))
+    }
+
+    @Test("defaults are those of the contract")
+    func defaults() throws {
+        let configuration = try load()
+        #expect(configuration.server.host == "127.0.0.1" && configuration.server.port == 8000)
+        #expect(configuration.stores.data == "./data" && configuration.stores.redis.isEmpty)
+        #expect(configuration.transport.pingInterval == .seconds(25) && configuration.transport.pingTimeout == .seconds(20))
+        #expect(configuration.transport.maxMessage == 1_000_000 && configuration.transport.queue == 1 << 20)
+    }
+
+    @Test("each source wins over the next")
+    func precedence() throws {
+        let yaml = "server: { port: 1 }"
+        #expect(try load(yaml).server.port == 1)
+        #expect(try load(yaml, environment: ["KDCUBE_SERVER_PORT": "2"]).server.port == 2)
+        #expect(try load(yaml, flags: ["server.port": "3"], environment: ["KDCUBE_SERVER_PORT": "2"]).server.port == 3)
+    }
+
+    @Test("the whole sample of the contract is understood")
+    func sample() throws {
+        let configuration = try load(
+            """
+            server:   { host: 127.0.0.1, port: 8000, origins: [], tls: { certificate: "", key: "" } }
+            stores:   { data: ./data, redis: "", postgres: "" }
+            auth:     { jwt: { jwks: "", issuer: "", audience: "" } }
+            models:
+              - { id: demo, provider: scripted }
+              - { id: gpt-5-mini, provider: openai, base_url: "https://example.com/v1", api_key: "${OPENAI_API_KEY}", upstream_model: "", metering: stream }
+            prices:   { file: prices.json }
+            budgets:  [ { scope: "org:demo", unit: usd, window: day, limit: "1.00" } ]
+            policies: { directory: does-not-exist, mode: enforce }
+            tools:    { file: does-not-exist.yaml }
+            sandbox:  { minimum: full, python: /usr/bin/python3, warm: 2, memory: 256MiB, wall: 30s, processes: 64 }
+            transport: { ping_interval: 25s, ping_timeout: 20s, max_message: 1MB, queue: 1MiB, allow_eio3: false, deflate: false, recovery: 2m }
+            """, environment: ["OPENAI_API_KEY": "sk-x"])
+        #expect(configuration.models.map(\.id) == ["demo", "gpt-5-mini"])
+        #expect(configuration.models[1].apiKey == "sk-x")
+        #expect(configuration.budgets.first?.limit == "1.00")
+        #expect(configuration.notices.count == 7)
+    }
+
+    @Test(
+        "what is wrong is named with setting, origin and rule",
+        arguments: [
+            ("serv: {}", "serv", "line 1"), ("server: { prot: 1 }", "server.prot", "line 1"), ("server:\n  port: 70000", "server.port", "line 2"),
+            ("server: { origins: [example.com] }", "server.origins", "line 1"), ("transport: { ping_interval: 25 }", "transport.ping_interval", "line 1"),
+            ("transport: { deflate: true }", "transport.deflate", "line 1"), ("stores: { postgres: x }", "stores.postgres", "line 1"),
+            ("models: [ { id: a } ]", "models[0].provider", nil), ("models: [ { provider: scripted } ]", "models[0].id", nil),
+            ("models: [ { id: a, provider: anthropic } ]", "models[0].provider", "line 1"),
+            ("models: [ { id: a, provider: scripted }, { id: a, provider: scripted } ]", "models[1].id", nil),
+            ("models: [ { id: a, provider: openai } ]", "models[0].base_url", nil),
+            ("models: [ { id: a, provider: openai, base_url: \"${NOT_SET}\" } ]", "models[0].base_url", "line 1"),
+            ("budgets: [ { scope: \"org:a\" } ]", "budgets[0].unit", nil), ("- 1", "file", "line 1"), ("a: [", "file", nil),
+        ] as [(String, String, String?)])
+    func refusals(yaml: String, setting: String, origin: String?) {
+        let error = #expect(throws: ConfigurationError.self) { try load(yaml) }
+        #expect(error?.setting == setting)
+        #expect(error?.origin == origin)
+    }
+
+    @Test("a protection that this version lacks is refused when it is asked for")
+    func missingProtections() {
+        #expect(throws: ConfigurationError.self) { try load("policies: { directory: / }") }
+        #expect(throws: ConfigurationError.self) { try load("server: { tls: { certificate: a.pem } }") }
+        #expect(throws: ConfigurationError.self) { try load("auth: { jwt: { jwks: keys.json } }") }
+    }
+
+    @Test("lists come from the environment separated by commas")
+    func lists() throws {
+        let configuration = try load(environment: ["KDCUBE_SERVER_ORIGINS": "https://a.example, https://b.example"])
+        #expect(configuration.server.origins == ["https://a.example", "https://b.example"])
+    }
+}
