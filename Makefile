@@ -1,0 +1,31 @@
+# The one entrance: every target installs what it needs first (scripts/setup.sh), so each works on a fresh Debian 12
+# that has only a Swift toolchain.
+CONFIGURATION ?= release
+PORT ?= 8000
+
+.PHONY: run test lint model bench
+
+# Builds the server and starts it with embedded stores and the scripted model.
+run:
+	@scripts/setup.sh
+	swift build -c $(CONFIGURATION) --product kdcube
+	@PORT=$(PORT) scripts/run-demo.sh .build/$(CONFIGURATION)/kdcube
+
+# The same with a small real model beside the scripted one (docs/models.md).
+model:
+	@scripts/setup.sh
+	@scripts/model.sh install
+	@$(MAKE) --no-print-directory run
+
+# Every suite: Swift, the web client's modules, end to end.
+test:
+	@scripts/test.sh
+
+lint:
+	@scripts/lint.sh
+
+# Side by side with python-socketio under uvicorn; numbers only mean something within one run.
+bench:
+	@scripts/setup.sh --test
+	@Benchmarks/run.sh
+

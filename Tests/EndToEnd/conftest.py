@@ -1,0 +1,107 @@
+"""Fixtures: the servers, the witness, the browser. Each test acts for an organisation of its own, so that they can share."""
+
+import itertools
+import pathlib
+import sys
+
+import pytest
+
+sys.path.insert(0, str(pathlib.Path(__file__).parent))
+
+from rig.proxy import Proxy  # noqa: E402
+from rig.server import BINARIES, Installation  # noqa: E402
+from rig.stores import Redis  # noqa: E402
+from rig.witness import Plan, Witness  # noqa: E402
+
+_numbers = itertools.count(1)
+
+
+def pytest_configure() -> None:
+    if not (BINARIES / "kdcube").exists():
+        raise pytest.UsageError(f"{BINARIES}/kdcube is not built: run swift build, or set KDCUBE_BINARIES")
+
+
+class Tenant:
+    """An organisation of one test with its key, and words for it: scopes and budgets."""
+
+    def __init__(self, installation: Installation, *key_options: str):
+        self.installation = installation
+        self.org = f"org{next(_numbers)}"
+        self.project = "web"
+        created = installation.key(self.org, self.project, "ada", *key_options)
+        self.key_id, self.key = created["id"], created["key"]
+        self.scope = f"project:{self.org}/{self.project}"
+
+    def cap(self, limit: str, unit: str = "usd", window: str = "total") -> None:
+        self.installation.budget(self.scope, limit, unit, window)
+
+    def usage(self) -> dict:
+        return self.installation.settled_usage(self.scope)
+
+    @property
+    def headers(self) -> dict:
+        return {"authorization": f"Bearer {self.key}"}
+
+
+@pytest.fixture(scope="session")
+def witness():
+    witness = Witness()
+    yield witness
+    witness.stop()
+
+
+@pytest.fixture(scope="session")
+def installation(witness, tmp_path_factory):
+    """Embedded stores, the scripted model and the witness as an upstream."""
+    installation = Installation(tmp_path_factory.mktemp("embedded"), upstream=witness.url)
+    installation.serve()
+    yield installation
+    installation.stop()
+
+
+@pytest.fixture
+def server(installation):
+    """The shared server. A test that ends it or its stores makes its own."""
+    server = installation.servers[0]
+    yield server
+    assert server.process.alive, f"the server did not survive this test:\n{server.process.tail()}"
+
+
+@pytest.fixture
+def tenant(server, installation):
+    return Tenant(installation)
+
+
+@pytest.fixture
+def make_tenant():
+    return Tenant
+
+
+@pytest.fixture
+def proxy(server):
+    proxy = Proxy(server.port)
+    yield proxy
+    proxy.stop()
+
+
+@pytest.fixture
+def redis_server(tmp_path):
+    redis = Redis(tmp_path)
+    yield redis
+    redis.stop()
+
+
+@pytest.fixture
+def plan():
+    """Makes plans for the witness with an id of their own."""
+    return lambda **fields: Plan(id=f"plan{next(_numbers)}", **fields)
+
+
+@pytest.fixture(scope="session")
+def browser():
+    from playwright.sync_api import sync_playwright
+
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
+        yield browser
+        browser.close()

@@ -1,0 +1,158 @@
+"""An OpenAI-compatible upstream that is a witness: it knows to the token what it sent and when its client hung up.
+
+What it does with a request is written as JSON in the last user message (see `Plan`), so that tests that run at the same
+time do not disturb each other. One token is one chunk; the text of token i is `TOKEN % i`, seven characters.
+"""
+
+import asyncio
+import json
+import threading
+import time
+from dataclasses import dataclass, field, fields
+
+TOKEN = "w%05d "
+
+
+def text(tokens: int) -> str:
+    return "".join(TOKEN % i for i in range(tokens))
+
+
+@dataclass
+class Plan:
+    id: str = ""
+    tokens: int = 20
+    rate: float = 0  # tokens a second; 0 = as fast as the client reads
+    usage: bool = True
+    prompt_tokens: int = 7
+    status: int = 200  # anything else is answered with an OpenAI error body instead of a stream
+    stall_after: int | None = None  # keep the connection open and say nothing more
+    drop_after: int | None = None  # close the connection in the middle of the stream
+    bad_json_after: int | None = None
+    first_byte_delay: float = 0
+    stamp: bool = False  # a token is the wall-clock time at which it was sent, for measuring
+
+    def prompt(self) -> str:
+        return json.dumps({f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default})
+
+
+@dataclass
+class Request:
+    plan: Plan
+    body: dict
+    headers: dict
+    sent: int = 0  # tokens written to the connection
+    started: float = field(default_factory=time.time)
+    finished: float | None = None  # the whole stream was written
+    closed: float | None = None  # wall-clock time at which the client closed before it was finished
+
+
+class Witness:
+    def __init__(self) -> None:
+        self.requests: list[Request] = []
+        self._loop = asyncio.new_event_loop()
+        self._ready = threading.Event()
+        self.port = 0
+        threading.Thread(target=self._run, daemon=True, name="witness").start()
+        self._ready.wait(10)
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/v1"
+
+    def request(self, plan_id: str) -> Request:
+        """The one request whose plan had this id."""
+        found = [request for request in self.requests if request.plan.id == plan_id]
+        assert len(found) == 1, f"{len(found)} upstream requests for {plan_id}, expected one"
+        return found[0]
+
+    def stop(self) -> None:
+        self._loop.call_soon_threadsafe(self._loop.stop)
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        server = self._loop.run_until_complete(asyncio.start_server(self._serve, "127.0.0.1", 0, backlog=1024))
+        self.port = server.sockets[0].getsockname()[1]
+        self._ready.set()
+        self._loop.run_forever()
+
+    async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        try:
+            while head := await reader.readuntil(b"\r\n\r\n"):
+                lines = head.decode().split("\r\n")
+                headers = {k.lower(): v.strip() for k, _, v in (line.partition(":") for line in lines[1:] if line)}
+                body = json.loads(await reader.readexactly(int(headers.get("content-length", 0))) or b"{}")
+                if not await self._answer(body, headers, reader, writer):
+                    break
+        except (asyncio.IncompleteReadError, ConnectionError):
+            pass
+        finally:
+            writer.close()
+
+    async def _answer(self, body: dict, headers: dict, reader, writer) -> bool:
+        """Answers one request; True when the connection may carry another."""
+        users = [message["content"] for message in body["messages"] if message["role"] == "user"]
+        content = users[-1] if isinstance(users[-1], str) else users[-1][0]["text"]
+        request = Request(Plan(**json.loads(content)), body, headers)
+        self.requests.append(request)
+        if request.plan.status != 200:
+            error = json.dumps({"error": {"message": "the witness refuses", "type": "server_error", "code": "refused"}})
+            writer.write(f"HTTP/1.1 {request.plan.status} No\r\ncontent-type: application/json\r\n".encode())
+            writer.write(f"content-length: {len(error)}\r\n\r\n{error}".encode())
+            return True
+        hung_up = asyncio.create_task(self._watch(request, reader))
+        stream = asyncio.create_task(self._stream(request, writer))
+        await asyncio.wait({hung_up, stream}, return_when=asyncio.FIRST_COMPLETED)
+        for task in (hung_up, stream):
+            task.cancel()
+        await asyncio.gather(hung_up, stream, return_exceptions=True)
+        return request.finished is not None and request.closed is None
+
+    async def _watch(self, request: Request, reader: asyncio.StreamReader) -> None:
+        try:
+            # One byte at most can be read here that belongs to a next request: clients do not pipeline.
+            await reader.read(1)
+        except ConnectionError:
+            pass
+        if request.finished is None:
+            request.closed = time.time()
+
+    async def _stream(self, request: Request, writer: asyncio.StreamWriter) -> None:
+        plan = request.plan
+        await asyncio.sleep(plan.first_byte_delay)
+        writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
+        started = time.monotonic()
+        for index in range(plan.tokens):
+            if index == plan.drop_after:
+                await writer.drain()
+                writer.transport.abort()
+                return
+            if index == plan.stall_after:
+                await writer.drain()
+                await asyncio.sleep(3600)
+            if index == plan.bad_json_after:
+                self._event(writer, '{"choices":[{"delta":')
+            if plan.rate and (wait := started + index / plan.rate - time.monotonic()) > 0:
+                await asyncio.sleep(wait)
+            elif index % 16 == 0:
+                await asyncio.sleep(0)
+            token = f"{time.time():.6f} " if plan.stamp else TOKEN % index
+            self._chunk(writer, {"delta": {"content": token}, "finish_reason": None})
+            request.sent = index + 1
+            await writer.drain()
+        self._chunk(writer, {"delta": {}, "finish_reason": "stop"})
+        if plan.usage:
+            counts = {"prompt_tokens": plan.prompt_tokens, "completion_tokens": plan.tokens}
+            counts["total_tokens"] = sum(counts.values())
+            self._event(writer, json.dumps({"object": "chat.completion.chunk", "choices": [], "usage": counts}))
+        self._event(writer, "[DONE]")
+        request.finished = time.time()
+        writer.write(b"0\r\n\r\n")
+        await writer.drain()
+
+    def _chunk(self, writer: asyncio.StreamWriter, choice: dict) -> None:
+        chunk = {"id": "w", "object": "chat.completion.chunk", "created": 1, "model": "witness"}
+        self._event(writer, json.dumps({**chunk, "choices": [{"index": 0, **choice}]}))
+
+    def _event(self, writer: asyncio.StreamWriter, data: str) -> None:
+        payload = f"data: {data}\n\n".encode()
+        writer.write(b"%x\r\n%s\r\n" % (len(payload), payload))

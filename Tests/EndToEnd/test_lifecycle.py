@@ -1,0 +1,109 @@
+"""A store that goes away and comes back, a server that is asked to stop, and two servers on one set of stores."""
+
+import threading
+import time
+
+import requests
+
+from rig.envelopes import answer, check_run, of_sse, tokens
+from rig.realtime import Client
+from rig.server import Installation
+from rig.sse import collect
+from rig.waiting import wait_until
+
+
+def test_without_redis_new_runs_are_refused_until_it_is_back(redis_server, tmp_path, make_tenant):
+    installation = Installation(tmp_path / "i", redis=redis_server.url)
+    try:
+        server = installation.serve()
+        tenant = make_tenant(installation)
+        tenant.cap("1.00")
+        body = {"text": "hi\n@tokens 5", "model": "demo"}
+        assert requests.post(server.url + "/v1/runs", json=body, headers=tenant.headers, timeout=10).status_code == 202
+        redis_server.stop()
+        wait_until("/readyz says so", lambda: server.status("/readyz") == 503)
+        assert server.status("/healthz") == 200
+        refused = requests.post(server.url + "/v1/runs", json=body, headers=tenant.headers, timeout=10)
+        assert refused.status_code == 503 and refused.json()["error"]["code"] == "accounting_unavailable"
+        assert int(refused.headers["retry-after"]) > 0
+        client = Client(server.url, tenant.key)
+        assert client.call("chat_message", body)["error"]["code"] == "accounting_unavailable"
+        client.close()
+        redis_server.start()
+        wait_until("/readyz recovers", lambda: server.status("/readyz") == 200)
+        end = check_run(of_sse(collect(server.url, tenant.key, body)))
+        assert end["type"] == "chat.complete"
+    finally:
+        installation.stop()
+
+
+def test_a_server_started_before_redis_becomes_ready_with_it(redis_server, tmp_path):
+    redis_server.stop()
+    installation = Installation(tmp_path / "i", redis=redis_server.url)
+    try:
+        server = installation.serve(ready=False)
+        wait_until("it lives", lambda: server.status("/healthz") == 200, 20)
+        assert server.status("/readyz") == 503
+        redis_server.start()
+        wait_until("it is ready", lambda: server.status("/readyz") == 200, 20)
+    finally:
+        installation.stop()
+
+
+def test_a_graceful_stop_lets_running_streams_end(tmp_path, make_tenant):
+    installation = Installation(tmp_path / "i")
+    server = installation.serve()
+    tenant = make_tenant(installation)
+    body = {"text": "drain me\n@tokens 100\n@rate 50", "model": "demo"}
+    events: list = []
+    reader = threading.Thread(target=lambda: events.extend(collect(server.url, tenant.key, body)))
+    reader.start()
+    socketed = Client(server.url, tenant.key)
+    run = socketed.call("chat_message", body)["run_id"]
+    time.sleep(0.5)
+    server.process.terminate()
+    wait_until("it stops being ready", lambda: server.status("/readyz") != 200)
+    reader.join(20)
+    envelopes = of_sse(events)
+    assert check_run(envelopes)["type"] == "chat.complete" and tokens(answer(envelopes)) == 100
+    assert check_run(socketed.finish(run))["type"] == "chat.complete"
+    assert server.process.wait(20) == 0, server.process.tail()
+    # What was charged survived: the commands read it from the stores of the stopped server.
+    assert tenant.usage()["totals"]["output_tokens"] == 200
+
+
+def test_the_ledger_and_the_windows_survive_a_kill(tmp_path, make_tenant):
+    installation = Installation(tmp_path / "i")
+    try:
+        server = installation.serve()
+        tenant = make_tenant(installation)
+        tenant.cap("1.00", window="month")
+        body = {"text": "hi\n@tokens 50", "model": "demo"}
+        end = check_run(of_sse(collect(server.url, tenant.key, body)))
+        tenant.usage()
+        server.process.child.kill()
+        server.process.wait()
+        again = installation.serve()
+        usage = tenant.usage()
+        assert usage["totals"]["output_tokens"] == 50 and usage["totals"]["cost_usd"] == end["cost_usd"]
+        assert float(usage["windows"][0]["used"]) == float(end["cost_usd"])
+        assert check_run(of_sse(collect(again.url, tenant.key, body)))["type"] == "chat.complete"
+    finally:
+        installation.stop()
+
+
+def test_a_run_started_at_one_server_is_charged_and_cut_by_a_cap_set_at_another(redis_server, tmp_path, make_tenant):
+    """The budget comes by command while the run is already going."""
+    installation = Installation(tmp_path / "i", redis=redis_server.url)
+    try:
+        one, _ = installation.serve(), installation.serve()
+        tenant = make_tenant(installation)
+        client = Client(one.url, tenant.key)
+        run = client.call("chat_message", {"text": "go\n@tokens 20000\n@rate 200", "model": "demo"})["run_id"]
+        wait_until("some text", lambda: tokens(answer(client.run(run))) > 20)
+        tenant.cap("0.001")
+        end = check_run(client.finish(run, 30))
+        assert end["type"] == "chat.cut" and end["cut"]["scope"]["kind"] == "project"
+        client.close()
+    finally:
+        installation.stop()

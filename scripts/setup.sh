@@ -1,0 +1,89 @@
+#!/usr/bin/env bash
+# Installs what is missing on Debian 12 to build and run the server; with --test also what the tests need.
+# Quick when nothing is missing. As root it installs; otherwise it prints the command to run and exits 1.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+with_tests=false
+case "${1:-}" in
+  "") ;;
+  --test) with_tests=true ;;
+  *) echo "usage: scripts/setup.sh [--test]" >&2; exit 64 ;;
+esac
+
+if ! command -v swift >/dev/null; then
+  echo "setup: no Swift toolchain found: install Swift 6.3 or newer and put its bin folder on PATH" >&2
+  exit 1
+fi
+
+missing=()
+# need PACKAGE PROBE...: the package is missing when the probe fails.
+need() {
+  local package=$1
+  shift
+  "$@" >/dev/null 2>&1 || missing+=("$package")
+}
+
+need pkg-config command -v pkg-config
+need libhiredis-dev pkg-config --exists hiredis
+need libpq-dev pkg-config --exists libpq
+need zlib1g-dev pkg-config --exists zlib
+need libssl-dev pkg-config --exists libcrypto
+need libsqlite3-dev pkg-config --exists sqlite3
+need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
+need python3 command -v python3
+need python3-venv python3 -c 'import ensurepip, venv'
+need curl command -v curl
+if $with_tests; then
+  need g++ command -v g++
+  need make command -v make
+  need redis-server command -v redis-server
+  need chromium command -v chromium
+  need nodejs command -v node
+fi
+
+if [ ${#missing[@]} -gt 0 ]; then
+  if [ "$(id -u)" -ne 0 ]; then
+    echo "setup: these packages are missing: ${missing[*]}" >&2
+    echo "setup: run: sudo apt-get update && sudo apt-get install -y ${missing[*]}" >&2
+    exit 1
+  fi
+  echo "setup: installing ${missing[*]}"
+  export DEBIAN_FRONTEND=noninteractive
+  install() { apt-get install -y -qq --no-install-recommends "${missing[@]}"; }
+  # A fresh image has no package lists, an old one has stale ones: update only when the install fails without it.
+  install >/dev/null 2>&1 || { apt-get update -qq; install; } >&2
+fi
+
+venv=.tools/venv
+if [ ! -x $venv/bin/python ]; then
+  mkdir -p .tools
+  python3 -m venv $venv
+fi
+
+# The official browser client of Socket.IO, as the nicegui wheel carries it.
+client=web-client/vendor/socket.io.min.js
+if [ ! -s $client ]; then
+  echo "setup: fetching the official socket.io client"
+  wheels=$(mktemp -d)
+  trap 'rm -rf "$wheels"' EXIT
+  $venv/bin/python -m pip download --quiet --no-deps --dest "$wheels" nicegui==3.18.0
+  mkdir -p web-client/vendor
+  $venv/bin/python - "$wheels"/nicegui-*.whl $client <<'PY'
+import sys
+import zipfile
+
+with zipfile.ZipFile(sys.argv[1]) as wheel, open(sys.argv[2], "wb") as out:
+    out.write(wheel.read("nicegui/static/socket.io.min.js"))
+PY
+fi
+
+if $with_tests; then
+  stamp=$venv/.requirements
+  if ! cmp -s scripts/requirements-test.txt $stamp; then
+    echo "setup: installing the Python packages of the tests"
+    $venv/bin/python -m pip install --quiet -r scripts/requirements-test.txt
+    cp scripts/requirements-test.txt $stamp
+  fi
+  scripts/model.sh install
+fi

@@ -1,0 +1,46 @@
+"""Adds up what the suites reported and prints `N passed, N failed` as the last line; exits 1 unless all passed.
+
+Reads a folder: xUnit files of Swift and pytest, TAP files of node, and `NAME.failed` markers of suites whose runner did
+not exit 0. A marker without a failed test in its reports (a crash, say) counts as one failure of its own.
+"""
+
+import pathlib
+import re
+import sys
+import xml.etree.ElementTree as ElementTree
+
+
+def xunit(path: pathlib.Path) -> tuple[int, int]:
+    cases = list(ElementTree.parse(path).getroot().iter("testcase"))
+    failed = sum(1 for case in cases if case.find("failure") is not None or case.find("error") is not None)
+    skipped = sum(1 for case in cases if case.find("skipped") is not None)
+    return len(cases) - failed - skipped, failed
+
+
+def tap(path: pathlib.Path) -> tuple[int, int]:
+    text = path.read_text()
+    counts = {name: int(count) for name, count in re.findall(r"^# (pass|fail) (\d+)$", text, re.MULTILINE)}
+    return counts.get("pass", 0), counts.get("fail", 0)
+
+
+def main() -> int:
+    folder = pathlib.Path(sys.argv[1])
+    total_passed = total_failed = 0
+    for suite in ("swift", "web", "end-to-end"):
+        passed = failed = 0
+        for path in sorted(folder.glob(f"{suite}*")):
+            reader = {".xml": xunit, ".tap": tap}.get(path.suffix)
+            if reader:
+                more_passed, more_failed = reader(path)
+                passed, failed = passed + more_passed, failed + more_failed
+        if (folder / f"{suite}.failed").exists() and failed == 0:
+            print(f"{suite}: the runner failed without naming a test")
+            failed = 1
+        print(f"{suite}: {passed} passed, {failed} failed")
+        total_passed, total_failed = total_passed + passed, total_failed + failed
+    print(f"{total_passed} passed, {total_failed} failed")
+    return 0 if total_failed == 0 and total_passed > 0 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

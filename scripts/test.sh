@@ -1,0 +1,32 @@
+#!/usr/bin/env bash
+# Runs every suite and ends with one line over all of them: "N passed, N failed". A suite that fails does not keep the
+# next one from running. E2E="-k caps" passes arguments to the end-to-end suite.
+set -uo pipefail
+cd "$(dirname "$0")/.."
+python=.tools/venv/bin/python
+scripts/setup.sh --test || exit 1
+results=$(mktemp -d)
+trap 'rm -rf "$results"' EXIT
+started=$SECONDS
+
+step() { printf '\n== %s (%ds)\n' "$1" $((SECONDS - started)); }
+
+step "build"
+swift build --build-tests || { echo "test: the build failed"; exit 1; }
+
+step "unit, property and contract tests (Swift)"
+swift test --skip-build --xunit-output "$results/swift.xml" || touch "$results/swift.failed"
+
+step "web client (node)"
+mapfile -t web < <(find web-client/tests -name '*.test.js' -o -name '*.test.mjs' 2>/dev/null | sort)
+if [ ${#web[@]} -gt 0 ]; then
+  node --test --test-reporter=tap "${web[@]}" >"$results/web.tap" || touch "$results/web.failed"
+  grep -vE '^ *(---|\.\.\.|duration_ms|type)' "$results/web.tap"
+fi
+
+step "end to end (real binary, Redis, Chromium, SDKs)"
+# shellcheck disable=SC2086
+$python -m pytest Tests/EndToEnd --junitxml "$results/end-to-end.xml" ${E2E:-} || touch "$results/end-to-end.failed"
+
+step "all"
+$python scripts/tally.py "$results"
