@@ -40,7 +40,9 @@ final class LeaseBinding: RunLease {
 
     var outputTokensMax: Int? { lease.outputTokensMax.map(Int.init) }
 
-    func take(outputTokens: Int) -> Engine.TakeOutcome { Engine.TakeOutcome(lease.take(outputTokens: outputTokens)) }
+    func take(outputTokens: Int, reasoning: Bool) -> Engine.TakeOutcome {
+        Engine.TakeOutcome(lease.take(outputTokens: outputTokens, reasoning: reasoning))
+    }
 
     func awaitGrant() async -> Engine.TakeOutcome { Engine.TakeOutcome(await lease.awaitGrant()) }
 

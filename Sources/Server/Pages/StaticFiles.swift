@@ -30,6 +30,7 @@ struct StaticFiles: Sendable {
                 let data = try? Data(contentsOf: url)
             else { continue }
             let path = String(url.standardizedFileURL.path.dropFirst(base.path.count)).drop { $0 == "/" }
+            guard !path.hasPrefix("tests/") else { continue }
             files[String(path)] = File(body: ByteBuffer(bytes: data), contentType: type, etag: "\"\(EntityTag.of(data))\"")
         }
         self.files = files
@@ -39,8 +40,7 @@ struct StaticFiles: Sendable {
 
     private static let contentTypes = [
         "html": "text/html; charset=utf-8", "js": "text/javascript; charset=utf-8", "css": "text/css; charset=utf-8",
-        "svg": "image/svg+xml", "map": "application/json", "json": "application/json", "png": "image/png", "ico": "image/x-icon",
-        "webmanifest": "application/manifest+json", "txt": "text/plain; charset=utf-8",
+        "svg": "image/svg+xml", "png": "image/png", "ico": "image/x-icon", "webmanifest": "application/manifest+json",
     ]
 
     /// Answers with the file, or 304 when the client has it already.

@@ -8,7 +8,7 @@ struct PageRoutes: Sendable {
     func add(to router: Router<AppContext>) {
         router.get("/") { request, _ in try page("index.html", request) }
         router.get("/socket.io/socket.io.js") { request, _ in try page("vendor/socket.io.min.js", request) }
-        router.get("/assets/**") { request, context in try page(context.parameters.getCatchAll().joined(separator: "/"), request) }
+        router.get("/**") { request, context in try page(context.parameters.getCatchAll().joined(separator: "/"), request) }
     }
 
     private func page(_ path: String, _ request: Request) throws(HTTPFailure) -> Response {
