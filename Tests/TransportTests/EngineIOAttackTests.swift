@@ -105,7 +105,8 @@ struct EngineIOAttackTests {
         }
     }
 
-    @Test("Attack 5, E33: bytes that break the WebSocket protocol right behind the upgrade request close that connection alone",
+    @Test(
+        "Attack 5, E33: bytes that break the WebSocket protocol right behind the upgrade request close that connection alone",
         arguments: ["\u{7F}\u{7F}garbage", "GET / HTTP/1.1\r\n\r\n", "\u{71}\u{05}hello"])
     func garbageAfterUpgrade(_ garbage: String) async throws {
         try await echo { server in
@@ -158,13 +159,15 @@ struct EngineIOAttackTests {
         }
     }
 
-    @Test("Attack 8, E7: crafted queries are refused with their code", arguments: [
-        ("EIO=4&transport=constructor", 0), ("EIO=4&transport=__proto__", 0), ("EIO=4&transport=webtransport", 0),
-        ("EIO=4&transport=polling&transport=polling", 0), ("EIO=4&transport=%zz", 0), ("EIO=4&transport=polling&sid=__proto__", 1),
-        ("EIO=4&transport=polling&sid=", 1), ("EIO=4&transport=polling&sid=a&sid=b", 1), ("EIO=4&EIO=4&transport=polling", 5),
-        ("EIO=3&transport=polling", 5), ("EIO=4&transport=websocket", 3), ("EIO=4&transport=%70olling%00", 0), ("", 0),
-        ("EIO=4&transport=polling&sid=%FF%FE", 1), ("EIO=4&transport=polling" + String(repeating: "&x=1", count: 100), 3),
-    ])
+    @Test(
+        "Attack 8, E7: crafted queries are refused with their code",
+        arguments: [
+            ("EIO=4&transport=constructor", 0), ("EIO=4&transport=__proto__", 0), ("EIO=4&transport=webtransport", 0),
+            ("EIO=4&transport=polling&transport=polling", 0), ("EIO=4&transport=%zz", 0), ("EIO=4&transport=polling&sid=__proto__", 1),
+            ("EIO=4&transport=polling&sid=", 1), ("EIO=4&transport=polling&sid=a&sid=b", 1), ("EIO=4&EIO=4&transport=polling", 5),
+            ("EIO=3&transport=polling", 5), ("EIO=4&transport=websocket", 3), ("EIO=4&transport=%70olling%00", 0), ("", 0),
+            ("EIO=4&transport=polling&sid=%FF%FE", 1), ("EIO=4&transport=polling" + String(repeating: "&x=1", count: 100), 3),
+        ])
     func craftedQueries(_ query: String, _ code: Int) async throws {
         try await echo { server in
             let answer = try await server.ask("GET", "/socket.io/?" + query)
@@ -214,7 +217,8 @@ struct EngineIOAttackTests {
     }
 
     @Test("Attack 23: an engine id is of no use once the session has ended, and is not a socket's id") func deadID() async throws {
-        try await TestServer.socketIO(try TestServer.configuration(pingInterval: .seconds(20)), setUp: { _ = $0.namespace("/") }) { server in
+        try await TestServer.socketIO(try TestServer.configuration(pingInterval: .seconds(20)), setUp: { _ = $0.namespace("/") }) {
+            server in
             let sid = try await server.openPolling()
             _ = try await server.post(sid, "40")
             #expect(try await server.poll(sid).body.contains(sid) == false)

@@ -5,10 +5,25 @@ import Transport
 import TransportWire
 
 /// The public Engine.IO v4 suite (socketio.md §5.1), case by case, against a real server. Needs nothing but loopback.
+///
+/// The v5 suite repeats the cases on handshake, heartbeat and close under `/socket.io/`: those run against both servers.
 @Suite("Engine.IO v4 suite", .timeLimit(.minutes(1)))
 struct EngineIOSuiteTests {
-    private func serve(_ body: @escaping @Sendable (TestServer) async throws -> Void) async throws {
-        try await TestServer.echo(try TestServer.configuration(path: "/engine.io/"), body)
+    enum Kind: CaseIterable { case engineIO, socketIO }
+
+    /// Only the cases about the heartbeat want to meet a ping.
+    private func serve(
+        _ kind: Kind = .engineIO, beats: Bool = false, loops: Int = 1, _ body: @escaping @Sendable (TestServer) async throws -> Void
+    ) async throws {
+        let path = kind == .engineIO ? "/engine.io/" : "/socket.io/"
+        let configuration =
+            beats
+            ? try TestServer.configuration(path: path)
+            : try TestServer.configuration(path: path, pingInterval: .seconds(20), pingTimeout: .seconds(20))
+        switch kind {
+        case .engineIO: try await TestServer.echo(configuration, loops: loops, body)
+        case .socketIO: try await TestServer.socketIO(configuration, loops: loops, setUp: { _ = $0.namespace("/") }, body)
+        }
     }
 
     private func expectOpen(_ packet: String, upgrades: JSONValue) throws {
@@ -22,8 +37,10 @@ struct EngineIOSuiteTests {
         #expect(open["maxPayload"] == 1_000_000)
     }
 
-    @Test("1: polling opens a session with exactly five keys (E9)") func opensOverPolling() async throws {
-        try await serve { server in
+    @Test("1: polling opens a session with exactly five keys (E9)", arguments: Kind.allCases) func opensOverPolling(
+        _ kind: Kind
+    ) async throws {
+        try await serve(kind, beats: true) { server in
             let answer = try await server.ask("GET", server.base + "&transport=polling")
             #expect(answer.status == 200)
             #expect(answer.header("content-type") == "text/plain; charset=UTF-8")
@@ -32,55 +49,64 @@ struct EngineIOSuiteTests {
         }
     }
 
-    @Test("2, 3: polling refuses a missing or unknown EIO and transport (E3, E4)", arguments: [
-        ("transport=polling", 5), ("EIO=abc&transport=polling", 5), ("EIO=4", 0), ("EIO=4&transport=abc", 0),
-    ])
-    func refusesOverPolling(_ query: String, _ code: Int) async throws {
-        try await serve { server in
-            let answer = try await server.ask("GET", "/engine.io/?" + query)
+    @Test(
+        "2, 3: polling refuses a missing or unknown EIO and transport (E3, E4)", arguments: Kind.allCases,
+        [
+            ("transport=polling", 5), ("EIO=abc&transport=polling", 5), ("EIO=4", 0), ("EIO=4&transport=abc", 0),
+        ])
+    func refusesOverPolling(_ kind: Kind, _ request: (query: String, code: Int)) async throws {
+        try await serve(kind) { server in
+            let answer = try await server.ask("GET", server.base.prefix(11) + "?" + request.query)
             #expect(answer.status == 400)
             #expect(answer.header("content-type") == "application/json")
-            #expect(try JSONValue(parsing: answer.body)["code"] == .integer(Int64(code)))
+            #expect(try JSONValue(parsing: answer.body)["code"] == .integer(Int64(request.code)))
         }
     }
 
-    @Test("4: only GET opens a session (E3)", arguments: ["POST", "PUT"]) func refusesMethod(_ method: String) async throws {
-        try await serve { server in
+    @Test("4: only GET opens a session (E3)", arguments: Kind.allCases, ["POST", "PUT"])
+    func refusesMethod(_ kind: Kind, _ method: String) async throws {
+        try await serve(kind) { server in
             let answer = try await server.ask(method, server.base + "&transport=polling")
             #expect(answer.status == 400)
             #expect(answer.body == #"{"code":2,"message":"Bad handshake method"}"#)
         }
     }
 
-    @Test("5: a WebSocket opens a session without upgrades (E29)") func opensOverWebSocket() async throws {
-        try await serve { server in
+    @Test("5: a WebSocket opens a session without upgrades (E29)", arguments: Kind.allCases) func opensOverWebSocket(
+        _ kind: Kind
+    ) async throws {
+        try await serve(kind, beats: true) { server in
             let socket = try await server.openWebSocket()
             try expectOpen(try await socket.text(), upgrades: [])
         }
     }
 
-    @Test("6, 7: a WebSocket with a wrong EIO or transport is refused in plain HTTP (E5)", arguments: [
-        ("transport=websocket", "Unsupported protocol version"), ("EIO=abc&transport=websocket", "Unsupported protocol version"),
-        ("EIO=4", "Transport unknown"), ("EIO=4&transport=abc", "Transport unknown"),
-    ])
-    func refusesWebSocket(_ query: String, _ message: String) async throws {
-        try await serve { server in
+    @Test(
+        "6, 7: a WebSocket with a wrong EIO or transport is refused in plain HTTP (E5)", arguments: Kind.allCases,
+        [
+            ("transport=websocket", "Unsupported protocol version"), ("EIO=abc&transport=websocket", "Unsupported protocol version"),
+            ("EIO=4", "Transport unknown"), ("EIO=4&transport=abc", "Transport unknown"),
+        ])
+    func refusesWebSocket(_ kind: Kind, _ request: (query: String, message: String)) async throws {
+        try await serve(kind) { server in
             let connection = try await server.connect()
             connection.request(
-                "GET", "/engine.io/?" + query,
+                "GET", server.base.prefix(11) + "?" + request.query,
                 ["Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Version: 13", "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ=="])
             let answer = try await connection.answer()
             #expect(answer.status == 400)
             #expect(answer.header("content-type") == "text/html")
             #expect(answer.header("connection") == "close")
-            #expect(answer.body == message)
+            #expect(answer.body == request.message)
             #expect(await connection.ends())
         }
     }
 
-    @Test("8–10: polling echoes text and binary packets in order (E18, E20, E23)", arguments: [
-        "4hello", "4test1\u{1E}4test2\u{1E}4test3", "4hello\u{1E}bAQIDBA==",
-    ])
+    @Test(
+        "8–10: polling echoes text and binary packets in order (E18, E20, E23)",
+        arguments: [
+            "4hello", "4test1\u{1E}4test2\u{1E}4test3", "4hello\u{1E}bAQIDBA==",
+        ])
     func echoesOverPolling(_ payload: String) async throws {
         try await serve { server in
             let sid = try await server.openPolling()
@@ -145,8 +171,10 @@ struct EngineIOSuiteTests {
         }
     }
 
-    @Test("17: polling carries exactly one ping an interval (E12)") func pingsOverPolling() async throws {
-        try await serve { server in
+    @Test("17: polling carries exactly one ping an interval (E12)", arguments: Kind.allCases) func pingsOverPolling(
+        _ kind: Kind
+    ) async throws {
+        try await serve(kind, beats: true) { server in
             let sid = try await server.openPolling()
             for _ in 0..<3 {
                 let ping = try await server.poll(sid)
@@ -157,9 +185,9 @@ struct EngineIOSuiteTests {
         }
     }
 
-    @Test("18: silence of one interval and one timeout ends a polling session, to the millisecond (E12, E14)")
-    func timesOutOverPolling() async throws {
-        try await serve { server in
+    @Test("18: silence of one interval and one timeout ends a polling session, to the millisecond (E12, E14)", arguments: Kind.allCases)
+    func timesOutOverPolling(_ kind: Kind) async throws {
+        try await serve(kind, beats: true) { server in
             let sid = try await server.openPolling()
             try await Task.sleep(for: .milliseconds(500))
             let answer = try await server.poll(sid)
@@ -168,8 +196,10 @@ struct EngineIOSuiteTests {
         }
     }
 
-    @Test("19, 20: a WebSocket is pinged, and closed when it stops answering (E12)") func pingsOverWebSocket() async throws {
-        try await serve { server in
+    @Test("19, 20: a WebSocket is pinged, and closed when it stops answering (E12)", arguments: Kind.allCases) func pingsOverWebSocket(
+        _ kind: Kind
+    ) async throws {
+        try await serve(kind, beats: true) { server in
             let socket = try await server.openWebSocket()
             _ = try await socket.text()
             for _ in 0..<3 {
@@ -181,8 +211,10 @@ struct EngineIOSuiteTests {
         }
     }
 
-    @Test("21: a close packet over polling answers the parked poll with noop (E15)") func closesOverPolling() async throws {
-        try await serve { server in
+    @Test("21: a close packet over polling answers the parked poll with noop (E15)", arguments: Kind.allCases) func closesOverPolling(
+        _ kind: Kind
+    ) async throws {
+        try await serve(kind) { server in
             let sid = try await server.openPolling()
             let parked = try await server.connect()
             parked.request("GET", server.polling(sid))
@@ -195,8 +227,8 @@ struct EngineIOSuiteTests {
         }
     }
 
-    @Test("22: a close packet closes the WebSocket (E15)") func closesOverWebSocket() async throws {
-        try await serve { server in
+    @Test("22: a close packet closes the WebSocket (E15)", arguments: Kind.allCases) func closesOverWebSocket(_ kind: Kind) async throws {
+        try await serve(kind) { server in
             let socket = try await server.openWebSocket()
             _ = try await socket.text()
             socket.say("1")
@@ -214,7 +246,7 @@ struct EngineIOSuiteTests {
     }
 
     @Test("23: a session moves from polling to a WebSocket (E30)", arguments: [1, 2]) func upgrades(_ loops: Int) async throws {
-        try await TestServer.echo(try TestServer.configuration(path: "/engine.io/"), loops: loops) { server in
+        try await serve(loops: loops) { server in
             let sid = try await server.openPolling()
             let socket = try await server.openWebSocket(sid: sid)
             socket.say("2probe")
@@ -232,7 +264,7 @@ struct EngineIOSuiteTests {
 
     @Test("24: after the upgrade polling is refused and the WebSocket goes on (E32)", arguments: [1, 2])
     func refusesPollingAfterUpgrade(_ loops: Int) async throws {
-        try await TestServer.echo(try TestServer.configuration(path: "/engine.io/"), loops: loops) { server in
+        try await serve(loops: loops) { server in
             let (sid, socket) = try await upgraded(server)
             socket.say("4first")
             #expect(try await socket.text() == "4first")
@@ -246,7 +278,7 @@ struct EngineIOSuiteTests {
 
     @Test("25: another WebSocket of an upgraded session is accepted, then closed (E32)", arguments: [1, 2])
     func closesSecondWebSocket(_ loops: Int) async throws {
-        try await TestServer.echo(try TestServer.configuration(path: "/engine.io/"), loops: loops) { server in
+        try await serve(loops: loops) { server in
             let (sid, socket) = try await upgraded(server)
             socket.say("4first")
             #expect(try await socket.text() == "4first")

@@ -8,15 +8,17 @@ import TransportWire
 /// Engine.IO suite under `/socket.io/`. Needs nothing but loopback.
 @Suite("Socket.IO v5 suite", .timeLimit(.minutes(1)))
 struct SocketIOSuiteTests {
-    private func serve(_ body: @escaping @Sendable (TestServer) async throws -> Void) async throws {
-        try await TestServer.socketIO(try TestServer.configuration()) { server in
+    private func serve(pingInterval: Duration = .seconds(20), _ body: @escaping @Sendable (TestServer) async throws -> Void) async throws {
+        try await TestServer.socketIO(try TestServer.configuration(pingInterval: pingInterval, pingTimeout: .seconds(20))) { server in
             for name in ["/", "/custom"] {
                 server.namespace(name).onConnect { socket in socket.emit("auth", [socket.handshake.auth]) }
             }
             let main = server.namespace("/")
             main.on("message") { socket, arguments, _ in socket.emit("message-back", arguments) }
             main.on("message-with-ack") { _, arguments, acknowledge in acknowledge?.send(arguments) }
-        } _: { try await body($0) }
+        } _: {
+            try await body($0)
+        }
     }
 
     private func connected(_ server: TestServer) async throws -> TestConnection {
@@ -31,11 +33,13 @@ struct SocketIOSuiteTests {
         return socket
     }
 
-    @Test("connect: CONNECT is answered with the sid alone, then what the handler emits (S11)", arguments: [
-        ("40", "40", #"42["auth",{}]"#), (#"40{"token":"123"}"#, "40", #"42["auth",{"token":"123"}]"#),
-        ("40/custom,", "40/custom,", #"42/custom,["auth",{}]"#),
-        (#"40/custom,{"token":"abc"}"#, "40/custom,", #"42/custom,["auth",{"token":"abc"}]"#),
-    ])
+    @Test(
+        "connect: CONNECT is answered with the sid alone, then what the handler emits (S11)",
+        arguments: [
+            ("40", "40", #"42["auth",{}]"#), (#"40{"token":"123"}"#, "40", #"42["auth",{"token":"123"}]"#),
+            ("40/custom,", "40/custom,", #"42/custom,["auth",{}]"#),
+            (#"40/custom,{"token":"abc"}"#, "40/custom,", #"42/custom,["auth",{"token":"abc"}]"#),
+        ])
     func connects(_ packet: String, _ prefix: String, _ event: String) async throws {
         try await serve { server in
             let socket = try await connected(server)
@@ -90,12 +94,40 @@ struct SocketIOSuiteTests {
     }
 
     @Test("disconnect: it has no answer, and the connection stays (S15)") func disconnects() async throws {
-        try await serve { server in
+        try await serve(pingInterval: .milliseconds(300)) { server in
             let socket = try await joined(server)
             socket.say("41")
             #expect(try await socket.text() == "2")
             socket.say("40")
             #expect(try await socket.text().hasPrefix("40{"))
+        }
+    }
+
+    @Test(
+        "upgrade: the session moves, and what was emitted meanwhile comes in order; polling and another WebSocket are refused",
+        arguments: [1, 2])
+    func upgrades(_ loops: Int) async throws {
+        try await TestServer.socketIO(
+            try TestServer.configuration(pingInterval: .seconds(20), pingTimeout: .seconds(20)), loops: loops
+        ) { server in
+            server.namespace("/").on("message") { socket, arguments, _ in socket.emit("message-back", arguments) }
+        } _: { server in
+            let sid = try await server.openPolling()
+            #expect(try await server.post(sid, "40").body == "ok")
+            #expect(try await server.poll(sid).body.hasPrefix("40{"))
+            let socket = try await server.openWebSocket(sid: sid)
+            socket.say("2probe")
+            #expect(try await socket.text() == "3probe")
+            #expect(try await server.post(sid, #"42["message",1]"#).body == "ok")
+            #expect(try await server.poll(sid).body == "6")
+            socket.say("5")
+            socket.say(#"42["message",2]"#)
+            #expect(try await socket.text() == #"42["message-back",1]"#)
+            #expect(try await socket.text() == #"42["message-back",2]"#)
+            #expect(try await server.poll(sid).status == 400)
+            #expect(try await server.openWebSocket(sid: sid).closes())
+            socket.say(#"42["message",3]"#)
+            #expect(try await socket.text() == #"42["message-back",3]"#)
         }
     }
 

@@ -58,7 +58,8 @@ actor TestConnection {
 
     /// Ends the connection with a reset.
     nonisolated func reset() async throws {
-        try await channel.setOption(.socketOption(.so_linger), value: linger(l_onoff: 1, l_linger: 0)).get()
+        guard let options = channel as? any SocketOptionProvider else { throw Ended() }
+        try await options.setSoLinger(linger(l_onoff: 1, l_linger: 0)).get()
         channel.close(promise: nil)
     }
 

@@ -79,11 +79,14 @@ struct TestServer: Sendable {
     }
 
     /// An Engine.IO server that echoes in kind.
-    static func echo(_ configuration: TransportConfiguration, loops: Int = 1, _ body: @escaping @Sendable (TestServer) async throws -> Void)
+    static func echo(
+        _ configuration: TransportConfiguration, loops: Int = 1, _ body: @escaping @Sendable (TestServer) async throws -> Void
+    )
         async throws
     {
         try await run(configuration, loops: loops, body) { group, metrics, logger in
-            EngineServer(configuration: configuration, application: EchoApplication(), eventLoopGroup: group, metrics: metrics, logger: logger)
+            EngineServer(
+                configuration: configuration, application: EchoApplication(), eventLoopGroup: group, metrics: metrics, logger: logger)
         }
     }
 
