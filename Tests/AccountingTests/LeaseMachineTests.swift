@@ -17,7 +17,7 @@ struct LeaseMachineTests {
         LeaseMachine(
             holder: Make.holder, ttl: Milliseconds(30_000), run: RunCost(pricing: ModelPricing(price), prompt: prompt), outputMax: max,
             grant: LeaseMachine.Grant(
-                lease: LeaseKey(org: "acme", id: "l1"), tokens: tokens, authorised: (prompt.bound + 2 * tokens),
+                lease: LeaseKey(org: "acme", id: "l1"), tokens: tokens, asked: tokens, authorised: (prompt.bound + 2 * tokens),
                 windows: [try window()], deadline: t0 + Milliseconds(deadline)),
             now: t0)
     }
@@ -77,6 +77,22 @@ struct LeaseMachineTests {
         #expect(machine.completePending(now: t0) == .cut(CutCause(deniedBy: full)))
         #expect(machine.take(1, reasoning: false, now: t0).outcome == .cut(CutCause(deniedBy: full)))
         #expect(machine.run.output.output == 10)
+    }
+
+    @Test("after a grant that was cut short near a cap the next slice is asked for only when nothing is left")
+    func nearCap() throws {
+        var machine = try machine(tokens: 8)
+        for _ in 0..<4 { _ = machine.take(1, reasoning: false, now: t0) }
+        _ = try step(machine.nextRequest(now: t0))
+        machine.receive(.granted(offer: 7, windows: [try window()], now: ManualClock.monday), sent: t0)
+        #expect(machine.nextRequest(now: t0) == nil)
+        for _ in 0..<11 { #expect(!machine.take(1, reasoning: false, now: t0).start) }
+        #expect(machine.take(1, reasoning: false, now: t0).start)
+        let step = try step(machine.nextRequest(now: t0))
+        #expect(step.spent.usage.output == 16)
+        let full = try window(used: 1_000)
+        machine.receive(.denied(by: full, windows: [full], now: ManualClock.monday), sent: t0)
+        #expect(machine.take(1, reasoning: false, now: t0).outcome == .cut(CutCause(deniedBy: full)), "no second question")
     }
 
     @Test("an unanswered step is repeated word for word")
@@ -141,7 +157,7 @@ struct LeaseMachineTests {
         #expect(fixed == Amounts(nanoUSD: 100, tokens: 100, requests: 0), "the prompt is still to be paid, the request is not")
         let old = machine.reopened(
             LeaseMachine.Grant(
-                lease: LeaseKey(org: "acme", id: "l2"), tokens: 8, authorised: 116, windows: [try window()],
+                lease: LeaseKey(org: "acme", id: "l2"), tokens: 8, asked: 8, authorised: 116, windows: [try window()],
                 deadline: t0 + Milliseconds(28_000)), now: t0)
         #expect(old.lease.id == "l1")
         #expect(old.spent == Spent(nanoUSD: 6, usage: UsageClasses(outputVisible: 3), requests: 1))

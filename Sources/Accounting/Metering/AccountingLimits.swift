@@ -31,9 +31,10 @@ public enum AccountingLimits {
     public static let settledLeaseRetention = Milliseconds(600_000)
     /// How long an ended window is kept for late settlements and for `usage` (ms): seven days.
     public static let windowRetention = Milliseconds(7 * 86_400_000)
-    /// Grants up to this many tokens ignore the fair share. Smaller leaves less in slow streams' hands near a cap,
-    /// larger asks the store less often there: 300 streams on one cap stay under 20 calls a 1,000 tokens with 32.
-    public static let shareFloorTokens: Int64 = 32
+    /// Grants up to this many tokens ignore the fair share. Smaller leaves less in slow streams' hands near a cap, larger
+    /// asks the store less often there: 300 runs on a cap of 150,000 tokens take 17 calls a 1,000 tokens with 64, 21 with
+    /// 32. What is left unused at the cap does not depend on it.
+    public static let shareFloorTokens: Int64 = 64
     /// First slice of a stream, before its rate is known (tokens).
     public static let firstSliceTokens: Int64 = 64
     /// Bounds of a slice (tokens): metering.md §4.2, clamp(rate × 2 s, 32, 1024).
@@ -51,6 +52,8 @@ public enum AccountingLimits {
     /// Settlements waiting for the store to come back. Beyond it they are left to the reaper, which suspends their
     /// holds: nothing is lost to the tenant's favour.
     public static let pendingSettlements = 100_000
+    /// Windows of which a node remembers that the store has them.
+    static let knownWindows = 50_000
     /// How long a set of budgets may be used before it is read again (ms).
     public static let budgetAge = Milliseconds(1_000)
     /// Paths whose budgets are remembered.

@@ -92,3 +92,12 @@ public struct SystemAccountingClock: AccountingClock {
         return Milliseconds(seconds * 1000 + attoseconds / 1_000_000_000_000_000)
     }
 }
+
+/// Where Accounting counts what it does. Called from any task; must not wait.
+public protocol AccountingMetrics: Sendable {
+    /// One command to the counter store; `name` as in ``CounterCommand/name``.
+    func counterOperation(_ name: String, failed: Bool)
+    func charged(model: String, usage: UsageClasses, cost: NanoUSD)
+    /// Settlements that wait for the store to come back.
+    func settlementsPending(_ count: Int)
+}

@@ -1,78 +1,39 @@
 internal import Synchronization
 
-/// The question whether a run may start.
-public struct Admission: Sendable {
-    public enum Mode: Sendable, Hashable {
-        /// A slice at a time (mode S of metering.md §4.2).
-        case slices
-        /// The whole worst case at once; the upstream is then asked for no more than was granted (mode H).
-        case reserve
-    }
-
-    public let path: TenancyPath
-    /// Unique among all runs ever.
-    public let run: String
-    public let model: String
-    public let prompt: PromptTokens
-    /// What the client asked for, or the model's own maximum.
-    public let maxOutput: Int64?
-    /// With less output than this in reach the run is refused at once.
-    public let minimumOutput: Int64
-    public let mode: Mode
-
-    public init(
-        path: TenancyPath, run: String, model: String, prompt: PromptTokens, maxOutput: Int64? = nil, minimumOutput: Int64 = 1,
-        mode: Mode = .slices
-    ) {
-        self.path = path
-        self.run = run
-        self.model = model
-        self.prompt = prompt
-        self.maxOutput = maxOutput.map { min(max(1, $0), AccountingLimits.outputTokensMax) }
-        self.minimumOutput = min(max(1, minimumOutput), self.maxOutput ?? AccountingLimits.firstSliceTokens)
-        self.mode = mode
-    }
-}
-
-public enum AdmissionOutcome: Sendable {
-    case admitted(StreamLease)
-    case refused(CutCause)
-    /// A money cap is on the path and the model's price is not known.
-    case priceUnknown(model: String)
-    /// The counters, the ledger or the budgets cannot be asked: nothing may start.
-    case unavailable
-}
-
-/// Where Accounting counts what it does. Called from any task; must not wait.
-public protocol AccountingMetrics: Sendable {
-    /// One command to the counter store; `name` as in ``CounterCommand/name``.
-    func counterOperation(_ name: String, failed: Bool)
-    func charged(model: String, usage: UsageClasses, cost: NanoUSD)
-    /// Settlements that wait for the store to come back.
-    func settlementsPending(_ count: Int)
-}
-
 /// Admits runs, keeps their leases alive and brings every settlement home.
 ///
 /// One a process. Shared state is in a `Mutex`; ``run()`` must be running for heartbeats, late settlements and reaping.
 public final class Accountant: Sendable {
-    private struct State {
+    struct State {
         var prices: PriceTable
         var leases: [ObjectIdentifier: StreamLease] = [:]
         var pending: [SettleLease] = []
         /// Store time minus our wall clock.
         var offset = Milliseconds(0)
         var random = SystemRandomNumberGenerator()
+        /// Windows that the store was seen to have.
+        var known: Set<LoadedWindow> = []
+        var loading: [LoadedWindow: Task<Bool, Never>] = [:]
     }
 
-    private let store: any CounterStore
-    private let ledger: any LedgerStore
-    private let directory: any BudgetDirectory
-    private let clock: any AccountingClock
-    private let holder: LeaseHolder
-    private let metrics: (any AccountingMetrics)?
-    private let ttl: Milliseconds
-    private let state: Mutex<State>
+    struct LoadedWindow: Hashable {
+        let key: WindowKey
+        let generation: Int64
+
+        init(_ ref: WindowRef) {
+            key = ref.key
+            generation = ref.generation
+        }
+    }
+
+    let store: any CounterStore
+    let ledger: any LedgerStore
+    let directory: any BudgetDirectory
+    let clock: any AccountingClock
+    let holder: LeaseHolder
+    let metrics: (any AccountingMetrics)?
+    let ttl: Milliseconds
+    let state: Mutex<State>
 
     /// - Parameter holder: this process; its fence must be higher than that of any earlier process of the same node.
     public init(
@@ -142,6 +103,7 @@ public final class Accountant: Sendable {
         for _ in 0..<AccountingLimits.openAttempts {
             let guess = clock.now() + state.withLock { $0.offset }
             let path = budgets.map { $0.window(at: guess) }
+            guard await bringIn(path, org: key.org) else { return .unavailable }
             let command = OpenLease(
                 lease: key, holder: holder, attribution: attribution, path: path, fixed: fixed, offers: offers, shareFloor: shareFloor,
                 ttl: ttl)
@@ -157,12 +119,14 @@ public final class Accountant: Sendable {
                 let deadline = LeaseMachine.deadline(windows: windows, ttl: ttl, storeNow: now, sent: sent)
                 return .opened(
                     LeaseMachine.Grant(
-                        lease: key, tokens: offers[index].tokens, authorised: fixed.nanoUSD + offers[index].amounts.nanoUSD,
+                        lease: key, tokens: offers[index].tokens, asked: offers[0].tokens,
+                        authorised: fixed.nanoUSD + offers[index].amounts.nanoUSD,
                         windows: windows, deadline: deadline), budgets: budgets)
             case .denied(let window, _, _): return .denied(CutCause(deniedBy: window))
             case .wrongSpan(let now): state.withLock { $0.offset = now - clock.now() }
             case .missing(let keys, _):
-                guard await load(path.filter { keys.contains($0.key) }, org: key.org) else { return .unavailable }
+                let lost = path.filter { keys.contains($0.key) }.map { LoadedWindow($0) }
+                state.withLock { $0.known.subtract(lost) }
             default: return .unavailable
             }
         }
@@ -170,7 +134,7 @@ public final class Accountant: Sendable {
     }
 
     /// An opening may be repeated: the same lease is not opened twice.
-    private func applyTwice(_ command: CounterCommand) async throws(CounterStoreError) -> CounterReply {
+    func applyTwice(_ command: CounterCommand) async throws(CounterStoreError) -> CounterReply {
         do { return try await apply(command) } catch { return try await apply(command) }
     }
 
@@ -180,52 +144,9 @@ public final class Accountant: Sendable {
         postpone(SettleLease(lease: lease, holder: holder, sequence: 1, spent: .zero))
     }
 
-    /// A window that the store does not know counts what the ledger holds for it (metering.md §9, trap 2).
-    private func load(_ windows: [WindowRef], org: String) async -> Bool {
-        do {
-            try await store.flushRows(org: org)
-            for window in windows {
-                let sum = try await ledger.sum(window.key.scope, from: window.start, to: window.end)
-                guard case .done = try await apply(.load(org: org, window: window, used: sum.amounts[window.key.unit])) else {
-                    return false
-                }
-            }
-            return true
-        } catch {
-            return false
-        }
-    }
-
     private func newLeaseID(run: String) -> String {
         let random = state.withLock { $0.random.next() }
         return "\(run).\(String(random, radix: 16))"
-    }
-
-    /// The running window of every budget of a path, for `GET /v1/quota`; widest scope first. A window that the store does
-    /// not know is summed from the ledger.
-    ///
-    /// - Returns: nil when the stores cannot be asked.
-    public func windows(for path: TenancyPath) async -> [WindowSnapshot]? {
-        guard let budgets = await budgets(for: path) else { return nil }
-        let guess = clock.now() + state.withLock { $0.offset }
-        let refs = budgets.map { $0.window(at: guess) }
-        guard !refs.isEmpty else { return [] }
-        do {
-            guard case .windows(let loaded, _) = try await apply(.read(org: path.org, windows: refs.map(\.key))) else { return nil }
-            var windows: [WindowSnapshot] = []
-            for ref in refs {
-                if let known = loaded.first(where: { $0.key == ref.key }) {
-                    windows.append(known)
-                } else {
-                    let sum = try await ledger.sum(ref.key.scope, from: ref.start, to: ref.end)
-                    windows.append(
-                        WindowSnapshot(key: ref.key, cap: ref.cap, used: sum.amounts[ref.key.unit], held: 0, suspense: 0, end: ref.end))
-                }
-            }
-            return windows
-        } catch {
-            return nil
-        }
     }
 
     // MARK: For leases
@@ -251,85 +172,8 @@ public final class Accountant: Sendable {
         _ = try? await apply(.setCap(org: org, window: window, cap: budget.limit, version: budget.version))
     }
 
-    /// Settles a lease, trying again for a while.
-    ///
-    /// - Returns: nil when the store could not be reached; the settlement is then kept and tried by ``run()``.
-    func settle(_ command: SettleLease) async -> (overrun: Amounts, windows: [WindowSnapshot])? {
-        var pause = AccountingLimits.retryPause
-        for attempt in 1...AccountingLimits.settleAttempts {
-            switch await trySettle(command) {
-            case .settled(let overrun, let windows): return (overrun, windows)
-            case .pointless: return nil
-            case .failed where attempt < AccountingLimits.settleAttempts:
-                await clock.sleep(pause)
-                pause = pause + pause
-            case .failed: break
-            }
-        }
-        postpone(command)
-        return nil
-    }
-
-    /// Leaves a settlement to ``run()``.
-    private func postpone(_ command: SettleLease) {
-        let count = state.withLock { state in
-            if state.pending.count < AccountingLimits.pendingSettlements { state.pending.append(command) }
-            return state.pending.count
-        }
-        metrics?.settlementsPending(count)
-    }
-
-    private enum SettleOutcome {
-        case settled(overrun: Amounts, windows: [WindowSnapshot])
-        /// The store answered, and no repeat will change the answer.
-        case pointless
-        case failed
-    }
-
-    private func trySettle(_ command: SettleLease) async -> SettleOutcome {
-        do {
-            guard case .settled(let overrun, let windows, _) = try await apply(.settle(command)) else { return .pointless }
-            return .settled(overrun: overrun, windows: windows)
-        } catch {
-            return .failed
-        }
-    }
-
     func finished(_ lease: StreamLease, usage: UsageClasses, cost: NanoUSD) {
         state.withLock { $0.leases[ObjectIdentifier(lease)] = nil }
         metrics?.charged(model: lease.attribution.model, usage: usage, cost: cost)
-    }
-
-    // MARK: The loop
-
-    /// Heartbeats, late settlements and reaping, until the task is cancelled.
-    public func run() async {
-        while !Task.isCancelled {
-            await tick()
-            await clock.sleep(Milliseconds(ttl.rawValue / 6))
-        }
-    }
-
-    /// One round of ``run()``.
-    public func tick() async {
-        let (leases, pending) = state.withLock { state -> ([StreamLease], [SettleLease]) in
-            defer { state.pending = [] }
-            return (Array(state.leases.values), state.pending)
-        }
-        for lease in leases { lease.heartbeat() }
-        var failed: [SettleLease] = []
-        for (index, command) in pending.enumerated() {
-            guard case .failed = await trySettle(command) else { continue }
-            // The store is still away: the rest waits for the next round.
-            failed = Array(pending[index...])
-            break
-        }
-        let count = state.withLock { state in
-            state.pending = failed + state.pending
-            return state.pending.count
-        }
-        metrics?.settlementsPending(count)
-        // A store that is away reaps when it is back.
-        _ = try? await apply(.reap(org: nil, grace: AccountingLimits.reapGrace))
     }
 }

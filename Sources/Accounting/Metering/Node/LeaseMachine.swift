@@ -15,6 +15,8 @@ struct LeaseMachine: Sendable {
     struct Grant: Sendable {
         let lease: LeaseKey
         let tokens: Int64
+        /// The largest size that was offered.
+        let asked: Int64
         /// What it may cost, fixed part included (nano-USD).
         let authorised: Int64
         let windows: [WindowSnapshot]
@@ -34,7 +36,8 @@ struct LeaseMachine: Sendable {
     private var authorised: Int64
     /// What the store is known to have committed of the current lease.
     private var committed = Spent.zero
-    private var lastGrant: Int64
+    /// At this balance the next slice is asked for.
+    private var lowWater: Int64
     private var sequence: Int64 = 0
     private var pending: (tokens: Int64, reasoning: Bool)?
     private var unanswered: StepLease?
@@ -65,7 +68,7 @@ struct LeaseMachine: Sendable {
         deadline = grant.deadline
         balance = grant.tokens
         authorised = grant.authorised
-        lastGrant = grant.tokens
+        lowWater = Self.lowWater(grant.tokens, of: grant.asked)
         lastAsked = now
     }
 
@@ -77,7 +80,7 @@ struct LeaseMachine: Sendable {
         guard !isEnded else { return (.cut(CutCause(reason: .killed)), false) }
         guard tokens > 0 else { return (.paid, false) }
         if spend(tokens, reasoning: reasoning, now: now) {
-            return (.paid, balance <= lastGrant / 2 && denial == nil && startDriving())
+            return (.paid, balance <= lowWater && denial == nil && startDriving())
         }
         pending = (tokens, reasoning)
         if let outcome = completePending(now: now) { return (outcome, false) }
@@ -113,6 +116,13 @@ struct LeaseMachine: Sendable {
         return true
     }
 
+    /// Half the grant, so that the next slice is there before this one is spent. Near a cap, where the store granted less
+    /// than was asked and little at all, only when nothing is left: what is asked late is refused or granted once, and
+    /// what others gave back meanwhile is seen.
+    private static func lowWater(_ granted: Int64, of asked: Int64) -> Int64 {
+        granted < asked && granted <= AccountingLimits.shareFloorTokens ? 0 : granted / 2
+    }
+
     // MARK: Asking
 
     /// What to ask next; nil when the driver may stop.
@@ -146,7 +156,7 @@ struct LeaseMachine: Sendable {
         return .step(step, pause: Milliseconds(0))
     }
 
-    private var needsRefill: Bool { pending != nil || (denial == nil && balance <= lastGrant / 2) }
+    private var needsRefill: Bool { pending != nil || (denial == nil && balance <= lowWater) }
 
     private func offers(_ run: RunCost, balance: Int64, authorised: Int64, now: Milliseconds) -> [Offer] {
         var slice = SliceLadder.slice(tokens: run.output.output - outputWhenAsked, elapsed: now - lastAsked)
@@ -175,7 +185,7 @@ struct LeaseMachine: Sendable {
             guard step.offers.indices.contains(index) else { return lose() }
             balance += step.offers[index].tokens
             authorised += step.offers[index].amounts.nanoUSD
-            lastGrant = step.offers[index].tokens
+            lowWater = Self.lowWater(step.offers[index].tokens, of: step.offers[0].tokens)
             denial = nil
             renew(windows, storeNow: now, sent: sent)
         case .denied(let window, let windows, let now):
@@ -208,7 +218,7 @@ struct LeaseMachine: Sendable {
         deadline = grant.deadline
         balance = grant.tokens
         authorised = grant.authorised
-        lastGrant = grant.tokens
+        lowWater = Self.lowWater(grant.tokens, of: grant.asked)
         sequence = 0
         committed = .zero
         denial = nil

@@ -1,0 +1,78 @@
+internal import Synchronization
+
+extension Accountant {
+    /// Settles a lease, trying again for a while.
+    ///
+    /// - Returns: nil when the store could not be reached; the settlement is then kept and tried by ``run()``.
+    func settle(_ command: SettleLease) async -> (overrun: Amounts, windows: [WindowSnapshot])? {
+        var pause = AccountingLimits.retryPause
+        for attempt in 1...AccountingLimits.settleAttempts {
+            switch await trySettle(command) {
+            case .settled(let overrun, let windows): return (overrun, windows)
+            case .pointless: return nil
+            case .failed where attempt < AccountingLimits.settleAttempts:
+                await clock.sleep(pause)
+                pause = pause + pause
+            case .failed: break
+            }
+        }
+        postpone(command)
+        return nil
+    }
+
+    /// Leaves a settlement to ``run()``.
+    func postpone(_ command: SettleLease) {
+        let count = state.withLock { state in
+            if state.pending.count < AccountingLimits.pendingSettlements { state.pending.append(command) }
+            return state.pending.count
+        }
+        metrics?.settlementsPending(count)
+    }
+
+    private enum SettleOutcome {
+        case settled(overrun: Amounts, windows: [WindowSnapshot])
+        /// The store answered, and no repeat will change the answer.
+        case pointless
+        case failed
+    }
+
+    private func trySettle(_ command: SettleLease) async -> SettleOutcome {
+        do {
+            guard case .settled(let overrun, let windows, _) = try await apply(.settle(command)) else { return .pointless }
+            return .settled(overrun: overrun, windows: windows)
+        } catch {
+            return .failed
+        }
+    }
+
+    /// Heartbeats, late settlements and reaping, until the task is cancelled.
+    public func run() async {
+        while !Task.isCancelled {
+            await tick()
+            await clock.sleep(Milliseconds(ttl.rawValue / 6))
+        }
+    }
+
+    /// One round of ``run()``.
+    public func tick() async {
+        let (leases, pending) = state.withLock { state -> ([StreamLease], [SettleLease]) in
+            defer { state.pending = [] }
+            return (Array(state.leases.values), state.pending)
+        }
+        for lease in leases { lease.heartbeat() }
+        var failed: [SettleLease] = []
+        for (index, command) in pending.enumerated() {
+            guard case .failed = await trySettle(command) else { continue }
+            // The store is still away: the rest waits for the next round.
+            failed = Array(pending[index...])
+            break
+        }
+        let count = state.withLock { state in
+            state.pending = failed + state.pending
+            return state.pending.count
+        }
+        metrics?.settlementsPending(count)
+        // A store that is away reaps when it is back.
+        _ = try? await apply(.reap(org: nil, grace: AccountingLimits.reapGrace))
+    }
+}
