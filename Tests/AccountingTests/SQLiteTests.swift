@@ -225,7 +225,7 @@ struct SQLiteTests {
             _ = try await budgets.set(try Budget(scope: "org:acme", unit: "usd", period: "day", limit: "0.01"))
             let accountant = Accountant(
                 store: try SQLiteCounterStore(database, clock: clock), ledger: SQLiteLedger(database),
-                directory: CachedBudgetDirectory(budgets, clock: clock),
+                directory: budgets,
                 prices: PriceTable(
                     version: "v", models: ["demo": ModelPricing(ModelPrice(inputFresh: PicoUSD(150_000), outputVisible: PicoUSD(600_000)))]),
                 holder: Make.holder, clock: clock)

@@ -54,8 +54,4 @@ public enum AccountingLimits {
     public static let pendingSettlements = 100_000
     /// Windows of which a node remembers that the store has them.
     static let knownWindows = 50_000
-    /// How long a set of budgets may be used before it is read again (ms).
-    public static let budgetAge = Milliseconds(1_000)
-    /// Paths whose budgets are remembered.
-    public static let budgetPaths = 10_000
 }

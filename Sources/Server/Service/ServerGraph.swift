@@ -33,7 +33,7 @@ struct ServerGraph {
         let counters = try await Counters(stores, logger: logger)
         let node = "node-\(RandomText.urlSafe(bytes: 6))"
         let accountant = Accountant(
-            store: counters.store, ledger: stores.ledger, directory: CachedBudgetDirectory(stores.budgets, clock: WallClock.accounting),
+            store: counters.store, ledger: stores.ledger, directory: stores.budgets,
             prices: prices, holder: LeaseHolder(node: node, fence: WallClock.now().rawValue), clock: WallClock.accounting,
             metrics: AccountingMetricsBinding(metrics: metrics))
         var clientConfiguration = OpenAIProvider.clientConfiguration()
