@@ -18,7 +18,7 @@ struct EngineIOSuiteTests {
         let path = kind == .engineIO ? "/engine.io/" : "/socket.io/"
         let configuration =
             beats
-            ? try TestServer.configuration(path: path)
+            ? try TestServer.configuration(path: path, connectTimeout: .seconds(20))
             : try TestServer.configuration(path: path, pingInterval: .seconds(20), pingTimeout: .seconds(20))
         switch kind {
         case .engineIO: try await TestServer.echo(configuration, loops: loops, body)

@@ -19,6 +19,9 @@ package final class LoopShard {
     private var lingering: [(handler: WebSocketSessionHandler, until: NIODeadline)] = []
     /// Small frames for the connection that is being read, gathered into one write. One buffer serves the whole loop.
     var cork = ByteBuffer()
+    /// A connection's frames are in the cork. What was left over at an upgrade is read outside a read cycle, so that
+    /// two connections may want it: the second one does without.
+    var isCorkTaken = false
 
     init(eventLoop: any EventLoop, granularity: TimeAmount) {
         self.eventLoop = eventLoop
@@ -78,6 +81,8 @@ package final class LoopShard {
         for ticket in wheel.advance(to: now) {
             let seat = seats[Int(ticket.index)]
             guard seat.generation == ticket.generation, let session = seat.session else { continue }
+            // Left over from before an earlier deadline was set: another entry looks after the session.
+            guard session.nextLook <= now else { continue }
             session.nextLook = .distantFuture
             session.look(at: now)
             if session.ticket == ticket, seats[Int(ticket.index)].session != nil { arm(session) }

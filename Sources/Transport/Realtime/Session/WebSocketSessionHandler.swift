@@ -154,7 +154,7 @@ package final class WebSocketSessionHandler: ChannelInboundHandler, RemovableCha
     /// The connection is broken or closed.
     private func gone(isError: Bool) {
         state = .closed
-        ownsCork = false
+        releaseCork()
         queue = CircularBuffer(initialCapacity: 0)
         queuedBytes = 0
         input = ByteBuffer()
@@ -181,12 +181,11 @@ package final class WebSocketSessionHandler: ChannelInboundHandler, RemovableCha
 
     /// Small frames that answer one read are copied into one buffer: cheaper than an entry in the channel's list each.
     private func gather(_ frames: ByteBuffer, _ context: ChannelHandlerContext) {
+        if ownsCork, shard.cork.readableBytes + frames.readableBytes > TransportLimits.corkBytesMax { pullCork(context) }
         if !ownsCork {
+            guard !shard.isCorkTaken else { return context.write(wrapOutboundOut(frames), promise: nil) }
             shard.cork.clear()
-            ownsCork = true
-        } else if shard.cork.readableBytes + frames.readableBytes > TransportLimits.corkBytesMax {
-            pullCork(context)
-            shard.cork.clear()
+            shard.isCorkTaken = true
             ownsCork = true
         }
         shard.cork.writeImmutableBuffer(frames)
@@ -194,8 +193,14 @@ package final class WebSocketSessionHandler: ChannelInboundHandler, RemovableCha
 
     private func pullCork(_ context: ChannelHandlerContext) {
         guard ownsCork else { return }
-        ownsCork = false
         context.write(wrapOutboundOut(shard.cork), promise: nil)
+        releaseCork()
+    }
+
+    private func releaseCork() {
+        guard ownsCork else { return }
+        ownsCork = false
+        shard.isCorkTaken = false
     }
 
     func flush() {
