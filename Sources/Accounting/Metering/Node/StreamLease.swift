@@ -47,12 +47,13 @@ public final class StreamLease: Sendable {
     public func awaitGrant() async -> TakeOutcome {
         await withCheckedContinuation { continuation in
             let now = clock.monotonic()
-            let ready = state.withLock { state -> TakeOutcome? in
-                if let outcome = state.machine.completePending(now: now) { return outcome }
+            let (ready, start) = state.withLock { state -> (TakeOutcome?, Bool) in
+                if let outcome = state.machine.completePending(now: now) { return (outcome, false) }
                 state.waiter = continuation
-                return nil
+                return (nil, state.machine.needsDriver())
             }
             if let ready { continuation.resume(returning: ready) }
+            if start { startDriver() }
         }
     }
 
