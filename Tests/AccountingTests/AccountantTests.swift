@@ -206,6 +206,16 @@ struct AccountantTests {
         #expect(await stream(lease, wish: 1_000).delivered == 90)
     }
 
+    @Test("a money cap that comes while an unpriced model runs ends the run")
+    func unknownPriceLater() async throws {
+        let rig = NodeRig(budgets: [], price: nil)
+        let lease = try await rig.admitted("a")
+        _ = await stream(lease, wish: 10)
+        rig.directory.list = [try Budget(scope: .org("acme"), unit: .usd, period: .day, limit: 1_000)]
+        #expect(await stream(lease, wish: 100_000).cut?.reason == .policyDenied)
+        #expect(await lease.settle(.counted(inputTokens: nil)).isRecorded)
+    }
+
     @Test("a stream is cut with the window that is full; the settlement is idempotent and agrees with the ledger")
     func cutAndSettle() async throws {
         let rig = NodeRig(budgets: [try Budget(scope: .org("acme"), unit: .usd, period: .day, limit: 200)])

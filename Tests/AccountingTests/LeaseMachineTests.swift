@@ -57,8 +57,10 @@ struct LeaseMachineTests {
         let next = try self.step(machine.nextRequest(now: t0))
         machine.receive(.granted(offer: 0, windows: [try window()], now: ManualClock.monday), sent: t0)
         #expect(next.sequence == 2)
+        #expect(machine.nextRequest(now: t0) == nil, "the purse holds enough for the take that waits")
         #expect(machine.completePending(now: t0) == .paid)
         #expect(machine.run.output.output == 7)
+        #expect(machine.completePending(now: t0) == .awaitGrant, "a take is paid once")
     }
 
     @Test("a denial lets the stream spend what it holds, asks once more when it is empty, then cuts")
@@ -74,6 +76,7 @@ struct LeaseMachineTests {
         #expect(outcome == .awaitGrant && start)
         _ = try step(machine.nextRequest(now: t0))
         machine.receive(.denied(by: full, windows: [full], now: ManualClock.monday), sent: t0)
+        #expect(machine.nextRequest(now: t0) == nil, "a final refusal is not asked again before the take hears of it")
         #expect(machine.completePending(now: t0) == .cut(CutCause(deniedBy: full)))
         #expect(machine.take(1, reasoning: false, now: t0).outcome == .cut(CutCause(deniedBy: full)))
         #expect(machine.run.output.output == 10)
@@ -120,6 +123,20 @@ struct LeaseMachineTests {
         #expect(machine.take(1, reasoning: false, now: t0).outcome == .awaitGrant)
         machine.storeFailed()
         #expect(machine.completePending(now: t0) == .cut(.unavailable))
+    }
+
+    @Test("a take whose grant ran out before it was collected is asked for again")
+    func lateCollector() throws {
+        var machine = try machine(tokens: 1)
+        _ = machine.take(2, reasoning: false, now: t0)
+        _ = try step(machine.nextRequest(now: t0))
+        machine.receive(.granted(offer: 0, windows: [try window()], now: ManualClock.monday), sent: t0)
+        #expect(machine.nextRequest(now: t0) == nil)
+        let late = t0 + Milliseconds(28_000)
+        #expect(machine.completePending(now: late) == nil)
+        let start = machine.needsDriver()
+        #expect(start)
+        #expect(try step(machine.nextRequest(now: late)).sequence == 2)
     }
 
     @Test("nothing is spent from a lease that may have been reaped")

@@ -74,15 +74,17 @@ public final class Accountant: Sendable {
         let offers = SliceLadder.offers(
             largest: largest, smallest: admission.minimumOutput, run: run, balance: 0, authorised: run.fixed.nanoUSD)
         let outcome = await openLease(
-            attribution, fixed: run.fixed, offers: offers, shareFloor: isReserved ? .max : AccountingLimits.shareFloorTokens)
+            attribution, budgets: budgets, fixed: run.fixed, offers: offers,
+            shareFloor: isReserved ? .max : AccountingLimits.shareFloorTokens)
         switch outcome {
         case .unavailable: return .unavailable
         case .denied(let cause): return .refused(cause)
-        case .opened(let grant, let budgets):
+        case .opened(let grant):
             let machine = LeaseMachine(
                 holder: holder, ttl: ttl, run: run, outputMax: admission.maxOutput, grant: grant, now: clock.monotonic())
             let lease = StreamLease(
-                machine: machine, budgets: budgets, attribution: attribution, outputTokensMax: isReserved ? grant.tokens : nil,
+                machine: machine, budgets: budgets, attribution: attribution, isPriced: known != nil,
+                outputTokensMax: isReserved ? grant.tokens : nil,
                 accountant: self, clock: clock)
             state.withLock { $0.leases[ObjectIdentifier(lease)] = lease }
             return .admitted(lease)
@@ -90,15 +92,14 @@ public final class Accountant: Sendable {
     }
 
     enum OpenOutcome {
-        case opened(LeaseMachine.Grant, budgets: [Budget])
+        case opened(LeaseMachine.Grant)
         case denied(CutCause)
         case unavailable
     }
 
-    /// Opens a lease under the path's budgets of now: brings windows in that the store lacks, and recomputes spans by the
+    /// Opens a lease under these budgets: brings windows in that the store lacks, and recomputes spans by the
     /// store's time where ours was off.
-    func openLease(_ attribution: Attribution, fixed: Amounts, offers: [Offer], shareFloor: Int64) async -> OpenOutcome {
-        guard let budgets = await budgets(for: attribution.path) else { return .unavailable }
+    func openLease(_ attribution: Attribution, budgets: [Budget], fixed: Amounts, offers: [Offer], shareFloor: Int64) async -> OpenOutcome {
         let key = LeaseKey(org: attribution.path.org, id: newLeaseID(run: attribution.run))
         for _ in 0..<AccountingLimits.openAttempts {
             let guess = clock.now() + state.withLock { $0.offset }
@@ -121,7 +122,7 @@ public final class Accountant: Sendable {
                     LeaseMachine.Grant(
                         lease: key, tokens: offers[index].tokens, asked: offers[0].tokens,
                         authorised: fixed.nanoUSD + offers[index].amounts.nanoUSD,
-                        windows: windows, deadline: deadline), budgets: budgets)
+                        windows: windows, deadline: deadline))
             case .denied(let window, _, _): return .denied(CutCause(deniedBy: window))
             case .wrongSpan(let now): state.withLock { $0.offset = now - clock.now() }
             case .missing(let keys, _):

@@ -89,7 +89,8 @@ struct LeaseMachine: Sendable {
 
     /// Finishes the take that lacked a grant; nil while it is worth waiting.
     mutating func completePending(now: Milliseconds) -> TakeOutcome? {
-        guard let wanted = pending else { return cut.map { .cut($0) } ?? .paid }
+        // Without a take there is nothing that could have been paid.
+        guard let wanted = pending else { return cut.map { .cut($0) } ?? .awaitGrant }
         if cut == nil, !isEnded, spend(wanted.tokens, reasoning: wanted.reasoning, now: now) {
             pending = nil
             return .paid
@@ -140,7 +141,7 @@ struct LeaseMachine: Sendable {
             return .roll(fixed: fixed, offers: offers(next, balance: 0, authorised: fixed.nanoUSD, now: now), pause: pause)
         }
         // Before a roll all is committed: a new window counts what the ledger holds, and that must be everything.
-        let wantsRefill = !mustRoll && needsRefill
+        let wantsRefill = !mustRoll && needsRefill(now: now)
         guard wantsRefill || heartbeatDue || mustRoll else {
             isDriven = false
             return nil
@@ -156,7 +157,12 @@ struct LeaseMachine: Sendable {
         return .step(step, pause: Milliseconds(0))
     }
 
-    private var needsRefill: Bool { pending != nil || (denial == nil && balance <= lowWater) }
+    private func needsRefill(now: Milliseconds) -> Bool {
+        // Denied with nothing spent since: the take that waits is cut, asking again changes nothing.
+        if let denial, denial.output == run.output.output { return false }
+        if let pending, pending.tokens > balance || now >= deadline { return true }
+        return denial == nil && balance <= lowWater
+    }
 
     private func offers(_ run: RunCost, balance: Int64, authorised: Int64, now: Milliseconds) -> [Offer] {
         var slice = SliceLadder.slice(tokens: run.output.output - outputWhenAsked, elapsed: now - lastAsked)
@@ -171,6 +177,9 @@ struct LeaseMachine: Sendable {
         heartbeatDue = true
         return startDriving()
     }
+
+    /// True when a take waits that nobody works for; then the driver has to run.
+    mutating func needsDriver() -> Bool { pending != nil && cut == nil && !isEnded && startDriving() }
 
     // MARK: Answers
 

@@ -17,15 +17,17 @@ public final class StreamLease: Sendable {
     private let accountant: Accountant
     private let clock: any AccountingClock
     let attribution: Attribution
+    private let isPriced: Bool
     /// The most output tokens that may be asked of the upstream when all of it was reserved; nil where slices follow.
     public let outputTokensMax: Int64?
 
     init(
-        machine: LeaseMachine, budgets: [Budget], attribution: Attribution, outputTokensMax: Int64?, accountant: Accountant,
+        machine: LeaseMachine, budgets: [Budget], attribution: Attribution, isPriced: Bool, outputTokensMax: Int64?, accountant: Accountant,
         clock: any AccountingClock
     ) {
         state = Mutex(State(machine: machine, budgets: budgets))
         self.attribution = attribution
+        self.isPriced = isPriced
         self.outputTokensMax = outputTokensMax
         self.accountant = accountant
         self.clock = clock
@@ -45,12 +47,13 @@ public final class StreamLease: Sendable {
     public func awaitGrant() async -> TakeOutcome {
         await withCheckedContinuation { continuation in
             let now = clock.monotonic()
-            let ready = state.withLock { state -> TakeOutcome? in
-                if let outcome = state.machine.completePending(now: now) { return outcome }
+            let (ready, start) = state.withLock { state -> (TakeOutcome?, Bool) in
+                if let outcome = state.machine.completePending(now: now) { return (outcome, false) }
                 state.waiter = continuation
-                return nil
+                return (nil, state.machine.needsDriver())
             }
             if let ready { continuation.resume(returning: ready) }
+            if start { startDriver() }
         }
     }
 
@@ -157,9 +160,17 @@ public final class StreamLease: Sendable {
     }
 
     private func roll(fixed: Amounts, offers: [Offer]) async {
-        let outcome = await accountant.openLease(attribution, fixed: fixed, offers: offers, shareFloor: AccountingLimits.shareFloorTokens)
+        guard let budgets = await accountant.budgets(for: attribution.path) else {
+            return state.withLock { $0.machine.storeFailed() }
+        }
+        // A money cap that came while a model without a known price runs ends the run, as it would have refused it.
+        guard isPriced || !budgets.contains(where: { $0.unit == .usd }) else {
+            return state.withLock { $0.machine.rollRefused(CutCause(reason: .policyDenied)) }
+        }
+        let outcome = await accountant.openLease(
+            attribution, budgets: budgets, fixed: fixed, offers: offers, shareFloor: AccountingLimits.shareFloorTokens)
         switch outcome {
-        case .opened(let grant, let budgets):
+        case .opened(let grant):
             let now = clock.monotonic()
             let old = state.withLock { state in
                 state.budgets = budgets
