@@ -62,7 +62,8 @@ final class EventStreamFeed: Sendable {
     /// Writes until the client goes or, with `untilIdle`, until every attached run has ended.
     @concurrent func write(to writer: inout any ResponseBodyWriter, untilIdle: Bool) async throws {
         defer { state.withLock { $0 = State(isClosed: true) } }
-        async let beat: Void = heartbeat()
+        // Ends with this function: leaving the scope of an `async let` cancels it.
+        async let _: Void = heartbeat()
         if try await drain(to: &writer), untilIdle { return signal.finish() }
         for await signal in signals {
             switch signal {
@@ -75,7 +76,6 @@ final class EventStreamFeed: Sendable {
             case .closed: return
             }
         }
-        await beat
     }
 
     private func heartbeat() async {

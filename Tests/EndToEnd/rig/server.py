@@ -58,6 +58,7 @@ class Installation:
         prices = {model["id"]: _PRICE for model in models if model["id"] != "unpriced"}
         (folder / "prices.json").write_text(json.dumps(prices))
         configuration = {
+            "server": {"web_client": str(ROOT / "web-client")},
             "models": models,
             "prices": {"file": str(folder / "prices.json")},
             "stores": {"data": str(folder / "data"), "redis": redis},
