@@ -8,6 +8,12 @@ import Telemetry
 import Transport
 import UnixSignals
 
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
 /// The echo servers that the public suites and the load generator need. Listens on `localhost`, IPv4 and IPv6.
 @main
 struct ConformanceServer: AsyncParsableCommand {
@@ -41,6 +47,8 @@ struct ConformanceServer: AsyncParsableCommand {
             logger: logger
         ) { addresses in
             print("listening on port \(addresses.first?.port ?? 0)")
+            // A script that waits for the line reads a pipe, which is not flushed at a line's end.
+            fflush(nil)
         }
         let services = ServiceGroup(services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         try await services.run()
