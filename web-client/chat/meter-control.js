@@ -1,4 +1,4 @@
-import { MeterModel } from './meter-model.js';
+import { MeterModel, isShut } from './meter-model.js';
 import { MeterView } from './meter-view.js';
 
 /** How often the quota is asked for while nothing streams: other people spend from the same windows. */
@@ -61,11 +61,11 @@ export class MeterControl {
 
   hasRoom(key) {
     const window = this.model.get(key);
-    return window !== undefined && window.used < window.limit;
+    return window !== undefined && !isShut(window);
   }
 
   full() {
-    return this.model.rows(Date.now()).map((row) => row.window).filter((window) => window.used >= window.limit);
+    return this.model.rows(Date.now()).map((row) => row.window).filter(isShut);
   }
 
   idle() {

@@ -93,4 +93,11 @@ export class MeterModel {
   }
 }
 
+/**
+ * Whether a window is as good as spent. The remainder of a cap is smaller than the next token and never used up, so a cap
+ * that stopped a run has a little left; two per cent is well above any such rest.
+ * @param {{limit: bigint, used: bigint}} window
+ */
+export const isShut = ({ limit, used }) => (limit - used) * 50n <= limit;
+
 const fullness = ({ used, held, limit }) => (limit > 0n ? Number(((used + held) * 10000n) / limit) : 10000);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { MeterModel } from '../chat/meter-model.js';
+import { MeterModel, isShut } from '../chat/meter-model.js';
 import { level, parseScope, parseWindow, shares } from '../chat/windows.js';
 
 const NOW = Date.UTC(2026, 10, 23, 20, 48);
@@ -59,4 +59,10 @@ test('a window that the quota no longer lists is gone', () => {
   model.setQuota([project('1.00'), user(1)], NOW);
   model.setQuota([project('1.00')], NOW + 1);
   assert.deepEqual(model.rows(NOW + 1).map((r) => r.window.kind), ['project']);
+});
+
+test('a window that stopped a run is shut although a rest smaller than the next token is left', () => {
+  assert.equal(isShut({ limit: 700000n, used: 699000n }), true);
+  assert.equal(isShut({ limit: 700000n, used: 600000n }), false);
+  assert.equal(isShut({ limit: 0n, used: 0n }), true);
 });

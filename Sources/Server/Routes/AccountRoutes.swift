@@ -35,7 +35,10 @@ struct AccountRoutes: Sendable {
                 .serviceUnavailable, code: "accounting_unavailable", type: "server_error",
                 message: "The counters cannot be read right now. Try again.", headers: [.retryAfter: "1"])
         }
-        return .json(["windows": .array(found)])
+        return .json([
+            "org": .string(principal.org), "project": .string(principal.project), "user": principal.user.map { .string($0) } ?? .null,
+            "windows": .array(found),
+        ])
     }
 
     // MARK: Conversations

@@ -4,7 +4,7 @@ enum ScriptedText {
     static let answer: [String] = tokens(of: text)
 
     private static let text = """
-        This text comes from the scripted model, so it costs nothing and says the same every time. What happens around \
+        This text comes from the scripted model, so it says the same every time and no bill follows. What happens around \
         it is real. Before a word reaches you it is paid for: the server asks every budget on your path, your own, your \
         project's and your organisation's, for a small slice, and spends that slice one token at a time. When a budget \
         has nothing left to give, the stream stops in the middle of the sentence, and you are told which budget it was, \
