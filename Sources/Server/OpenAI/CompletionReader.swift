@@ -84,7 +84,8 @@ extension HTTPFailure {
     init(runError code: String, _ message: String) {
         let isUpstream = code == ProviderError.code
         self.init(
-            isUpstream ? .badGateway : .serviceUnavailable, code: code, type: isUpstream ? "upstream_error" : "server_error", message: message,
+            isUpstream ? .badGateway : .serviceUnavailable, code: code, type: isUpstream ? "upstream_error" : "server_error",
+            message: message,
             headers: isUpstream ? [:] : [.retryAfter: "1"])
     }
 }
