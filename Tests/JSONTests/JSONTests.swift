@@ -3,9 +3,11 @@ import Testing
 
 @Suite("JSON: parser and writer")
 struct JSONTests {
-    @Test("a value is written as it was received", arguments: [
-        #"{"b":1,"a":[true,false,null,"x"],"":{}}"#, #"[1.50,-3,9223372036854775808,1e5,-0]"#, #""é😀 \"\\\n\u0001""#, "[]", "0",
-    ])
+    @Test(
+        "a value is written as it was received",
+        arguments: [
+            #"{"b":1,"a":[true,false,null,"x"],"":{}}"#, #"[1.50,-3,9223372036854775808,1e5,-0]"#, #""é😀 \"\\\n\u0001""#, "[]", "0",
+        ])
     func roundTrip(text: String) throws {
         #expect(try JSONValue(parsing: text).jsonText == text)
     }
@@ -29,12 +31,14 @@ struct JSONTests {
         #expect(try JSONValue(parsing: #""\ud83d\u0041""#) == .string("\u{FFFD}A"))
     }
 
-    @Test("what is no JSON is refused at the right byte", arguments: [
-        ("", 0, JSONError.Reason.unexpectedEnd), ("01", 0, .invalidNumber), ("1.", 0, .invalidNumber), ("+1", 0, .unexpectedByte),
-        ("[1,]", 3, .unexpectedByte), (#"{"a"}"#, 4, .unexpectedByte), (#"{"a":1,}"#, 7, .unexpectedByte),
-        ("\"a\nb\"", 2, .controlCharacter), (#""\x""#, 2, .invalidEscape), ("1 2", 2, .trailingBytes), ("nul", 0, .unexpectedEnd),
-        ("\"abc", 4, .unexpectedEnd), ("[", 1, .unexpectedEnd), ("NaN", 0, .unexpectedByte),
-    ])
+    @Test(
+        "what is no JSON is refused at the right byte",
+        arguments: [
+            ("", 0, JSONError.Reason.unexpectedEnd), ("01", 0, .invalidNumber), ("1.", 0, .invalidNumber), ("+1", 0, .unexpectedByte),
+            ("[1,]", 3, .unexpectedByte), (#"{"a"}"#, 4, .unexpectedByte), (#"{"a":1,}"#, 7, .unexpectedByte),
+            ("\"a\nb\"", 2, .controlCharacter), (#""\x""#, 2, .invalidEscape), ("1 2", 2, .trailingBytes), ("nul", 0, .unexpectedEnd),
+            ("\"abc", 4, .unexpectedEnd), ("[", 1, .unexpectedEnd), ("NaN", 0, .unexpectedByte),
+        ])
     func refusals(text: String, offset: Int, reason: JSONError.Reason) {
         let error = #expect(throws: JSONError.self) { try JSONValue(parsing: text) }
         #expect(error?.reason == reason)
@@ -80,8 +84,9 @@ struct JSONTests {
     func attachments() {
         var writer = JSONWriter()
         writer.value(["x", .bytes([1]), ["k": .bytes([2])]] as JSONValue)
-        #expect(String(decoding: writer.bytes, as: UTF8.self)
-            == #"["x",{"_placeholder":true,"num":0},{"k":{"_placeholder":true,"num":1}}]"#)
+        #expect(
+            String(decoding: writer.bytes, as: UTF8.self)
+                == #"["x",{"_placeholder":true,"num":0},{"k":{"_placeholder":true,"num":1}}]"#)
         #expect(writer.attachments == [[1], [2]])
     }
 }

@@ -51,8 +51,10 @@ struct ConfigurationTests {
     @Test(
         "what is wrong is named with setting, origin and rule",
         arguments: [
-            ("serv: {}", "serv", "line 1"), ("server: { prot: 1 }", "server.prot", "line 1"), ("server:\n  port: 70000", "server.port", "line 2"),
-            ("server: { origins: [example.com] }", "server.origins", "line 1"), ("transport: { ping_interval: 25 }", "transport.ping_interval", "line 1"),
+            ("serv: {}", "serv", "line 1"), ("server: { prot: 1 }", "server.prot", "line 1"),
+            ("server:\n  port: 70000", "server.port", "line 2"),
+            ("server: { origins: [example.com] }", "server.origins", "line 1"),
+            ("transport: { ping_interval: 25 }", "transport.ping_interval", "line 1"),
             ("transport: { deflate: true }", "transport.deflate", "line 1"), ("stores: { postgres: x }", "stores.postgres", "line 1"),
             ("models: [ { id: a } ]", "models[0].provider", nil), ("models: [ { provider: scripted } ]", "models[0].id", nil),
             ("models: [ { id: a, provider: anthropic } ]", "models[0].provider", "line 1"),

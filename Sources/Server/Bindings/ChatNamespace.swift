@@ -50,7 +50,8 @@ struct ChatNamespace: Sendable {
                 throw HTTPFailure(error)
             }
         } catch {
-            throw ConnectRefusal(message: error.message, data: ["code": .string(error.code == "invalid_api_key" ? "unauthorized" : error.code)])
+            throw ConnectRefusal(
+                message: error.message, data: ["code": .string(error.code == "invalid_api_key" ? "unauthorized" : error.code)])
         }
     }
 
@@ -136,7 +137,9 @@ struct ChatNamespace: Sendable {
     }
 
     private func run(_ fields: FieldReader, _ caller: Caller) throws(HTTPFailure) -> RunHandle {
-        guard let id = try fields.string("run_id", bytesMax: RequestLimits.runIDBytesMax) else { throw fields.failure("run_id", "is needed") }
+        guard let id = try fields.string("run_id", bytesMax: RequestLimits.runIDBytesMax) else {
+            throw fields.failure("run_id", "is needed")
+        }
         return try intake.handle(id, as: caller.principal)
     }
 

@@ -19,7 +19,8 @@ struct MeterBinding: UsageMeter {
             case .atMost(let bound, _): .atMost(Int64(bound))
             }
         let question = Admission(
-            path: path, run: admission.run.text, model: admission.model, prompt: prompt, maxOutput: admission.outputTokensMax.map(Int64.init))
+            path: path, run: admission.run.text, model: admission.model, prompt: prompt,
+            maxOutput: admission.outputTokensMax.map(Int64.init))
         switch await accountant.open(question) {
         case .admitted(let lease): return .admitted(LeaseBinding(lease))
         case .refused(let cause): return .refused(CutDescription(cause))

@@ -22,7 +22,9 @@ struct BudgetCommand: AsyncParsableCommand {
                 let budget = try await store.stores().budgets.set(
                     Budget(scope: window.scope, unit: window.unit, period: window.window, limit: limit))
                 if json { return Output.line(budget.json.jsonText) }
-                Output.line("\(budget.scope.text) may spend \(budget.unit.text(budget.limit)) \(budget.unit.rawValue) in each \(budget.period.rawValue)")
+                Output.line(
+                    "\(budget.scope.text) may spend \(budget.unit.text(budget.limit)) \(budget.unit.rawValue) in each \(budget.period.rawValue)"
+                )
             }
         }
     }
@@ -101,7 +103,8 @@ extension WindowSnapshot {
     var json: JSONValue {
         let unit = key.unit
         return [
-            "scope": .string(key.scope.text), "unit": .string(unit.rawValue), "window": .string(key.period.rawValue), "limit": unit.json(cap),
+            "scope": .string(key.scope.text), "unit": .string(unit.rawValue), "window": .string(key.period.rawValue),
+            "limit": unit.json(cap),
             "used": unit.json(used), "held": unit.json(held), "suspense": unit.json(suspense),
             "resets_at": resetsAt.map { .integer($0.rawValue) } ?? .null,
         ]

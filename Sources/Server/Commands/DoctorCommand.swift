@@ -58,7 +58,8 @@ struct DoctorCommand: AsyncParsableCommand {
         getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
         let enough = limit.rlim_max >= 4_096
         return Finding(
-            name: "open files", problem: enough ? nil : "the hard limit is \(limit.rlim_max); raise it (LimitNOFILE, ulimit -Hn) to at least 4096",
+            name: "open files",
+            problem: enough ? nil : "the hard limit is \(limit.rlim_max); raise it (LimitNOFILE, ulimit -Hn) to at least 4096",
             detail: "hard limit \(limit.rlim_max)")
     }
 
@@ -86,7 +87,8 @@ struct DoctorCommand: AsyncParsableCommand {
                 value = "\(try await connection.call(.init("TIME")))"
             } catch {
                 await connection.close()
-                return Finding(name: "redis", problem: "cannot be reached: \(error); check stores.redis and that Redis is 7 or later", detail: "")
+                return Finding(
+                    name: "redis", problem: "cannot be reached: \(error); check stores.redis and that Redis is 7 or later", detail: "")
             }
             await connection.close()
             return Finding(name: "redis", problem: nil, detail: "reached; its time \(value), ours \(local.rfc3339)")
@@ -118,7 +120,8 @@ struct DoctorCommand: AsyncParsableCommand {
             guard unknown.isEmpty else {
                 return Finding(
                     name: "prices",
-                    problem: "no price for \(unknown.joined(separator: ", ")): refused under money budgets; add them to prices.file", detail: "")
+                    problem: "no price for \(unknown.joined(separator: ", ")): refused under money budgets; add them to prices.file",
+                    detail: "")
             }
             return Finding(name: "prices", problem: nil, detail: "every model has one, version \(table.version)")
         } catch {

@@ -10,7 +10,8 @@ extension Configuration {
     static func load(
         file: String?, flags: [String: String] = [:], environment: [String: String] = ProcessInfo.processInfo.environment
     ) throws(ConfigurationError) -> Configuration {
-        let tree = try SettingsTree(yaml: file.map { path throws(ConfigurationError) in try read(path) } ?? nil, flags: flags, environment: environment)
+        let tree = try SettingsTree(
+            yaml: file.map { path throws(ConfigurationError) in try read(path) } ?? nil, flags: flags, environment: environment)
         return try Configuration(tree: tree)
     }
 
@@ -77,7 +78,8 @@ extension Configuration.Server {
         host = try section.string("host", default: host)
         port = try section.integer("port", default: port, in: 0...65_535)
         for origin in try section.strings("origins") {
-            guard origin.text == "*" || origin.text.hasPrefix("http://") || origin.text.hasPrefix("https://"), !origin.text.hasSuffix("/") else {
+            guard origin.text == "*" || origin.text.hasPrefix("http://") || origin.text.hasPrefix("https://"), !origin.text.hasSuffix("/")
+            else {
                 throw origin.failure("must be origins such as https://app.example.com, without a slash at the end, or *")
             }
             origins.append(origin.text)

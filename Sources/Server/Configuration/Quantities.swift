@@ -35,7 +35,9 @@ extension SettingsSection {
         guard let value = try value(key) else { return fallback }
         let units: [(String, Int64)] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3_600_000)]
         for (suffix, milliseconds) in units where value.text.hasSuffix(suffix) {
-            guard let number = Int64(value.text.dropLast(suffix.count).trimmingSpaces), number >= 0, number <= 1_000_000_000 else { continue }
+            guard let number = Int64(value.text.dropLast(suffix.count).trimmingSpaces), number >= 0, number <= 1_000_000_000 else {
+                continue
+            }
             let duration = Duration.milliseconds(number * milliseconds)
             guard range.contains(duration) else { throw value.failure("must be from \(range.lowerBound) to \(range.upperBound)") }
             return duration

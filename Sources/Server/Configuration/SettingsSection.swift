@@ -54,7 +54,9 @@ final class SettingsSection {
     /// A list of strings: a YAML list, or comma-separated text from a flag or the environment.
     func strings(_ key: String) throws(ConfigurationError) -> [Value] {
         let setting = "\(path).\(key)"
-        if let node = mapping?[key], let sequence = node.sequence, tree.flags[setting] == nil, tree.environment[Self.variable(setting)] == nil {
+        if let node = mapping?[key], let sequence = node.sequence, tree.flags[setting] == nil,
+            tree.environment[Self.variable(setting)] == nil
+        {
             asked.insert(key)
             var values: [Value] = []
             for element in sequence {

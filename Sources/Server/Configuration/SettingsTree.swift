@@ -47,7 +47,8 @@ struct SettingsTree {
         for (key, _) in root?.mapping ?? [:] {
             guard let name = key.string, known.contains(name) else {
                 throw ConfigurationError(
-                    setting: key.string ?? "?", origin: key.origin, rule: "is no section; there are \(known.sorted().joined(separator: ", "))")
+                    setting: key.string ?? "?", origin: key.origin,
+                    rule: "is no section; there are \(known.sorted().joined(separator: ", "))")
             }
         }
     }

@@ -51,7 +51,8 @@ struct TwoCallRoutes: Sendable {
         let principal = try context.principal
         let name = try Self.streamID(request)
         guard let feed = streams.feed(for: StreamOwner(principal, name)) else {
-            throw HTTPFailure(.conflict, code: "stream_not_open", message: "Open GET /sse/stream with this stream_id first.", param: "stream_id")
+            throw HTTPFailure(
+                .conflict, code: "stream_not_open", message: "Open GET /sse/stream with this stream_id first.", param: "stream_id")
         }
         let message = try ChatMessage(await JSONBody.read(request))
         let handle = try await intake.start(message, as: principal)
