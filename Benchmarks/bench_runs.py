@@ -26,7 +26,7 @@ from rig.witness import Plan, Witness
 ROUNDS = int(os.environ.get("ROUNDS", "3"))
 RUNS, TOKENS = 16, 5000
 LIVE, PACED_TOKENS, PACE = 20, 200, 50
-_STAMP = re.compile(rb"(\d{10}\.\d{6}) ")
+_STAMP = re.compile(rb" (\d{10}\.\d{6})")
 
 
 def request(path: str, key: str, body: dict) -> bytes:

@@ -1,3 +1,4 @@
+internal import Accounting
 internal import JSON
 internal import Synchronization
 internal import Transport
@@ -11,6 +12,7 @@ final class Caller: Sendable {
 
     private let state: Mutex<State>
     private let userSessionID: String?
+    private let connectedAt = WallClock.now().rawValue
 
     init(principal: Principal, userSessionID: String?) {
         state = Mutex(State(principal: principal))
@@ -38,9 +40,10 @@ final class Caller: Sendable {
     func info(_ socket: Socket) -> JSONValue {
         let principal = principal
         return [
-            "session_id": .string(socket.id), "org": .string(principal.org), "project": .string(principal.project),
+            "session_id": .string(socket.id), "org": .string(principal.org), "tenant": .string(principal.org),
+            "project": .string(principal.project),
             "user": principal.user.map { .string($0) } ?? .null, "roles": .array(principal.roles.map { .string($0) }),
-            "user_session_id": userSessionID.map { .string($0) } ?? .null,
+            "connected_at": .integer(connectedAt), "user_session_id": userSessionID.map { .string($0) } ?? .null,
         ]
     }
 }

@@ -4,6 +4,7 @@ internal import JSON
 /// A completion that is answered as one object: collects what a run says.
 struct CompletionAnswer: Sendable {
     let id: String
+    let run: RunID
     let created: Int64
     let model: String
     private var content = ""
@@ -17,8 +18,9 @@ struct CompletionAnswer: Sendable {
         var arguments = ""
     }
 
-    init(id: String, created: Int64, model: String) {
+    init(id: String, run: RunID, created: Int64, model: String) {
         self.id = id
+        self.run = run
         self.created = created
         self.model = model
     }
@@ -68,7 +70,7 @@ struct CompletionAnswer: Sendable {
                 ChatCompletionChunks.usage(input: settled.inputTokens, cachedInput: 0, output: settled.outputTokens, reasoning: 0)
             ),
         ])
-        if let cut { object["x_cut"] = cut.json }
+        if let cut { object["x_cut"] = cut.json(of: run) }
         return .object(object)
     }
 }

@@ -49,7 +49,8 @@ struct CompletionReader: Sendable {
     /// The answer as one object, once the run has ended.
     func whole(_ opening: Opening) async throws -> JSONValue {
         try await losingClient {
-            var answer = CompletionAnswer(id: handle.completionID, created: handle.startedAt / 1_000, model: handle.model)
+            var answer = CompletionAnswer(
+                id: handle.completionID, run: handle.identity.run, created: handle.startedAt / 1_000, model: handle.model)
             for entry in opening.entries { answer.add(entry.body) }
             for await batch in handle.log.batches(after: opening.position) {
                 for entry in batch { answer.add(entry.body) }

@@ -4,6 +4,8 @@ internal import JSON
 /// Turns the events of a run into the bytes of a streamed completion. Pure: entries in, `data:` lines out.
 struct CompletionStream: Sendable {
     let chunks: ChatCompletionChunks
+    /// The run, which `x_cut` names: a completion's id is OpenAI's.
+    let run: RunID
     /// A cut ends with an error event; otherwise like a length that was reached.
     let errorOnCut: Bool
 
@@ -26,7 +28,7 @@ struct CompletionStream: Sendable {
         case .complete(_, let finishReason, let settled):
             bytes += chunks.finish(reason: finishReason.openAIFinishReason) + usage(settled) + ChatCompletionChunks.done
         case .cut(let cut, let settled):
-            bytes += chunks.finish(reason: "length", cut: cut.json) + usage(settled)
+            bytes += chunks.finish(reason: "length", cut: cut.json(of: run)) + usage(settled)
             if errorOnCut { bytes += chunks.error(HTTPFailure(cut).errorObject) }
             bytes += ChatCompletionChunks.done
         case .error(let code, let message, let settled):

@@ -24,8 +24,9 @@ struct ChatCompletionRoutes: Sendable {
             let chunks = ChatCompletionChunks(
                 id: handle.completionID, created: handle.startedAt / 1_000, model: handle.model, includesUsage: completion.includesUsage)
             let errorOnCut = principal.onCut == .error
+            let run = handle.identity.run
             response = .eventStream { writer in
-                var stream = CompletionStream(chunks: chunks, errorOnCut: errorOnCut)
+                var stream = CompletionStream(chunks: chunks, run: run, errorOnCut: errorOnCut)
                 try await reader.write(opening, with: &stream, to: &writer)
             }
         } else {

@@ -19,6 +19,7 @@ extension HTTPFailure {
         case .rateLimited:
             status = .tooManyRequests
             code = "rate_limit_exceeded"
+            headers = cut.rateLimitHeaders(resetsIn: retryAfter)
             if let retryAfter { headers[.retryAfter] = String(retryAfter) }
         case .accountingUnavailable:
             status = .serviceUnavailable
@@ -61,6 +62,24 @@ extension StartFailure.Code {
 
 extension CutDescription {
     var json: JSONValue { (try? JSONValue(parsing: jsonBytes)) ?? .null }
+
+    /// `x_cut`: the cut, and which run it ended.
+    func json(of run: RunID) -> JSONValue {
+        guard var members = json.objectValue else { return .null }
+        members["run_id"] = .string(run.text)
+        return .object(members)
+    }
+
+    /// `x-ratelimit-*` as OpenAI's clients read them; only windows of tokens and requests have these.
+    func rateLimitHeaders(resetsIn seconds: Int64?) -> HTTPFields {
+        guard let unit, let limit, unit == "tokens" || unit == "requests" else { return [:] }
+        var headers: HTTPFields = [:]
+        let values = [("limit", limit), ("remaining", "0"), ("reset", seconds.map { "\($0)s" })]
+        for case (let kind, let value?) in values {
+            if let name = HTTPField.Name("x-ratelimit-\(kind)-\(unit)") { headers[name] = value }
+        }
+        return headers
+    }
 
     /// One sentence for a person: whose cap, how much, and when it resets.
     var sentence: String {

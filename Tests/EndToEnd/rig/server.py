@@ -91,7 +91,7 @@ class Installation:
         return self.json("keys", "create", "--org", org, "--project", project, "--user", user, *more)
 
     def budget(self, scope: str, limit: str, unit: str = "usd", window: str = "total") -> None:
-        self.command("budget", "set", "--scope", scope, "--unit", unit, "--window", window, "--limit", limit)
+        self.command("budget", "set", "--scope", scope, "--unit", unit, "--window", window, f"--limit={limit}")
 
     def usage(self, scope: str) -> dict:
         return self.json("usage", "--scope", scope)

@@ -1,7 +1,8 @@
 """An OpenAI-compatible upstream that is a witness: it knows to the token what it sent and when its client hung up.
 
 What it does with a request is written as JSON in the last user message (see `Plan`), so that tests that run at the same
-time do not disturb each other. One token is one chunk; the text of token i is `TOKEN % i`, seven characters.
+time do not disturb each other. One token is one chunk; the text of token i is `TOKEN % i`: a space and a word, as tokens
+of real models are.
 """
 
 import asyncio
@@ -10,7 +11,7 @@ import threading
 import time
 from dataclasses import dataclass, field, fields
 
-TOKEN = "w%05d "
+TOKEN = " w%05d"
 
 
 def text(tokens: int) -> str:
@@ -135,7 +136,7 @@ class Witness:
                 await asyncio.sleep(wait)
             elif index % 16 == 0:
                 await asyncio.sleep(0)
-            token = f"{time.time():.6f} " if plan.stamp else TOKEN % index
+            token = f" {time.time():.6f}" if plan.stamp else TOKEN % index
             self._chunk(writer, {"delta": {"content": token}, "finish_reason": None})
             request.sent = index + 1
             await writer.drain()

@@ -8,6 +8,18 @@ internal import Glibc
 internal import Darwin
 #endif
 
+/// An address that the server cannot listen on, said so that an operator knows which.
+public struct ListenFailure: Error, CustomStringConvertible {
+    public let host: String
+    public let port: Int
+    public let errno: CInt
+
+    public var description: String {
+        let reason = strerror(errno).map { String(cString: $0) } ?? "error \(errno)"
+        return "cannot listen on \(host) port \(port): \(reason); choose another with --host or --port"
+    }
+}
+
 /// Binds the server's addresses and sets up the connections that arrive there.
 enum Listener {
     static func bind(
@@ -18,7 +30,12 @@ enum Listener {
         do {
             for host in configuration.hosts {
                 let bootstrap = bootstrap(configuration, shared: shared, loops: loops, group: group, isIPv6: host.contains(":"))
-                let listener = try await bootstrap.bind(host: host, port: port).get()
+                let listener: any Channel
+                do {
+                    listener = try await bootstrap.bind(host: host, port: port).get()
+                } catch let error as IOError {
+                    throw ListenFailure(host: host, port: port, errno: error.errnoCode)
+                }
                 listeners.append(listener)
                 port = listener.localAddress?.port ?? port
             }
