@@ -15,7 +15,7 @@ struct CompletionStreamTests {
 
     private func lines(_ bodies: [RunEventBody], includesUsage: Bool = true, errorOnCut: Bool = true) throws -> [JSONValue?] {
         let chunks = ChatCompletionChunks(id: "c", created: 1, model: "m", includesUsage: includesUsage)
-        var stream = CompletionStream(chunks: chunks, errorOnCut: errorOnCut)
+        var stream = CompletionStream(chunks: chunks, run: RunID(), errorOnCut: errorOnCut)
         let entries = bodies.enumerated().map { LogEntry(firstSeq: $0.offset + 1, seq: $0.offset + 1, timestamp: 0, body: $0.element) }
         let text = String(decoding: stream.bytes(for: entries), as: UTF8.self)
         return try text.split(separator: "\n\n").map { line in
@@ -71,7 +71,7 @@ struct CompletionStreamTests {
         let lines = try lines(bodies, includesUsage: false)
         #expect(lines[0]?["choices"]?.arrayValue?[0]["delta"]?["tool_calls"]?.arrayValue?[0]["function"]?["name"] == "f")
         #expect(lines[1]?["choices"]?.arrayValue?[0]["delta"]?["tool_calls"]?.arrayValue?[0]["function"]?["arguments"] == #"{"a""#)
-        var answer = CompletionAnswer(id: "c", created: 1, model: "m")
+        var answer = CompletionAnswer(id: "c", run: RunID(), created: 1, model: "m")
         for body in bodies { answer.add(body) }
         let call = try answer.json()["choices"]?.arrayValue?[0]["message"]?["tool_calls"]?.arrayValue?[0]
         #expect(call?["function"]?["arguments"] == #"{"a":1}"# && call?["id"] == "call_1")
@@ -79,7 +79,7 @@ struct CompletionStreamTests {
 
     @Test("a cut answer that is sent whole says so and never shows a truncated tool call")
     func cutWhole() throws {
-        var answer = CompletionAnswer(id: "c", created: 1, model: "m")
+        var answer = CompletionAnswer(id: "c", run: RunID(), created: 1, model: "m")
         let data = JSONObject([("tool", "f"), ("call_id", "call_1"), ("index", 0)])
         answer.add(.step(RunStep(step: "tool_call", status: .started, title: "f", data: data)))
         answer.add(delta(#"{"amount":1"#, .tool))
