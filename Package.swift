@@ -125,7 +125,7 @@ let package = Package(
             dependencies: ["Accounting", "AccountingRedis", "AccountingSQLite", "JSON", .nioPosix], swiftSettings: settings),
         .testTarget(
             name: "ServerTests",
-            dependencies: ["kdcube", "Engine", "Accounting", "AccountingSQLite", "JSON", "Telemetry"], swiftSettings: settings),
+            dependencies: ["kdcube", "Engine", "Accounting", "AccountingSQLite", "JSON", "Telemetry", .httpTypes], swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]
 )

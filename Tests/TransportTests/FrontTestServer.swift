@@ -106,7 +106,7 @@ enum FrontTestRoutes {
         router.get("empty") { _, _ in Response(status: .noContent) }
         router.get("socket.io/socket.io.js") { _, _ in "client" }
         router.get("own-id") { _, _ in
-            Response(status: .ok, headers: [HTTPField.Name("x-request-id")!: "mine"], body: .init(byteBuffer: ByteBuffer(string: "x")))
+            Response(status: .ok, headers: [.requestIDForTests: "mine"], body: .init(byteBuffer: ByteBuffer(string: "x")))
         }
         router.get("fail") { _, _ -> String in throw Failure() }
         router.get("teapot") { _, _ -> String in throw HTTPError(.init(code: 418, reasonPhrase: "teapot"), message: "short and stout") }
@@ -201,4 +201,12 @@ enum FrontTestRoutes {
                 })
         }
     }
+}
+
+extension HTTPField.Name {
+    /// `x-request-id`, as a route of an application may set it.
+    static let requestIDForTests: HTTPField.Name = {
+        guard let name = HTTPField.Name("x-request-id") else { preconditionFailure("x-request-id is a header name") }
+        return name
+    }()
 }

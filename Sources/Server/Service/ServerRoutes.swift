@@ -3,6 +3,7 @@ internal import AccountingSQLite
 internal import Hummingbird
 internal import NIOCore
 internal import Telemetry
+internal import Transport
 
 /// All addresses of the server in one list.
 struct ServerRoutes: Sendable {
@@ -18,6 +19,7 @@ struct ServerRoutes: Sendable {
 
     func router() -> Router<AppContext> {
         let router = Router(context: AppContext.self)
+        router.add(middleware: ErrorDocumentMiddleware())
         router.add(middleware: OriginMiddleware(policy: configuration.originPolicy))
         PageRoutes(files: StaticFiles(root: configuration.server.webClient)).add(to: router)
         HealthRoutes(readiness: readiness, metrics: metrics) {

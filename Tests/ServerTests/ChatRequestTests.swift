@@ -1,0 +1,73 @@
+import HTTPTypes
+import JSON
+import Testing
+
+@testable import kdcube
+
+@Suite("What clients send: chat_message, chat completions, tenant hints")
+struct ChatRequestTests {
+    private func parse(_ text: String) throws -> JSONValue { try JSONValue(parsing: text) }
+
+    @Test("a message may stand in the body or inside `message`, with the other fields on either level")
+    func messageForms() throws {
+        let flat = try ChatMessage(parse(#"{"text":"hi","conversation_id":"c-1","max_tokens":5,"temperature":0.5}"#))
+        let nested = try ChatMessage(parse(#"{"message":{"text":"hi","max_tokens":5},"conversation_id":"c-1","temperature":0.5}"#))
+        for message in [flat, nested] {
+            #expect(message.text == "hi" && message.conversation?.text == "c-1" && message.outputTokensMax == 5)
+            #expect(message.parameters["temperature"] == .number("0.5"))
+        }
+    }
+
+    @Test(
+        "what breaks a rule is refused with the field's name",
+        arguments: [
+            ("[]", nil), ("{}", "text"), (#"{"text":""}"#, "text"), (#"{"text":5}"#, "text"), (#"{"text":"a","max_tokens":0}"#, "max_tokens"),
+            (#"{"text":"a","max_tokens":1.5}"#, "max_tokens"), (#"{"text":"a","conversation_id":"a/b"}"#, "conversation_id"),
+            (#"{"text":"a","temperature":3}"#, "temperature"), (#"{"text":"a","tools":{}}"#, "tools"),
+            (#"{"message":{"text":7}}"#, "message.text"),
+        ] as [(String, String?)])
+    func messageRefusals(text: String, field: String?) throws {
+        let error = #expect(throws: HTTPFailure.self) { try ChatMessage(parse(text)) }
+        #expect(error?.param == field)
+        #expect(error?.status.code == 400 && error?.code == "invalid_request_error")
+    }
+
+    @Test("a completion keeps what it does not interpret and drops what it does")
+    func completion() throws {
+        let text = #"""
+            {"model":"m","messages":[{"role":"user","content":[{"type":"text","text":"a"}],"name":"n"}],"stream":true,
+             "stream_options":{"include_usage":true},"max_tokens":9,"max_completion_tokens":7,"seed":3,"stop":["x"],"n":1}
+            """#
+        let request = try ChatCompletionRequest(parse(text))
+        #expect(request.streams && request.includesUsage && request.outputTokensMax == 7)
+        #expect(request.messages.first?.text == "a" && request.messages.first?.extra["name"] == "n")
+        #expect(request.parameters.members.map(\.key) == ["seed", "stop"])
+    }
+
+    @Test(
+        "a completion that would escape the accounting, or is malformed, is refused with the field's name",
+        arguments: [
+            (#"{"messages":[]}"#, "model"), (#"{"model":"m"}"#, "messages"), (#"{"model":"m","messages":[]}"#, "messages"),
+            (#"{"model":"m","messages":[{"role":"user","content":"a"}],"n":2}"#, "n"),
+            (#"{"model":"m","messages":[{"content":"a"}]}"#, "messages[0].role"),
+            (#"{"model":"m","messages":[{"role":"user","content":[{"type":"image_url"}]}]}"#, "messages[0].content"),
+            (#"{"model":"m","messages":[{"role":"user"}]}"#, "messages[0].content"),
+            (#"{"model":"m","messages":[{"role":"user","content":"a"}],"stream":"yes"}"#, "stream"),
+            (#"{"model":"m","messages":[{"role":"user","content":"a"}],"max_tokens":-1}"#, "max_tokens"),
+        ])
+    func completionRefusals(text: String, field: String) throws {
+        let error = #expect(throws: HTTPFailure.self) { try ChatCompletionRequest(parse(text)) }
+        #expect(error?.param == field)
+    }
+
+    @Test("a tenant hint may only repeat what the credential says")
+    func hints() throws {
+        let principal = Principal(keyID: "k", org: "acme", project: "web", user: nil, roles: [], onCut: .error)
+        try TenantHints().check(against: principal)
+        try TenantHints(tenant: "acme", project: "web").check(against: principal)
+        try TenantHints(tenant: "", project: "acme/web").check(against: principal)
+        #expect(throws: TenantMismatch(field: "tenant")) { try TenantHints(tenant: "other").check(against: principal) }
+        #expect(throws: TenantMismatch(field: "project")) { try TenantHints(project: "other").check(against: principal) }
+        #expect(throws: TenantMismatch(field: "project")) { try TenantHints(project: "other/web").check(against: principal) }
+    }
+}
