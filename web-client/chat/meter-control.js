@@ -82,10 +82,15 @@ export class MeterControl {
     this.view.setRun({ cost: 0n, usage: null, tone: 'cut', word: 'Not started' });
   }
 
+  /** Takes the windows out of an event, the one that a cut names too: before the answer says whether it has room. */
+  learn(event) {
+    const windows = event.windows ?? (event.cut ? [event.cut] : null);
+    if (windows) this.model.applyUsage(windows, Date.now());
+  }
+
   /** @param {import('./answer.js').Answer} answer already has the event. */
   apply(event, answer) {
     const now = Date.now();
-    if (event.windows) this.model.applyUsage(event.windows, now);
     if (event.type === 'chat.usage') this.#rates.push({ at: now, tokens: event.usage?.output_tokens ?? 0 });
     while (this.#rates.length > 2 && now - this.#rates[0].at > 5000) this.#rates.shift();
     if (!answer.running) this.model.clearRates();

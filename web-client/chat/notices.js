@@ -1,5 +1,5 @@
 import { copyButton, h, icon, setText } from './dom.js';
-import { cutStory, errorStory } from './sentences.js';
+import { cutStory, errorStory, spentSentence } from './sentences.js';
 import { formatDuration, formatInstant } from './time.js';
 import { limitPhrase, parseAmount, parseScope, scopeName } from './windows.js';
 
@@ -30,7 +30,7 @@ export function cutNotice(envelope, deps) {
     button.hidden = !story.canWait;
     button.disabled = !open;
     setText(button, open ? 'Continue' : story.resetsAt ? `Continue when possible · ${formatDuration(story.resetsAt - now)}` : 'Continue when possible');
-    if (room && story.resetsAt > now) setText(sentence, 'The cap has room again.');
+    if (room && story.resetsAt > now) setText(sentence, `${spentSentence(cut) ?? 'The cap was reached.'} It has room again.`);
     return true;
   });
   box.dispose = stop;

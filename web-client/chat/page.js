@@ -165,6 +165,7 @@ export class ChatPage {
     this.#run = run;
     this.composer.setRunning(true);
     run.on('event', (event) => {
+      this.meter.learn(event);
       answer.apply(event);
       this.meter.apply(event, answer);
     });

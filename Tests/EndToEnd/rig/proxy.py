@@ -25,6 +25,8 @@ class Proxy:
         return asyncio.run_coroutine_threadsafe(self._cut(), self._loop).result(10)
 
     def stop(self) -> None:
+        self.refusing = True
+        self.cut()
         self._loop.call_soon_threadsafe(self._loop.stop)
 
     async def _cut(self) -> int:
