@@ -83,6 +83,14 @@ def test_a_stream_that_breaks_is_an_error_and_charges_what_was_delivered(server,
     assert nano(totals["cost_usd"]) == nano(end["cost_usd"])
 
 
+def test_a_reset_connection_charges_what_was_delivered_before_it(server, tenant, plan):
+    envelopes, end = stream(server, tenant, plan(tokens=60, reset_after=20))
+    assert end["type"] == "chat.error" and end["error"]["code"] == "upstream_error"
+    delivered = answer(envelopes)
+    assert text(20).startswith(delivered)
+    assert tenant.usage()["totals"]["output_tokens"] == end["usage"]["output_tokens"] == len(delivered.split())
+
+
 def test_a_stream_that_stalls_is_an_error_after_the_idle_timeout(tmp_path, witness, plan, make_tenant):
     from rig.server import Installation
 

@@ -66,6 +66,7 @@ struct ServerGraph {
         let services: [any Service] = [
             Background { await counters.outbox?.run() },
             Background { await accountant.run() },
+            Background { await forgetOldRuns(coordinator) },
             front,
             RunDrain(coordinator: coordinator, readiness: readiness, grace: configuration.server.grace),
         ]
@@ -78,6 +79,14 @@ struct ServerGraph {
         await counters.connection?.close()
         stores.database.close()
         try result.get()
+    }
+
+    /// Starts and ends of runs forget old logs too; this is for a server that has become idle.
+    private func forgetOldRuns(_ coordinator: RunCoordinator) async {
+        while !Task.isCancelled {
+            coordinator.prune()
+            try? await Task.sleep(for: .seconds(30))
+        }
     }
 
     /// Budgets of the configuration are set at each start, as `kdcube budget set` would.

@@ -27,7 +27,8 @@ class Plan:
     prompt_tokens: int = 7
     status: int = 200  # anything else is answered with an OpenAI error body instead of a stream
     stall_after: int | None = None  # keep the connection open and say nothing more
-    drop_after: int | None = None  # close the connection in the middle of the stream
+    drop_after: int | None = None  # close the connection in the middle of the stream, once all of it has been sent
+    reset_after: int | None = None  # the same with a TCP reset, which may overtake what was sent before it
     bad_json_after: int | None = None
     first_byte_delay: float = 0
     stamp: bool = False  # a token is the wall-clock time at which it was sent, for measuring
@@ -124,6 +125,9 @@ class Witness:
         started = time.monotonic()
         for index in range(plan.tokens):
             if index == plan.drop_after:
+                writer.close()
+                return
+            if index == plan.reset_after:
                 await writer.drain()
                 writer.transport.abort()
                 return
