@@ -93,7 +93,8 @@ let package = Package(
             name: "kdcube",
             dependencies: [
                 "JSON", "Telemetry", "Digest", "TransportWire", "Transport", "Engine", "EngineProviders", "Accounting",
-                "AccountingRedis", "AccountingSQLite", .hummingbird, .httpTypes, .nioCore, .nioPosix, .nioHTTP1, .lifecycle, .unixSignals, .logging,
+                "AccountingRedis", "AccountingSQLite", .hummingbird, .httpTypes, .nioCore, .nioPosix, .nioHTTP1, .lifecycle, .unixSignals,
+                .logging,
                 .asyncHTTPClient, .argumentParser, .yams,
             ],
             path: "Sources/Server", swiftSettings: settings),

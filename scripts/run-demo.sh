@@ -83,13 +83,13 @@ base=http://127.0.0.1:$port
 cat <<TEXT
 
   chat page   $base/#key=$user_key
-  console     $base/console/#key=$admin_key
+  console     not in this version; until then: kdcube usage, budget and keys
   user key    $user_key
   admin key   $admin_key
 
   Cap the project, then send a prompt and watch the stream stop at the cap:
 
-    $kdcube budget set --data $data --scope project:demo/web --unit usd --window day --limit 0.002
+    $kdcube budget set --data $data --scope project:demo/web --unit usd --window day --limit 0.003
 
   Stop with Ctrl-C. The data is kept in $data.
 

@@ -1,3 +1,4 @@
+import Engine
 import HTTPTypes
 import JSON
 import Testing
@@ -21,7 +22,8 @@ struct ChatRequestTests {
     @Test(
         "what breaks a rule is refused with the field's name",
         arguments: [
-            ("[]", nil), ("{}", "text"), (#"{"text":""}"#, "text"), (#"{"text":5}"#, "text"), (#"{"text":"a","max_tokens":0}"#, "max_tokens"),
+            ("[]", nil), ("{}", "text"), (#"{"text":""}"#, "text"), (#"{"text":5}"#, "text"),
+            (#"{"text":"a","max_tokens":0}"#, "max_tokens"),
             (#"{"text":"a","max_tokens":1.5}"#, "max_tokens"), (#"{"text":"a","conversation_id":"a/b"}"#, "conversation_id"),
             (#"{"text":"a","temperature":3}"#, "temperature"), (#"{"text":"a","tools":{}}"#, "tools"),
             (#"{"message":{"text":7}}"#, "message.text"),

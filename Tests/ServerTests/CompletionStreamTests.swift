@@ -13,14 +13,14 @@ struct CompletionStreamTests {
         reason: .budgetExceeded, scopeKind: "project", scopeID: "acme/web", unit: "usd", window: "day", limit: "5.00", used: "5.00",
         resetsAt: 1_000)
 
-    private func lines(_ bodies: [RunEventBody], includesUsage: Bool = true, errorOnCut: Bool = true) throws -> [JSONValue?] {
+    private func lines(_ bodies: [RunEventBody], includesUsage: Bool = true, errorOnCut: Bool = true) throws -> [JSONValue] {
         let chunks = ChatCompletionChunks(id: "c", created: 1, model: "m", includesUsage: includesUsage)
         var stream = CompletionStream(chunks: chunks, run: RunID(), errorOnCut: errorOnCut)
         let entries = bodies.enumerated().map { LogEntry(firstSeq: $0.offset + 1, seq: $0.offset + 1, timestamp: 0, body: $0.element) }
         let text = String(decoding: stream.bytes(for: entries), as: UTF8.self)
         return try text.split(separator: "\n\n").map { line in
             let data = try #require(line.hasPrefix("data: ") ? line.dropFirst(6) : nil)
-            return data == "[DONE]" ? nil : try JSONValue(parsing: String(data))
+            return data == "[DONE]" ? "[DONE]" : try JSONValue(parsing: String(data))
         }
     }
 
@@ -32,33 +32,33 @@ struct CompletionStreamTests {
     func cutOrder() throws {
         let lines = try lines([delta("Hel"), .cut(cut, settled)])
         try #require(lines.count == 5)
-        #expect(lines[0]?["choices"]?.arrayValue?[0]["delta"]?["content"] == "Hel")
-        #expect(lines[1]?["choices"]?.arrayValue?[0]["finish_reason"] == "length")
-        #expect(lines[1]?["x_cut"]?["scope"]?["id"] == "acme/web")
-        #expect(lines[2]?["usage"]?["completion_tokens"] == 2)
-        #expect(lines[3]?["error"]?["code"] == "budget_exceeded")
-        #expect(lines[4] == nil)
+        #expect(lines[0]["choices"]?.arrayValue?[0]["delta"]?["content"] == "Hel")
+        #expect(lines[1]["choices"]?.arrayValue?[0]["finish_reason"] == "length")
+        #expect(lines[1]["x_cut"]?["scope"]?["id"] == "acme/web")
+        #expect(lines[2]["usage"]?["completion_tokens"] == 2)
+        #expect(lines[3]["error"]?["code"] == "budget_exceeded")
+        #expect(lines[4] == "[DONE]")
     }
 
     @Test("on_cut=finish leaves the error out")
     func finish() throws {
         let lines = try lines([.cut(cut, settled)], includesUsage: false, errorOnCut: false)
-        #expect(lines.count == 2 && lines[0]?["x_cut"] != nil && lines[1] == nil)
+        #expect(lines.count == 2 && lines[0]["x_cut"] != nil && lines[1] == "[DONE]")
     }
 
     @Test("other chunks carry `usage: null` only for a client that asked for usage")
     func usage() throws {
-        #expect(try lines([delta("a")])[0]?["usage"] == .null)
-        #expect(try lines([delta("a")], includesUsage: false)[0]?["usage"] == nil)
+        #expect(try lines([delta("a")])[0]["usage"] == .null)
+        #expect(try lines([delta("a")], includesUsage: false)[0]["usage"] == nil)
         let ended = try lines([.complete(finalAnswer: "a", finishReason: "cancelled", settled)])
-        #expect(ended[0]?["choices"]?.arrayValue?[0]["finish_reason"] == "stop")
-        #expect(ended[1]?["choices"] == [] && ended[1]?["usage"]?["total_tokens"] == 5)
+        #expect(ended[0]["choices"]?.arrayValue?[0]["finish_reason"] == "stop")
+        #expect(ended[1]["choices"] == [] && ended[1]["usage"]?["total_tokens"] == 5)
     }
 
     @Test("a failure becomes an error event before [DONE]")
     func failure() throws {
         let lines = try lines([.error(code: "upstream_error", message: "gone", settled)], includesUsage: false)
-        #expect(lines.count == 2 && lines[0]?["error"]?["code"] == "upstream_error" && lines[1] == nil)
+        #expect(lines.count == 2 && lines[0]["error"]?["code"] == "upstream_error" && lines[1] == "[DONE]")
     }
 
     @Test("a tool call is opened with id and name and continued with arguments; as one object it is whole")
@@ -69,8 +69,8 @@ struct CompletionStreamTests {
             .complete(finalAnswer: "", finishReason: "tool_calls", settled),
         ]
         let lines = try lines(bodies, includesUsage: false)
-        #expect(lines[0]?["choices"]?.arrayValue?[0]["delta"]?["tool_calls"]?.arrayValue?[0]["function"]?["name"] == "f")
-        #expect(lines[1]?["choices"]?.arrayValue?[0]["delta"]?["tool_calls"]?.arrayValue?[0]["function"]?["arguments"] == #"{"a""#)
+        #expect(lines[0]["choices"]?.arrayValue?[0]["delta"]?["tool_calls"]?.arrayValue?[0]["function"]?["name"] == "f")
+        #expect(lines[1]["choices"]?.arrayValue?[0]["delta"]?["tool_calls"]?.arrayValue?[0]["function"]?["arguments"] == #"{"a""#)
         var answer = CompletionAnswer(id: "c", run: RunID(), created: 1, model: "m")
         for body in bodies { answer.add(body) }
         let call = try answer.json()["choices"]?.arrayValue?[0]["message"]?["tool_calls"]?.arrayValue?[0]
@@ -94,7 +94,9 @@ struct CompletionStreamTests {
         let budget = HTTPFailure(cut)
         #expect(budget.status.code == 402 && budget.headers[.shouldRetry] == "false")
         let rate = HTTPFailure(
-            CutDescription(reason: .rateLimited, scopeKind: "org", scopeID: "a", unit: "tokens", window: "minute", limit: "5", used: "5", resetsAt: 9_000),
+            CutDescription(
+                reason: .rateLimited, scopeKind: "org", scopeID: "a", unit: "tokens", window: "minute", limit: "5", used: "5",
+                resetsAt: 9_000),
             now: .init(timeIntervalSince1970: 5))
         #expect(rate.status.code == 429 && rate.headers[.retryAfter] == "4")
         #expect(HTTPFailure(CutDescription(reason: .accountingUnavailable)).status.code == 503)
