@@ -33,7 +33,7 @@ def ours(port: int) -> list[str]:
 
 
 def theirs(port: int) -> list[str]:
-    return [sys.executable, "Benchmarks/peer.py", str(port)]
+    return [sys.executable, "-W", "ignore", "Benchmarks/peer.py", str(port)]
 
 
 def answers(port: int) -> bool:
@@ -49,7 +49,7 @@ def answers(port: int) -> bool:
 def measure(command, load: list[str]) -> dict:
     """One fresh server, one load; what the generator printed as JSON."""
     port = free_port()
-    server = pinned(command(port), SERVER_CORE)
+    server = pinned(command(port), SERVER_CORE, stdout=subprocess.DEVNULL)
     try:
         wait_until("the server answers", lambda: answers(port), 30)
         time.sleep(0.5)

@@ -1,12 +1,9 @@
 """The peer: python-socketio under uvicorn with its fastest parts, with the handlers of `conformance-server --suite bench`."""
 
 import sys
-import warnings
 
 import socketio
 import uvicorn
-
-warnings.simplefilter("ignore", DeprecationWarning)
 
 sio = socketio.AsyncServer(async_mode="asgi", cors_allowed_origins="*")
 
@@ -29,5 +26,5 @@ async def bcast(sid, room, value):
 
 if __name__ == "__main__":
     application = socketio.ASGIApp(sio)
-    options = {"loop": "uvloop", "http": "httptools", "ws": "websockets", "ws_per_message_deflate": False}
+    options = {"loop": "uvloop", "http": "httptools", "ws": "wsproto", "ws_per_message_deflate": False}
     uvicorn.run(application, host="127.0.0.1", port=int(sys.argv[1]), log_level="warning", **options)
