@@ -18,9 +18,16 @@ extension RedisCommand {
             try append(exact: settle.sequence)
             append(settle.spent)
         case .resolve(_, let evidence): append(evidence)
-        case .load(_, let window, let used):
+        case .load(_, let window, let used, let released):
             try append(window)
             try append(exact: used)
+            append(released)
+        case .release(_, _, let released): append(released)
+        case .begin(_, let epoch):
+            try append(exact: epoch.number)
+            append(epoch.incarnation)
+        case .clear(_, let number): try append(exact: number)
+        case .assert(let claim): try append(claim)
         case .setCap(_, _, let cap, let version):
             append(cap)
             try append(exact: version)
@@ -30,21 +37,35 @@ extension RedisCommand {
     }
 
     private mutating func append(_ open: OpenLease, path: [WindowKey]) throws(CounterStoreError) {
-        let attribution = open.attribution
-        guard attribution.path.org == open.lease.org else { throw .failed("a lease and its attribution name different orgs") }
-        try append(open.holder)
-        append(attribution.path.project)
-        append(attribution.path.user ?? "")
-        append(attribution.path.key ?? "")
-        append(attribution.run)
-        append(attribution.model)
-        append(attribution.priceVersion)
+        try append(open.holder, open.attribution, of: open.lease)
         try append(exact: open.ttl.rawValue)
         try append(exact: open.shareFloor)
         append(open.fixed)
         append(open.offers)
         let refs = open.path.map(\.key) == path ? open.path : path.map(Self.ended)
         for ref in refs { try append(ref) }
+    }
+
+    private mutating func append(_ claim: AssertLease) throws(CounterStoreError) {
+        try append(claim.holder, claim.attribution, of: claim.lease)
+        try append(exact: claim.ttl.rawValue)
+        append(claim.held)
+        append(claim.spent)
+        try append(exact: claim.sequence)
+        try append(exact: (claim.path.map(\.end).min() ?? WindowSpan.never).rawValue)
+    }
+
+    private mutating func append(
+        _ holder: LeaseHolder, _ attribution: Attribution, of lease: LeaseKey
+    ) throws(CounterStoreError) {
+        guard attribution.path.org == lease.org else { throw .failed("a lease and its attribution name different orgs") }
+        try append(holder)
+        append(attribution.path.project)
+        append(attribution.path.user ?? "")
+        append(attribution.path.key ?? "")
+        append(attribution.run)
+        append(attribution.model)
+        append(attribution.priceVersion)
     }
 
     /// Stands for a window of a lease that was opened before, under other windows than this repeat names: its numbers are not looked

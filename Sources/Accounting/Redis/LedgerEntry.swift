@@ -27,13 +27,13 @@ struct LedgerEntry {
             let project = text("project"), let run = text("run"), let model = text("model"), let price = text("price"),
             let path = try? TenancyPath(org: org, project: project, user: optional("user"), key: optional("key")),
             let nano = number("nano"), let fresh = number("in"), let read = number("cread"), let write = number("cwrite"),
-            let visible = number("out"), let reasoning = number("think"), let requests = number("req"), let at = number("at")
+            let visible = number("out"), let reasoning = number("think"), let requests = number("req"), let at = number("at"), let epoch = number("ep")
         else { return nil }
         return LedgerRow(
             chargeID: id, kind: kind, lease: lease,
             attribution: Attribution(path: path, run: run, model: model, priceVersion: price), nanoUSD: nano,
             usage: UsageClasses(
                 inputFresh: fresh, inputCacheRead: read, inputCacheWrite: write, outputVisible: visible, outputReasoning: reasoning),
-            requests: requests, estimated: text("est") == "1", at: Milliseconds(at))
+            requests: requests, estimated: text("est") == "1", at: Milliseconds(at), epoch: epoch)
     }
 }

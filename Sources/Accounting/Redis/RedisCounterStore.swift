@@ -22,6 +22,8 @@ public final class RedisCounterStore: CounterStore {
         self.outbox = outbox
     }
 
+    public var incarnation: String { connection.incarnation }
+
     public func apply(_ command: CounterCommand) async throws(CounterStoreError) -> CounterReply {
         try await decide(command).reply
     }
@@ -38,7 +40,11 @@ public final class RedisCounterStore: CounterStore {
         case .step(let step): return try await decide(command, about: step.lease, path: path(of: step.lease))
         case .settle(let settle): return try await decide(command, about: settle.lease, path: path(of: settle.lease))
         case .resolve(let lease, _): return try await decide(command, about: lease, path: path(of: lease))
-        case .load(let org, let window, _): return try await decide(command, org: org, windows: [window.key])
+        case .assert(let claim): return try await decide(command, about: claim.lease, path: claim.path.map(\.key))
+        case .load(let org, let window, _, _): return try await decide(command, org: org, windows: [window.key])
+        case .release(let org, let window, _): return try await decide(command, org: org, windows: [window])
+        case .begin(let org, _): return try await decide(command, org: org, keys: [try RedisKeys(org: org).leases])
+        case .clear(let org, _): return try await decide(command, org: org, keys: [try RedisKeys(org: org).epoch])
         case .setCap(let org, let window, _, _): return try await decide(command, org: org, windows: [window])
         case .read(let org, let windows): return try await decide(command, org: org, windows: windows)
         case .reap(let org?, let grace): return try await reap(org: org, grace: grace)
@@ -63,7 +69,13 @@ public final class RedisCounterStore: CounterStore {
         let keys = try RedisKeys(org: org)
         var names: [String] = []
         for window in windows { names.append(try keys.window(window)) }
-        var call = RedisFunctions.call(command.name, keys: names)
+        return try await decide(command, org: org, keys: names, windows: windows)
+    }
+
+    private func decide(
+        _ command: CounterCommand, org: String, keys names: [String], windows: [WindowKey] = []
+    ) async throws(CounterStoreError) -> (reply: CounterReply, now: Milliseconds) {
+        var call = RedisFunctions.call(command.name, epoch: try RedisKeys(org: org).epoch, keys: names)
         try call.appendArguments(of: command, path: windows)
         let (answer, now) = try await send(call, path: windows)
         guard case .reply(let reply) = answer else { throw .failed("an answer to another question") }
@@ -97,7 +109,7 @@ public final class RedisCounterStore: CounterStore {
         let keys = try RedisKeys(org: lease.org)
         var names = [keys.ledger, keys.leases, keys.lease(lease.id)]
         for window in path { names.append(try keys.window(window)) }
-        return RedisFunctions.call(function, keys: names)
+        return RedisFunctions.call(function, epoch: keys.epoch, keys: names)
     }
 
     private func reap(org: String, grace: Milliseconds) async throws(CounterStoreError) -> (reply: CounterReply, now: Milliseconds) {
@@ -105,7 +117,7 @@ public final class RedisCounterStore: CounterStore {
         var total = 0
         var first: Milliseconds?
         for _ in 0..<RedisLimits.reapBatchesMax {
-            var due = RedisFunctions.call("due", keys: [keys.leases])
+            var due = RedisFunctions.call("due", epoch: keys.epoch, keys: [keys.leases])
             try due.appendArguments(of: .reap(org: org, grace: grace), path: [])
             due.append(Int64(RedisLimits.reapBatchMax))
             let (answer, now) = try await send(due, path: [])
@@ -140,7 +152,7 @@ public final class RedisCounterStore: CounterStore {
         known.withLock { known in
             switch reply {
             case .settled, .unknownLease: known[lease] = nil
-            case .granted where known[lease] == nil:
+            case .granted where known[lease] == nil, .done where known[lease] == nil:
                 // Forgetting all at once is rare and cheap: each costs one more round trip, once.
                 if known.count >= RedisLimits.knownLeasesMax { known.removeAll(keepingCapacity: true) }
                 known[lease] = path

@@ -6,7 +6,7 @@ public import Logging
 /// calling its own. A change of behaviour needs a new version; a change of the text alone replaces the library in place.
 enum RedisFunctions {
     /// The version in all names; the library has the same.
-    static let version = "v1"
+    static let version = "v2"
 
     /// `FUNCTION LOAD REPLACE`: sent on every new connection, because a Redis that came back empty has lost it.
     static var load: RedisCommand {
@@ -15,11 +15,13 @@ enum RedisFunctions {
         return command
     }
 
-    /// The head of one call: the function's name and the keys that it may touch.
-    static func call(_ function: String, keys: [String]) -> RedisCommand {
+    /// The head of one call: the function's name, the keys that it may touch, and the life that it is meant for.
+    static func call(_ function: String, epoch: String, keys: [String]) -> RedisCommand {
         var command = RedisCommand("FCALL", "kdcube_\(function)_\(version)")
-        command.append(Int64(keys.count))
+        command.append(Int64(keys.count + 1))
+        command.append(epoch)
         for key in keys { command.append(key) }
+        command.appendIncarnation()
         return command
     }
 

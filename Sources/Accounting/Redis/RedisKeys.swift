@@ -10,6 +10,8 @@ struct RedisKeys: Sendable {
         tag = "{\(org)}"
     }
 
+    /// The life that the counters are in, a hash.
+    var epoch: String { "\(tag):epoch" }
     /// The transactional outbox, a stream.
     var ledger: String { "\(tag):ledger" }
     /// Live leases by expiry, a sorted set.

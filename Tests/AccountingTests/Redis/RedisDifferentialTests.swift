@@ -31,6 +31,7 @@ private struct DifferentialRun {
     /// Windows that may be asked for; two of them end while the run goes on.
     var pool: [WindowRef] = []
     var ids = 0
+    var epoch: Int64 = 1
     var seen: [String: Int] = [:]
 
     init(seed: UInt64, org: String, node: RedisNode) throws {
@@ -41,16 +42,20 @@ private struct DifferentialRun {
     }
 
     mutating func go(commands: Int) async throws {
+        try await compare(.read(org: org, windows: []))
+        try await compare(.begin(org: org, Epoch(number: epoch, incarnation: node.store.incarnation)))
         let (_, now) = try await node.store.decide(.read(org: org, windows: []))
         makePool(now)
-        for ref in pool { try await compare(.load(org: org, window: ref, used: Int64.random(in: 0...50, using: &random))) }
+        for ref in pool {
+            try await compare(.load(org: org, window: ref, used: Int64.random(in: 0...50, using: &random), released: released()))
+        }
         for index in 0..<commands {
             let command = try next()
             try await compare(command, index)
         }
         try await compareRows()
         // A test that never grants, denies or refuses would prove nothing.
-        for word in ["granted", "denied", "committed", "settled", "missing", "wrongSpan", "staleSequence", "suspended"]
+        for word in ["granted", "denied", "committed", "settled", "missing", "wrongSpan", "staleSequence", "suspended", "lost"]
         where seed == 1 { #expect(seen[word, default: 0] > 0, "\(word) never happened") }
     }
 
@@ -81,7 +86,7 @@ private struct DifferentialRun {
 
     private mutating func compare(_ command: CounterCommand, _ index: Int = -1) async throws {
         let (reply, now) = try await node.store.decide(command)
-        let expected = model.apply(command, now: now)
+        let expected = model.apply(command, incarnation: node.store.incarnation, now: now)
         let place: Comment = "seed \(seed), command \(index): \(String(describing: command))"
         #expect(reply == expected, place)
         seen[String(String(describing: expected).prefix { $0 != "(" }), default: 0] += 1
@@ -89,7 +94,9 @@ private struct DifferentialRun {
         rows += changes.rows
         let found = try await stored()
         let wanted = pool.map { ref in
-            model.windows[ref.key].map { [$0.cap, $0.version, $0.generation, $0.used, $0.held, $0.suspense, $0.liveLeases] }
+            model.windows[ref.key].map {
+                [$0.cap, $0.version, $0.generation, $0.used, $0.held, $0.suspense, $0.liveLeases, $0.released, $0.unaccounted]
+            }
         }
         try #require(found == wanted, place)
         try model.checkInvariants()
@@ -98,13 +105,19 @@ private struct DifferentialRun {
     /// The windows of the pool as Redis has them, read in one go.
     private func stored() async throws -> [[Int64]?] {
         let keys = try RedisKeys(org: org)
+        let state = model.epochs[org]
         var commands: [RedisCommand] = []
         for ref in pool {
-            commands.append(RedisCommand("HMGET", try keys.window(ref.key), "cap", "ver", "gen", "used", "held", "susp", "live"))
+            let fields = ["cap", "ver", "gen", "used", "held", "susp", "live", "rel", "lost", "ep"]
+            var command = RedisCommand("HMGET", try keys.window(ref.key))
+            for field in fields { command.append(field) }
+            commands.append(command)
         }
         return try await node.connection.callAll(commands).map { value in
-            let numbers = value.elements?.compactMap(\.number) ?? []
-            return numbers.isEmpty ? nil : numbers
+            var numbers = value.elements?.compactMap(\.number) ?? []
+            guard let epoch = numbers.popLast(), epoch == state?.epoch.number else { return nil }
+            if state?.isCleared == true { numbers[numbers.count - 1] = 0 }
+            return numbers
         }
     }
 
@@ -126,13 +139,39 @@ private struct DifferentialRun {
         case 25..<65: return .step(step())
         case 65..<80: return .settle(settle())
         case 80..<86: return .reap(org: org, grace: Milliseconds(Int64.random(in: -1...4, using: &random)))
-        case 86..<90: return .load(org: org, window: reloaded(), used: Int64.random(in: 0...100, using: &random))
+        case 86..<89:
+            return .load(org: org, window: reloaded(), used: Int64.random(in: 0...100, using: &random), released: released())
+        case 89: return chance(6) ? newLife() : .release(org: org, window: anyRef().key, released: released())
         case 90..<94:
             let version = Int64.random(in: 0...5, using: &random)
             return .setCap(org: org, window: anyRef().key, cap: amount(upTo: 4_000), version: version)
-        case 94..<96: return .read(org: org, windows: path().map(\.key))
+        case 94: return .read(org: org, windows: path().map(\.key))
+        case 95..<98: return try claim()
         default: return .resolve(anyLease(), evidence: spent(above: .zero))
         }
+    }
+
+    private mutating func released() -> Int64 { chance(3) ? AccountingLimits.amountMax : amount(upTo: 4_000) }
+
+    /// Another life, the same again, an earlier one, or the end of a rebuild.
+    private mutating func newLife() -> CounterCommand {
+        if chance(2) { return .clear(org: org, epoch: epoch - (chance(4) ? 1 : 0)) }
+        if chance(2) { epoch += 1 }
+        let number = chance(5) ? epoch - 1 : epoch
+        return .begin(org: org, Epoch(number: number, incarnation: chance(5) ? "another" : node.store.incarnation))
+    }
+
+    private mutating func claim() throws -> CounterCommand {
+        ids += 1
+        let known = chance(4) ? anyLease() : nil
+        return .assert(
+            AssertLease(
+                lease: known ?? LeaseKey(org: org, id: "a\(ids)"), holder: holder(),
+                attribution: Attribution(
+                    path: try TenancyPath(org: org, project: "web", user: nil, key: nil), run: "run \(ids)", model: "demo",
+                    priceVersion: "v1"),
+                path: path(), held: Amounts(nanoUSD: amount(upTo: 60), tokens: amount(upTo: 60), requests: 1),
+                spent: spent(above: .zero), sequence: Int64.random(in: 0...3, using: &random), ttl: ttl()))
     }
 
     private mutating func anyRef() -> WindowRef { pool[Int.random(in: 0..<pool.count, using: &random)] }

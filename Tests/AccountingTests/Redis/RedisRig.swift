@@ -51,6 +51,13 @@ struct RedisNode {
             connection, ledger: ledger, consumer: name, logger: quiet, claimAfter: Milliseconds(claimAfter), orgs: { orgs })
         store = RedisCounterStore(connection, outbox: outbox)
         try await connection.start()
+        for org in orgs { try await begin(org) }
+    }
+
+    /// Starts a life of the org's counters, as the accountant does; a second node of the same life changes nothing. Nothing was before it.
+    func begin(_ org: String, epoch: Int64 = 1) async throws {
+        _ = try await store.apply(.begin(org: org, Epoch(number: epoch, incarnation: store.incarnation)))
+        _ = try await store.apply(.clear(org: org, epoch: epoch))
     }
 
     func rows(org: String = "acme") async throws -> Int64 {

@@ -9,8 +9,17 @@ public enum CounterCommand: Sendable, Hashable {
     case settle(SettleLease)
     /// Moves leases that ended `grace` ago into suspense, and forgets what is long done. All orgs when `org` is nil.
     case reap(org: String?, grace: Milliseconds)
-    /// Brings a window in with what the ledger says was used. A window that is there in this generation stays as it is.
-    case load(org: String, window: WindowRef, used: Int64)
+    /// Brings a window in with what the ledger says was used and the root has released. A window that is there in this
+    /// generation stays as it is.
+    case load(org: String, window: WindowRef, used: Int64, released: Int64 = AccountingLimits.amountMax)
+    /// The durable root has released more of a window's cap; `released` is the sum.
+    case release(org: String, window: WindowKey, released: Int64)
+    /// A new life of an org's counters after they lost data.
+    case begin(org: String, Epoch)
+    /// Brings a lease of an earlier life into this one.
+    case assert(AssertLease)
+    /// Every holder of an earlier life has brought its leases in: the rest was never spent.
+    case clear(org: String, epoch: Int64)
     /// A budget was changed. A window that is not loaded is left alone.
     case setCap(org: String, window: WindowKey, cap: Int64, version: Int64)
     case read(org: String, windows: [WindowKey])
@@ -28,6 +37,25 @@ public enum CounterCommand: Sendable, Hashable {
         case .setCap: "set_cap"
         case .read: "read"
         case .resolve: "resolve"
+        case .release: "release"
+        case .begin: "begin"
+        case .assert: "assert"
+        case .clear: "clear"
+        }
+    }
+
+    /// Whose counters it is about; nil for all.
+    public var org: String? {
+        switch self {
+        case .open(let open): open.lease.org
+        case .step(let step): step.lease.org
+        case .settle(let settle): settle.lease.org
+        case .assert(let claim): claim.lease.org
+        case .resolve(let lease, _): lease.org
+        case .reap(let org, _): org
+        case .load(let org, _, _, _), .setCap(let org, _, _, _), .read(let org, _), .release(let org, _, _), .begin(let org, _),
+            .clear(let org, _):
+            org
         }
     }
 }
@@ -121,6 +149,8 @@ public enum CounterReply: Sendable, Hashable {
     /// To `open`: a window does not contain the store's time, nothing was done. To `step`: a window of the lease has
     /// ended; what was spent is committed, nothing more will be granted, settle and open anew.
     case wrongSpan(now: Milliseconds)
+    /// The counters are not in the life that the command was meant for, and decide nothing until ``CounterCommand/begin``.
+    case lost(now: Milliseconds)
     /// The lease belongs to another process.
     case staleFence
     /// A command of this lease with a higher sequence number was decided already.

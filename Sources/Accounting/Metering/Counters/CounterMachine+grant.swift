@@ -82,10 +82,11 @@ extension CounterMachine {
         func fits(_ offer: Offer, _ window: WindowState) -> Bool {
             let unit = window.key.unit
             let amount = offer.amounts[unit]
-            let available = window.headroom - fixed[unit]
             guard amount + fixed[unit] > 0 else { return true }
-            guard amount <= available else { return false }
-            return offer.tokens <= shareFloor || amount <= available / (2 * max(1, window.liveLeases + newLeases))
+            guard amount <= window.headroom - fixed[unit] else { return false }
+            // The share is one of the cap and not of a tranche: the next tranche is there before the cap is reached.
+            let room = window.cap - window.taken - fixed[unit]
+            return offer.tokens <= shareFloor || amount <= room / (2 * max(1, window.liveLeases + newLeases))
         }
         if let index = offers.firstIndex(where: { offer in path.allSatisfy { fits(offer, $0) } }) { return .offer(index) }
         // All offers are above the floor (a run that needs its minimum at once): the share gives way, the cap does not.

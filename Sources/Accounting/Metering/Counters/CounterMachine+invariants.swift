@@ -33,11 +33,11 @@ extension CounterMachine {
         }
         for window in windows.values {
             let key = window.key
-            guard window.used + window.held + window.suspense <= window.allowance else { throw Violation(rule: .i2WithinCap, window: key) }
+            guard window.taken <= window.allowance else { throw Violation(rule: .i2WithinCap, window: key) }
             guard window.held == held[key, default: 0] else { throw Violation(rule: .i3Held, window: key) }
             guard window.suspense == suspense[key, default: 0] else { throw Violation(rule: .i3Suspense, window: key) }
             guard window.liveLeases == live[key, default: 0] else { throw Violation(rule: .liveLeases, window: key) }
-            guard window.held >= 0, window.suspense >= 0 else { throw Violation(rule: .negative, window: key) }
+            guard window.held >= 0, window.suspense >= 0, window.unaccounted >= 0 else { throw Violation(rule: .negative, window: key) }
         }
     }
 }

@@ -95,7 +95,7 @@ extension CounterMachine {
             LedgerRow(
                 chargeID: "\(lease.key.id):\(lease.sequence):\(kind.rawValue)", kind: kind, lease: lease.key.id,
                 attribution: lease.attribution, nanoUSD: amounts.nanoUSD, usage: usage, requests: amounts.requests,
-                estimated: estimated, at: at))
+                estimated: estimated, at: at, epoch: epochs[lease.key.org]?.epoch.number ?? 0))
     }
 
     /// Suspends what ended `grace` ago, never frees it (metering.md §9, trap 3); forgets settled leases and windows

@@ -6,6 +6,8 @@
 public struct CounterMachine: Sendable {
     public internal(set) var windows: [WindowKey: WindowState] = [:]
     public internal(set) var leases: [LeaseKey: LeaseState] = [:]
+    /// Orgs whose counters have had another life; the others are in ``Epoch/embedded``.
+    public internal(set) var epochs: [String: EpochState] = [:]
     var changes = CounterChanges()
 
     public init() {}
@@ -17,13 +19,21 @@ public struct CounterMachine: Sendable {
     }
 
     /// Decides one command at the store's time `now`.
-    public mutating func apply(_ command: CounterCommand, now: Milliseconds) -> CounterReply {
-        switch command {
+    ///
+    /// - Parameter incarnation: the life that the command was meant for; in another one nothing is done.
+    public mutating func apply(_ command: CounterCommand, incarnation: String = "", now: Milliseconds) -> CounterReply {
+        if case .begin(let org, let epoch) = command { return begin(org, epoch, incarnation: incarnation, now: now) }
+        if let org = command.org, !isCurrent(org, incarnation) { return .lost(now: now) }
+        return switch command {
         case .open(let open): apply(open, now: now)
         case .step(let step): apply(step, now: now)
         case .settle(let settle): apply(settle, now: now)
         case .reap(let org, let grace): reap(org: org, grace: grace, now: now)
-        case .load(_, let window, let used): load(window, used: used, now: now)
+        case .begin: .done(now: now)
+        case .clear(let org, let number): clear(org, number, now: now)
+        case .release(_, let window, let released): release(window, to: released, now: now)
+        case .assert(let claim): apply(claim, now: now)
+        case .load(let org, let window, let used, let released): load(org, window, used: used, released: released, now: now)
         case .setCap(_, let window, let cap, let version): setCap(window, cap: cap, version: version, now: now)
         case .read(_, let keys): .windows(keys.compactMap { windows[$0]?.snapshot }, now: now)
         case .resolve(let lease, let evidence): resolve(lease, evidence: evidence, now: now)
@@ -54,18 +64,26 @@ public struct CounterMachine: Sendable {
         changes.leases.insert(lease.key)
     }
 
-    private mutating func load(_ ref: WindowRef, used: Int64, now: Milliseconds) -> CounterReply {
-        guard (0...AccountingLimits.amountMax).contains(ref.cap), used <= AccountingLimits.amountMax else { return .refused(.amount) }
+    private mutating func load(_ org: String, _ ref: WindowRef, used: Int64, released: Int64, now: Milliseconds) -> CounterReply {
+        let amounts = 0...AccountingLimits.amountMax
+        guard amounts.contains(ref.cap), amounts.contains(released), used <= AccountingLimits.amountMax else { return .refused(.amount) }
         if let loaded = windows[ref.key] {
             guard ref.generation > loaded.generation else { return .done(now: now) }
             // The budget was away and is back: the count missed what was spent meanwhile, the holds did not.
             windows[ref.key] = WindowState(
-                ref: ref, used: used, held: loaded.held, suspense: loaded.suspense, liveLeases: loaded.liveLeases)
+                org: org, ref: ref, used: used, held: loaded.held, suspense: loaded.suspense, released: max(released, loaded.released),
+                unaccounted: loaded.unaccounted, liveLeases: loaded.liveLeases)
         } else {
-            windows[ref.key] = WindowState(ref: ref, used: used)
+            windows[ref.key] = WindowState(org: org, ref: ref, used: used, released: released, unaccounted: unaccounted(org, used, released))
         }
         changes.windows.insert(ref.key)
         return .done(now: now)
+    }
+
+    /// After a loss, what the root had released and the ledger does not show may be in the hands of somebody.
+    private func unaccounted(_ org: String, _ used: Int64, _ released: Int64) -> Int64 {
+        guard let state = epochs[org], !state.isCleared else { return 0 }
+        return max(0, released - used)
     }
 
     private mutating func setCap(_ key: WindowKey, cap: Int64, version: Int64, now: Milliseconds) -> CounterReply {

@@ -32,10 +32,12 @@ public struct LedgerRow: Sendable, Hashable {
     public let requests: Int64
     public let estimated: Bool
     public let at: Milliseconds
+    /// ``Epoch/number`` of the counters that made the row.
+    public let epoch: Int64
 
     public init(
         chargeID: String, kind: Kind, lease: String, attribution: Attribution, nanoUSD: Int64, usage: UsageClasses,
-        requests: Int64, estimated: Bool, at: Milliseconds
+        requests: Int64, estimated: Bool, at: Milliseconds, epoch: Int64 = 0
     ) {
         self.chargeID = chargeID
         self.kind = kind
@@ -46,6 +48,7 @@ public struct LedgerRow: Sendable, Hashable {
         self.requests = requests
         self.estimated = estimated
         self.at = at
+        self.epoch = epoch
     }
 
     public var amounts: Amounts { Amounts(nanoUSD: nanoUSD, tokens: usage.total, requests: requests) }

@@ -1,6 +1,8 @@
 /// A window as the store keeps it (metering.md §4.2). Reserved and spent amounts never share a number.
 public struct WindowState: Sendable, Hashable {
     public let key: WindowKey
+    /// The org whose counters it is in; the key's own scope may be an API key, which names none.
+    public let org: String
     public let start: Milliseconds
     public let end: Milliseconds
     public var cap: Int64
@@ -9,14 +11,20 @@ public struct WindowState: Sendable, Hashable {
     public var used: Int64
     public var held: Int64
     public var suspense: Int64
+    /// How much of the cap the durable root has released to these counters (a sum of tranches); nothing beyond it is granted.
+    public var released: Int64
+    /// Released before the counters lost their data, and not yet accounted for by ledger or holder: counts as spent.
+    public var unaccounted: Int64
     public var liveLeases: Int64
     /// The highest that `used + held + suspense` may be without anything having gone wrong: the highest cap there was,
     /// or what was loaded, plus each overrun. For ``CounterMachine/checkInvariants()`` only; stores need not keep it.
     var allowance: Int64
 
     public init(
-        ref: WindowRef, used: Int64, held: Int64 = 0, suspense: Int64 = 0, liveLeases: Int64 = 0
+        org: String, ref: WindowRef, used: Int64, held: Int64 = 0, suspense: Int64 = 0, released: Int64 = AccountingLimits.amountMax,
+        unaccounted: Int64 = 0, liveLeases: Int64 = 0
     ) {
+        self.org = org
         key = ref.key
         start = ref.start
         end = ref.end
@@ -26,14 +34,20 @@ public struct WindowState: Sendable, Hashable {
         self.used = used
         self.held = held
         self.suspense = suspense
+        self.released = released
+        self.unaccounted = unaccounted
         self.liveLeases = liveLeases
-        allowance = max(ref.cap, used + held + suspense)
+        allowance = max(ref.cap, used + held + suspense + unaccounted)
     }
 
-    public var headroom: Int64 { cap - used - held - suspense }
+    /// Used, held, in suspense or unaccounted for.
+    public var taken: Int64 { used + held + suspense + unaccounted }
+
+    /// What may be granted now.
+    public var headroom: Int64 { min(cap, released) - taken }
 
     public var snapshot: WindowSnapshot {
-        WindowSnapshot(key: key, cap: cap, used: used, held: held, suspense: suspense, end: end)
+        WindowSnapshot(key: key, cap: cap, used: used, held: held, suspense: suspense + unaccounted, end: end, released: released)
     }
 
     mutating func setCap(_ newCap: Int64, version newVersion: Int64) -> Bool {

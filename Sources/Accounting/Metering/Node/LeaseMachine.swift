@@ -202,7 +202,7 @@ struct LeaseMachine: Sendable {
             renew(windows, storeNow: now, sent: sent)
         case .committed(let windows, let now): renew(windows, storeNow: now, sent: sent)
         case .wrongSpan: mustRoll = true
-        case .settled, .windows, .done, .reaped, .missing, .staleFence, .staleSequence, .suspended, .unknownLease, .refused: lose()
+        case .settled, .windows, .done, .reaped, .missing, .lost, .staleFence, .staleSequence, .suspended, .unknownLease, .refused: lose()
         }
     }
 

@@ -60,19 +60,29 @@ public struct WindowSnapshot: Sendable, Hashable {
     public let cap: Int64
     public let used: Int64
     public let held: Int64
+    /// What nobody answers for at present, and counts as spent until there is evidence.
     public let suspense: Int64
     public let end: Milliseconds
+    /// How much of the cap the durable root has released to the counters.
+    public let released: Int64
 
-    public init(key: WindowKey, cap: Int64, used: Int64, held: Int64, suspense: Int64, end: Milliseconds) {
+    public init(
+        key: WindowKey, cap: Int64, used: Int64, held: Int64, suspense: Int64, end: Milliseconds,
+        released: Int64 = AccountingLimits.amountMax
+    ) {
         self.key = key
         self.cap = cap
         self.used = used
         self.held = held
         self.suspense = suspense
         self.end = end
+        self.released = released
     }
 
-    /// What may still be granted; negative when a cap was lowered or overrun.
+    /// True when a grant was refused for want of a tranche only: the cap itself has room.
+    public var isDrained: Bool { released < cap && headroom > 0 }
+
+    /// What the cap leaves; negative when it was lowered or overrun.
     public var headroom: Int64 { cap - used - held - suspense }
 
     /// When the window starts again; nil for ``Period/total``.

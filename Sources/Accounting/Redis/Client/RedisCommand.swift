@@ -4,6 +4,8 @@ internal import NIOCore
 public struct RedisCommand: Sendable {
     private(set) var body = ByteBuffer()
     private(set) var count = 0
+    /// Where the word goes that names the Redis process at the other end; see ``appendIncarnation()``.
+    private var incarnationOffset: Int?
 
     public init(_ words: String...) {
         for word in words { append(word) }
@@ -30,11 +32,26 @@ public struct RedisCommand: Sendable {
         append(String(number))
     }
 
+    /// Appends the `run_id` of the Redis that the command will be sent to. It is only known when the command is sent: what was
+    /// meant for one process must not be carried out by its successor, which may have lost data.
+    mutating func appendIncarnation() {
+        incarnationOffset = body.writerIndex
+        count += 1
+    }
+
     /// Bytes on the wire, the length line not counted.
     var size: Int { body.readableBytes }
 
-    func write(into buffer: inout ByteBuffer) {
+    func write(into buffer: inout ByteBuffer, incarnation: String) {
         buffer.writeString("*\(count)\r\n")
-        buffer.writeImmutableBuffer(body)
+        guard let offset = incarnationOffset, let head = body.getSlice(at: 0, length: offset),
+            let tail = body.getSlice(at: offset, length: body.writerIndex - offset)
+        else {
+            buffer.writeImmutableBuffer(body)
+            return
+        }
+        buffer.writeImmutableBuffer(head)
+        buffer.writeString("$\(incarnation.utf8.count)\r\n\(incarnation)\r\n")
+        buffer.writeImmutableBuffer(tail)
     }
 }

@@ -37,6 +37,9 @@ public final class RedisConnection: Sendable {
     /// Whether commands are sent now. Any thread.
     public var health: RedisHealth { healthBox.current }
 
+    /// `run_id` of the Redis process that was last connected to; empty before the first. Any thread.
+    var incarnation: String { healthBox.incarnation }
+
     /// Connects and waits for the first outcome. After a throw the attempts go on in the background, so a server may start without
     /// its Redis and refuse runs until it is there.
     public func start() async throws(RedisFault) {

@@ -18,6 +18,8 @@ final class RedisLink {
     private var timerIsScheduled = false
     private var channel: (any Channel)?
     private var generation = 0
+    /// `run_id` of the Redis at the other end; asked anew on every connection.
+    private var incarnation = ""
     private var starters: [(Result<Void, RedisFault>) -> Void] = []
     private var closers: [() -> Void] = []
     private var random = SystemRandomNumberGenerator()
@@ -151,7 +153,13 @@ final class RedisLink {
         }
     }
 
-    /// AUTH, SELECT, PING and what the owner wants on each connection, in one write; ready when all are answered well.
+    private func identify(_ info: RedisValue) {
+        let lines = (info.string ?? "").split(whereSeparator: \.isNewline)
+        incarnation = lines.first { $0.hasPrefix("run_id:") }.map { String($0.dropFirst("run_id:".count)) } ?? ""
+        health.identify(incarnation)
+    }
+
+    /// AUTH, SELECT, INFO and what the owner wants on each connection, in one write; ready when all are answered well.
     private func prepare() {
         var commands: [(name: String, command: RedisCommand)] = []
         let url = configuration.url
@@ -159,13 +167,14 @@ final class RedisLink {
             commands.append(("AUTH", url.user.map { RedisCommand("AUTH", $0, password) } ?? RedisCommand("AUTH", password)))
         }
         if url.database != 0 { commands.append(("SELECT", RedisCommand("SELECT", String(url.database)))) }
-        commands.append(("PING", RedisCommand("PING")))
+        commands.append(("INFO", RedisCommand("INFO", "server")))
         commands += configuration.preparation.map { ("preparation", $0) }
         var missing = commands.count
         for (name, command) in commands {
             enqueue(command) { result in
                 switch result {
-                case .success:
+                case .success(let value):
+                    if name == "INFO" { self.identify(value) }
                     missing -= 1
                     if missing == 0 { self.handle(.prepared) }
                 case .failure(.server(let error)): self.handle(.prepareFailed("\(name) was refused: \(error.code) \(error.message)"))
@@ -190,7 +199,7 @@ final class RedisLink {
         guard command.size <= RedisLimits.commandBytesMax else { return completion(.failure(.commandTooLarge)) }
         guard !pipeline.isFull else { return completion(.failure(.overloaded)) }
         pipeline.append(deadline: .now() + .milliseconds(configuration.deadlineMilliseconds), completion)
-        command.write(into: &outbound)
+        command.write(into: &outbound, incarnation: incarnation)
         armTimer()
         guard !flushIsScheduled else { return }
         flushIsScheduled = true
@@ -239,6 +248,12 @@ final class RedisLink {
 /// The health of a connection for readers on any thread; a short `Mutex`.
 final class RedisHealthBox: Sendable {
     private let value = Mutex(RedisHealth.connecting)
+    private let name = Mutex("")
+
+    /// The Redis process that was last connected to; empty before the first.
+    var incarnation: String { name.withLock { $0 } }
+
+    func identify(_ incarnation: String) { name.withLock { $0 = incarnation } }
 
     var current: RedisHealth { value.withLock { $0 } }
 

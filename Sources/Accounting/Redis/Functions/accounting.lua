@@ -1,4 +1,4 @@
-#!lua name=kdcube_v1
+#!lua name=kdcube_v2
 --[[
 Windows and leases, decided in one call each: the Redis form of CounterMachine (Sources/Accounting/Metering/Counters), which is its
 model in the differential test. Change both or neither, and raise the version in every name when the behaviour changes.
@@ -7,13 +7,15 @@ The library is this file, leases.lua and functions.lua, joined in this order by 
 of an offer, there what a lease does, last the functions that may be called.
 
 Keys, all under the hash tag {org}, so that a path lives in one slot of a cluster; every key is declared by the caller:
-  {org}:w:<scope>:<unit>:<period>:<window>  hash    cap ver gen start end used held susp live; expires 7 days after its end
-  {org}:lease:<id>                          hash    holder, attribution, path, held, spent, seq, last decision, expiry, phase
+  {org}:epoch                               hash    inc ep cleared: the life that the counters are in (Epoch.swift)
+  {org}:w:<scope>:<unit>:<period>:<window>  hash    ep cap ver gen start end used held susp rel lost live; expires 7 days after its end
+  {org}:lease:<id>                          hash    ep, holder, attribution, path, held, spent, seq, last decision, expiry, phase
   {org}:leases                              zset    live leases by expiry
   {org}:ledger                              stream  the outbox: each row is added by the call that moves the amounts
 
 Rules: integers only, none above AMOUNT_MAX, because Lua computes in doubles (exact to 2^53); time only from TIME; everything is
 checked before the first write, because Redis does not undo what a failing function has written.
+A window or lease whose `ep` is not the org's is of an earlier life: it is not there.
 A reply is {word, now, ...}.
 --]]
 
@@ -83,16 +85,32 @@ local function offers_refusal(offers, spent, ttl)
   return nil
 end
 
+-- The life of the org's counters ------------------------------------------------------------------------------------
+
+-- Of the org whose function runs now: set by `gated` before anything else, because one function runs at a time.
+local epoch, is_cleared
+
+-- Puts the question of the life before a function: KEYS {org}:epoch, then the function's own; ARGS the caller's incarnation, then its own.
+local function gated(decide)
+  return function(keys, args)
+    local marker = redis.call('HMGET', keys[1], 'inc', 'ep', 'cleared')
+    if marker[1] ~= args[1] then return { 'lost', now_ms() } end
+    epoch, is_cleared = marker[2], marker[3] == '1'
+    return decide({ unpack(keys, 2) }, { unpack(args, 2) })
+  end
+end
+
 -- Windows -----------------------------------------------------------------------------------------------------------
 
 -- A window that is not loaded is false, never zero.
 local function read_window(key)
-  local f = redis.call('HMGET', key, 'cap', 'used', 'held', 'susp', 'end', 'ver', 'gen', 'live')
-  if not f[1] then return false end
+  local f = redis.call('HMGET', key, 'cap', 'used', 'held', 'susp', 'end', 'ver', 'gen', 'live', 'rel', 'lost', 'ep')
+  if not f[1] or f[11] ~= epoch then return false end
   return {
     key = key, unit = UNITS[string.match(key, ':(%a+):%a+:[^:]*$')],
     cap = tonumber(f[1]), used = tonumber(f[2]), held = tonumber(f[3]), susp = tonumber(f[4]), ends = tonumber(f[5]),
-    ver = tonumber(f[6]), gen = tonumber(f[7]), live = tonumber(f[8]),
+    ver = tonumber(f[6]), gen = tonumber(f[7]), live = tonumber(f[8]), rel = tonumber(f[9]),
+    lost = is_cleared and 0 or tonumber(f[10]),
   }
 end
 
@@ -108,14 +126,19 @@ local function move(window, field, change)
   redis.call('HINCRBY', window.key, field, text(change))
 end
 
-local function headroom(window) return window.cap - window.used - window.held - window.susp end
+local function taken(window) return window.used + window.held + window.susp + window.lost end
+
+local function headroom(window) return math.min(window.cap, window.rel) - taken(window) end
 
 -- Fresh from Redis, so that numbers above 2^53 (overruns) come back exact.
 local function snapshots(keys, first)
   local list = {}
   for i = first, #keys do
-    local f = redis.call('HMGET', keys[i], 'cap', 'used', 'held', 'susp', 'end')
-    list[#list + 1] = f[1] and f or false
+    local f = redis.call('HMGET', keys[i], 'cap', 'used', 'held', 'susp', 'end', 'rel', 'lost', 'ep')
+    local there = f[1] and f[8] == epoch
+    if is_cleared then f[7] = '0' end
+    f[8] = nil
+    list[#list + 1] = there and f or false
   end
   return list
 end
@@ -132,10 +155,10 @@ local function fits(offer, fixed, window, floor, new)
   if not window then return true end
   local amount = offer.amounts[window.unit]
   if amount + fixed[window.unit] <= 0 then return true end
-  local available = headroom(window) - fixed[window.unit]
-  if amount > available then return false end
-  -- amount <= available / (2 * leases), without a division: a product above 2^53 is above every cap all the same.
-  return offer.tokens <= floor or amount * 2 * math.max(1, window.live + new) <= available
+  if amount > headroom(window) - fixed[window.unit] then return false end
+  -- amount <= room / (2 * leases), without a division: a product above 2^53 is above every cap all the same.
+  local room = window.cap - taken(window) - fixed[window.unit]
+  return offer.tokens <= floor or amount * 2 * math.max(1, window.live + new) <= room
 end
 
 local function fits_all(offer, fixed, path, floor, new)

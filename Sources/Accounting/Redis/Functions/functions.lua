@@ -1,14 +1,20 @@
 
 -- What may be called. Follows leases.lua in the same library; each function says which keys it must be given.
 
-local function open_refusal(open, keys)
-  if #open.offers == 0 then return 'offers' end
+local function path_refusal(keys)
   local seen = {}
   if #keys - 3 > WINDOWS_MAX then return 'path' end
   for i = 4, #keys do
     if seen[keys[i]] then return 'path' end
     seen[keys[i]] = true
   end
+  return nil
+end
+
+local function open_refusal(open, keys)
+  if #open.offers == 0 then return 'offers' end
+  local refusal = path_refusal(keys)
+  if refusal then return refusal end
   if not are_amounts(open.fixed) then return 'amount' end
   for _, ref in ipairs(open.refs) do if not is_amount(ref.cap) then return 'amount' end end
   return offers_refusal(open.offers, nil, open.ttl)
@@ -178,12 +184,20 @@ end
 local function load_window(keys, args)
   local now, input = now_ms(), reader(args)
   local cap, ver, gen, starts, ends, used = input.number(), input.number(), input.number(), input.number(), input.number(), input.number()
-  if not is_amount(cap) or used > AMOUNT_MAX then return { 'refused', now, 'amount' } end
+  local released = input.number()
+  if not is_amount(cap) or not is_amount(released) or used > AMOUNT_MAX then return { 'refused', now, 'amount' } end
   local found = read_window(keys[1])
   if found and gen <= found.gen then return { 'done', now } end
   redis.call('HSET', keys[1], 'cap', text(cap), 'ver', text(ver), 'gen', text(gen), 'start', text(starts), 'end', text(ends),
     'used', text(used))
-  if not found then redis.call('HSET', keys[1], 'held', '0', 'susp', '0', 'live', '0') end
+  if found then
+    redis.call('HSET', keys[1], 'rel', text(math.max(released, found.rel)))
+  else
+    -- After a loss, what the root had released and the ledger does not show may be in the hands of somebody.
+    local lost = epoch ~= '0' and not is_cleared and math.max(0, released - used) or 0
+    redis.call('HSET', keys[1], 'held', '0', 'susp', '0', 'live', '0', 'rel', text(released), 'lost', text(lost), 'ep', epoch)
+    redis.call('PERSIST', keys[1])
+  end
   if ends < NEVER then redis.call('PEXPIREAT', keys[1], text(ends + WINDOW_RETENTION)) end
   return { 'done', now }
 end
@@ -197,15 +211,91 @@ local function set_cap(keys, args)
   return { 'done', now }
 end
 
+-- KEYS: window. Raises what the durable root has released; never lowers it.
+local function release_window(keys, args)
+  local now, released = now_ms(), tonumber(args[1])
+  if not is_amount(released) then return { 'refused', now, 'amount' } end
+  local window = read_window(keys[1])
+  if not window then return { 'missing', now, { 0 } } end
+  if released > window.rel then redis.call('HSET', keys[1], 'rel', text(released)) end
+  return { 'done', now }
+end
+
+-- KEYS: epoch, leases. ARGS: the caller's incarnation, the number and the incarnation of the life that begins. Not gated.
+local function begin_epoch(keys, args)
+  local now, number = now_ms(), tonumber(args[2])
+  if args[1] ~= args[3] then return { 'lost', now } end
+  local marker = redis.call('HMGET', keys[1], 'inc', 'ep')
+  if marker[2] then
+    if marker[1] == args[3] and tonumber(marker[2]) == number then return { 'done', now } end
+    if tonumber(marker[2]) >= number then return { 'lost', now } end
+  end
+  redis.call('HSET', keys[1], 'inc', args[3], 'ep', args[2], 'cleared', '0')
+  redis.call('DEL', keys[2])
+  return { 'done', now }
+end
+
+-- KEYS: epoch. Every holder of an earlier life has spoken.
+local function clear_epoch(keys, args)
+  local now = now_ms()
+  if epoch ~= args[1] then return { 'lost', now } end
+  redis.call('HSET', keys[1], 'cleared', '1')
+  return { 'done', now }
+end
+
+-- KEYS: ledger, leases, lease, windows. Takes a lease of an earlier life in.
+local function assert_lease(keys, args)
+  local now, input = now_ms(), reader(args)
+  local claim = {
+    node = input.word(), fence = input.word(), project = input.word(), user = input.word(), apikey = input.word(), run = input.word(),
+    model = input.word(), price = input.word(), ttl = input.number(), held = read_amounts(input), spent = read_spent(input),
+    seq = input.number(), span = input.number(),
+  }
+  local refusal = path_refusal(keys)
+  if refusal then return { 'refused', now, refusal } end
+  if not are_amounts(claim.held) or not is_spent(claim.spent) then return { 'refused', now, 'amount' } end
+  if claim.ttl <= 0 then return { 'refused', now, 'time' } end
+  local found = read_lease(keys[3])
+  if found then
+    if found.node ~= claim.node or found.fence ~= claim.fence then return { 'fence', now } end
+    return { found.phase == 'suspended' and 'suspended' or 'done', now }
+  end
+  local path, missing = read_path(keys, 4), {}
+  for i, window in ipairs(path) do if not window then missing[#missing + 1] = i - 1 end end
+  if #missing > 0 then return { 'missing', now, missing } end
+  for _, window in ipairs(path) do
+    local amount = claim.held[window.unit]
+    if not is_cleared then move(window, 'lost', -math.min(window.lost, amount)) end
+    move(window, 'held', amount)
+    move(window, 'live', 1)
+  end
+  claim.key, claim.phase, claim.dec, claim.exp = keys[3], 'live', 'c', now + claim.ttl
+  redis.call('HSET', keys[3], 'project', claim.project, 'user', claim.user, 'apikey', claim.apikey, 'run', claim.run, 'model', claim.model,
+    'price', claim.price, 'path', path_text(keys, 4), 'span', text(claim.span))
+  write_lease(claim)
+  redis.call('PERSIST', keys[3])
+  redis.call('ZADD', keys[2], text(claim.exp), string.match(keys[3], '^{[^}]*}:lease:(.*)$'))
+  return { 'done', now }
+end
+
 -- KEYS: windows
 local function read_windows(keys) return { 'windows', now_ms(), 0, snapshots(keys, 1) } end
 
-redis.register_function('kdcube_open_v1', open_lease)
-redis.register_function('kdcube_step_v1', step_lease)
-redis.register_function('kdcube_settle_v1', settle_lease)
-redis.register_function('kdcube_resolve_v1', resolve_lease)
-redis.register_function('kdcube_reap_v1', reap_lease)
-redis.register_function('kdcube_load_v1', load_window)
-redis.register_function('kdcube_set_cap_v1', set_cap)
-redis.register_function { function_name = 'kdcube_due_v1', callback = due_leases, flags = { 'no-writes' } }
-redis.register_function { function_name = 'kdcube_read_v1', callback = read_windows, flags = { 'no-writes' } }
+local function register(name, decide, flags)
+  redis.register_function { function_name = 'kdcube_' .. name .. '_v2', callback = decide, flags = flags or {} }
+end
+
+register('begin', begin_epoch)
+register('open', gated(open_lease))
+register('step', gated(step_lease))
+register('settle', gated(settle_lease))
+register('resolve', gated(resolve_lease))
+register('reap', gated(reap_lease))
+register('load', gated(load_window))
+register('set_cap', gated(set_cap))
+register('release', gated(release_window))
+register('assert', gated(assert_lease))
+register('due', gated(due_leases), { 'no-writes' })
+register('read', gated(read_windows), { 'no-writes' })
+-- Is given the marker itself as its first own key, too.
+register('clear', gated(clear_epoch))

@@ -3,7 +3,7 @@
 
 local LEASE_FIELDS = {
   'node', 'fence', 'seq', 'phase', 'dec', 'exp', 'span', 'path', 'h1', 'h2', 'h3', 'nano', 'in', 'cread', 'cwrite', 'out', 'think',
-  'req', 'est', 'project', 'user', 'apikey', 'run', 'model', 'price',
+  'req', 'est', 'project', 'user', 'apikey', 'run', 'model', 'price', 'ep',
 }
 
 local function read_lease(key)
@@ -11,6 +11,7 @@ local function read_lease(key)
   if not values[1] then return nil end
   local f = {}
   for i, name in ipairs(LEASE_FIELDS) do f[name] = values[i] end
+  if f.ep ~= epoch then return nil end
   local spent = { est = f.est }
   for i, name in ipairs(SPENT) do spent[i] = tonumber(f[name]) end
   return {
@@ -25,7 +26,7 @@ local function write_lease(lease)
   redis.call('HSET', lease.key, 'node', lease.node, 'fence', lease.fence, 'seq', text(lease.seq), 'phase', lease.phase, 'dec', lease.dec,
     'exp', text(lease.exp), 'h1', text(lease.held[1]), 'h2', text(lease.held[2]), 'h3', text(lease.held[3]), 'nano', text(spent[1]),
     'in', text(spent[2]), 'cread', text(spent[3]), 'cwrite', text(spent[4]), 'out', text(spent[5]), 'think', text(spent[6]),
-    'req', text(spent[7]), 'est', spent.est)
+    'req', text(spent[7]), 'est', spent.est, 'ep', epoch)
 end
 
 -- The windows that the caller declared, as the lease keeps them: what follows "{org}:w:", parted by spaces (no name holds one).
@@ -64,7 +65,7 @@ local function add_row(ledger, lease, kind, nano, usage, requests, estimated, no
   redis.call('XADD', ledger, '*', 'id', lease.id .. ':' .. text(lease.seq) .. ':' .. kind, 'kind', kind, 'lease', lease.id,
     'project', f.project, 'user', f.user, 'key', f.apikey, 'run', f.run, 'model', f.model, 'price', f.price, 'nano', text(nano),
     'in', text(usage[1]), 'cread', text(usage[2]), 'cwrite', text(usage[3]), 'out', text(usage[4]), 'think', text(usage[5]),
-    'req', text(requests), 'est', estimated, 'at', text(math.min(now, lease.span - 1)))
+    'req', text(requests), 'est', estimated, 'ep', epoch, 'at', text(math.min(now, lease.span - 1)))
 end
 
 local function same_spent(left, right)
