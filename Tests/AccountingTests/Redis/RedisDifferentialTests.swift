@@ -12,7 +12,7 @@ struct RedisDifferentialTests {
         let server = try await RedisServer()
         for seed in UInt64(1)...12 {
             let org = "org\(seed)"
-            let node = try await RedisNode(server, ledger: FaultyLedger(), orgs: [org])
+            let node = try await RedisNode(server, ledger: FaultyLedger(), orgs: [org], begins: false)
             var run = try DifferentialRun(seed: seed, org: org, node: node)
             try await run.go(commands: 400)
             await node.connection.close()
@@ -43,6 +43,7 @@ private struct DifferentialRun {
 
     mutating func go(commands: Int) async throws {
         try await compare(.read(org: org, windows: []))
+        try await compare(.clear(org: org, epoch: epoch))
         try await compare(.begin(org: org, Epoch(number: epoch, incarnation: node.store.incarnation)))
         let (_, now) = try await node.store.decide(.read(org: org, windows: []))
         makePool(now)
