@@ -102,7 +102,7 @@ package final class EngineServer: Sendable {
 
     private func record(_ request: any EngineIORequest, _ query: EngineQuery) -> SessionRequest {
         SessionRequest(
-            headers: SessionRequest.worthKeeping(request.head.headers), query: query.others,
+            url: request.head.uri, headers: SessionRequest.worthKeeping(request.head.headers), query: query.others,
             address: request.remoteAddress?.ipAddress ?? "", isSecure: request.isSecure, issued: WallClock.milliseconds)
     }
 

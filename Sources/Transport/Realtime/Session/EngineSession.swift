@@ -69,6 +69,12 @@ package final class EngineSession {
         return webSocket?.hasRoom ?? (waitingBytes < TransportLimits.highWaterBytes)
     }
 
+    /// True when a packet would leave with the next flush: what a volatile one asks for (S21).
+    package var isWritable: Bool {
+        guard machine.isOpen else { return false }
+        return webSocket?.hasRoom ?? (parked != nil && waiting.isEmpty)
+    }
+
     /// Bytes that a feed may add now.
     package var room: Int {
         guard hasRoom else { return 0 }
@@ -142,6 +148,7 @@ package final class EngineSession {
     func poll(_ exchange: PollingExchange) -> UInt32 {
         serial &+= 1
         handle(.poll(hasOutput: !waiting.isEmpty), exchange)
+        if isWritable { delegate?.hasRoom() }
         return serial
     }
 
