@@ -54,6 +54,15 @@ struct TestServer: Sendable {
         return (connection, try await connection.text())
     }
 
+    /// A WebSocket that has joined `namespace`; the CONNECT packet has been read.
+    func join(_ namespace: String, _ auth: String = "") async throws -> TestConnection {
+        let connection = try await openWebSocket()
+        _ = try await connection.text()
+        connection.say("40\(namespace),\(auth)")
+        guard try await connection.text().hasPrefix("40\(namespace),") else { throw TestConnection.Ended() }
+        return connection
+    }
+
     func metric(_ line: String) -> Bool { metrics.prometheusText().split(separator: "\n").contains { $0 == line } }
 
     /// Waits until the exposition has the line. The clock is the only thing that can make a test with a fault fail.
@@ -92,14 +101,26 @@ struct TestServer: Sendable {
 
     /// A Socket.IO server.
     static func socketIO(
-        _ configuration: TransportConfiguration, loops: Int = 1, setUp: @escaping @Sendable (SocketIOServer) -> Void,
+        _ configuration: TransportConfiguration, loops: Int = 1, cluster: (any ClusterPort)? = nil,
+        setUp: @escaping @Sendable (SocketIOServer) -> Void,
         _ body: @escaping @Sendable (TestServer) async throws -> Void
     ) async throws {
         try await run(configuration, loops: loops, body) { group, metrics, logger in
-            let server = SocketIOServer(configuration: configuration, eventLoopGroup: group, metrics: metrics, logger: logger)
+            let server = SocketIOServer(
+                configuration: configuration, eventLoopGroup: group, cluster: cluster, metrics: metrics, logger: logger)
             setUp(server)
             return server
         }
+    }
+
+    /// A Socket.IO server whose heartbeat does not come in between.
+    static func quiet(
+        loops: Int = 1, ackTimeout: Duration = .seconds(20), cluster: (any ClusterPort)? = nil,
+        _ setUp: @escaping @Sendable (SocketIOServer) -> Void, _ body: @escaping @Sendable (TestServer) async throws -> Void
+    ) async throws {
+        let configuration = try TransportConfiguration(
+            pingInterval: .seconds(30), pingTimeout: .seconds(20), ackTimeout: ackTimeout, origins: .any)
+        try await socketIO(configuration, loops: loops, cluster: cluster, setUp: setUp, body)
     }
 
     private static func run(
