@@ -15,8 +15,11 @@ extension FrontHandler {
                 try beginREST(head, plan, context)
             } else {
                 machine.head(plan)
-                current = .engine(EngineExchange(head, plan, front: self, channel: context.channel))
-                if plan.expectsContinue { writeContinue() }
+                let exchange = EngineExchange(head, plan, front: self, channel: context.channel)
+                current = .engine(exchange)
+                if plan.route == .engine, head.method == .POST { shared.ingress?.announce(exchange) }
+                // Answered at once: the client need not send its body.
+                if plan.expectsContinue, case .engine = current { writeContinue() }
             }
         } catch {
             refuse(error)

@@ -94,7 +94,7 @@ extension FrontHandler {
         closeOutputAfterEnd(nil)
         switch gone {
         case .none: break
-        case .engine(let exchange): exchange.abandon()
+        case .engine(let exchange): exchange.abandon(.refused)
         case .rest(let exchange, _): exchange.cancel(refusal.reason == .bodyLimit ? .tooLarge : .incomplete)
         }
         resumeReading()

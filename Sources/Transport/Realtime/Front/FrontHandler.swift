@@ -177,7 +177,7 @@ final class FrontHandler: ChannelDuplexHandler, RemovableChannelHandler {
         current = .none
         switch gone {
         case .none: break
-        case .engine(let exchange): exchange.abandon()
+        case .engine(let exchange): exchange.abandon(.connectionLost)
         case .rest(let exchange, _): exchange.cancel()
         }
     }
