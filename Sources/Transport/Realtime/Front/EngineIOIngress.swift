@@ -6,7 +6,8 @@ package import NIOHTTP1
 /// All calls happen on the event loop of the connection that carries the request. A session may live on another loop:
 /// hopping there is the ingress's business.
 package protocol EngineIOIngress: AnyObject, Sendable {
-    /// The head of a polling POST has come; its body is on its way (E20). Whoever answers it now gets no ``receive(_:)``.
+    /// The head of a polling POST has come; its body is on its way (E20). If it is answered now, its body is not gathered
+    /// (attack 3), and there is no ``receive(_:)``.
     func announce(_ request: any EngineIORequest)
 
     /// A complete HTTP request (its body already gathered and within the payload limit) that must be answered once.

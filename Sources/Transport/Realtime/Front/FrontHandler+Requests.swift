@@ -72,6 +72,7 @@ extension FrontHandler {
     }
 
     private func gather(_ buffer: ByteBuffer) {
+        guard reserve(buffer.readableBytes) else { return refuse(.noRoomForBody) }
         var buffer = buffer
         switch current {
         case .none: break
@@ -97,6 +98,7 @@ extension FrontHandler {
     }
 
     func endRequest() {
+        releaseReserved()
         switch machine.end() {
         case .ignore: break
         case .finishStream:

@@ -7,9 +7,15 @@ internal import TransportWire
 extension EngineServer: EngineIOIngress {
     package func announce(_ request: any EngineIORequest) {
         let incoming = IncomingRequest(request, configuration, isUpgrade: false)
-        // What is wrong with the request is told, and counted, when it is whole.
-        guard let entry = try? admit(request.head, incoming.query, incoming.origin, isUpgrade: false) else { return }
-        let exchange = PollingExchange(request, headers: fields(for: incoming), isCompressed: false)
+        let fields = fields(for: incoming)
+        let entry: SessionRegistry.Entry
+        do throws(HandshakeRefusal) {
+            guard let found = try admit(request.head, incoming.query, incoming.origin, isUpgrade: false) else { return }
+            entry = found
+        } catch {
+            return refuse(request, error, fields)
+        }
+        let exchange = PollingExchange(request, headers: fields, isCompressed: false)
         if entry.eventLoop === request.eventLoop {
             let session = entry.session.value
             request.onAbandoned = { session.postAbandoned($0) }
@@ -38,10 +44,15 @@ extension EngineServer: EngineIOIngress {
                 openPolling(incoming, fields)
             }
         } catch {
-            count(error)
-            fields.add(name: "Content-Type", value: "application/json")
-            request.respond(EngineIOResponse(status: error.status, headers: fields, body: error.body))
+            refuse(request, error, fields)
         }
+    }
+
+    private func refuse(_ request: any EngineIORequest, _ refusal: HandshakeRefusal, _ fields: HTTPHeaders) {
+        count(refusal)
+        var fields = fields
+        fields.add(name: "Content-Type", value: "application/json")
+        request.respond(EngineIOResponse(status: refusal.status, headers: fields, body: refusal.body))
     }
 
     package func receiveUpgrade(_ request: any EngineIORequest) {

@@ -132,10 +132,9 @@ package struct SessionStateMachine: Sendable {
         return [.parkPoll]
     }
 
-    /// Two POSTs at once: nobody could say which one's packets come first (E20). What a session that is over or on a
-    /// WebSocket has to say to a POST, it says to the whole of it.
+    /// Two POSTs at once: nobody could say which one's packets come first (E20).
     private mutating func beginPost() -> [SessionAction] {
-        guard phase != .closed, carrier == .polling else { return [] }
+        if let refusal = admitPost() { return refusal }
         guard !isPostInFlight else { return end(.transportError, answering: .refuse) }
         isPostInFlight = true
         return []
