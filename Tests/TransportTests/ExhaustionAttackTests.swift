@@ -115,9 +115,10 @@ struct ExhaustionAttackTests {
                 socket.say("4\(round)")
                 #expect(try await socket.text() == "4\(round)")
             }
+            // Pools that start meanwhile may have a few threads more; one for each thing would be a thousand.
             // The smallest task of a million takes some 200 bytes, which would be 200 MB.
             #expect(ProcessFigures.residentBytes - memory < 128 << 20)
-            #expect(ProcessFigures.threads <= threads + 2)
+            #expect(ProcessFigures.threads <= threads + 32)
             #expect(server.metric("kdcube_connections 1"))
         }
     }
@@ -143,7 +144,7 @@ struct ExhaustionAttackTests {
             #expect(try await server.shows("kdcube_connections 0"))
             #expect(try await server.shows("kdcube_tcp_connections 0"))
             #expect(server.metric("kdcube_sessions_closed_total{reason=\"forced_close\"} 1000"))
-            #expect(ProcessFigures.threads <= threads + 2)
+            #expect(ProcessFigures.threads <= threads + 32)
         }
     }
 
