@@ -26,7 +26,7 @@ public struct FrontConfiguration: Sendable {
     public var idleTimeout: Duration = .seconds(75)
     /// A body may take this long before ``bodyBytesPerSecondMin`` is asked of it (attack 21).
     public var bodyGrace: Duration = .seconds(10)
-    /// Average rate below which a body that is still arriving is cut.
+    /// Rate below which a body that is still arriving is cut: on average after the grace, and in each further ``bodyGrace``.
     public var bodyBytesPerSecondMin = 500
     /// A client that takes nothing of a response for this long is cut (attack 22).
     public var writeProgressDeadline: Duration = .seconds(60)
