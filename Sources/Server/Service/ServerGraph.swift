@@ -105,7 +105,7 @@ struct ServerGraph {
         let transport = configuration.transport
         return try TransportConfiguration(
             pingInterval: transport.pingInterval, pingTimeout: transport.pingTimeout, maxPayload: transport.maxMessage,
-            queueBytesMax: transport.queue, origins: configuration.originPolicy)
+            queueBytesMax: transport.queue, origins: configuration.originPolicy, httpCompression: transport.httpCompression)
     }
 
     private func frontConfiguration() -> FrontConfiguration {

@@ -97,6 +97,7 @@ public final class SocketIOServer: Sendable {
 }
 
 extension SocketIOServer: EngineIOIngress {
+    package func announce(_ request: any EngineIORequest) { engine.announce(request) }
     package func receive(_ request: any EngineIORequest) { engine.receive(request) }
     package func receiveUpgrade(_ request: any EngineIORequest) { engine.receiveUpgrade(request) }
     package func quiesce() { engine.quiesce() }
