@@ -73,16 +73,20 @@ final class SwitchableStore: CounterStore {
 }
 
 final class BudgetList: BudgetDirectory {
-    private let state: Mutex<[Budget]>
+    private let state: Mutex<BudgetReading>
 
-    init(_ budgets: [Budget]) { state = Mutex(budgets) }
+    init(_ budgets: [Budget]) { state = Mutex(BudgetReading(budgets: budgets, edition: 1)) }
 
     var list: [Budget] {
-        get { state.withLock { $0 } }
-        set { state.withLock { $0 = newValue } }
+        get { state.withLock { $0.budgets } }
+        set { state.withLock { $0 = BudgetReading(budgets: newValue, edition: $0.edition + 1) } }
     }
 
-    func budgets(for path: TenancyPath) async throws(BudgetDirectoryError) -> [Budget] { list }
+    func budgets(for path: TenancyPath) async throws(BudgetDirectoryError) -> BudgetReading { state.withLock { $0 } }
+
+    func budgets(for path: TenancyPath, changedSince edition: Int64) async throws(BudgetDirectoryError) -> BudgetReading? {
+        state.withLock { $0.edition == edition ? nil : $0 }
+    }
 }
 
 /// Streams tokens one by one until the wish is met or the run is cut.

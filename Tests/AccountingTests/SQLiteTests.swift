@@ -132,7 +132,7 @@ struct SQLiteTests {
             let first = try await tool.set(try Budget(scope: "org:acme", unit: "usd", period: "day", limit: "5.00"))
             _ = try await tool.set(try Budget(scope: "key:k1", unit: "tokens", period: "total", limit: "100"))
             _ = try await tool.set(try Budget(scope: "org:other", unit: "usd", period: "day", limit: "1"))
-            #expect(try await server.budgets(for: try Make.path()).map(\.limit) == [5_000_000_000, 100])
+            #expect(try await server.budgets(for: try Make.path()).budgets.map(\.limit) == [5_000_000_000, 100])
             let same = try await server.set(try Budget(scope: "org:acme", unit: "usd", period: "day", limit: "5"))
             #expect(same == first)
             let raised = try await server.set(try Budget(scope: "org:acme", unit: "usd", period: "day", limit: "6"))
