@@ -145,6 +145,34 @@ struct SQLiteTests {
         }
     }
 
+    @Test("a reading of budgets is good until one changes, whoever changes it; ledger rows leave it as it is")
+    func edition() async throws {
+        try await TemporaryDatabase.with { file in
+            let database = try EmbeddedDatabase(path: file)
+            let other = try EmbeddedDatabase(path: file)
+            let (server, tool) = (BudgetTable(database), BudgetTable(other))
+            let path = try Make.path()
+            var known = try await server.budgets(for: path)
+            func changed() async throws -> [Int64]? {
+                guard let reading = try await server.budgets(for: path, changedSince: known.edition) else { return nil }
+                known = reading
+                return reading.budgets.map(\.limit)
+            }
+            #expect(try await changed() == nil)
+            _ = try await tool.set(try Budget(scope: "org:acme", unit: "tokens", period: "day", limit: "7"))
+            #expect(try await changed() == [7])
+            try await SQLiteLedger(other).append(rows(3))
+            try await SQLiteLedger(database).append(rows(5))
+            #expect(try await changed() == nil)
+            _ = try await tool.set(try Budget(scope: "org:acme", unit: "tokens", period: "day", limit: "7"))
+            #expect(try await changed() == nil, "the same limit again changes nothing")
+            _ = try await server.set(try Budget(scope: "org:acme", unit: "tokens", period: "day", limit: "8"))
+            #expect(try await changed() == [8])
+            #expect(try await tool.remove(scope: .org("acme"), unit: .tokens, period: .day))
+            #expect(try await changed() == [])
+        }
+    }
+
     @Test("usage shows counters where they are loaded and the ledger where they are not")
     func usage() async throws {
         try await TemporaryDatabase.with { file in
