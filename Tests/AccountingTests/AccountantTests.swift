@@ -73,16 +73,30 @@ final class SwitchableStore: CounterStore {
 }
 
 final class BudgetList: BudgetDirectory {
-    private let state: Mutex<[Budget]>
+    private let state: Mutex<BudgetReading>
+    private let count = Mutex(0)
 
-    init(_ budgets: [Budget]) { state = Mutex(budgets) }
+    /// How often the whole list was read.
+    var readings: Int { count.withLock { $0 } }
+
+    init(_ budgets: [Budget]) { state = Mutex(BudgetReading(budgets: budgets, edition: 1)) }
 
     var list: [Budget] {
-        get { state.withLock { $0 } }
-        set { state.withLock { $0 = newValue } }
+        get { state.withLock { $0.budgets } }
+        set { state.withLock { $0 = BudgetReading(budgets: newValue, edition: $0.edition + 1) } }
     }
 
-    func budgets(for path: TenancyPath) async throws(BudgetDirectoryError) -> [Budget] { list }
+    func budgets(for path: TenancyPath) async throws(BudgetDirectoryError) -> BudgetReading {
+        count.withLock { $0 += 1 }
+        return state.withLock { $0 }
+    }
+
+    func budgets(for path: TenancyPath, changedSince edition: Int64) async throws(BudgetDirectoryError) -> BudgetReading? {
+        let reading = state.withLock { $0 }
+        guard reading.edition != edition else { return nil }
+        count.withLock { $0 += 1 }
+        return reading
+    }
 }
 
 /// Streams tokens one by one until the wish is met or the run is cut.
@@ -305,6 +319,19 @@ struct AccountantTests {
         let (delivered, cut) = await stream(lease, wish: 100_000)
         #expect(cut?.limit == 50)
         #expect(delivered <= 2 * 1_024, "only what was granted before is spent")
+    }
+
+    @Test("a stream reads its budgets once, and again only after one has changed")
+    func budgetReadings() async throws {
+        let budget = try Budget(scope: .org("acme"), unit: .tokens, period: .day, limit: 1_000_000)
+        let rig = NodeRig(budgets: [budget])
+        let lease = try await rig.admitted("a")
+        #expect(await stream(lease, wish: 10_000).delivered == 10_000)
+        #expect(rig.directory.readings == 1)
+        rig.directory.list = [try Budget(scope: .org("acme"), unit: .tokens, period: .day, limit: 2_000_000, version: 2)]
+        #expect(await stream(lease, wish: 10_000).delivered == 10_000)
+        #expect(rig.directory.readings == 2)
+        #expect(try await rig.window(0).cap == 2_000_000)
     }
 
     @Test("a store that goes away: nothing new starts, the stream lives on what it holds, and settles when it is back")

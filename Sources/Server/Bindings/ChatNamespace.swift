@@ -133,7 +133,7 @@ struct ChatNamespace: Sendable {
         else { throw .tenantMismatch(TenantMismatch(field: "token")) }
         caller.refresh(principal)
         // API keys do not expire.
-        return ["ok": true, "expires_at": nil]
+        return ["ok": true, "expires_at": .null]
     }
 
     private func run(_ fields: FieldReader, _ caller: Caller) throws(HTTPFailure) -> RunHandle {

@@ -21,6 +21,10 @@ struct EngineMetricsBinding: EngineMetrics {
 
     func firstToken(model: String, after duration: Duration) { metrics.timeToFirstToken.observe(duration) }
 
+    func runRefused() { metrics.runsRefused.add() }
+
+    func deltaLatency(nanoseconds: Int64) { metrics.deltaLatency.observe(nanoseconds: nanoseconds) }
+
     func cutLatency(_ latency: Duration) { metrics.cutLatency.observe(latency) }
 
     func conversationNotSaved() { metrics.conversationsNotSaved.add() }

@@ -7,6 +7,8 @@ struct ServerMetrics: Sendable {
     let runsActive: Metric
     let timeToFirstToken: Histogram
     let cutLatency: Histogram
+    let deltaLatency: Histogram
+    let runsRefused: Metric
     let conversationsNotSaved: Metric
     let counterFailures: Metric
     let settlementsPending: Metric
@@ -18,6 +20,10 @@ struct ServerMetrics: Sendable {
         runsActive = registry.gauge("kdcube_runs_active", "Runs that have not reached their terminal event")
         timeToFirstToken = registry.histogram("kdcube_time_to_first_token_seconds", "From admission to the first paid delta")
         cutLatency = registry.histogram("kdcube_cut_latency_seconds", "From the refused token to the closed upstream")
+        deltaLatency = registry.histogram(
+            "kdcube_delta_latency_seconds", "From the arrival of a delta's chunk to the offer of the paid delta to its readers",
+            bounds: Histogram.workBounds)
+        runsRefused = Self.runs(outcome: "refused", registry)
         conversationsNotSaved = registry.counter("kdcube_conversations_not_saved_total", "Turns that the store did not take")
         counterFailures = registry.counter("kdcube_counter_failures_total", "Commands that the counter store did not answer")
         settlementsPending = registry.gauge("kdcube_settlements_pending", "Settlements that wait for the counter store")
@@ -25,8 +31,10 @@ struct ServerMetrics: Sendable {
         outboxRows = registry.gauge("kdcube_outbox_rows", "Ledger rows that are not in the ledger yet")
     }
 
-    func runs(outcome: String) -> Metric {
-        registry.counter("kdcube_runs_total", "Runs by how they ended", [("outcome", outcome)])
+    func runs(outcome: String) -> Metric { Self.runs(outcome: outcome, registry) }
+
+    private static func runs(outcome: String, _ registry: MetricRegistry) -> Metric {
+        registry.counter("kdcube_runs_total", "Runs by how they ended; refused are those that were not started", [("outcome", outcome)])
     }
 
     /// `model` is an id of the configuration, never what a client sent.
