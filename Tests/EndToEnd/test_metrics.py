@@ -1,5 +1,7 @@
 """What `/metrics` counts, on every way into the server."""
 
+import json
+
 import requests
 
 from rig.envelopes import check_run
@@ -60,6 +62,29 @@ def test_a_bad_body_is_no_refused_run(server, tenant):
         assert requests.post(server.url + "/v1/runs", json={"text": 1}, headers=tenant.headers, timeout=10).status_code == 400
 
     assert refusals_of(server, ask) == 0
+
+
+def test_what_a_client_gets_wrong_is_counted_by_the_code_of_its_answer(server, tenant):
+    """A bad field on REST and on Socket.IO, an unknown run, an unknown namespace."""
+
+    def count(series: str) -> float:
+        return server.metrics().get(series, 0)
+
+    bad, unknown = 'kdcube_requests_refused_total{code="invalid_request_error"}', 'kdcube_requests_refused_total{code="run_not_found"}'
+    namespaces = "kdcube_socketio_namespaces_unknown_total"
+    before = count(bad), count(unknown), count(namespaces)
+    assert requests.post(server.url + "/v1/runs", json={"text": 1}, headers=tenant.headers, timeout=10).status_code == 400
+    assert requests.get(server.url + "/v1/runs/run_none/events", headers=tenant.headers, timeout=10).status_code == 404
+    client = Client(server.url, tenant.key)
+    assert client.call("chat_message", {"text": 1})["error"]["param"] == "text"
+    client.close()
+    assert (count(bad), count(unknown)) == (before[0] + 2, before[1] + 1)
+
+    polling = server.url + "/socket.io/?EIO=4&transport=polling"
+    sid = json.loads(requests.get(polling, timeout=10).text[1:])["sid"]
+    assert requests.post(f"{polling}&sid={sid}", data="40/nowhere", timeout=10).text == "ok"
+    assert requests.get(f"{polling}&sid={sid}", timeout=10).text == '44/nowhere,{"message":"Invalid namespace"}'
+    assert count(namespaces) == before[2] + 1
 
 
 def test_every_delta_is_in_the_latency_histogram_from_the_upstreams_chunk_on(server, tenant, plan):

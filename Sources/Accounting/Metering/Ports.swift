@@ -115,7 +115,8 @@ public struct SystemAccountingClock: AccountingClock {
 public protocol AccountingMetrics: Sendable {
     /// One command to the counter store; `name` as in ``CounterCommand/name``.
     func counterOperation(_ name: String, failed: Bool)
-    func charged(model: String, usage: UsageClasses, cost: NanoUSD)
+    /// A run was settled; `estimated` when no provider said what it used.
+    func charged(model: String, usage: UsageClasses, cost: NanoUSD, estimated: Bool)
     /// Settlements that wait for the store to come back.
     func settlementsPending(_ count: Int)
 }

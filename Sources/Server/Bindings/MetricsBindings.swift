@@ -39,7 +39,10 @@ struct AccountingMetricsBinding: AccountingMetrics {
         if failed { metrics.counterFailures.add() }
     }
 
-    func charged(model: String, usage: UsageClasses, cost: NanoUSD) { metrics.costNanoUSD.add(cost.rawValue) }
+    func charged(model: String, usage: UsageClasses, cost: NanoUSD, estimated: Bool) {
+        metrics.costNanoUSD.add(cost.rawValue)
+        if estimated { metrics.estimatedCharges.add() }
+    }
 
     func settlementsPending(_ count: Int) { metrics.settlementsPending.set(Int64(count)) }
 }

@@ -14,6 +14,7 @@ struct ServerMetrics: Sendable {
     let settlementsPending: Metric
     let costNanoUSD: Metric
     let outboxRows: Metric
+    let estimatedCharges: Metric
 
     init(_ registry: MetricRegistry) {
         self.registry = registry
@@ -28,6 +29,8 @@ struct ServerMetrics: Sendable {
         counterFailures = registry.counter("kdcube_counter_failures_total", "Commands that the counter store did not answer")
         settlementsPending = registry.gauge("kdcube_settlements_pending", "Settlements that wait for the counter store")
         costNanoUSD = registry.counter("kdcube_cost_nanousd_total", "Charges of settled runs in nano-USD")
+        estimatedCharges = registry.counter(
+            "kdcube_charges_estimated_total", "Runs charged by our own count, because the upstream reported no usage")
         outboxRows = registry.gauge("kdcube_outbox_rows", "Ledger rows that are not in the ledger yet")
     }
 
@@ -48,6 +51,11 @@ struct ServerMetrics: Sendable {
 
     func counterOperations(_ operation: String) -> Metric {
         registry.counter("kdcube_counter_ops_total", "Commands sent to the counter store", [("op", operation)])
+    }
+
+    /// `code` is one of ``HTTPFailure``'s.
+    func requestsRefused(code: String) -> Metric {
+        registry.counter("kdcube_requests_refused_total", "Requests that a route refused, by the code of the answer", [("code", code)])
     }
 
     func authFailures(_ reason: String) -> Metric {

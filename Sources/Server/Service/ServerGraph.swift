@@ -48,7 +48,7 @@ struct ServerGraph {
 
         let sockets = SocketIOServer(
             configuration: try transportConfiguration(), eventLoopGroup: group, metrics: registry, logger: logger)
-        ChatNamespace(intake: intake, authenticator: authenticator).install(on: sockets)
+        ChatNamespace(intake: intake, authenticator: authenticator, metrics: metrics).install(on: sockets)
         let readiness = Readiness(database: stores.database, redis: counters.connection)
         let routes = ServerRoutes(
             configuration: configuration, intake: intake, authenticator: authenticator, models: models,

@@ -179,8 +179,8 @@ public final class Accountant: Sendable {
         _ = try? await apply(.setCap(org: org, window: window, cap: budget.limit, version: budget.version))
     }
 
-    func finished(_ lease: StreamLease, usage: UsageClasses, cost: NanoUSD) {
+    func finished(_ lease: StreamLease, usage: UsageClasses, cost: NanoUSD, estimated: Bool) {
         state.withLock { $0.leases[ObjectIdentifier(lease)] = nil }
-        metrics?.charged(model: lease.attribution.model, usage: usage, cost: cost)
+        metrics?.charged(model: lease.attribution.model, usage: usage, cost: cost, estimated: estimated)
     }
 }

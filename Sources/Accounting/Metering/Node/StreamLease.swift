@@ -204,7 +204,7 @@ public final class StreamLease: Sendable {
             state.machine.settled(settled?.windows ?? [])
             return state.machine.windows
         }
-        accountant.finished(self, usage: total, cost: cost)
+        accountant.finished(self, usage: total, cost: cost, estimated: command.spent.estimated)
         return Settlement(
             usage: total, cost: cost, estimated: command.spent.estimated, overran: settled.map { $0.overrun != .zero } ?? false,
             isRecorded: settled != nil, windows: windows)

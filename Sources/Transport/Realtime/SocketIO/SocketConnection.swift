@@ -152,6 +152,7 @@ final class SocketConnection: SessionDelegate {
     }
 
     private func refuseUnknown(_ name: String) {
+        hub.services.unknownNamespaces.add()
         session.send(PacketFrames.connectError(ConnectRefusal(message: "Invalid namespace"), namespace: name))
     }
 

@@ -11,6 +11,7 @@ final class SocketServices: Sendable {
     let parseErrors: Metric
     let refusedRooms: Metric
     let refusedNamespaces: Metric
+    let unknownNamespaces: Metric
     let refusedEvents: Metric
     let refusedEmits: Metric
     let replacedVolatile: Metric
@@ -27,6 +28,8 @@ final class SocketServices: Sendable {
         refusedRooms = metrics.counter("kdcube_rooms_refused_total", "Joins refused because a socket is in too many rooms.")
         refusedNamespaces = metrics.counter(
             "kdcube_socketio_namespaces_refused_total", "Namespaces not made because their dynamic namespace has too many children.")
+        unknownNamespaces = metrics.counter(
+            "kdcube_socketio_namespaces_unknown_total", "Attempts to join a namespace that is not there.")
         refusedEvents = metrics.counter("kdcube_socketio_events_refused_total", "Events refused by a middleware.")
         refusedEmits = metrics.counter("kdcube_socketio_emits_refused_total", "Events not sent because their name is reserved.")
         replacedVolatile = metrics.counter(
