@@ -3,7 +3,7 @@
 CONFIGURATION ?= release
 PORT ?= 8000
 
-.PHONY: run test lint model bench
+.PHONY: run test lint model bench docs
 
 # Builds the server and starts it with embedded stores and the scripted model.
 run:
@@ -29,3 +29,7 @@ bench:
 	@scripts/setup.sh --test
 	@Benchmarks/run.sh
 
+# The documentation of the library products as a static site.
+docs:
+	@scripts/setup.sh
+	@scripts/docs.sh

@@ -56,6 +56,9 @@ let package = Package(
         .systemLibrary(
             name: "COpenSSL", path: "Sources/Support/COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "Digest", dependencies: ["COpenSSL"], path: "Sources/Support/Digest", swiftSettings: settings),
+        .systemLibrary(
+            name: "CZlib", path: "Sources/Support/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .target(name: "Deflate", dependencies: ["CZlib"], path: "Sources/Support/Deflate", swiftSettings: settings),
 
         // Transport: bytes, connections, Engine.IO and Socket.IO.
         .target(
@@ -64,8 +67,8 @@ let package = Package(
         .target(
             name: "Transport",
             dependencies: [
-                "TransportWire", "JSON", "Telemetry", "Digest", .nioCore, .nioPosix, .nioHTTP1, .nioExtras, .nioHTTPTypesHTTP1,
-                .nioHTTPTypes, .httpTypes, .hummingbird, .logging, .lifecycle, .deque,
+                "TransportWire", "JSON", "Telemetry", "Digest", "Deflate", .nioCore, .nioPosix, .nioHTTP1, .nioExtras,
+                .nioHTTPTypesHTTP1, .nioHTTPTypes, .httpTypes, .hummingbird, .logging, .lifecycle, .deque,
             ],
             path: "Sources/Transport/Realtime", swiftSettings: settings),
 
@@ -113,8 +116,8 @@ let package = Package(
         .testTarget(
             name: "TransportTests",
             dependencies: [
-                "Transport", "TransportWire", "JSON", "Telemetry", .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1, .hummingbird, .logging,
-                .httpTypes, .lifecycle,
+                "Transport", "TransportWire", "JSON", "Telemetry", "Deflate", .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1, .hummingbird,
+                .logging, .httpTypes, .lifecycle,
             ],
             swiftSettings: settings),
         .testTarget(

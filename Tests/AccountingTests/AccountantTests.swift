@@ -1,104 +1,5 @@
 import Accounting
-import Synchronization
 import Testing
-
-/// One node with memory stores on a clock that the test moves.
-struct NodeRig {
-    let clock: ManualClock
-    let ledger = MemoryLedger()
-    let store: MemoryCounterStore
-    let switchable: SwitchableStore
-    let directory: BudgetList
-    let accountant: Accountant
-
-    init(
-        budgets: [Budget], price: ModelPrice? = ModelPrice(inputFresh: PicoUSD(150), outputVisible: PicoUSD(600)),
-        at start: Milliseconds = ManualClock.monday
-    ) {
-        clock = ManualClock(start)
-        store = MemoryCounterStore(clock: clock, ledger: ledger)
-        switchable = SwitchableStore(store)
-        directory = BudgetList(budgets)
-        accountant = Accountant(
-            store: switchable, ledger: ledger, directory: directory,
-            prices: PriceTable(version: "v1", models: price.map { ["demo": ModelPricing($0)] } ?? [:]), holder: Make.holder, clock: clock)
-    }
-
-    func open(
-        _ run: String, prompt: PromptTokens = .exact(10), maxOutput: Int64? = nil, mode: Admission.Mode = .slices
-    ) async throws
-        -> AdmissionOutcome
-    {
-        await accountant.open(
-            Admission(path: try Make.path(), run: run, model: "demo", prompt: prompt, maxOutput: maxOutput, mode: mode))
-    }
-
-    func admitted(_ run: String, prompt: PromptTokens = .exact(10)) async throws -> StreamLease {
-        guard case .admitted(let lease) = try await open(run, prompt: prompt) else { throw CounterStoreContract.Unexpected.reply }
-        return lease
-    }
-
-    func window(_ index: Int) async throws -> WindowState {
-        let key = directory.list[index].window(at: clock.now()).key
-        let machine = await store.machine
-        return try #require(machine.windows[key])
-    }
-}
-
-/// A counter store whose answers can be taken away.
-final class SwitchableStore: CounterStore {
-    private let inner: any CounterStore
-    let isDown = Mutex(false)
-    /// Of so many commands one is applied and its reply lost; 0 for none.
-    let losesEvery = Mutex(0)
-    private let count = Mutex(0)
-
-    init(_ inner: any CounterStore) { self.inner = inner }
-
-    var calls: Int { count.withLock { $0 } }
-
-    func apply(_ command: CounterCommand) async throws(CounterStoreError) -> CounterReply {
-        if isDown.withLock({ $0 }) { throw .unreachable("switched off") }
-        let call = count.withLock { count in
-            count += 1
-            return count
-        }
-        let reply = try await inner.apply(command)
-        let every = losesEvery.withLock { $0 }
-        if every > 0, call % every == 0 { throw .unreachable("the reply was lost") }
-        return reply
-    }
-
-    func flushRows(org: String) async throws(CounterStoreError) { try await inner.flushRows(org: org) }
-}
-
-final class BudgetList: BudgetDirectory {
-    private let state: Mutex<[Budget]>
-
-    init(_ budgets: [Budget]) { state = Mutex(budgets) }
-
-    var list: [Budget] {
-        get { state.withLock { $0 } }
-        set { state.withLock { $0 = newValue } }
-    }
-
-    func budgets(for path: TenancyPath) async throws(BudgetDirectoryError) -> [Budget] { list }
-}
-
-/// Streams tokens one by one until the wish is met or the run is cut.
-func stream(_ lease: StreamLease, wish: Int) async -> (delivered: Int, cut: CutCause?) {
-    var delivered = 0
-    while delivered < wish {
-        var outcome = lease.take(outputTokens: 1)
-        if outcome == .awaitGrant { outcome = await lease.awaitGrant() }
-        switch outcome {
-        case .paid: delivered += 1
-        case .cut(let cause): return (delivered, cause)
-        case .awaitGrant: continue
-        }
-    }
-    return (delivered, nil)
-}
 
 @Suite("Accountant and stream leases")
 struct AccountantTests {
@@ -305,6 +206,19 @@ struct AccountantTests {
         let (delivered, cut) = await stream(lease, wish: 100_000)
         #expect(cut?.limit == 50)
         #expect(delivered <= 2 * 1_024, "only what was granted before is spent")
+    }
+
+    @Test("a stream reads its budgets once, and again only after one has changed")
+    func budgetReadings() async throws {
+        let budget = try Budget(scope: .org("acme"), unit: .tokens, period: .day, limit: 1_000_000)
+        let rig = NodeRig(budgets: [budget])
+        let lease = try await rig.admitted("a")
+        #expect(await stream(lease, wish: 10_000).delivered == 10_000)
+        #expect(rig.directory.readings == 1)
+        rig.directory.list = [try Budget(scope: .org("acme"), unit: .tokens, period: .day, limit: 2_000_000, version: 2)]
+        #expect(await stream(lease, wish: 10_000).delivered == 10_000)
+        #expect(rig.directory.readings == 2)
+        #expect(try await rig.window(0).cap == 2_000_000)
     }
 
     @Test("a store that goes away: nothing new starts, the stream lives on what it holds, and settles when it is back")

@@ -132,7 +132,7 @@ struct SQLiteTests {
             let first = try await tool.set(try Budget(scope: "org:acme", unit: "usd", period: "day", limit: "5.00"))
             _ = try await tool.set(try Budget(scope: "key:k1", unit: "tokens", period: "total", limit: "100"))
             _ = try await tool.set(try Budget(scope: "org:other", unit: "usd", period: "day", limit: "1"))
-            #expect(try await server.budgets(for: try Make.path()).map(\.limit) == [5_000_000_000, 100])
+            #expect(try await server.budgets(for: try Make.path()).budgets.map(\.limit) == [5_000_000_000, 100])
             let same = try await server.set(try Budget(scope: "org:acme", unit: "usd", period: "day", limit: "5"))
             #expect(same == first)
             let raised = try await server.set(try Budget(scope: "org:acme", unit: "usd", period: "day", limit: "6"))
@@ -142,6 +142,34 @@ struct SQLiteTests {
             let anew = try await tool.set(try Budget(scope: "org:acme", unit: "usd", period: "day", limit: "6"))
             #expect(anew.generation > raised.version)
             #expect(try await server.list().count == 3)
+        }
+    }
+
+    @Test("a reading of budgets is good until one changes, whoever changes it; ledger rows leave it as it is")
+    func edition() async throws {
+        try await TemporaryDatabase.with { file in
+            let database = try EmbeddedDatabase(path: file)
+            let other = try EmbeddedDatabase(path: file)
+            let (server, tool) = (BudgetTable(database), BudgetTable(other))
+            let path = try Make.path()
+            var known = try await server.budgets(for: path)
+            func changed() async throws -> [Int64]? {
+                guard let reading = try await server.budgets(for: path, changedSince: known.edition) else { return nil }
+                known = reading
+                return reading.budgets.map(\.limit)
+            }
+            #expect(try await changed() == nil)
+            _ = try await tool.set(try Budget(scope: "org:acme", unit: "tokens", period: "day", limit: "7"))
+            #expect(try await changed() == [7])
+            try await SQLiteLedger(other).append(rows(3))
+            try await SQLiteLedger(database).append(rows(5))
+            #expect(try await changed() == nil)
+            _ = try await tool.set(try Budget(scope: "org:acme", unit: "tokens", period: "day", limit: "7"))
+            #expect(try await changed() == nil, "the same limit again changes nothing")
+            _ = try await server.set(try Budget(scope: "org:acme", unit: "tokens", period: "day", limit: "8"))
+            #expect(try await changed() == [8])
+            #expect(try await tool.remove(scope: .org("acme"), unit: .tokens, period: .day))
+            #expect(try await changed() == [])
         }
     }
 

@@ -26,12 +26,37 @@ struct ChatRequestTests {
             (#"{"text":"a","max_tokens":0}"#, "max_tokens"),
             (#"{"text":"a","max_tokens":1.5}"#, "max_tokens"), (#"{"text":"a","conversation_id":"a/b"}"#, "conversation_id"),
             (#"{"text":"a","temperature":3}"#, "temperature"), (#"{"text":"a","tools":{}}"#, "tools"),
-            (#"{"message":{"text":7}}"#, "message.text"),
+            (#"{"message":{"text":7}}"#, "message.text"), (#"{"text":"a","knowledge":true}"#, "knowledge"),
+            (#"{"text":"a","knowledge":{"text":"b"}}"#, "knowledge"), (#"{"text":"a","knowledge":["b"]}"#, "knowledge[0]"),
+            (#"{"text":"a","knowledge":[{"title":"b"}]}"#, "knowledge[0].text"),
+            (#"{"message":{"text":"a","knowledge":[{"text":"b","title":1}]}}"#, "message.knowledge[0].title"),
         ] as [(String, String?)])
     func messageRefusals(text: String, field: String?) throws {
         let error = #expect(throws: HTTPFailure.self) { try ChatMessage(parse(text)) }
         #expect(error?.param == field)
         #expect(error?.status.code == 400 && error?.code == "invalid_request_error")
+    }
+
+    @Test("knowledge is one text or a list of passages, in the message or beside it")
+    func knowledge() throws {
+        let list = #"[{"text":"a","title":"A"},{"text":"b"}]"#
+        let both = [KnowledgePassage(title: "A", text: "a"), KnowledgePassage(text: "b")]
+        #expect(try ChatMessage(parse(#"{"text":"hi","knowledge":\#(list)}"#)).knowledge == both)
+        #expect(try ChatMessage(parse(#"{"message":{"text":"hi"},"knowledge":\#(list)}"#)).knowledge == both)
+        #expect(try ChatMessage(parse(#"{"message":{"text":"hi","knowledge":"a"}}"#)).knowledge == [KnowledgePassage(text: "a")])
+        for none in [
+            #"{"text":"hi"}"#, #"{"text":"hi","knowledge":null}"#, #"{"text":"hi","knowledge":""}"#, #"{"text":"hi","knowledge":[]}"#,
+        ] {
+            #expect(try ChatMessage(parse(none)).knowledge.isEmpty)
+        }
+        let many = Array(repeating: #"{"text":"a"}"#, count: RequestLimits.knowledgePassagesMax)
+        #expect(try ChatMessage(parse(#"{"text":"hi","knowledge":[\#(many.joined(separator: ","))]}"#)).knowledge.count == many.count)
+        let tooMany = (many + [#"{"text":"a"}"#]).joined(separator: ",")
+        #expect(throws: HTTPFailure.self) { try ChatMessage(parse(#"{"text":"hi","knowledge":[\#(tooMany)]}"#)) }
+        let half = String(repeating: "x", count: RequestLimits.textBytesMax / 2 + 1)
+        #expect(throws: HTTPFailure.self) {
+            try ChatMessage(parse(#"{"text":"hi","knowledge":[{"text":"\#(half)"},{"text":"\#(half)"}]}"#))
+        }
     }
 
     @Test("a completion keeps what it does not interpret and drops what it does")

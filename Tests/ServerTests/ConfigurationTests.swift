@@ -40,7 +40,7 @@ struct ConfigurationTests {
             policies: { directory: does-not-exist, mode: enforce }
             tools:    { file: does-not-exist.yaml }
             sandbox:  { minimum: full, python: /usr/bin/python3, warm: 2, memory: 256MiB, wall: 30s, processes: 64 }
-            transport: { ping_interval: 25s, ping_timeout: 20s, max_message: 1MB, queue: 1MiB, allow_eio3: false, deflate: false, recovery: 2m }
+            transport: { http_compression: true, ping_interval: 25s, ping_timeout: 20s, max_message: 1MB, queue: 1MiB, allow_eio3: false, deflate: false, recovery: 2m }
             """, environment: ["OPENAI_API_KEY": "sk-x"])
         #expect(configuration.models.map(\.id) == ["demo", "gpt-5-mini"])
         #expect(configuration.models[1].apiKey == "sk-x")
@@ -55,7 +55,9 @@ struct ConfigurationTests {
             ("server:\n  port: 70000", "server.port", "line 2"),
             ("server: { origins: [example.com] }", "server.origins", "line 1"),
             ("transport: { ping_interval: 25 }", "transport.ping_interval", "line 1"),
-            ("transport: { deflate: true }", "transport.deflate", "line 1"), ("stores: { postgres: x }", "stores.postgres", "line 1"),
+            ("transport: { deflate: true }", "transport.deflate", "line 1"),
+            ("transport: { http_compression: 6 }", "transport.http_compression", "line 1"),
+            ("stores: { postgres: x }", "stores.postgres", "line 1"),
             ("models: [ { id: a } ]", "models[0].provider", nil), ("models: [ { provider: scripted } ]", "models[0].id", nil),
             ("models: [ { id: a, provider: anthropic } ]", "models[0].provider", "line 1"),
             ("models: [ { id: a, provider: scripted }, { id: a, provider: scripted } ]", "models[1].id", nil),

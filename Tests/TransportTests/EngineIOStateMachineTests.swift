@@ -64,6 +64,35 @@ struct EngineIOStateMachineTests {
             ])
     }
 
+    @Test("E20: a second POST that begins before the first is whole is refused and ends the session") func overlappingPosts() {
+        run(
+            .polling,
+            [
+                Step(0, .postBegan, []),
+                Step(1, .post, [.acceptPost]),
+                Step(2, .postBegan, []),
+                Step(3, .poll(hasOutput: false), [.parkPoll]),
+                Step(4, .postBegan, [.answerPollClose, .refuse, .finish(.transportError)]),
+                Step(5, .post, [.refuseUnknown]),
+                Step(6, .postBegan, [.refuseUnknown]),
+            ])
+    }
+
+    @Test("E22: a POST that the front refused makes room for the next; one whose client is gone ends the session")
+    func abandonedPost() {
+        run(
+            .polling,
+            [
+                Step(0, .postAbandoned(isConnectionLost: true), []),
+                Step(1, .postBegan, []),
+                Step(2, .postAbandoned(isConnectionLost: false), []),
+                Step(3, .postBegan, []),
+                Step(4, .post, [.acceptPost]),
+                Step(5, .postBegan, []),
+                Step(6, .postAbandoned(isConnectionLost: true), [.finish(.transportError)]),
+            ])
+    }
+
     @Test("E12: the next ping is due an interval after the pong, not after the last ping") func heartbeat() {
         run(
             .webSocket,
@@ -282,7 +311,10 @@ struct EngineIOStateMachineTests {
                 default: break
                 }
                 let wasClosed = machine.isClosed
-                for action in machine.handle(event, at: .uptimeNanoseconds(now), timing: Self.timing) {
+                let actions = machine.handle(event, at: .uptimeNanoseconds(now), timing: Self.timing)
+                // A POST that has begun may be refused now; else its answer is that of the whole.
+                if event == .postBegan, actions.contains(where: Self.isRefusal) { requests += 1 }
+                for action in actions {
                     #expect(!wasClosed || action == .refuseUnknown || action == .dismissCandidate, "seed \(seed)")
                     switch action {
                     case .answerPoll, .answerPollNoop, .answerPollClose, .refuse, .refuseUnknown, .refuseTransport, .acceptPost:
@@ -300,7 +332,12 @@ struct EngineIOStateMachineTests {
         }
     }
 
+    private static func isRefusal(_ action: SessionAction) -> Bool {
+        action == .refuse || action == .refuseUnknown || action == .refuseTransport
+    }
+
     private static let events: [SessionEvent] = [
+        .postBegan, .postAbandoned(isConnectionLost: true), .postAbandoned(isConnectionLost: false),
         .poll(hasOutput: true), .poll(hasOutput: false), .pollAbandoned, .post, .postMistyped, .packet(.message, from: .polling),
         .packet(.message, from: .webSocket), .packet(.pong, from: .polling), .packet(.pong, from: .webSocket),
         .packet(.close, from: .polling), .packet(.probe, from: .candidate), .packet(.upgrade, from: .candidate),

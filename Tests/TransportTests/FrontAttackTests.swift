@@ -17,6 +17,7 @@ import Testing
             #expect(response["connection"] == "close")
             #expect(response["x-request-id"]?.isEmpty == false)
             _ = try await client.readToEnd()
+            await client.close()
             #expect(server.refused(reason))
             let other = try await server.client()
             #expect(try await other.request("GET", "/hello").body == "hello")
@@ -101,6 +102,7 @@ import Testing
                         + "3e9\r\n\(body)\r\n0\r\n\r\n")
             let response = try await client.response()
             #expect(response.status == 413 && response.body.isEmpty)
+            await client.close()
             #expect(server.ingress.record.requests == 0)
             let other = try await server.client()
             #expect(try await other.request("POST", "/socket.io/?EIO=4", body: String(body.dropLast())).status == 200)
@@ -121,6 +123,7 @@ import Testing
                 for _ in 0..<64 { channel.writeAndFlush(ByteBuffer(string: chunk), promise: nil) }
                 #expect(try await client.response().status == 413)
                 _ = try await client.readToEnd()
+                await client.close()
                 try await server.eventually { server.journal.record.bodyErrors == 1 }
             } else {
                 // Nobody reads: back-pressure holds the client back, and its own departure ends the handler.
@@ -137,6 +140,7 @@ import Testing
             try await client.send(RawClient.request("POST", "/unread", body: String(repeating: "u", count: 100_000)))
             #expect(try await client.response().status == 404)
             _ = try await client.readToEnd()
+            await client.close()
         }
     }
 

@@ -21,7 +21,7 @@ final class FakeIngress: EngineIOIngress {
         log.withLock { $0.requests += 1 }
         let uri = request.head.uri
         if uri.contains("park") {
-            request.onAbandoned = { [self] in log.withLock { $0.abandoned.append(.now) } }
+            request.onAbandoned = { [self] _ in log.withLock { $0.abandoned.append(.now) } }
             parked.withLock { $0.append(NIOLoopBound(request, eventLoop: request.eventLoop)) }
             log.withLock { $0.parked += 1 }
         } else if uri.contains("abort") {

@@ -200,6 +200,9 @@ import Testing
         #expect(sweeps { .body(received: $0, isWithheld: false) }?.1 == .bodyRate)
         #expect(sweeps { .body(received: $0 * 101, isWithheld: false) } == nil)
         #expect(sweeps { _ in .body(received: 0, isWithheld: true) } == nil)
+        // Fast at first, and then nothing: its average would be good for ever.
+        #expect(sweeps { _ in .body(received: 1_000_000, isWithheld: false) }?.1 == .bodyRate)
+        #expect(sweeps { .body(received: 1_000_000 + $0 * 101, isWithheld: false) } == nil)
     }
 
     @Test("a download that is not taken is not idle, but needs progress (attack 22)") func progress() {

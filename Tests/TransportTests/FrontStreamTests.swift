@@ -39,6 +39,7 @@ import Testing
             let refused = try await client.response()
             #expect(refused.status == 404 && refused["connection"] == "close")
             #expect(try await client.readToEnd().isEmpty)
+            await client.close()
         }
     }
 

@@ -63,8 +63,26 @@ public struct BudgetDirectoryError: Error, Sendable, Hashable {
 
 /// Which budgets limit a path.
 public protocol BudgetDirectory: Sendable {
-    /// The budgets of every scope of the path, widest scope first.
-    func budgets(for path: TenancyPath) async throws(BudgetDirectoryError) -> [Budget]
+    /// The budgets of every scope of the path as they stand now, whoever set them.
+    func budgets(for path: TenancyPath) async throws(BudgetDirectoryError) -> BudgetReading
+
+    /// The same, at the price of a comparison while no budget has changed: a live run asks with every refill.
+    ///
+    /// - Returns: nil when no budget of any path has changed since the reading of that edition.
+    func budgets(for path: TenancyPath, changedSince edition: Int64) async throws(BudgetDirectoryError) -> BudgetReading?
+}
+
+/// The budgets of a path at one moment.
+public struct BudgetReading: Sendable, Hashable {
+    /// Widest scope first.
+    public let budgets: [Budget]
+    /// Different after every change of any budget, by any process.
+    public let edition: Int64
+
+    public init(budgets: [Budget], edition: Int64) {
+        self.budgets = budgets
+        self.edition = edition
+    }
 }
 
 /// Time, injected. Windows follow the store's clock, so `now` only has to be a guess; leases follow `monotonic`.
@@ -104,7 +122,8 @@ public struct SystemAccountingClock: AccountingClock {
 public protocol AccountingMetrics: Sendable {
     /// One command to the counter store; `name` as in ``CounterCommand/name``.
     func counterOperation(_ name: String, failed: Bool)
-    func charged(model: String, usage: UsageClasses, cost: NanoUSD)
+    /// A run was settled; `estimated` when no provider said what it used.
+    func charged(model: String, usage: UsageClasses, cost: NanoUSD, estimated: Bool)
     /// Settlements that wait for the store to come back.
     func settlementsPending(_ count: Int)
 }

@@ -49,17 +49,47 @@ public struct BudgetTable: BudgetDirectory {
         }
     }
 
-    public func budgets(for path: TenancyPath) async throws(BudgetDirectoryError) -> [Budget] {
+    public func budgets(for path: TenancyPath) async throws(BudgetDirectoryError) -> BudgetReading {
+        do {
+            return try await database.read { try Self.reading(path, edition: Self.edition($0), $0) }
+        } catch {
+            throw BudgetDirectoryError(error.description)
+        }
+    }
+
+    public func budgets(for path: TenancyPath, changedSince known: Int64) async throws(BudgetDirectoryError) -> BudgetReading? {
         do {
             return try await database.read { db in
-                try path.scopes.flatMap { scope in
-                    let statement = try db.cachedStatement(sql: "SELECT * FROM budgets WHERE scope = ?")
-                    return try Row.fetchAll(statement, arguments: [scope.text]).map(Self.decode)
-                }
+                // One transaction: what is read belongs to the edition that is read.
+                let edition = try Self.edition(db)
+                return edition == known ? nil : try Self.reading(path, edition: edition, db)
             }
         } catch {
             throw BudgetDirectoryError(error.description)
         }
+    }
+
+    private static func edition(_ db: Database) throws -> Int64 {
+        let statement = try db.cachedStatement(sql: "SELECT value FROM counter WHERE name = 'budget edition'")
+        guard let edition = try Int64.fetchOne(statement) else { throw EmbeddedDatabaseError.failed("no budget edition") }
+        return edition
+    }
+
+    private static func reading(_ path: TenancyPath, edition: Int64, _ db: Database) throws -> BudgetReading {
+        let statement = try db.cachedStatement(sql: "SELECT unit, period, amount, version, generation FROM budgets WHERE scope = ?")
+        var budgets: [Budget] = []
+        for scope in path.scopes {
+            let rows = try Row.fetchCursor(statement, arguments: [scope.text])
+            // By position: looking columns up by name and parsing the scope that was asked for cost more than the query.
+            while let row = try rows.next() {
+                guard let unit = MeterUnit(rawValue: row[0]), let period = Period(rawValue: row[1]) else {
+                    throw EmbeddedDatabaseError.failed("unreadable budget")
+                }
+                budgets.append(
+                    try Budget(scope: scope, unit: unit, period: period, limit: row[2], version: row[3], generation: row[4]))
+            }
+        }
+        return BudgetReading(budgets: budgets, edition: edition)
     }
 
     private static func find(_ budget: Budget, _ db: Database) throws -> Budget? {

@@ -42,34 +42,49 @@ enum CounterRecord {
         try Row.fetchAll(db, sql: "SELECT * FROM windows WHERE scope = ?", arguments: [scope.text]).map(window)
     }
 
+    /// Nearly every write changes a row that is there, and only some of its columns.
     private static func write(_ windows: [WindowState], _ db: Database) throws {
-        let statement = try db.cachedStatement(
+        let update = try db.cachedStatement(
             sql: """
-                INSERT INTO windows (key, scope, starts_at, ends_at, cap, version, generation, used, held, suspense, live_leases)
-                VALUES (?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (key) DO UPDATE SET cap = excluded.cap, version = excluded.version,
-                generation = excluded.generation, used = excluded.used, held = excluded.held, suspense = excluded.suspense,
-                live_leases = excluded.live_leases
+                UPDATE windows SET cap = ?, version = ?, generation = ?, used = ?, held = ?, suspense = ?, live_leases = ? WHERE key = ?
                 """)
         for window in windows {
-            try statement.execute(arguments: [
-                window.key.text, window.key.scope.text, window.start.rawValue, window.end.rawValue, window.cap, window.version,
+            let key = window.key.text
+            try update.execute(arguments: [
+                window.cap, window.version, window.generation, window.used, window.held, window.suspense, window.liveLeases, key,
+            ])
+            guard db.changesCount == 0 else { continue }
+            let insert = try db.cachedStatement(
+                sql: """
+                    INSERT INTO windows (key, scope, starts_at, ends_at, cap, version, generation, used, held, suspense, live_leases)
+                    VALUES (?,?,?,?,?,?,?,?,?,?,?)
+                    """)
+            try insert.execute(arguments: [
+                key, window.key.scope.text, window.start.rawValue, window.end.rawValue, window.cap, window.version,
                 window.generation, window.used, window.held, window.suspense, window.liveLeases,
             ])
         }
     }
 
     private static func write(_ leases: [LeaseState], _ db: Database) throws {
-        let statement = try db.cachedStatement(
+        let update = try db.cachedStatement(
             sql: """
-                INSERT INTO leases (org, id, node, fence, project, user, key, run, model, price_version, path, span_end, held, spent,
-                sequence, decision, expires_at, phase) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
-                ON CONFLICT (org, id) DO UPDATE SET node = excluded.node, fence = excluded.fence, held = excluded.held,
-                spent = excluded.spent, sequence = excluded.sequence, decision = excluded.decision,
-                expires_at = excluded.expires_at, phase = excluded.phase
+                UPDATE leases SET node = ?, fence = ?, held = ?, spent = ?, sequence = ?, decision = ?, expires_at = ?, phase = ?
+                WHERE org = ? AND id = ?
                 """)
         for lease in leases {
+            try update.execute(arguments: [
+                lease.holder.node, lease.holder.fence, text(lease.held), text(lease.spent), lease.sequence, lease.decision.text,
+                lease.expiresAt.rawValue, lease.phase.rawValue, lease.key.org, lease.key.id,
+            ])
+            guard db.changesCount == 0 else { continue }
+            let insert = try db.cachedStatement(
+                sql: """
+                    INSERT INTO leases (org, id, node, fence, project, user, key, run, model, price_version, path, span_end, held, spent,
+                    sequence, decision, expires_at, phase) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+                    """)
             let path = lease.attribution.path
-            try statement.execute(arguments: [
+            try insert.execute(arguments: [
                 lease.key.org, lease.key.id, lease.holder.node, lease.holder.fence, path.project, path.user, path.key,
                 lease.attribution.run, lease.attribution.model, lease.attribution.priceVersion,
                 lease.path.map(\.text).joined(separator: "\n"), lease.spanEnd.rawValue, text(lease.held), text(lease.spent),

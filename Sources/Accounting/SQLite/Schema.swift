@@ -10,6 +10,7 @@ enum Schema {
         }
         migrator.registerMigration("2 tenancy") { db in try db.execute(sql: tenancy) }
         migrator.registerMigration("3 conversations") { db in try db.execute(sql: conversations) }
+        migrator.registerMigration("4 budget edition") { db in try db.execute(sql: budgetEdition) }
         return migrator
     }
 
@@ -62,6 +63,18 @@ enum Schema {
             on_cut TEXT NOT NULL, created_at INTEGER NOT NULL, revoked_at INTEGER,
             FOREIGN KEY (org, project) REFERENCES projects, FOREIGN KEY (org, project, user) REFERENCES users
         ) STRICT, WITHOUT ROWID;
+        """
+
+    /// Counts changes of budgets, whatever program makes them. Readers compare it, because `PRAGMA data_version` would move
+    /// with every ledger row that another connection writes.
+    private static let budgetEdition = """
+        INSERT INTO counter VALUES ('budget edition', 1);
+        CREATE TRIGGER budget_is_new AFTER INSERT ON budgets
+            BEGIN UPDATE counter SET value = value + 1 WHERE name = 'budget edition'; END;
+        CREATE TRIGGER budget_is_changed AFTER UPDATE ON budgets
+            BEGIN UPDATE counter SET value = value + 1 WHERE name = 'budget edition'; END;
+        CREATE TRIGGER budget_is_gone AFTER DELETE ON budgets
+            BEGIN UPDATE counter SET value = value + 1 WHERE name = 'budget edition'; END;
         """
 
     private static let conversations = """

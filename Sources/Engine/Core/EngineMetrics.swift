@@ -2,11 +2,16 @@
 /// run loop and from under no lock. No argument carries user input but the model, which is one of the configured ids.
 public protocol EngineMetrics: Sendable {
     func runStarted(model: String)
+    /// A well-formed request for a run was answered without one, for whatever reason. Once a request.
+    func runRefused()
     /// - Parameter cutReason: set when `outcome` is `.cut`.
     func runEnded(model: String, outcome: RunOutcome, cutReason: CutReason?)
     /// Tokens that the run was settled for.
     func tokensSettled(model: String, input: Int, output: Int)
     func firstToken(model: String, after: Duration)
+    /// From the arrival of the upstream's chunk to the paid delta standing in the log with every reader told: paying, and
+    /// waiting for a grant or for room, included. Called for each delta.
+    func deltaLatency(nanoseconds: Int64)
     /// From the decision to cut until the cut event stood in the log.
     func cutLatency(_ latency: Duration)
     /// A turn that could not be saved. The run goes on; a person should look at the store.
@@ -17,9 +22,11 @@ public protocol EngineMetrics: Sendable {
 public struct NoEngineMetrics: EngineMetrics {
     public init() {}
     public func runStarted(model: String) {}
+    public func runRefused() {}
     public func runEnded(model: String, outcome: RunOutcome, cutReason: CutReason?) {}
     public func tokensSettled(model: String, input: Int, output: Int) {}
     public func firstToken(model: String, after: Duration) {}
+    public func deltaLatency(nanoseconds: Int64) {}
     public func cutLatency(_ latency: Duration) {}
     public func conversationNotSaved() {}
 }

@@ -11,6 +11,7 @@ internal import Transport
 struct ChatNamespace: Sendable {
     let intake: RunIntake
     let authenticator: Authenticator
+    let metrics: ServerMetrics
 
     /// Requests of one socket that wait for an answer at once: a person types one, a program a few.
     static let requestsPerSocketMax = 32
@@ -63,7 +64,7 @@ struct ChatNamespace: Sendable {
         namespace.on(event) { socket, arguments, acknowledgement in
             guard let caller = socket.context as? Caller else { return }
             guard caller.begin() else {
-                return Self.answer(.tooManyRequests, socket, acknowledgement, answersWithoutAck)
+                return answer(.tooManyRequests, socket, acknowledgement, answersWithoutAck)
             }
             Task {
                 defer { caller.end() }
@@ -71,13 +72,14 @@ struct ChatNamespace: Sendable {
                     let reply = try await handle(socket, caller, arguments.first ?? .null)
                     acknowledgement?(reply)
                 } catch {
-                    Self.answer(error, socket, acknowledgement, answersWithoutAck)
+                    answer(error, socket, acknowledgement, answersWithoutAck)
                 }
             }
         }
     }
 
-    private static func answer(_ failure: HTTPFailure, _ socket: Socket, _ acknowledgement: Acknowledgement?, _ answersWithoutAck: Bool) {
+    private func answer(_ failure: HTTPFailure, _ socket: Socket, _ acknowledgement: Acknowledgement?, _ answersWithoutAck: Bool) {
+        metrics.requestsRefused(code: failure.code).add()
         if let acknowledgement {
             acknowledgement(["ok": false, "error": failure.error])
         } else if answersWithoutAck {
@@ -133,7 +135,7 @@ struct ChatNamespace: Sendable {
         else { throw .tenantMismatch(TenantMismatch(field: "token")) }
         caller.refresh(principal)
         // API keys do not expire.
-        return ["ok": true, "expires_at": nil]
+        return ["ok": true, "expires_at": .null]
     }
 
     private func run(_ fields: FieldReader, _ caller: Caller) throws(HTTPFailure) -> RunHandle {

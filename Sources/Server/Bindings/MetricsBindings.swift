@@ -21,6 +21,10 @@ struct EngineMetricsBinding: EngineMetrics {
 
     func firstToken(model: String, after duration: Duration) { metrics.timeToFirstToken.observe(duration) }
 
+    func runRefused() { metrics.runsRefused.add() }
+
+    func deltaLatency(nanoseconds: Int64) { metrics.deltaLatency.observe(nanoseconds: nanoseconds) }
+
     func cutLatency(_ latency: Duration) { metrics.cutLatency.observe(latency) }
 
     func conversationNotSaved() { metrics.conversationsNotSaved.add() }
@@ -35,7 +39,10 @@ struct AccountingMetricsBinding: AccountingMetrics {
         if failed { metrics.counterFailures.add() }
     }
 
-    func charged(model: String, usage: UsageClasses, cost: NanoUSD) { metrics.costNanoUSD.add(cost.rawValue) }
+    func charged(model: String, usage: UsageClasses, cost: NanoUSD, estimated: Bool) {
+        metrics.costNanoUSD.add(cost.rawValue)
+        if estimated { metrics.estimatedCharges.add() }
+    }
 
     func settlementsPending(_ count: Int) { metrics.settlementsPending.set(Int64(count)) }
 }

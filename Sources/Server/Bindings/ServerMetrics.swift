@@ -7,26 +7,37 @@ struct ServerMetrics: Sendable {
     let runsActive: Metric
     let timeToFirstToken: Histogram
     let cutLatency: Histogram
+    let deltaLatency: Histogram
+    let runsRefused: Metric
     let conversationsNotSaved: Metric
     let counterFailures: Metric
     let settlementsPending: Metric
     let costNanoUSD: Metric
     let outboxRows: Metric
+    let estimatedCharges: Metric
 
     init(_ registry: MetricRegistry) {
         self.registry = registry
         runsActive = registry.gauge("kdcube_runs_active", "Runs that have not reached their terminal event")
         timeToFirstToken = registry.histogram("kdcube_time_to_first_token_seconds", "From admission to the first paid delta")
         cutLatency = registry.histogram("kdcube_cut_latency_seconds", "From the refused token to the closed upstream")
+        deltaLatency = registry.histogram(
+            "kdcube_delta_latency_seconds", "From the arrival of a delta's chunk to the offer of the paid delta to its readers",
+            bounds: Histogram.workBounds)
+        runsRefused = Self.runs(outcome: "refused", registry)
         conversationsNotSaved = registry.counter("kdcube_conversations_not_saved_total", "Turns that the store did not take")
         counterFailures = registry.counter("kdcube_counter_failures_total", "Commands that the counter store did not answer")
         settlementsPending = registry.gauge("kdcube_settlements_pending", "Settlements that wait for the counter store")
         costNanoUSD = registry.counter("kdcube_cost_nanousd_total", "Charges of settled runs in nano-USD")
+        estimatedCharges = registry.counter(
+            "kdcube_charges_estimated_total", "Runs charged by our own count, because the upstream reported no usage")
         outboxRows = registry.gauge("kdcube_outbox_rows", "Ledger rows that are not in the ledger yet")
     }
 
-    func runs(outcome: String) -> Metric {
-        registry.counter("kdcube_runs_total", "Runs by how they ended", [("outcome", outcome)])
+    func runs(outcome: String) -> Metric { Self.runs(outcome: outcome, registry) }
+
+    private static func runs(outcome: String, _ registry: MetricRegistry) -> Metric {
+        registry.counter("kdcube_runs_total", "Runs by how they ended; refused are those that were not started", [("outcome", outcome)])
     }
 
     /// `model` is an id of the configuration, never what a client sent.
@@ -40,6 +51,11 @@ struct ServerMetrics: Sendable {
 
     func counterOperations(_ operation: String) -> Metric {
         registry.counter("kdcube_counter_ops_total", "Commands sent to the counter store", [("op", operation)])
+    }
+
+    /// `code` is one of ``HTTPFailure``'s.
+    func requestsRefused(code: String) -> Metric {
+        registry.counter("kdcube_requests_refused_total", "Requests that a route refused, by the code of the answer", [("code", code)])
     }
 
     func authFailures(_ reason: String) -> Metric {

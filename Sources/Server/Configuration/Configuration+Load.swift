@@ -151,6 +151,7 @@ extension Configuration.Transport {
         pingTimeout = try section.duration("ping_timeout", default: pingTimeout, in: .milliseconds(100) ... .seconds(600))
         maxMessage = try section.bytes("max_message", default: maxMessage, in: 1_024...(64 << 20))
         queue = try section.bytes("queue", default: queue, in: (64 << 10)...(256 << 20))
+        httpCompression = try section.flag("http_compression", default: httpCompression)
         try section.refuseUnlessDefault("allow_eio3", harmless: ["false"], because: "clients of Socket.IO 3 and later are served")
         try section.refuseUnlessDefault("deflate", harmless: ["false"], because: "frames are not compressed")
         recovery = try section.value("recovery")?.text

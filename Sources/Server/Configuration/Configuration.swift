@@ -47,6 +47,8 @@ struct Configuration: Sendable, Hashable {
         var pingTimeout = Duration.seconds(20)
         var maxMessage = 1_000_000
         var queue = 1 << 20
+        /// Compresses polling answers for clients that accept it.
+        var httpCompression = true
         /// Given but without effect in this version.
         var recovery: String?
     }

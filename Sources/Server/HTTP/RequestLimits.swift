@@ -6,6 +6,10 @@ enum RequestLimits {
     static let textBytesMax = 2 << 20
     /// Messages of one prompt: more is a loop in the client.
     static let messagesMax = 2_000
+    /// Passages of one message: more than retrieval is ever asked for.
+    static let knowledgePassagesMax = 64
+    /// A title is a line.
+    static let knowledgeTitleBytesMax = 512
     static let modelBytesMax = 128
     static let outputTokensMax: Int64 = 1_000_000
     /// Turns of a conversation that are sent along as context.

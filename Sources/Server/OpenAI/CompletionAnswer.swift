@@ -64,7 +64,7 @@ struct CompletionAnswer: Sendable {
         }
         var object = JSONObject([
             ("id", .string(id)), ("object", "chat.completion"), ("created", .integer(created)), ("model", .string(model)),
-            ("choices", [["index": 0, "message": .object(message), "finish_reason": .string(finishReason), "logprobs": nil]]),
+            ("choices", [["index": 0, "message": .object(message), "finish_reason": .string(finishReason), "logprobs": .null]]),
             (
                 "usage",
                 ChatCompletionChunks.usage(input: settled.inputTokens, cachedInput: 0, output: settled.outputTokens, reasoning: 0)

@@ -12,6 +12,7 @@ struct ChatMessage: Sendable {
     let turn: TurnID?
     let outputTokensMax: Int?
     let tools: JSONValue?
+    let knowledge: [KnowledgePassage]
     let parameters: JSONObject
     let hints: TenantHints
 
@@ -40,6 +41,7 @@ struct ChatMessage: Sendable {
         let most = try either { reader throws(HTTPFailure) in try reader.integer("max_tokens", in: 1...RequestLimits.outputTokensMax) }
         outputTokensMax = most.map(Int.init)
         tools = try either { reader throws(HTTPFailure) in try Self.tools(reader) }
+        knowledge = try either { reader throws(HTTPFailure) in try Self.knowledge(reader) } ?? []
         var parameters = JSONObject()
         if let temperature = try either({ reader throws(HTTPFailure) in try reader.number("temperature", in: 0...2) }) {
             parameters["temperature"] = Int64(temperature).map { .integer($0) } ?? .number(temperature)
@@ -54,6 +56,38 @@ struct ChatMessage: Sendable {
         guard let text = try fields.string(key, bytesMax: 128) else { return nil }
         guard let name = make(text) else { throw fields.failure(key, "must be 1 to 128 characters of A-Z a-z 0-9 _ - . :") }
         return name
+    }
+
+    /// Reference material for this message: one text, or a list of `{text, title?}`. Together as long as a message may be.
+    private static func knowledge(_ fields: FieldReader) throws(HTTPFailure) -> [KnowledgePassage]? {
+        guard let value = fields.value("knowledge") else { return nil }
+        if let text = value.stringValue {
+            guard text.utf8.count <= RequestLimits.textBytesMax else {
+                throw fields.failure("knowledge", "must have at most \(RequestLimits.textBytesMax) bytes")
+            }
+            return text.isEmpty ? [] : [KnowledgePassage(text: text)]
+        }
+        guard let list = value.arrayValue, list.count <= RequestLimits.knowledgePassagesMax else {
+            throw fields.failure(
+                "knowledge", "must be a text or an array of at most \(RequestLimits.knowledgePassagesMax) objects {text, title?}")
+        }
+        var passages: [KnowledgePassage] = []
+        var bytes = 0
+        for (index, element) in list.enumerated() {
+            let path = "knowledge[\(index)]"
+            guard element.objectValue != nil else { throw fields.failure(path, "must be an object {text, title?}") }
+            let passage = try FieldReader(element, prefix: "\(fields.prefix)\(path).")
+            guard let text = try passage.string("text", bytesMax: RequestLimits.textBytesMax), !text.isEmpty else {
+                throw passage.failure("text", "is needed")
+            }
+            passages.append(
+                KnowledgePassage(title: try passage.string("title", bytesMax: RequestLimits.knowledgeTitleBytesMax), text: text))
+            bytes += text.utf8.count
+        }
+        guard bytes <= RequestLimits.textBytesMax else {
+            throw fields.failure("knowledge", "must have at most \(RequestLimits.textBytesMax) bytes of text in all")
+        }
+        return passages
     }
 
     private static func tools(_ fields: FieldReader) throws(HTTPFailure) -> JSONValue? {

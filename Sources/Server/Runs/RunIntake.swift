@@ -16,7 +16,8 @@ struct RunIntake: Sendable {
         }
         return try await start(
             RunRequest(
-                tenant: principal.tenant, model: model, input: .message(text: message.text, system: message.system),
+                tenant: principal.tenant, model: model,
+                input: .message(text: message.text, system: message.system, knowledge: message.knowledge),
                 conversation: message.conversation, turn: message.turn, outputTokensMax: message.outputTokensMax, tools: message.tools,
                 parameters: message.parameters))
     }

@@ -48,7 +48,7 @@ struct ServerGraph {
 
         let sockets = SocketIOServer(
             configuration: try transportConfiguration(), eventLoopGroup: group, metrics: registry, logger: logger)
-        ChatNamespace(intake: intake, authenticator: authenticator).install(on: sockets)
+        ChatNamespace(intake: intake, authenticator: authenticator, metrics: metrics).install(on: sockets)
         let readiness = Readiness(database: stores.database, redis: counters.connection)
         let routes = ServerRoutes(
             configuration: configuration, intake: intake, authenticator: authenticator, models: models,
@@ -105,7 +105,7 @@ struct ServerGraph {
         let transport = configuration.transport
         return try TransportConfiguration(
             pingInterval: transport.pingInterval, pingTimeout: transport.pingTimeout, maxPayload: transport.maxMessage,
-            queueBytesMax: transport.queue, origins: configuration.originPolicy)
+            queueBytesMax: transport.queue, origins: configuration.originPolicy, httpCompression: transport.httpCompression)
     }
 
     private func frontConfiguration() -> FrontConfiguration {

@@ -20,6 +20,7 @@ struct ServerRoutes: Sendable {
     func router() -> Router<AppContext> {
         let router = Router(context: AppContext.self)
         router.add(middleware: ErrorDocumentMiddleware())
+        router.add(middleware: RefusalMetricsMiddleware(metrics: metrics))
         router.add(middleware: OriginMiddleware(policy: configuration.originPolicy))
         PageRoutes(files: StaticFiles(root: configuration.server.webClient)).add(to: router)
         HealthRoutes(readiness: readiness, metrics: metrics) {

@@ -94,6 +94,8 @@ class Witness:
         """Answers one request; True when the connection may carry another."""
         users = [message["content"] for message in body["messages"] if message["role"] == "user"]
         content = users[-1] if isinstance(users[-1], str) else users[-1][0]["text"]
+        # A message that brought knowledge has it quoted before the text.
+        content = content.rpartition("\nThe message:\n\n")[2]
         request = Request(Plan(**json.loads(content)), body, headers)
         self.requests.append(request)
         if request.plan.status != 200:

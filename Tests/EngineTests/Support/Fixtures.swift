@@ -35,8 +35,12 @@ final class PlayedStream: ModelStream {
     private let yields: Int
     private let onClose: @Sendable () -> Void
     private var isOver = false
+    let arrivedAt: Int64?
 
-    init(_ events: [ModelEvent], end: End, yields: Int = 0, onClose: @escaping @Sendable () -> Void = {}) {
+    init(
+        _ events: [ModelEvent], end: End, yields: Int = 0, arrivedAt: Int64? = nil, onClose: @escaping @Sendable () -> Void = {}
+    ) {
+        self.arrivedAt = arrivedAt
         self.events = events[...]
         self.end = end
         self.yields = yields
@@ -65,11 +69,11 @@ final class PlayedStream: ModelStream {
 func coordinator(
     _ meter: TestMeter, _ provider: any ModelProvider = ScriptedProvider(),
     conversations: any ConversationStore = MemoryConversationStore(), clock: any EngineClock = SystemEngineClock(),
-    limits: EngineLimits = EngineLimits()
+    metrics: any EngineMetrics = NoEngineMetrics(), limits: EngineLimits = EngineLimits()
 ) -> RunCoordinator {
     RunCoordinator(
         meter: meter, models: TestCatalog(provider: provider), conversations: conversations, clock: clock,
-        limits: limits)
+        metrics: metrics, limits: limits)
 }
 
 func request(_ text: String, conversation: ConversationID? = nil, of tenant: Tenant = ann) -> RunRequest {

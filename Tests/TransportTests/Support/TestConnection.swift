@@ -8,6 +8,7 @@ actor TestConnection {
         var status: Int
         var headers: [(name: String, value: String)]
         var body: String
+        var bytes: [UInt8] = []
 
         func header(_ name: String) -> String? { headers.first { $0.name.lowercased() == name.lowercased() }?.value }
     }
@@ -97,8 +98,9 @@ actor TestConnection {
         var answer = Answer(status: Int(lines[0].split(separator: " ")[1]) ?? 0, headers: headers, body: "")
         if let length = answer.header("content-length").flatMap({ Int($0) }) {
             while buffer.readableBytes < length { if !(await more()) { throw Ended() } }
-            answer.body = buffer.readString(length: length) ?? ""
-        } else if answer.status != 101, answer.status != 204 {
+            answer.bytes = buffer.readBytes(length: length) ?? []
+            answer.body = String(decoding: answer.bytes, as: UTF8.self)
+        } else if answer.status >= 200, answer.status != 204 {
             while await more() {}
             answer.body = buffer.readString(length: buffer.readableBytes) ?? ""
         }

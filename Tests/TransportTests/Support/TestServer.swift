@@ -54,6 +54,15 @@ struct TestServer: Sendable {
         return (connection, try await connection.text())
     }
 
+    /// A WebSocket that has joined `namespace`; the CONNECT packet has been read.
+    func join(_ namespace: String, _ auth: String = "") async throws -> TestConnection {
+        let connection = try await openWebSocket()
+        _ = try await connection.text()
+        connection.say("40\(namespace),\(auth)")
+        guard try await connection.text().hasPrefix("40\(namespace),") else { throw TestConnection.Ended() }
+        return connection
+    }
+
     func metric(_ line: String) -> Bool { metrics.prometheusText().split(separator: "\n").contains { $0 == line } }
 
     /// Waits until the exposition has the line. The clock is the only thing that can make a test with a fault fail.
@@ -80,11 +89,12 @@ struct TestServer: Sendable {
 
     /// An Engine.IO server that echoes in kind.
     static func echo(
-        _ configuration: TransportConfiguration, loops: Int = 1, _ body: @escaping @Sendable (TestServer) async throws -> Void
+        _ configuration: TransportConfiguration, loops: Int = 1, logger: Logger? = nil,
+        front: @Sendable (inout FrontConfiguration) -> Void = { _ in }, _ body: @escaping @Sendable (TestServer) async throws -> Void
     )
         async throws
     {
-        try await run(configuration, loops: loops, body) { group, metrics, logger in
+        try await run(configuration, loops: loops, logger: logger, front: front, body) { group, metrics, logger in
             EngineServer(
                 configuration: configuration, application: EchoApplication(), eventLoopGroup: group, metrics: metrics, logger: logger)
         }
@@ -92,32 +102,49 @@ struct TestServer: Sendable {
 
     /// A Socket.IO server.
     static func socketIO(
-        _ configuration: TransportConfiguration, loops: Int = 1, setUp: @escaping @Sendable (SocketIOServer) -> Void,
-        _ body: @escaping @Sendable (TestServer) async throws -> Void
+        _ configuration: TransportConfiguration, loops: Int = 1, cluster: (any ClusterPort)? = nil, logger: Logger? = nil,
+        setUp: @escaping @Sendable (SocketIOServer) -> Void, _ body: @escaping @Sendable (TestServer) async throws -> Void
     ) async throws {
-        try await run(configuration, loops: loops, body) { group, metrics, logger in
-            let server = SocketIOServer(configuration: configuration, eventLoopGroup: group, metrics: metrics, logger: logger)
+        try await run(configuration, loops: loops, logger: logger, body) { group, metrics, logger in
+            let server = SocketIOServer(
+                configuration: configuration, eventLoopGroup: group, cluster: cluster, metrics: metrics, logger: logger)
             setUp(server)
             return server
         }
     }
 
+    /// A Socket.IO server whose heartbeat does not come in between.
+    static func quiet(
+        loops: Int = 1, ackTimeout: Duration = .seconds(20), cluster: (any ClusterPort)? = nil,
+        _ setUp: @escaping @Sendable (SocketIOServer) -> Void, _ body: @escaping @Sendable (TestServer) async throws -> Void
+    ) async throws {
+        let configuration = try TransportConfiguration(
+            pingInterval: .seconds(30), pingTimeout: .seconds(20), ackTimeout: ackTimeout, origins: .any)
+        try await socketIO(configuration, loops: loops, cluster: cluster, setUp: setUp, body)
+    }
+
     private static func run(
-        _ configuration: TransportConfiguration, loops: Int, _ body: @escaping @Sendable (TestServer) async throws -> Void,
+        _ configuration: TransportConfiguration, loops: Int, logger given: Logger?,
+        front configure: @Sendable (inout FrontConfiguration) -> Void = { _ in },
+        _ body: @escaping @Sendable (TestServer) async throws -> Void,
         _ makeIngress: (MultiThreadedEventLoopGroup, MetricRegistry, Logger) -> any EngineIOIngress
     ) async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: loops)
         let metrics = MetricRegistry()
-        var logger = Logger(label: "test")
-        logger.logLevel = .critical
+        var quiet = Logger(label: "test")
+        quiet.logLevel = .critical
+        let logger = given ?? quiet
         var front = FrontConfiguration()
         front.port = 0
         front.enginePath = configuration.path
         front.pollingBodyBytesMax = configuration.maxPayload
         front.shutdownGrace = .milliseconds(100)
+        configure(&front)
+        let router = Router()
+        router.get("fail") { request, _ -> String in throw RouteFailure(request: request.uri.string) }
         let (bound, announce) = AsyncStream.makeStream(of: Int.self, bufferingPolicy: .bufferingNewest(1))
         let server = RealtimeServer(
-            configuration: front, ingress: makeIngress(group, metrics, logger), responder: Router().buildResponder(),
+            configuration: front, ingress: makeIngress(group, metrics, logger), responder: router.buildResponder(),
             eventLoopGroup: group, metrics: metrics, logger: logger
         ) { announce.yield($0.first?.port ?? 0) }
         let running = Task {
@@ -139,6 +166,9 @@ struct TestServer: Sendable {
         if let failure { throw failure }
     }
 }
+
+/// Its description holds what the client sent, as descriptions of errors may.
+private struct RouteFailure: Error { let request: String }
 
 private final class EchoApplication: SessionApplication {
     func opened(_ session: EngineSession) -> any SessionDelegate { Echo(session) }

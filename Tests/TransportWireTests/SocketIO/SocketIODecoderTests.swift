@@ -22,7 +22,7 @@ struct SocketIODecoderTests {
             ("0/a?b=c,", SocketIOPacket(kind: .connect, namespace: "/a?b=c")), ("0/,", SocketIOPacket(kind: .connect)),
             ("1", SocketIOPacket(kind: .disconnect)), ("1/custom", SocketIOPacket(kind: .disconnect, namespace: "/custom")),
             ("1/custom,", SocketIOPacket(kind: .disconnect, namespace: "/custom")),
-            (#"2["a",1,null]"#, SocketIOPacket(kind: .event, data: ["a", 1, nil])),
+            (#"2["a",1,null]"#, SocketIOPacket(kind: .event, data: ["a", 1, .null])),
             (#"2[1,"a"]"#, SocketIOPacket(kind: .event, data: [1, "a"])), (#"2[""]"#, SocketIOPacket(kind: .event, data: [""])),
             (#"2[1.5]"#, SocketIOPacket(kind: .event, data: [.number("1.5")])),
             (#"20["a"]"#, SocketIOPacket(kind: .event, ackID: 0, data: ["a"])),

@@ -45,7 +45,7 @@ extension Accountant {
     ///
     /// - Returns: nil when the stores cannot be asked.
     public func windows(for path: TenancyPath) async -> [WindowSnapshot]? {
-        guard let budgets = await budgets(for: path) else { return nil }
+        guard let budgets = await budgets(for: path)?.budgets else { return nil }
         let guess = clock.now() + state.withLock { $0.offset }
         let refs = budgets.map { $0.window(at: guess) }
         guard !refs.isEmpty else { return [] }

@@ -59,7 +59,8 @@ public final class Accountant: Sendable {
 
     /// Holds the worst case of the prompt and a first slice in every window of the path, or refuses.
     public func open(_ admission: Admission) async -> AdmissionOutcome {
-        guard let budgets = await budgets(for: admission.path) else { return .unavailable }
+        guard let reading = await budgets(for: admission.path) else { return .unavailable }
+        let budgets = reading.budgets
         let prices = state.withLock { $0.prices }
         let known = prices.pricing(for: admission.model)
         guard known != nil || !budgets.contains(where: { $0.unit == .usd }) else { return .priceUnknown(model: admission.model) }
@@ -83,7 +84,7 @@ public final class Accountant: Sendable {
             let machine = LeaseMachine(
                 holder: holder, ttl: ttl, run: run, outputMax: admission.maxOutput, grant: grant, now: clock.monotonic())
             let lease = StreamLease(
-                machine: machine, budgets: budgets, attribution: attribution, isPriced: known != nil,
+                machine: machine, reading: reading, attribution: attribution, isPriced: known != nil,
                 outputTokensMax: isReserved ? grant.tokens : nil,
                 accountant: self, clock: clock)
             state.withLock { $0.leases[ObjectIdentifier(lease)] = lease }
@@ -164,7 +165,12 @@ public final class Accountant: Sendable {
     }
 
     /// Nil when the directory cannot be asked.
-    func budgets(for path: TenancyPath) async -> [Budget]? { try? await directory.budgets(for: path) }
+    func budgets(for path: TenancyPath) async -> BudgetReading? { try? await directory.budgets(for: path) }
+
+    /// Nil when nothing has changed, or when the directory cannot be asked: either way the caller goes on with what it knows.
+    func budgets(for path: TenancyPath, changedSince edition: Int64) async -> BudgetReading? {
+        do { return try await directory.budgets(for: path, changedSince: edition) } catch { return nil }
+    }
 
     func setCap(_ budget: Budget, org: String) async {
         let guess = clock.now() + state.withLock { $0.offset }
@@ -173,8 +179,8 @@ public final class Accountant: Sendable {
         _ = try? await apply(.setCap(org: org, window: window, cap: budget.limit, version: budget.version))
     }
 
-    func finished(_ lease: StreamLease, usage: UsageClasses, cost: NanoUSD) {
+    func finished(_ lease: StreamLease, usage: UsageClasses, cost: NanoUSD, estimated: Bool) {
         state.withLock { $0.leases[ObjectIdentifier(lease)] = nil }
-        metrics?.charged(model: lease.attribution.model, usage: usage, cost: cost)
+        metrics?.charged(model: lease.attribution.model, usage: usage, cost: cost, estimated: estimated)
     }
 }

@@ -10,7 +10,7 @@ public final class StreamLease: Sendable {
         var waiter: CheckedContinuation<TakeOutcome, Never>?
         var atRest: CheckedContinuation<Void, Never>?
         var settlement: Task<Settlement, Never>?
-        var budgets: [Budget]
+        var reading: BudgetReading
     }
 
     private let state: Mutex<State>
@@ -22,10 +22,11 @@ public final class StreamLease: Sendable {
     public let outputTokensMax: Int64?
 
     init(
-        machine: LeaseMachine, budgets: [Budget], attribution: Attribution, isPriced: Bool, outputTokensMax: Int64?, accountant: Accountant,
+        machine: LeaseMachine, reading: BudgetReading, attribution: Attribution, isPriced: Bool, outputTokensMax: Int64?,
+        accountant: Accountant,
         clock: any AccountingClock
     ) {
-        state = Mutex(State(machine: machine, budgets: budgets))
+        state = Mutex(State(machine: machine, reading: reading))
         self.attribution = attribution
         self.isPriced = isPriced
         self.outputTokensMax = outputTokensMax
@@ -145,11 +146,13 @@ public final class StreamLease: Sendable {
 
     /// A changed cap goes to the store before the step that it should bind; a changed set of budgets makes a new lease.
     private func refreshBudgets() async {
-        guard let budgets = await accountant.budgets(for: attribution.path) else { return }
+        let edition = state.withLock { $0.reading.edition }
+        guard let reading = await accountant.budgets(for: attribution.path, changedSince: edition) else { return }
         let known = state.withLock { state -> [Budget] in
-            defer { state.budgets = budgets }
-            return state.budgets
+            defer { state.reading = reading }
+            return state.reading.budgets
         }
+        let budgets = reading.budgets
         guard budgets != known else { return }
         let changed = budgets.map(\.identity) != known.map(\.identity)
         if changed {
@@ -160,9 +163,10 @@ public final class StreamLease: Sendable {
     }
 
     private func roll(fixed: Amounts, offers: [Offer]) async {
-        guard let budgets = await accountant.budgets(for: attribution.path) else {
+        guard let reading = await accountant.budgets(for: attribution.path) else {
             return state.withLock { $0.machine.storeFailed() }
         }
+        let budgets = reading.budgets
         // A money cap that came while a model without a known price runs ends the run, as it would have refused it.
         guard isPriced || !budgets.contains(where: { $0.unit == .usd }) else {
             return state.withLock { $0.machine.rollRefused(CutCause(reason: .policyDenied)) }
@@ -173,7 +177,7 @@ public final class StreamLease: Sendable {
         case .opened(let grant):
             let now = clock.monotonic()
             let old = state.withLock { state in
-                state.budgets = budgets
+                state.reading = reading
                 return state.machine.reopened(grant, now: now)
             }
             _ = await accountant.settle(old)
@@ -200,7 +204,7 @@ public final class StreamLease: Sendable {
             state.machine.settled(settled?.windows ?? [])
             return state.machine.windows
         }
-        accountant.finished(self, usage: total, cost: cost)
+        accountant.finished(self, usage: total, cost: cost, estimated: command.spent.estimated)
         return Settlement(
             usage: total, cost: cost, estimated: command.spent.estimated, overran: settled.map { $0.overrun != .zero } ?? false,
             isRecorded: settled != nil, windows: windows)

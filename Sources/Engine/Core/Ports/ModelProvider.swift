@@ -21,6 +21,14 @@ public protocol ModelStream: AnyObject {
 
     /// Closes the upstream at once. Idempotent.
     func close()
+
+    /// When the chunk of the last event came in, in ``EngineClock/nowNanoseconds``; nil for a stream without an upstream,
+    /// whose events arrive when they are made.
+    var arrivedAt: Int64? { get }
+}
+
+extension ModelStream {
+    public var arrivedAt: Int64? { nil }
 }
 
 /// How many tokens a prompt has.

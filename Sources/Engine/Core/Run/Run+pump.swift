@@ -35,7 +35,8 @@ extension Run {
             tally.wasCalled = true
             do {
                 while !Task.isCancelled, let event = try await stream.next() {
-                    if let end = try await accept(event) { return end }
+                    let now = clock.nowNanoseconds
+                    if let end = try await accept(event, now: now, arrived: stream.arrivedAt ?? now) { return end }
                     if tally.textBytes >= run.parts.limits.textBytesMax { return .upstreamFinished(reason: "length") }
                 }
                 return .upstreamStopped
@@ -45,24 +46,27 @@ extension Run {
             }
         }
 
+        /// - Parameters:
+        ///   - now: when the event was taken up.
+        ///   - arrived: when its chunk came from the upstream, which was earlier where the pump was busy.
         /// - Returns: how the reading ends, if this event ends it.
-        private mutating func accept(_ event: ModelEvent) async throws(ProviderError) -> RunStateMachine.Event? {
+        private mutating func accept(
+            _ event: ModelEvent, now: Int64, arrived: Int64
+        ) async throws(ProviderError) -> RunStateMachine.Event? {
             switch event {
             case .delta(let delta):
-                guard await pay(delta.tokens, reasoning: delta.marker == .thinking) else { return .upstreamStopped }
-                let now = clock.nowNanoseconds
+                guard let now = await pay(delta.tokens, reasoning: delta.marker == .thinking, now: now) else { return .upstreamStopped }
                 run.log.append(text: delta.text, marker: delta.marker, index: delta.index, at: run.timestamp(now))
                 tally.add(delta)
-                await afterDelta(now)
+                await afterDelta(arrived: arrived)
             case .toolCallDelta(let delta):
-                guard await pay(delta.tokens) else { return .upstreamStopped }
-                let now = clock.nowNanoseconds
+                guard let now = await pay(delta.tokens, now: now) else { return .upstreamStopped }
                 if let step = try tally.add(delta) { run.log.append(.step(step), at: run.timestamp(now)) }
                 if !delta.argumentsFragment.isEmpty {
                     run.log.append(
                         text: delta.argumentsFragment, marker: .tool, index: delta.index, at: run.timestamp(now))
                 }
-                await afterDelta(now)
+                await afterDelta(arrived: arrived)
             case .usage(let usage): tally.upstreamUsage = usage
             case .finished(let reason):
                 tally.isFinished = true
@@ -73,16 +77,16 @@ extension Run {
 
         /// Takes from the lease, waits for a grant where it must.
         ///
-        /// - Returns: whether the tokens are paid and may be forwarded.
-        private func pay(_ tokens: Int, reasoning: Bool = false) async -> Bool {
+        /// - Returns: when the tokens were paid, from which moment they may be forwarded; nil when they were not.
+        private func pay(_ tokens: Int, reasoning: Bool = false, now: Int64) async -> Int64? {
             switch lease.take(outputTokens: tokens, reasoning: reasoning) {
-            case .paid: return !run.handle(.deltaPaid, tokens: tokens).isEmpty
+            case .paid: return run.handle(.deltaPaid, tokens: tokens).isEmpty ? nil : now
             case .cut(let cut):
                 _ = run.requestEnd(.cut(cut))
-                return false
+                return nil
             case .awaitGrant:
-                guard !run.handle(.leaseEmpty).isEmpty else { return false }
-                return await payWhenGranted(tokens)
+                guard !run.handle(.leaseEmpty).isEmpty, await payWhenGranted(tokens) else { return nil }
+                return clock.nowNanoseconds
             }
         }
 
@@ -100,8 +104,10 @@ extension Run {
             }
         }
 
-        private mutating func afterDelta(_ now: Int64) async {
+        private mutating func afterDelta(arrived: Int64) async {
             let limits = run.parts.limits
+            let now = clock.nowNanoseconds
+            run.parts.metrics.deltaLatency(nanoseconds: now - arrived)
             if deltas == 0 {
                 run.parts.metrics.firstToken(
                     model: run.parts.handle.model, after: .nanoseconds(now - run.parts.startedNanoseconds))

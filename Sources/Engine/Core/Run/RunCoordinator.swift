@@ -32,6 +32,13 @@ public final class RunCoordinator: Sendable {
 
     /// Admits and starts a run. When it returns `.started`, the run is on its way and goes on without the caller.
     public func start(_ request: RunRequest) async -> StartOutcome {
+        let outcome = await admit(request)
+        if case .started = outcome { return outcome }
+        metrics.runRefused()
+        return outcome
+    }
+
+    private func admit(_ request: RunRequest) async -> StartOutcome {
         guard let provider = models.provider(for: request.model) else {
             return .failed(StartFailure(.modelNotFound, "there is no such model"))
         }
@@ -109,7 +116,7 @@ public final class RunCoordinator: Sendable {
     private func messages(for request: RunRequest) async throws(StartFailure) -> [ModelMessage] {
         switch request.input {
         case .prompt(let messages): return messages
-        case .message(let text, let system):
+        case .message(let text, let system, let knowledge):
             var past: [ConversationTurn] = []
             if let conversation = request.conversation {
                 do {
@@ -125,7 +132,7 @@ public final class RunCoordinator: Sendable {
                 messages.append(ModelMessage(role: "user", text: turn.userText))
                 messages.append(ModelMessage(role: "assistant", text: turn.answer))
             }
-            messages.append(ModelMessage(role: "user", text: text))
+            messages.append(ModelMessage(role: "user", text: KnowledgePassage.prompt(knowledge, before: text)))
             return messages
         }
     }

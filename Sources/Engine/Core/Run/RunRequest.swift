@@ -4,8 +4,9 @@ public import JSON
 public struct RunRequest: Sendable {
     /// What the model is to read.
     public enum Input: Sendable {
-        /// A message in a conversation: the engine puts the conversation's past before it.
-        case message(text: String, system: String?)
+        /// A message in a conversation: the engine puts the conversation's past before it, and the knowledge into it. The
+        /// conversation keeps the text alone.
+        case message(text: String, system: String?, knowledge: [KnowledgePassage] = [])
         /// A whole prompt, as the OpenAI dialect brings it; the last user message is what the conversation keeps.
         case prompt([ModelMessage])
     }
@@ -49,7 +50,7 @@ public struct RunRequest: Sendable {
     /// What the client said, for `chat.start` and the conversation.
     var userText: String {
         switch input {
-        case .message(let text, _): text
+        case .message(let text, _, _): text
         case .prompt(let messages): messages.last { $0.role == "user" }?.text ?? ""
         }
     }

@@ -9,8 +9,15 @@ final class Handoff: Sendable {
     /// How the sender ended: with a finish reason or an error.
     typealias End = Result<String, ProviderError>
 
+    /// The events of one chunk.
+    struct Batch: Sendable {
+        let events: [ModelEvent]
+        /// When the chunk came in, in ``EngineClock/nowNanoseconds``.
+        let arrivedAt: Int64
+    }
+
     private struct State {
-        var batch: [ModelEvent]?
+        var batch: Batch?
         var end: End?
         var isClosed = false
         var sender: CheckedContinuation<Bool, Never>?
@@ -18,7 +25,7 @@ final class Handoff: Sendable {
     }
 
     enum Received: Sendable {
-        case batch([ModelEvent])
+        case batch(Batch)
         case end(End)
     }
 
@@ -27,7 +34,7 @@ final class Handoff: Sendable {
     /// Waits until `batch` was taken.
     ///
     /// - Returns: false when the receiver has closed.
-    func send(_ batch: [ModelEvent]) async -> Bool {
+    func send(_ batch: Batch) async -> Bool {
         await withCheckedContinuation { continuation in
             let (receiver, refused) = state.withLock { state -> (CheckedContinuation<Received, Never>?, Bool) in
                 guard !state.isClosed else { return (nil, true) }

@@ -12,6 +12,7 @@ final class OpenAIStream: ModelStream {
     private let handoff = Handoff()
     private var reader: Task<Void, Never>?
     private var batch: ArraySlice<ModelEvent> = []
+    private(set) var arrivedAt: Int64?
     private var isOver = false
     /// The answer came to its end: the reader lets the body end too, within ``CallWatch``'s moment, so that the
     /// connection can be used again.
@@ -41,7 +42,9 @@ final class OpenAIStream: ModelStream {
                 reader.cancel()
             }
             switch received {
-            case .batch(let events): batch = events[...]
+            case .batch(let received):
+                batch = received.events[...]
+                arrivedAt = received.arrivedAt
             case .end(.success(let reason)):
                 isOver = true
                 isComplete = true
@@ -96,6 +99,7 @@ struct UpstreamCall: Sendable {
             var received: [ServerSentEvent] = []
             for try await buffer in response.body {
                 hasBegun = true
+                let arrivedAt = clock.nowNanoseconds
                 watch.enter(.paused)
                 received.removeAll(keepingCapacity: true)
                 try buffer.withUnsafeReadableBytes { try parser.push($0, into: &received) }
@@ -107,7 +111,7 @@ struct UpstreamCall: Sendable {
                     // What came before the bad chunk is still good.
                     failure = error
                 }
-                if !events.isEmpty, await !handoff.send(events) { return .failure(.cancelled) }
+                if !events.isEmpty, await !handoff.send(Handoff.Batch(events: events, arrivedAt: arrivedAt)) { return .failure(.cancelled) }
                 if let failure { return .failure(failure) }
                 if chunks.isDone { handoff.finish(.success(chunks.finishReason ?? "stop")) }
                 watch.enter(chunks.isDone ? .trailer : .idle)

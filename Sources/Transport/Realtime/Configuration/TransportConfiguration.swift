@@ -1,4 +1,5 @@
 internal import NIOCore
+internal import TransportWire
 
 /// What an operator or an application decides about the transport. The defaults are the reference server's
 /// (reference implementation 4.8, *Server options*), with a bounded queue and a stricter origin policy.
@@ -25,13 +26,22 @@ public struct TransportConfiguration: Sendable {
     public let cookie: String?
     /// The first three bytes of every session id, so that a cluster can route by it; nil takes a random one.
     public let nodeID: UInt32?
+    /// Sent to every session right after the open packet, in the same poll's body (E10).
+    public let initialPacket: InitialPacket?
+    /// Adds fields to the answer that opens a session, once a session: a polling answer or a 101 (E34, `initial_headers`).
+    public let initialHeaders: HeaderHook?
+    /// Adds fields to every answer under the path, polling and upgrades, refusals too (E34, `headers`).
+    public let headers: HeaderHook?
+    /// Compresses polling answers of ``TransportLimits/compressionBytesMin`` and more for clients that accept it (E24).
+    public let httpCompression: Bool
 
     /// - Throws: ``TransportConfigurationError`` naming the setting that is out of range.
     public init(
         path: String = "/socket.io/", pingInterval: Duration = .seconds(25), pingTimeout: Duration = .seconds(20),
         maxPayload: Int = 1_000_000, upgradeTimeout: Duration = .seconds(10), connectTimeout: Duration = .seconds(45),
         ackTimeout: Duration = .seconds(10), queueBytesMax: Int = 1 << 20, origins: OriginPolicy = .sameHost(),
-        allowUpgrades: Bool = true, cookie: String? = nil, nodeID: UInt32? = nil
+        allowUpgrades: Bool = true, cookie: String? = nil, nodeID: UInt32? = nil, initialPacket: InitialPacket? = nil,
+        initialHeaders: HeaderHook? = nil, headers: HeaderHook? = nil, httpCompression: Bool = true
     ) throws(TransportConfigurationError) {
         guard path.hasPrefix("/"), path.hasSuffix("/"), path.utf8.count > 1 else {
             throw TransportConfigurationError(setting: "path", reason: "must begin and end with a slash and not be empty")
@@ -54,6 +64,7 @@ public struct TransportConfiguration: Sendable {
         if let cookie, !Self.isToken(cookie) {
             throw TransportConfigurationError(setting: "cookie", reason: "must be a cookie name (RFC 6265 §4.1.1)")
         }
+        if let initialPacket { try Self.check(initialPacket, maxPayload: maxPayload, queueBytesMax: queueBytesMax) }
         self.path = path
         self.pingInterval = pingInterval
         self.pingTimeout = pingTimeout
@@ -66,6 +77,24 @@ public struct TransportConfiguration: Sendable {
         self.allowUpgrades = allowUpgrades
         self.cookie = cookie
         self.nodeID = nodeID
+        self.initialPacket = initialPacket
+        self.initialHeaders = initialHeaders
+        self.headers = headers
+        self.httpCompression = httpCompression
+    }
+
+    /// It must fit in one polling body behind the open packet, and in the queue of a session.
+    private static func check(
+        _ packet: InitialPacket, maxPayload: Int, queueBytesMax: Int
+    ) throws(TransportConfigurationError) {
+        let room = min(maxPayload, queueBytesMax) - TransportLimits.openPacketBytesMax
+        guard packet.encodedLength <= min(room, TransportLimits.initialPacketBytesMax) else {
+            throw TransportConfigurationError(
+                setting: "initialPacket", reason: "must be at most 64 KiB, and 256 bytes less than maxPayload and queueBytesMax")
+        }
+        if case .text(let text) = packet, text.utf8.contains(PollingPayload.separator) {
+            throw TransportConfigurationError(setting: "initialPacket", reason: "must not hold U+001E")
+        }
     }
 
     private static func isToken(_ text: String) -> Bool {

@@ -24,6 +24,20 @@ public enum TransportLimits {
     public static let inboundHopBytesMax = 256 * 1024
     /// Bytes of small frames that are gathered into one write.
     public static let corkBytesMax = 16 * 1024
+    /// Bytes of a polling answer from which on it is compressed, as in the reference (E24): below, the head outweighs it.
+    public static let compressionBytesMin = 1_024
+    /// Bytes that are compressed on the event loop, which takes them less than a millisecond. More go to a thread.
+    public static let compressionTurnBytesMax = 64 * 1024
+    /// Bytes of the initial packet (E10), which every session is sent.
+    public static let initialPacketBytesMax = 64 * 1024
+    /// Bytes that the open packet and its separator take at most in a polling body.
+    static let openPacketBytesMax = 256
+    /// Fields that a header hook adds to an answer (E34): several times what cookies, policies and traces need.
+    public static let hookFieldsMax = 32
+    /// Bytes of one field of a hook: a cookie's, which browsers bound at 4,096.
+    public static let hookFieldBytesMax = 4_096
+    /// Bytes of all fields of a hook: proxies take 8 KiB of header, and the server's own fields need some of it.
+    public static let hookBytesMax = 6 * 1024
     /// A session that is closing over polling waits this long for the poll that collects the close packet (E16).
     static let pollingCloseSeconds: Int64 = 30
     /// A WebSocket that was sent a close frame has this long to close its side.

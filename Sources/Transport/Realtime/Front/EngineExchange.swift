@@ -10,7 +10,7 @@ final class EngineExchange: EngineIORequest {
     let eventLoop: any EventLoop
     let remoteAddress: SocketAddress?
     var isSecure: Bool { false }
-    var onAbandoned: (() -> Void)?
+    var onAbandoned: ((Abandonment) -> Void)?
     let plan: RequestPlan
     private var front: FrontHandler?
 
@@ -40,11 +40,11 @@ final class EngineExchange: EngineIORequest {
         release()?.abortConnection()
     }
 
-    /// The peer is gone.
-    func abandon() {
+    /// The connection is gone, or the front has answered.
+    func abandon(_ abandonment: Abandonment) {
         let notify = onAbandoned
         guard release() != nil else { return }
-        notify?()
+        notify?(abandonment)
     }
 
     private func release() -> FrontHandler? {

@@ -6,6 +6,10 @@ package import NIOHTTP1
 /// All calls happen on the event loop of the connection that carries the request. A session may live on another loop:
 /// hopping there is the ingress's business.
 package protocol EngineIOIngress: AnyObject, Sendable {
+    /// The head of a polling POST has come; its body is on its way (E20). If it is answered now, its body is not gathered
+    /// (attack 3), and there is no ``receive(_:)``.
+    func announce(_ request: any EngineIORequest)
+
     /// A complete HTTP request (its body already gathered and within the payload limit) that must be answered once.
     func receive(_ request: any EngineIORequest)
 
@@ -20,6 +24,7 @@ package protocol EngineIOIngress: AnyObject, Sendable {
 }
 
 extension EngineIOIngress {
+    package func announce(_ request: any EngineIORequest) {}
     package func quiesce() {}
 }
 
@@ -32,8 +37,8 @@ package protocol EngineIORequest: AnyObject {
     var remoteAddress: SocketAddress? { get }
     /// True when the front terminates TLS.
     var isSecure: Bool { get }
-    /// Called once, on the loop, when the peer went away before the answer was written. Never after an answer.
-    var onAbandoned: (() -> Void)? { get set }
+    /// Called once, on the loop, when the request will get no answer through this value. Never after an answer.
+    var onAbandoned: ((Abandonment) -> Void)? { get set }
 
     func respond(_ response: EngineIOResponse)
     /// Answers 101 with `headers`, removes the HTTP handlers and puts `handler` at the pipeline's end; bytes that came
@@ -41,6 +46,14 @@ package protocol EngineIORequest: AnyObject {
     func upgrade(headers: HTTPHeaders, handler: any ChannelInboundHandler & RemovableChannelHandler)
     /// Drops the TCP connection without an answer.
     func abort()
+}
+
+/// Why a request is answered no more.
+package enum Abandonment: Sendable, Hashable {
+    /// The peer went away, or was cut.
+    case connectionLost
+    /// The front has answered by itself: the body was too large or too slow, or what followed was not HTTP.
+    case refused
 }
 
 /// A whole answer to an Engine.IO request.

@@ -13,6 +13,9 @@ public struct FrontConfiguration: Sendable {
     public var pollingBodyBytesMax = 1_000_000
     /// Largest body of any other request, gathered or streamed. Bytes.
     public var bodyBytesMax = 8 * 1024 * 1024
+    /// Gathered bodies that are still arriving, all connections together (attack 3). What would exceed it is answered 503.
+    /// 256 MiB are 256 polling bodies of the largest size at one time.
+    public var arrivingBodyBytesMax = 256 * 1024 * 1024
     /// Open connections at which new ones are answered 503. 19,000 leaves a thousand descriptors of the usual limit of
     /// 20,000 to upstream connections, stores and files. Raise it together with the limit (`LimitNOFILE`).
     public var connectionsMax = 19_000
@@ -23,7 +26,7 @@ public struct FrontConfiguration: Sendable {
     public var idleTimeout: Duration = .seconds(75)
     /// A body may take this long before ``bodyBytesPerSecondMin`` is asked of it (attack 21).
     public var bodyGrace: Duration = .seconds(10)
-    /// Average rate below which a body that is still arriving is cut.
+    /// Rate below which a body that is still arriving is cut: on average after the grace, and in each further ``bodyGrace``.
     public var bodyBytesPerSecondMin = 500
     /// A client that takes nothing of a response for this long is cut (attack 22).
     public var writeProgressDeadline: Duration = .seconds(60)

@@ -6,6 +6,8 @@ struct FrontDeadlines {
         var idle: Int
         var bodyGrace: Int
         var bodyBytesPerSweepMin: Int
+        /// What each grace period after the first one must bring.
+        var bodyBytesPerGraceMin: Int
         var writeProgress: Int
         var linger: Int
 
@@ -18,6 +20,8 @@ struct FrontDeadlines {
             bodyGrace = sweeps(configuration.bodyGrace)
             // A rate is asked in milliseconds and of at most a gigabyte, so that the product fits.
             bodyBytesPerSweepMin = min(configuration.bodyBytesPerSecondMin, 1 << 30) * min(interval / 1_000_000, 3_600_000) / 1000
+            let (product, overflow) = bodyGrace.multipliedReportingOverflow(by: bodyBytesPerSweepMin)
+            bodyBytesPerGraceMin = overflow ? .max : product
             writeProgress = sweeps(configuration.writeProgressDeadline)
             linger = sweeps(configuration.lingerDeadline)
         }
@@ -44,6 +48,10 @@ struct FrontDeadlines {
     private var phaseKind: UInt8 = 0
     private var sweepsInPhase = 0
     private var sweepsWithoutProgress = 0
+    /// The grace period of the body that is running: which one, since how many sweeps, and what had arrived before it.
+    private var graces = 0
+    private var sweepsInGrace = 0
+    private var bytesBeforeGrace = 0
     private var bufferedBytes = 0
     private var writtenBytes = 0
 
@@ -55,6 +63,7 @@ struct FrontDeadlines {
         let kind = Self.kind(phase)
         if epoch != self.epoch || kind != phaseKind {
             (self.epoch, phaseKind, sweepsInPhase) = (epoch, kind, 0)
+            (graces, sweepsInGrace, bytesBeforeGrace) = (0, 0, 0)
         }
         let moved = bufferedBytes == 0 || bufferedBytes < self.bufferedBytes || writtenBytes != self.writtenBytes
         sweepsWithoutProgress = moved ? 0 : sweepsWithoutProgress + 1
@@ -68,11 +77,22 @@ struct FrontDeadlines {
         case .idle: return bufferedBytes == 0 && sweepsInPhase >= table.idle ? .idle : .stay
         case .header: return sweepsInPhase >= table.header ? .headerDeadline : .stay
         case .body(let received, _):
+            if hasStalled(received, table) { return .bodyRate }
             guard sweepsInPhase >= table.bodyGrace else { return .stay }
             return received <= (sweepsInPhase - table.bodyGrace) * table.bodyBytesPerSweepMin ? .bodyRate : .stay
         case .answering: return .stay
         case .draining: return sweepsInPhase >= table.linger && bufferedBytes == 0 ? .linger : .stay
         }
+    }
+
+    /// A body that came fast at first and then stands still would live long on its average, with all that it brought.
+    private mutating func hasStalled(_ received: Int, _ table: Table) -> Bool {
+        sweepsInGrace += 1
+        guard sweepsInGrace >= table.bodyGrace else { return false }
+        let arrived = received - bytesBeforeGrace
+        let isFirst = graces == 0
+        (graces, sweepsInGrace, bytesBeforeGrace) = (graces + 1, 0, received)
+        return !isFirst && arrived < table.bodyBytesPerGraceMin
     }
 
     private static func kind(_ phase: Phase) -> UInt8 {

@@ -15,8 +15,11 @@ extension FrontHandler {
                 try beginREST(head, plan, context)
             } else {
                 machine.head(plan)
-                current = .engine(EngineExchange(head, plan, front: self, channel: context.channel))
-                if plan.expectsContinue { writeContinue() }
+                let exchange = EngineExchange(head, plan, front: self, channel: context.channel)
+                current = .engine(exchange)
+                if plan.route == .engine, head.method == .POST { shared.ingress?.announce(exchange) }
+                // Answered at once: the client need not send its body.
+                if plan.expectsContinue, case .engine = current { writeContinue() }
             }
         } catch {
             refuse(error)
@@ -69,6 +72,7 @@ extension FrontHandler {
     }
 
     private func gather(_ buffer: ByteBuffer) {
+        guard reserve(buffer.readableBytes) else { return refuse(.noRoomForBody) }
         var buffer = buffer
         switch current {
         case .none: break
@@ -94,6 +98,7 @@ extension FrontHandler {
     }
 
     func endRequest() {
+        releaseReserved()
         switch machine.end() {
         case .ignore: break
         case .finishStream:

@@ -9,6 +9,7 @@ extension FrontHandler {
 
     func answer(_ exchange: EngineExchange, _ response: EngineIOResponse) {
         guard case .engine(let running) = current, running === exchange else { return }
+        releaseReserved()
         var closes = response.closesConnection
         // Answered before its request was whole: the rest is drained.
         guard case .write(let keepAlive) = machine.responseHead(streams: false, isDelimited: !closes) else { return }
@@ -76,6 +77,7 @@ extension FrontHandler {
     /// Answers an error and lets nothing of this connection's input be served any more.
     func refuse(_ refusal: Refusal) {
         shared.metrics.count(refusal.reason)
+        releaseReserved()
         let gone = current
         current = .none
         queue.removeAll()
@@ -83,6 +85,7 @@ extension FrontHandler {
         let body = refusal.hasEmptyBody ? [] : ErrorBody.json(status: Int(refusal.status.code), message: refusal.message)
         var headers: HTTPHeaders = ["Content-Length": String(body.count)]
         if !body.isEmpty { headers.add(name: "Content-Type", value: "application/json") }
+        if refusal.status == .serviceUnavailable { headers.add(name: "Retry-After", value: "5") }
         let requestID: String? =
             switch gone {
             case .none: nil
@@ -94,7 +97,7 @@ extension FrontHandler {
         closeOutputAfterEnd(nil)
         switch gone {
         case .none: break
-        case .engine(let exchange): exchange.abandon()
+        case .engine(let exchange): exchange.abandon(.refused)
         case .rest(let exchange, _): exchange.cancel(refusal.reason == .bodyLimit ? .tooLarge : .incomplete)
         }
         resumeReading()

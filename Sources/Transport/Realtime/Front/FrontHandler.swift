@@ -38,6 +38,8 @@ final class FrontHandler: ChannelDuplexHandler, RemovableChannelHandler {
     /// In a read cycle, writes are flushed once at its end.
     private var isReading = false
     var needsFlush = false
+    /// Reserved for the body that is being gathered.
+    private var reservedBytes = 0
 
     private var deadlines = FrontDeadlines()
     var requestEpoch: UInt32 = 0
@@ -172,12 +174,27 @@ final class FrontHandler: ChannelDuplexHandler, RemovableChannelHandler {
         }
     }
 
+    /// - Returns: false when the server has no room for so much of a body.
+    func reserve(_ bytes: Int) -> Bool {
+        guard shared.reserve(bytes) else { return false }
+        reservedBytes += bytes
+        return true
+    }
+
+    /// The body is whole, or nobody wants it.
+    func releaseReserved() {
+        guard reservedBytes > 0 else { return }
+        shared.release(reservedBytes)
+        reservedBytes = 0
+    }
+
     func abandonCurrent() {
+        releaseReserved()
         let gone = current
         current = .none
         switch gone {
         case .none: break
-        case .engine(let exchange): exchange.abandon()
+        case .engine(let exchange): exchange.abandon(.connectionLost)
         case .rest(let exchange, _): exchange.cancel()
         }
     }

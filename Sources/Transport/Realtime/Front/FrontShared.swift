@@ -8,10 +8,12 @@ final class FrontShared: Sendable {
     let rules: RequestPlan.Rules
     let deadlines: FrontDeadlines.Table
     let connectionsMax: Int
+    let arrivingBodyBytesMax: Int
     let ingress: (any EngineIOIngress)?
     let respond: RequestTask.Responder
     let metrics: FrontMetrics
     let logger: Logger
+    private let arrivingBytes = Atomic<Int>(0)
     private let connections = Atomic<Int>(0)
     private let refusedConnections = Atomic<Int>(0)
 
@@ -25,6 +27,7 @@ final class FrontShared: Sendable {
             bodyBytesMax: configuration.bodyBytesMax)
         deadlines = FrontDeadlines.Table(configuration)
         connectionsMax = configuration.connectionsMax
+        arrivingBodyBytesMax = configuration.arrivingBodyBytesMax
         self.ingress = ingress
         self.respond = respond
         self.metrics = metrics
@@ -53,5 +56,18 @@ final class FrontShared: Sendable {
 
     func refusalEnded() {
         refusedConnections.wrappingSubtract(1, ordering: .relaxed)
+    }
+
+    // MARK: Bodies that are still arriving
+
+    /// - Returns: false, and nothing is reserved, when there is no room for so many bytes more.
+    func reserve(_ bytes: Int) -> Bool {
+        if arrivingBytes.wrappingAdd(bytes, ordering: .relaxed).newValue <= arrivingBodyBytesMax { return true }
+        release(bytes)
+        return false
+    }
+
+    func release(_ bytes: Int) {
+        arrivingBytes.wrappingSubtract(bytes, ordering: .relaxed)
     }
 }

@@ -6,6 +6,7 @@ enum RefusalReason: String, CaseIterable {
     case badRequest = "bad_request"
     case headerLimit = "header_limit"
     case bodyLimit = "body_limit"
+    case bodyBudget = "body_budget"
     case headerDeadline = "header_deadline"
     case bodyRate = "body_rate"
     case writeProgress = "write_progress"
@@ -29,6 +30,9 @@ struct Refusal: Error, Equatable {
     static func bodyTooLarge(emptyBody: Bool = false) -> Refusal {
         Refusal(status: .payloadTooLarge, reason: .bodyLimit, message: "The request body is too large.", hasEmptyBody: emptyBody)
     }
+
+    static let noRoomForBody = Refusal(
+        status: .serviceUnavailable, reason: .bodyBudget, message: "The server has no room for the request body.")
 
     /// What a decoder failure means to the client.
     init(_ error: HTTPParserError) {

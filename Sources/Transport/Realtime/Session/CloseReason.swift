@@ -1,5 +1,5 @@
 /// Why an Engine.IO session ended (E17), in the words that clients and handlers of the ecosystem know.
-package enum CloseReason: String, Sendable, Hashable {
+package enum CloseReason: String, Sendable, Hashable, CaseIterable {
     case transportError = "transport error"
     case transportClose = "transport close"
     case forcedClose = "forced close"

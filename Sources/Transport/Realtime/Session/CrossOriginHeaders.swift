@@ -28,12 +28,11 @@ struct CrossOriginHeaders {
         if case .cross = verdict { true } else { false }
     }
 
-    func preflight(_ head: HTTPRequestHead) -> HTTPHeaders {
-        var fields = fields
+    /// The fields that a preflight's answer has besides.
+    func addPreflight(to fields: inout HTTPHeaders) {
         fields.add(name: "Access-Control-Allow-Methods", value: "GET, POST")
         fields.add(name: "Access-Control-Allow-Headers", value: "Authorization, Content-Type")
         fields.add(name: "Access-Control-Max-Age", value: "600")
-        return fields
     }
 }
 

@@ -50,7 +50,7 @@ package final class EngineSession {
     package var isOpen: Bool { machine.isOpen }
     package var isOnWebSocket: Bool { machine.carrier == .webSocket }
 
-    /// Queues the open packet (E9) and tells the application.
+    /// Queues the open packet (E9) and what follows it (E10), and tells the application.
     func open(_ application: any SessionApplication) {
         let payload = OpenPayload(
             sid: String(describing: id),
@@ -58,6 +58,7 @@ package final class EngineSession {
             pingInterval: engine.configuration.pingInterval.wholeMilliseconds,
             pingTimeout: engine.configuration.pingTimeout.wholeMilliseconds, maxPayload: engine.configuration.maxPayload)
         send(WebSocketFrameWriter.frame(.open(payload.encode())))
+        if let initial = engine.initialFrame { send(initial) }
         delegate = application.opened(self)
     }
 
@@ -67,6 +68,12 @@ package final class EngineSession {
     package var hasRoom: Bool {
         guard machine.isOpen else { return false }
         return webSocket?.hasRoom ?? (waitingBytes < TransportLimits.highWaterBytes)
+    }
+
+    /// True when a packet would leave with the next flush: what a volatile one asks for (S21).
+    package var isWritable: Bool {
+        guard machine.isOpen else { return false }
+        return webSocket?.hasRoom ?? (parked != nil && waiting.isEmpty)
     }
 
     /// Bytes that a feed may add now.
@@ -113,7 +120,7 @@ package final class EngineSession {
         let session = NIOLoopBound(self, eventLoop: eventLoop)
         eventLoop.execute {
             guard session.value.machine.isOpen else { return }
-            session.value.engine.slowConsumers.add()
+            session.value.engine.metrics.slowConsumers.add()
             session.value.close(.slowConsumer, discard: true)
         }
     }
@@ -142,6 +149,7 @@ package final class EngineSession {
     func poll(_ exchange: PollingExchange) -> UInt32 {
         serial &+= 1
         handle(.poll(hasOutput: !waiting.isEmpty), exchange)
+        if isWritable { delegate?.hasRoom() }
         return serial
     }
 
@@ -150,7 +158,17 @@ package final class EngineSession {
         handle(.pollAbandoned)
     }
 
+    /// The head of a POST, with an exchange that can only refuse it.
+    func beginPost(_ exchange: PollingExchange) {
+        handle(.postBegan, exchange)
+    }
+
+    func postAbandoned(_ abandonment: Abandonment) {
+        handle(.postAbandoned(isConnectionLost: abandonment == .connectionLost))
+    }
+
     func post(_ exchange: PollingExchange) {
+        if exchange.isOctetStream { engine.metrics.parseErrors.add() }
         handle(exchange.isOctetStream ? .postMistyped : .post, exchange)
     }
 
@@ -158,6 +176,7 @@ package final class EngineSession {
         let (packets, failure) = PollingPayload.decode(exchange.body)
         for packet in packets { receive(packet, from: .polling) }
         guard failure == nil else {
+            engine.metrics.parseErrors.add()
             handle(.undecodable(from: .polling))
             return exchange.refuse()
         }
@@ -202,6 +221,7 @@ package final class EngineSession {
         do throws(WireError) {
             receive(try EngineIOCodec.decode(text: message), from: source)
         } catch {
+            engine.metrics.parseErrors.add()
             handle(.undecodable(from: source))
         }
     }
@@ -304,7 +324,7 @@ package final class EngineSession {
     }
 
     private func finish(_ reason: CloseReason) {
-        engine.forget(self)
+        engine.forget(self, reason)
         shard.remove(self)
         waiting = []
         waitingBytes = 0

@@ -1,5 +1,6 @@
 internal import NIOCore
 internal import NIOHTTP1
+internal import NIOPosix
 
 /// A polling request on its way to its session and the answer's way back. The request belongs to the loop of its
 /// connection, the session to another one perhaps; this value may be on either.
@@ -8,27 +9,53 @@ struct PollingExchange: Sendable {
     let isOctetStream: Bool
     private let request: NIOLoopBound<any EngineIORequest>
     private let eventLoop: any EventLoop
-    private var headers: HTTPHeaders
+    private let headers: HTTPHeaders
+    /// How a long payload is to be compressed; nil leaves it as it is.
+    private let coding: ContentCoding?
 
-    /// Made on the request's loop. `headers` go with every answer (CORS).
-    init(_ request: any EngineIORequest, headers: HTTPHeaders) {
+    /// Made on the request's loop.
+    ///
+    /// - Parameters:
+    ///   - headers: go with every answer.
+    ///   - isCompressed: the client may be given compressed payloads, if it accepts them.
+    init(_ request: any EngineIORequest, headers: HTTPHeaders, isCompressed: Bool) {
+        let fields = request.head.headers
         body = request.body
-        isOctetStream = request.head.headers.first(name: "content-type")?.lowercased().hasPrefix("application/octet-stream") ?? false
+        isOctetStream = fields.first(name: "content-type")?.lowercased().hasPrefix("application/octet-stream") ?? false
+        coding = isCompressed && request.head.method == .GET ? ContentCoding(acceptEncoding: fields["accept-encoding"]) : nil
         eventLoop = request.eventLoop
         self.request = NIOLoopBound(request, eventLoop: request.eventLoop)
+        var headers = headers
+        // Its filter would take a payload that repeats the query for an attack, and blank the answer (E24).
+        if let agent = fields.first(name: "user-agent"), Self.isLegacyExplorer(agent) { headers.add(name: "X-XSS-Protection", value: "0") }
         self.headers = headers
     }
 
-    /// The same, with the affinity cookie on its answer (E37).
-    func adding(cookie: String, value: SessionID) -> PollingExchange {
-        var copy = self
-        copy.headers.add(name: "Set-Cookie", value: affinityCookie(cookie, value))
-        return copy
+    /// The reference's test (E24).
+    private static func isLegacyExplorer(_ agent: String) -> Bool {
+        let bytes = agent.utf8
+        return bytes.indices.contains { bytes[$0...].starts(with: ";MSIE".utf8) || bytes[$0...].starts(with: "Trident/".utf8) }
     }
 
     /// The answer to a GET (E24).
     func answer(payload: ByteBuffer) {
-        respond(.ok, type: "text/plain; charset=UTF-8", payload)
+        guard let coding, payload.readableBytes >= TransportLimits.compressionBytesMin else { return answer(payload, as: nil) }
+        guard payload.readableBytes > TransportLimits.compressionTurnBytesMax else {
+            return answer(payload, coding.compress(payload), coding)
+        }
+        // The session waits for nothing here: its next poll comes when this one is answered.
+        let exchange = self
+        NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop) { coding.compress(payload) }.whenComplete { result in
+            exchange.answer(payload, (try? result.get()) ?? nil, coding)
+        }
+    }
+
+    private func answer(_ payload: ByteBuffer, _ compressed: ByteBuffer?, _ coding: ContentCoding) {
+        if let compressed { answer(compressed, as: coding) } else { answer(payload, as: nil) }
+    }
+
+    private func answer(_ payload: ByteBuffer, as coding: ContentCoding?) {
+        respond(.ok, type: "text/plain; charset=UTF-8", payload, extra: coding.map { ("Content-Encoding", $0.rawValue) })
     }
 
     /// The answer to a POST (E20).
@@ -44,10 +71,16 @@ struct PollingExchange: Sendable {
         respond(refusal.status, type: "application/json", refusal.body)
     }
 
-    private func respond(_ status: HTTPResponseStatus, type: String?, _ body: ByteBuffer) {
+    /// A method that no session takes (E25).
+    func refuseMethod() {
+        respond(.methodNotAllowed, type: nil, ByteBuffer(), extra: ("Allow", "GET, POST"))
+    }
+
+    private func respond(_ status: HTTPResponseStatus, type: String?, _ body: ByteBuffer, extra: (name: String, value: String)? = nil) {
         var headers = headers
         if let type { headers.add(name: "Content-Type", value: type) }
-        headers.add(name: "Cache-Control", value: "no-store")
+        headers.replaceOrAdd(name: "Cache-Control", value: "no-store")
+        if let extra { headers.add(name: extra.name, value: extra.value) }
         let response = EngineIOResponse(status: status, headers: headers, body: body)
         if eventLoop.inEventLoop {
             request.value.respond(response)

@@ -20,6 +20,8 @@ package protocol SessionDelegate: AnyObject {
 
 /// What is remembered of the request that opened a session. Immutable, shared by all sockets of the session.
 package final class SessionRequest: Sendable {
+    /// The request's target.
+    package let url: String
     package let headers: HTTPHeaders
     package let query: [(name: String, value: String)]
     package let address: String
@@ -27,7 +29,10 @@ package final class SessionRequest: Sendable {
     /// Milliseconds since 1970.
     package let issued: Int64
 
-    package init(headers: HTTPHeaders, query: [(name: String, value: String)], address: String, isSecure: Bool, issued: Int64) {
+    package init(
+        url: String, headers: HTTPHeaders, query: [(name: String, value: String)], address: String, isSecure: Bool, issued: Int64
+    ) {
+        self.url = url
         self.headers = headers
         self.query = query
         self.address = address
@@ -45,7 +50,7 @@ package final class SessionRequest: Sendable {
 
     private static func isPassing(_ name: String) -> Bool {
         switch name {
-        case "connection", "upgrade", "keep-alive", "cache-control", "pragma", "dnt", "te", "host", "content-length",
+        case "connection", "upgrade", "keep-alive", "cache-control", "pragma", "dnt", "te", "content-length",
             "content-type", "upgrade-insecure-requests", "priority":
             true
         default:

@@ -18,6 +18,10 @@ package enum SessionEvent: Sendable, Hashable {
     case poll(hasOutput: Bool)
     /// The peer of the parked GET went away before the answer (E19).
     case pollAbandoned
+    /// The head of a POST (E20).
+    case postBegan
+    /// A POST whose body never became whole. `isConnectionLost`: its peer is gone; else the front has refused it (E22).
+    case postAbandoned(isConnectionLost: Bool)
     /// A POST, before its packets.
     case post
     /// A POST of a type that version 4 does not have (E21).

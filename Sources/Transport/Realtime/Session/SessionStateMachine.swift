@@ -41,6 +41,8 @@ package struct SessionStateMachine: Sendable {
     private var phase = Phase.open
     private var probe = Probe.none
     private var isPollParked = false
+    /// A POST has begun, and its body is not whole.
+    private var isPostInFlight = false
     /// The next ping is due, or the pong for the last one.
     private var awaitsPong = false
     private var heartbeat: NIODeadline
@@ -81,7 +83,15 @@ package struct SessionStateMachine: Sendable {
             guard isPollParked else { return [] }
             isPollParked = false
             return end(.transportError)
-        case .post: return admitPost() ?? [.acceptPost]
+        case .postBegan: return beginPost()
+        case .postAbandoned(let isConnectionLost):
+            guard isPostInFlight else { return [] }
+            isPostInFlight = false
+            // What the client had sent is lost, and it cannot know: the packets would have a gap.
+            return isConnectionLost && phase != .closed && carrier == .polling ? end(.transportError) : []
+        case .post:
+            isPostInFlight = false
+            return admitPost() ?? [.acceptPost]
         case .postMistyped: return admitPost() ?? end(.transportError, answering: .refuse)
         case .packet(let kind, .candidate): return candidatePacket(kind)
         case .packet(let kind, let source): return packet(kind, source, at: now, timing)
@@ -120,6 +130,14 @@ package struct SessionStateMachine: Sendable {
         if hasOutput { return [.answerPoll] }
         isPollParked = true
         return [.parkPoll]
+    }
+
+    /// Two POSTs at once: nobody could say which one's packets come first (E20).
+    private mutating func beginPost() -> [SessionAction] {
+        if let refusal = admitPost() { return refusal }
+        guard !isPostInFlight else { return end(.transportError, answering: .refuse) }
+        isPostInFlight = true
+        return []
     }
 
     /// Nil when the session takes a POST.

@@ -21,6 +21,7 @@ package final class WebSocketSessionHandler: ChannelInboundHandler, RemovableCha
     private let link: SessionLink
     private let shard: LoopShard
     private let queueBytesMax: Int
+    private let metrics: EngineMetrics
     private var parser: WebSocketParser
     private var input = ByteBuffer()
     private var state = State.waiting
@@ -37,9 +38,10 @@ package final class WebSocketSessionHandler: ChannelInboundHandler, RemovableCha
     private var hasPeerClosed = false
     private var hasToldEnd = false
 
-    init(link: SessionLink, shard: LoopShard, configuration: TransportConfiguration) {
+    init(link: SessionLink, shard: LoopShard, configuration: TransportConfiguration, metrics: EngineMetrics) {
         self.link = link
         self.shard = shard
+        self.metrics = metrics
         queueBytesMax = configuration.queueBytesMax
         parser = WebSocketParser(limits: WebSocketLimits(messageBytes: configuration.maxPayload))
     }
@@ -126,6 +128,7 @@ package final class WebSocketSessionHandler: ChannelInboundHandler, RemovableCha
                 }
             }
         } catch {
+            metrics.count(error)
             close(code: error.closeCode)
             tellEnd(isError: true)
         }

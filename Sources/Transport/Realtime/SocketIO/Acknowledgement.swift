@@ -25,6 +25,11 @@ public enum AcknowledgementError: Error, Sendable, Hashable {
     case timedOut
     case disconnected
     /// ``TransportLimits/acksPerSocketMax`` are outstanding already.
+    /// Of a broadcast: the client has no place for more, or ``TransportLimits/broadcastAcksMax`` broadcasts wait.
     case tooManyOutstanding
     case cancelled
+    /// The event's name belongs to the protocol (S3); nothing was sent.
+    case reservedName
+    /// The answers to a broadcast are more than ``TransportLimits/broadcastAnswerBytesMax``.
+    case tooLarge
 }

@@ -3,9 +3,14 @@ public import NIOHTTP1
 
 /// What a client brought when it asked to join a namespace (S18).
 public struct Handshake: Sendable {
-    let request: SessionRequest
+    package let request: SessionRequest
     /// The CONNECT packet's payload; an empty object when there was none.
     public let auth: JSONValue
+
+    package init(request: SessionRequest, auth: JSONValue) {
+        self.request = request
+        self.auth = auth
+    }
 
     /// Fields of the request that opened the session, without those of one hop and of content negotiation.
     public var headers: HTTPHeaders { request.headers }
@@ -17,6 +22,12 @@ public struct Handshake: Sendable {
     public var secure: Bool { request.isSecure }
     /// Milliseconds since 1970.
     public var issued: Int64 { request.issued }
+    /// ``issued`` for people: `Mon, 23 Nov 2026 22:34:54 GMT`.
+    public var time: String { HTTPDate.text(Int(request.issued / 1_000)) }
+    /// The target of that request, with its whole query.
+    public var url: String { request.url }
+    /// True when a page's script made the request, that is, when it has an `Origin`.
+    public var xdomain: Bool { request.headers.contains(name: "Origin") }
 }
 
 /// A middleware's no (S13). Sent as CONNECT_ERROR `{message, data}`.

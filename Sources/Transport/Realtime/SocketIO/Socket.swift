@@ -13,29 +13,23 @@ public final class Socket: Sendable {
     public let context: any Sendable
     private let eventLoop: any EventLoop
     private let core: NIOLoopBound<SocketCore>
-    private let ackTimeout: Duration
+    /// Guarded by a `Mutex`, because ``data`` is read on any thread.
+    let storedData = Mutex(JSONObject())
 
     private static let tokens = Atomic<UInt64>(0)
 
     /// Made on the session's loop.
-    init(_ core: SocketCore, handshake: Handshake, context: any Sendable, eventLoop: any EventLoop, ackTimeout: Duration) {
+    init(_ core: SocketCore, handshake: Handshake, context: any Sendable, eventLoop: any EventLoop) {
         key = core.key
         namespace = core.namespace
         self.handshake = handshake
         self.context = context
         self.eventLoop = eventLoop
         self.core = NIOLoopBound(core, eventLoop: eventLoop)
-        self.ackTimeout = ackTimeout
     }
 
     /// Public, and another one than the session's (E8). Also the name of a room that the socket alone is in (S11).
     public var id: String { String(describing: key) }
-
-    static func mayEmit(_ event: String) -> Bool {
-        let isReserved = SocketIOPacket.isReserved(eventName: event)
-        assert(!isReserved, "\(event) is a reserved event name (S3)")
-        return !isReserved
-    }
 
     private func onLoop(_ body: @escaping @Sendable (SocketCore) -> Void) {
         if eventLoop.inEventLoop {
@@ -55,10 +49,16 @@ public final class Socket: Sendable {
         }
     }
 
-    /// Sends an event. Reserved names (S3) are a mistake of ours: nothing is sent. Dropped when disconnected.
-    public func emit(_ event: String, _ arguments: [JSONValue] = []) {
-        guard Self.mayEmit(event) else { return }
-        send(PacketFrames.event(event, arguments, namespace: namespace.name))
+    // MARK: Sending
+
+    /// Sends an event. Reserved names (S3) are counted and not sent. Dropped when disconnected.
+    public func emit(_ event: String, _ arguments: [JSONValue] = []) { emit(event, arguments, EmitFlags()) }
+
+    func emit(_ event: String, _ arguments: [JSONValue], _ flags: EmitFlags) {
+        guard namespace.mayEmit(event) else { return }
+        let outgoing = OutgoingEvent(event, arguments, namespace: namespace.name)
+        let isVolatile = flags.isVolatile
+        onLoop { $0.emit(outgoing, isVolatile: isVolatile) }
     }
 
     /// Sends an event and waits for the client's answer.
@@ -67,18 +67,49 @@ public final class Socket: Sendable {
     public func emitWithAck(
         _ event: String, _ arguments: [JSONValue] = [], timeout: Duration? = nil
     ) async throws(AcknowledgementError) -> [JSONValue] {
-        guard Self.mayEmit(event) else { throw .cancelled }
+        guard namespace.mayEmit(event) else { throw .reservedName }
         guard !Task.isCancelled else { throw .cancelled }
         let token = Self.tokens.add(1, ordering: .relaxed).newValue
-        let timeout = (timeout ?? ackTimeout).timeAmount
+        let timeout = (timeout ?? namespace.services.ackTimeout).timeAmount
+        let id = namespace.newAckID()
+        let outgoing = OutgoingEvent(event, arguments, namespace: namespace.name, ackID: id)
         let answer: AckTable.Answer = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
-                onLoop { $0.ask(event, arguments, token: token, timeout: timeout) { continuation.resume(returning: $0) } }
+                onLoop { $0.ask(outgoing, id: id, token: token, timeout: timeout) { continuation.resume(returning: $0) } }
             }
         } onCancel: {
             onLoop { $0.cancelAsk(token: token) }
         }
         return try answer.get()
+    }
+
+    // MARK: Handlers of this socket (S18)
+
+    /// Sets this socket's handler of an event, called after the namespace's. Set it in the namespace's `onConnect`, so
+    /// that no event comes before.
+    public func on(_ event: String, _ handler: @escaping HandlerTable.EventHandler) {
+        onLoop { $0.register { $0.events[event] = handler } }
+    }
+
+    /// Adds a middleware of this socket's events. See ``HandlerScope/useEvents(_:)``; it runs after the namespace's.
+    public func use(_ middleware: @escaping HandlerTable.EventMiddleware) {
+        onLoop { $0.register { $0.eventMiddlewares.append(middleware) } }
+    }
+
+    /// See ``HandlerScope/onAny(_:)``.
+    public func onAny(_ handler: @escaping HandlerTable.AnyHandler) { onLoop { $0.register { $0.any.append(handler) } } }
+
+    /// See ``HandlerScope/onAnyOutgoing(_:)``.
+    public func onAnyOutgoing(_ handler: @escaping HandlerTable.AnyHandler) {
+        onLoop { $0.register { $0.anyOutgoing.append(handler) } }
+    }
+
+    // MARK: Rooms
+
+    /// The rooms that the socket is in, its own first; none when it is disconnected.
+    public func rooms() async -> [String] {
+        let core = core
+        return (try? await eventLoop.submit { core.value.isConnected ? core.value.roomNames : [] }.get()) ?? []
     }
 
     /// Joins rooms. Beyond ``TransportLimits/roomsPerSocketMax`` nothing is joined, and counted.
@@ -91,7 +122,15 @@ public final class Socket: Sendable {
     /// Leaves the namespace; with `closingSession` all namespaces of the session, and closes it (S16).
     public func disconnect(closingSession: Bool = false) { onLoop { $0.disconnect(closingSession: closingSession) } }
 
-    /// Called once, on the session's loop; at once when the socket is disconnected already.
+    // MARK: End
+
+    /// Called once, on the session's loop, while the socket is still in its rooms, which it is told (S16). What it sends
+    /// to the socket itself is dropped.
+    public func onDisconnecting(_ handler: @escaping @Sendable (DisconnectReason, [String]) -> Void) {
+        onLoop { $0.onDisconnecting(handler) }
+    }
+
+    /// Called once, on the session's loop, after the rooms are left; at once when the socket is disconnected already.
     public func onDisconnect(_ handler: @escaping @Sendable (DisconnectReason) -> Void) { onLoop { $0.onDisconnect(handler) } }
 
     /// Opens a feed: the source is read when it has signalled and the session has room.

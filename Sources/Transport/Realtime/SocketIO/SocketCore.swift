@@ -9,70 +9,164 @@ final class SocketCore {
         var index: Int
     }
 
+    /// What most sockets do without.
+    private final class Extras {
+        /// Registered for this socket alone.
+        var handlers = HandlerTable()
+        var disconnecting: [@Sendable (DisconnectReason, [String]) -> Void] = []
+        /// The latest volatile event, for when the transport takes it (S21).
+        var latest: OutgoingEvent?
+    }
+
     let key: SessionID
     let namespace: Namespace
-    let table: Namespace.Table
+    let table: SharedTable
     private let shard: NamespaceShard
-    /// Nil once the socket is disconnected.
+    /// Nil once the socket is disconnected, as is ``socket``.
     private(set) var connection: SocketConnection?
+    private(set) var socket: Socket?
     /// Owned by the shard, as is ``stamp``.
     var rooms: [Seat] = []
     var stamp: UInt64 = 0
     /// Made when the first acknowledgement is asked for: most sockets never do.
     private var acks: AckTable?
+    private var extras: Extras?
     private var feeds: [Feed] = []
     /// Feeds that wait for the session to have room.
     private var starved: [Feed] = []
     private var disconnectHandlers: [@Sendable (DisconnectReason) -> Void] = []
+    /// Set when the socket begins to leave: nothing is sent from then on.
     private var reason: DisconnectReason?
 
-    init(key: SessionID, namespace: Namespace, table: Namespace.Table, shard: NamespaceShard, connection: SocketConnection) {
+    init(key: SessionID, namespace: Namespace, table: SharedTable, shard: NamespaceShard, connection: SocketConnection) {
         self.key = key
         self.namespace = namespace
         self.table = table
         self.shard = shard
         self.connection = connection
+    }
+
+    /// Joins the namespace. The socket and its core hold each other until the end.
+    func begin(_ socket: Socket) {
+        self.socket = socket
         shard.add(self)
     }
 
-    func send(_ frames: ByteBuffer) { connection?.session.send(frames) }
+    var isConnected: Bool { reason == nil }
+
+    func send(_ frames: ByteBuffer) {
+        guard reason == nil else { return }
+        connection?.session.send(frames)
+    }
+
+    // MARK: Events
+
+    /// What was registered for this socket alone.
+    var ownHandlers: HandlerTable? { extras?.handlers }
+
+    func register(_ change: (inout HandlerTable) -> Void) {
+        guard reason == nil else { return }
+        change(&madeExtras().handlers)
+    }
+
+    private func madeExtras() -> Extras {
+        if let extras { return extras }
+        let made = Extras()
+        extras = made
+        return made
+    }
+
+    var listensToOutgoing: Bool { !table.handlers.anyOutgoing.isEmpty || extras?.handlers.anyOutgoing.isEmpty == false }
+
+    /// Sends an event. A volatile one that the transport cannot take now replaces the one that waits (S21).
+    func emit(_ outgoing: OutgoingEvent, isVolatile: Bool = false) {
+        guard reason == nil, let connection else { return }
+        if isVolatile {
+            guard connection.session.isWritable else {
+                let extras = madeExtras()
+                if extras.latest != nil { connection.hub.services.replacedVolatile.add() }
+                extras.latest = outgoing
+                return
+            }
+            extras?.latest = nil
+        }
+        tell(outgoing)
+        send(outgoing.frames)
+    }
+
+    private func tell(_ outgoing: OutgoingEvent) {
+        guard listensToOutgoing, let socket else { return }
+        for listener in table.handlers.anyOutgoing { listener(socket, outgoing.name, outgoing.arguments) }
+        for listener in extras?.handlers.anyOutgoing ?? [] { listener(socket, outgoing.name, outgoing.arguments) }
+    }
+
+    /// The session takes more. `isWritable`: it would send at once.
+    func hasRoom(isWritable: Bool) {
+        if isWritable, let latest = extras?.latest {
+            extras?.latest = nil
+            emit(latest)
+        }
+        guard !starved.isEmpty else { return }
+        let waiting = starved
+        starved = []
+        for feed in waiting { feed.signal() }
+    }
 
     // MARK: Rooms
 
     func join(_ names: [String]) {
-        guard connection != nil else { return }
-        for name in names where !shard.join(self, name) { connection?.hub.refusedRooms.add() }
+        guard reason == nil else { return }
+        for name in names where !shard.join(self, name) { connection?.hub.services.refusedRooms.add() }
     }
 
     func leave(_ names: [String]) {
         for name in names { shard.leave(self, name) }
     }
 
-    // MARK: Acknowledgements
+    /// The socket's own room first (S11).
+    var roomNames: [String] { [String(describing: key)] + rooms.map(\.room.name) }
 
-    func ask(_ event: String, _ arguments: [JSONValue], token: UInt64, timeout: TimeAmount, complete: @escaping (AckTable.Answer) -> Void) {
-        guard let connection else { return complete(.failure(.disconnected)) }
-        var table = acks ?? AckTable()
-        acks = nil
-        let id = table.add(token: token, deadline: connection.session.eventLoop.now + timeout, complete: complete)
-        acks = table
-        guard let id else { return complete(.failure(.tooManyOutstanding)) }
-        connection.wake(at: table.deadline)
-        send(PacketFrames.event(event, arguments, namespace: namespace.name, ackID: id))
+    var snapshot: SocketSnapshot? {
+        guard let socket, reason == nil else { return nil }
+        return SocketSnapshot(id: socket.id, handshake: socket.handshake, rooms: roomNames, data: socket.data)
     }
 
-    func answered(_ id: UInt64, _ arguments: [JSONValue]) { acks?.receive(id, arguments) }
+    // MARK: Acknowledgements
 
-    func cancelAsk(token: UInt64) { acks?.cancel(token: token) }
+    func ask(
+        _ outgoing: OutgoingEvent, id: UInt64, token: UInt64, timeout: TimeAmount, complete: @escaping (AckTable.Answer) -> Void
+    ) {
+        guard let connection, reason == nil else { return complete(.failure(.disconnected)) }
+        var table = acks ?? AckTable()
+        acks = nil
+        let isAdded = table.add(id, token: token, deadline: connection.session.eventLoop.now + timeout, complete: complete)
+        acks = table
+        guard isAdded else { return complete(.failure(.tooManyOutstanding)) }
+        connection.wake(at: table.deadline)
+        emit(outgoing)
+    }
+
+    func answered(_ id: UInt64, _ arguments: [JSONValue]) {
+        let complete = acks?.receive(id)
+        complete?(.success(arguments))
+    }
+
+    func cancelAsk(token: UInt64) {
+        let complete = acks?.cancel(token: token)
+        complete?(.failure(.cancelled))
+    }
 
     var deadline: NIODeadline { acks?.deadline ?? .distantFuture }
 
-    func expire(at now: NIODeadline) { acks?.expire(at: now) }
+    func expire(at now: NIODeadline) {
+        let overdue = acks?.expire(at: now) ?? []
+        for complete in overdue { complete(.failure(.timedOut)) }
+    }
 
     // MARK: Feeds
 
     func open(_ feed: Feed) {
-        guard connection != nil, feeds.count < TransportLimits.feedsPerSocketMax else { return }
+        guard reason == nil, feeds.count < TransportLimits.feedsPerSocketMax else { return }
         feeds.append(feed)
     }
 
@@ -101,33 +195,42 @@ final class SocketCore {
         starved.append(feed)
     }
 
-    func hasRoom() {
-        guard !starved.isEmpty else { return }
-        let waiting = starved
-        starved = []
-        for feed in waiting { feed.signal() }
-    }
-
     // MARK: End
 
     func onDisconnect(_ handler: @escaping @Sendable (DisconnectReason) -> Void) {
-        if let reason { handler(reason) } else { disconnectHandlers.append(handler) }
+        if connection == nil, let reason { handler(reason) } else { disconnectHandlers.append(handler) }
     }
 
-    func disconnect(closingSession: Bool) { connection?.disconnect(self, closingSession: closingSession) }
+    func onDisconnecting(_ handler: @escaping @Sendable (DisconnectReason, [String]) -> Void) {
+        guard reason == nil else { return }
+        madeExtras().disconnecting.append(handler)
+    }
 
-    /// The socket is out: rooms, acknowledgements, feeds and handlers are let go.
+    func disconnect(closingSession: Bool) {
+        guard reason == nil else { return }
+        connection?.disconnect(self, closingSession: closingSession)
+    }
+
+    /// The socket leaves: `disconnecting` while it is in its rooms, then rooms, acknowledgements, feeds and handlers are
+    /// let go, then `disconnect` (S16).
     func end(_ reason: DisconnectReason) {
-        guard connection != nil else { return }
-        connection = nil
+        guard self.reason == nil else { return }
         self.reason = reason
+        if let extras, !extras.disconnecting.isEmpty {
+            let names = roomNames
+            for handler in extras.disconnecting { handler(reason, names) }
+        }
         shard.remove(self)
-        acks?.failAll()
+        connection = nil
+        let unanswered = acks?.removeAll() ?? []
         acks = nil
         feeds = []
         starved = []
         let handlers = disconnectHandlers
         disconnectHandlers = []
+        extras = nil
+        for complete in unanswered { complete(.failure(.disconnected)) }
         for handler in handlers { handler(reason) }
+        socket = nil
     }
 }

@@ -1,6 +1,5 @@
 public import Logging
 public import NIOCore
-internal import Synchronization
 public import Telemetry
 internal import TransportWire
 
@@ -12,16 +11,81 @@ public final class SocketIOServer: Sendable {
     private let hub: SocketHub
     private let engine: EngineServer
 
-    /// - Parameter eventLoopGroup: the loops that the front's connections run on.
-    public init(configuration: TransportConfiguration, eventLoopGroup: any EventLoopGroup, metrics: MetricRegistry, logger: Logger) {
+    /// - Parameters:
+    ///   - eventLoopGroup: the loops that the front's connections run on.
+    ///   - cluster: the way to the other servers, if there are any.
+    public init(
+        configuration: TransportConfiguration, eventLoopGroup: any EventLoopGroup, cluster: (any ClusterPort)? = nil,
+        metrics: MetricRegistry, logger: Logger
+    ) {
         self.configuration = configuration
-        hub = SocketHub(configuration: configuration, eventLoops: Array(eventLoopGroup.makeIterator()), metrics: metrics)
+        let eventLoops = Array(eventLoopGroup.makeIterator())
+        hub = SocketHub(SocketServices(configuration: configuration, eventLoops: eventLoops, cluster: cluster, metrics: metrics))
         engine = EngineServer(
             configuration: configuration, application: hub, eventLoopGroup: eventLoopGroup, metrics: metrics, logger: logger)
     }
 
-    /// The namespace, made when it is first asked for. Names begin with a slash; `/` is the main one.
-    public func namespace(_ name: String) -> Namespace { hub.namespace(name) }
+    // MARK: Namespaces
+
+    /// The namespace, made when it is first asked for. Names begin with a slash; `/` is the main one. A name that the
+    /// pattern of a dynamic namespace matches is made as its child (S17).
+    public func namespace(_ name: String) -> Namespace { hub.directory.namespace(name) }
+
+    /// Lets clients make the namespaces whose names match a pattern (S17): `*` stands for any characters but a slash, at
+    /// least one. `/orders-*` matches `/orders-12`, and neither `/orders-` nor `/orders-12/items`.
+    ///
+    /// - Parameters:
+    ///   - keepsEmpty: keeps a child that its last socket has left. Otherwise it is forgotten, as is one whose first
+    ///     client was refused by a middleware.
+    ///   - childrenMax: how many children there may be at once. Beyond it a client is told "Invalid namespace".
+    public func namespaces(
+        matching pattern: String, keepsEmpty: Bool = false, childrenMax: Int = TransportLimits.dynamicNamespacesMax
+    ) throws(NamespacePatternError) -> DynamicNamespace {
+        hub.directory.add(DynamicNamespace(.pattern(try NamespacePattern(pattern)), keepsEmpty: keepsEmpty, childrenMax: childrenMax))
+    }
+
+    /// Lets clients make the namespaces that `predicate` admits (S17). It is asked for every client, with the name and
+    /// the client's auth, also when the child is there already; dynamic namespaces are asked in the order in which they
+    /// were made. See ``namespaces(matching:keepsEmpty:childrenMax:)`` for the rest.
+    public func namespaces(
+        keepsEmpty: Bool = false, childrenMax: Int = TransportLimits.dynamicNamespacesMax,
+        where predicate: @escaping DynamicNamespace.Predicate
+    ) -> DynamicNamespace {
+        hub.directory.add(DynamicNamespace(.predicate(predicate), keepsEmpty: keepsEmpty, childrenMax: childrenMax))
+    }
+
+    /// Hears of every namespace that is made from now on, before its first socket joins: the place to register what is
+    /// special about it. Must not block; runs on some thread.
+    public func onNewNamespace(_ hook: @escaping @Sendable (Namespace) -> Void) { hub.directory.onNewNamespace(hook) }
+
+    // MARK: Cluster
+
+    /// Does what another server of the cluster says. A namespace that is not here is nobody's.
+    public func perform(_ command: ClusterCommand, namespace name: String) async {
+        guard let namespace = hub.directory.existing(name) else { return }
+        if case .serverSideEmit(let event, let arguments) = command {
+            _ = await namespace.table.handlers.serverSide[event]?(arguments)
+        } else {
+            namespace.perform(command)
+        }
+    }
+
+    /// Answers what another server of the cluster asks.
+    public func answer(_ question: ClusterQuestion, namespace name: String, timeout: Duration) async -> ClusterAnswers {
+        guard let namespace = hub.directory.existing(name) else { return ClusterAnswers() }
+        switch question {
+        case .emit(let event, let arguments, let target, _):
+            let gathered = await namespace.ask(event, arguments, target, timeout: timeout)
+            return ClusterAnswers(values: gathered.answers, missing: gathered.missing)
+        case .fetchSockets(let target):
+            return ClusterAnswers(sockets: await namespace.snapshots(of: target))
+        case .serverSideEmit(let event, let arguments):
+            guard let handler = namespace.table.handlers.serverSide[event] else { return ClusterAnswers(missing: 1) }
+            return ClusterAnswers(values: [await handler(arguments)])
+        }
+    }
+
+    // MARK: Life
 
     /// Hears of every refused request, on some event loop (E6).
     public func onRefusal(_ observer: @escaping @Sendable (HandshakeRefusal) -> Void) { engine.onRefusal(observer) }
@@ -33,41 +97,22 @@ public final class SocketIOServer: Sendable {
 }
 
 extension SocketIOServer: EngineIOIngress {
+    package func announce(_ request: any EngineIORequest) { engine.announce(request) }
     package func receive(_ request: any EngineIORequest) { engine.receive(request) }
     package func receiveUpgrade(_ request: any EngineIORequest) { engine.receiveUpgrade(request) }
     package func quiesce() { engine.quiesce() }
 }
 
-/// The namespaces of a server, and what its sessions share.
+/// What the sessions of a server are opened with.
 final class SocketHub: SessionApplication {
-    let connectTimeout: TimeAmount
-    let ackTimeout: Duration
+    let services: SocketServices
+    let directory: NamespaceDirectory
     let wireLimits = WireLimits()
-    let sockets: Metric
-    let parseErrors: Metric
-    let refusedRooms: Metric
-    private let eventLoops: [any EventLoop]
-    private let namespaces = Mutex<[String: Namespace]>([:])
 
-    init(configuration: TransportConfiguration, eventLoops: [any EventLoop], metrics: MetricRegistry) {
-        connectTimeout = configuration.connectTimeout.timeAmount
-        ackTimeout = configuration.ackTimeout
-        self.eventLoops = eventLoops
-        sockets = metrics.gauge("kdcube_sockets", "Sockets that have joined a namespace.")
-        parseErrors = metrics.counter("kdcube_socketio_parse_errors_total", "Sessions closed because of a malformed Socket.IO packet.")
-        refusedRooms = metrics.counter("kdcube_rooms_refused_total", "Joins refused because a socket is in too many rooms.")
+    init(_ services: SocketServices) {
+        self.services = services
+        directory = NamespaceDirectory(services)
     }
-
-    func namespace(_ name: String) -> Namespace {
-        namespaces.withLock { namespaces in
-            if let found = namespaces[name] { return found }
-            let made = Namespace(name: name, eventLoops: eventLoops)
-            namespaces[name] = made
-            return made
-        }
-    }
-
-    func find(_ name: String) -> Namespace? { namespaces.withLock { $0[name] } }
 
     func opened(_ session: EngineSession) -> any SessionDelegate { SocketConnection(session: session, hub: self) }
 }

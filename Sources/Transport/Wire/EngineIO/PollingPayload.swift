@@ -2,7 +2,7 @@ public import NIOCore
 
 /// The body of a polling request or response: packets in text form, joined by 0x1E (E23).
 public enum PollingPayload {
-    static let separator: UInt8 = 0x1E
+    package static let separator: UInt8 = 0x1E
 
     /// Decodes a body. The packets before the first invalid one are returned together with its error (E23).
     ///

@@ -31,6 +31,9 @@ public enum WebSocketFailure: Error, Sendable, Hashable {
     /// A message in more frames than the limit.
     case tooManyFragments
 
+    /// All values of ``closeCode``.
+    public static let closeCodes: [UInt16] = [1002, 1007, 1008, 1009]
+
     /// The status that the close frame reports.
     public var closeCode: UInt16 {
         switch self {

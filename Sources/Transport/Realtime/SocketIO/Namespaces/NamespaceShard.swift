@@ -16,6 +16,8 @@ final class NamespaceShard {
     private var rooms: [String: Room] = [:]
     /// Marks the sockets that the current broadcast has dealt with, so that none gets it twice.
     private var stamp: UInt64 = 0
+    /// Broadcasts that wait for answers, by the id of their acknowledgement: ``TransportLimits/broadcastAcksMax`` at most.
+    private var gathers: [UInt64: AckGather] = [:]
 
     var roomCount: Int { rooms.count }
 
@@ -55,20 +57,57 @@ final class NamespaceShard {
         if room.members.isEmpty { rooms[room.name] = nil }
     }
 
-    /// Sends the frames to every member of `names`, or to everybody when there is none, once each, and to no member of
-    /// `except`. A socket's id names the room that it alone is in (S11).
-    func deliver(_ frames: ByteBuffer, to names: [String], except: [String]) {
+    // MARK: Many sockets at once
+
+    /// Sends the event to the sockets that are meant, once each (S20). A socket's id names the room that it alone is in
+    /// (S11).
+    func deliver(_ outgoing: OutgoingEvent, to target: BroadcastTarget, isVolatile: Bool) {
+        // Listeners are the application's: called at the end, because they may change rooms or broadcast themselves.
+        var listening: [SocketCore] = []
+        forEach(of: target) { socket in
+            if socket.listensToOutgoing { listening.append(socket) } else { socket.emit(outgoing, isVolatile: isVolatile) }
+        }
+        for socket in listening { socket.emit(outgoing, isVolatile: isVolatile) }
+    }
+
+    /// The sockets that are meant, for whoever may change the shard meanwhile.
+    func matching(_ target: BroadcastTarget) -> [SocketCore] {
+        var found: [SocketCore] = []
+        forEach(of: target) { found.append($0) }
+        return found
+    }
+
+    /// Sends the event to the sockets that are meant and fulfils the promise when each has answered, timed out or left
+    /// (S23).
+    func ask(
+        _ outgoing: OutgoingEvent, id: UInt64, _ target: BroadcastTarget, timeout: TimeAmount, _ promise: EventLoopPromise<GatheredAnswers>
+    ) {
+        let receivers = matching(target)
+        let gather = AckGather(waiting: receivers.count, promise: promise)
+        guard !receivers.isEmpty else { return gather.finish() }
+        gathers[id] = gather
+        for socket in receivers {
+            socket.ask(outgoing, id: id, token: 0, timeout: timeout) { [weak self] answer in
+                if gather.take(answer) { self?.gathers[id] = nil }
+            }
+        }
+    }
+
+    func cancelAsking(_ id: UInt64) { gathers.removeValue(forKey: id)?.cancel() }
+
+    /// `body` must leave the shard as it is.
+    private func forEach(of target: BroadcastTarget, _ body: (SocketCore) -> Void) {
         stamp += 1
-        for name in except { forEach(in: name) { $0.stamp = stamp } }
-        if names.isEmpty {
-            for socket in sockets.values where socket.stamp != stamp { socket.send(frames) }
-        } else {
-            for name in names {
-                forEach(in: name) { socket in
-                    guard socket.stamp != stamp else { return }
-                    socket.stamp = stamp
-                    socket.send(frames)
-                }
+        for name in target.except { forEach(in: name) { $0.stamp = stamp } }
+        guard let names = target.rooms else {
+            for socket in sockets.values where socket.stamp != stamp { body(socket) }
+            return
+        }
+        for name in names {
+            forEach(in: name) { socket in
+                guard socket.stamp != stamp else { return }
+                socket.stamp = stamp
+                body(socket)
             }
         }
     }

@@ -1,0 +1,47 @@
+public import JSON
+
+/// The other servers of a cluster, as one server sees them. Without one a server is alone: nobody else is told, and
+/// whoever asks the others has all answers at once, none.
+///
+/// What arrives from another server is handed to ``SocketIOServer/perform(_:namespace:)`` and
+/// ``SocketIOServer/answer(_:namespace:timeout:)``. Any thread may call.
+public protocol ClusterPort: Sendable {
+    /// Tells every other server, never this one. Must not block; the commands of one thread arrive in their order.
+    func send(_ command: ClusterCommand, namespace: String)
+
+    /// Asks every other server and puts their answers together; at the deadline with those that came.
+    func ask(_ question: ClusterQuestion, namespace: String, timeout: Duration) async -> ClusterAnswers
+}
+
+/// What a server tells the others to do with their sockets of a namespace.
+public enum ClusterCommand: Sendable, Hashable {
+    case emit(String, [JSONValue], BroadcastTarget, EmitFlags)
+    case join([String], BroadcastTarget)
+    case leave([String], BroadcastTarget)
+    case disconnect(closingSessions: Bool, BroadcastTarget)
+    /// An event for the servers themselves (S25).
+    case serverSideEmit(String, [JSONValue])
+}
+
+/// What a server asks the others.
+public enum ClusterQuestion: Sendable, Hashable {
+    /// Sends an event; the answers are the first arguments of the acknowledgements (S23).
+    case emit(String, [JSONValue], BroadcastTarget, EmitFlags)
+    case fetchSockets(BroadcastTarget)
+    /// One answer a server (S25).
+    case serverSideEmit(String, [JSONValue])
+}
+
+/// The answers of some servers to one question.
+public struct ClusterAnswers: Sendable {
+    public var values: [JSONValue]
+    public var sockets: [SocketSnapshot]
+    /// Clients, or for `serverSideEmit` servers, that have not answered.
+    public var missing: Int
+
+    public init(values: [JSONValue] = [], sockets: [SocketSnapshot] = [], missing: Int = 0) {
+        self.values = values
+        self.sockets = sockets
+        self.missing = missing
+    }
+}

@@ -1,0 +1,39 @@
+internal import JSON
+internal import NIOCore
+
+/// What a broadcast, or a command of another server, does with the sockets that live here.
+extension Namespace {
+    func perform(_ command: ClusterCommand) {
+        switch command {
+        case .emit(let event, let arguments, let target, let flags):
+            let outgoing = OutgoingEvent(event, arguments, namespace: name)
+            forEachShard { $0.deliver(outgoing, to: target, isVolatile: flags.isVolatile) }
+        case .join(let rooms, let target):
+            forEachShard { shard in for socket in shard.matching(target) { socket.join(rooms) } }
+        case .leave(let rooms, let target):
+            forEachShard { shard in for socket in shard.matching(target) { socket.leave(rooms) } }
+        case .disconnect(let closingSessions, let target):
+            forEachShard { shard in for socket in shard.matching(target) { socket.disconnect(closingSession: closingSessions) } }
+        case .serverSideEmit:
+            // Not about sockets: ``SocketIOServer/perform(_:namespace:)``.
+            break
+        }
+    }
+
+    func snapshots(of target: BroadcastTarget) async -> [SocketSnapshot] {
+        await gather { shard in shard.matching(target).compactMap(\.snapshot) }.flatMap { $0 }
+    }
+
+    /// Sends an event to the sockets here and gathers their answers (S23).
+    func ask(_ event: String, _ arguments: [JSONValue], _ target: BroadcastTarget, timeout: Duration) async -> GatheredAnswers {
+        let id = newAckID()
+        let outgoing = OutgoingEvent(event, arguments, namespace: name, ackID: id)
+        let timeout = timeout.timeAmount
+        let parts = await withTaskCancellationHandler {
+            await gatherLater { shard, promise in shard.ask(outgoing, id: id, target, timeout: timeout, promise) }
+        } onCancel: {
+            forEachShard { $0.cancelAsking(id) }
+        }
+        return parts.reduce(into: GatheredAnswers()) { $0.add($1) }
+    }
+}

@@ -1,0 +1,17 @@
+internal import JSON
+internal import NIOCore
+internal import TransportWire
+
+/// An event on its way to sockets: encoded and framed once, whoever gets it. The name and the arguments are kept for
+/// those who listen to what leaves (S18).
+struct OutgoingEvent: Sendable {
+    let name: String
+    let arguments: [JSONValue]
+    let frames: ByteBuffer
+
+    init(_ name: String, _ arguments: [JSONValue], namespace: String, ackID: UInt64? = nil) {
+        self.name = name
+        self.arguments = arguments
+        frames = PacketFrames.event(name, arguments, namespace: namespace, ackID: ackID)
+    }
+}

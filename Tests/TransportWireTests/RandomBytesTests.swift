@@ -1,0 +1,174 @@
+import NIOCore
+import Testing
+
+@testable import TransportWire
+
+/// Attack 30: every parser meets random bytes for a while, some of them chosen from its own alphabet so that it gets
+/// beyond the first one. A failure prints the seed; ``seed`` then takes it.
+@Suite("Attack 30: random bytes", .serialized)
+struct RandomBytesTests {
+    /// Long enough for some ten thousand inputs in an unoptimised build.
+    private static let duration = Duration.milliseconds(700)
+    private let seed = randomSeed()
+
+    /// Runs `body` for ``duration``, and at least a hundred times.
+    private func repeatedly(_ body: (inout SeededGenerator) throws -> Void) rethrows {
+        var random = SeededGenerator(seed: seed)
+        let end = ContinuousClock.now + Self.duration
+        var count = 0
+        while count < 100 || ContinuousClock.now < end {
+            try body(&random)
+            count += 1
+        }
+    }
+
+    /// Uniform bytes, or bytes of `alphabet` with a few others among them.
+    private func bytes(_ random: inout SeededGenerator, upTo max: Int, alphabet: [UInt8]) -> [UInt8] {
+        let count = Int.random(in: 0...max, using: &random)
+        guard Bool.random(using: &random) else { return random.bytes(count) }
+        return (0..<count).map { _ in
+            Int.random(in: 0..<16, using: &random) == 0
+                ? UInt8.random(in: 0...255, using: &random) : alphabet[Int.random(in: 0..<alphabet.count, using: &random)]
+        }
+    }
+
+    @Test("Attack 30: frames: no split changes the outcome, no message exceeds its limit, and a failure is the last word")
+    func frames() {
+        let limits = WebSocketLimits(messageBytes: 200, fragments: 5)
+        let alphabet: [UInt8] = [0x81, 0x82, 0x01, 0x02, 0x80, 0x00, 0x88, 0x89, 0x8A, 0x85, 0x83, 0x80, 0xFE, 0xFF, 0x00, 0x03, 0xE8]
+        for role in [WebSocketRole.server, .client] {
+            repeatedly { random in
+                let input = bytes(&random, upTo: 300, alphabet: alphabet)
+                let whole = ParserRun(input, limits: limits, role: role)
+                #expect(ParserRun(random.chop(input), limits: limits, role: role) == whole, "seed \(seed), \(input)")
+                for event in whole.events {
+                    switch event {
+                    case .text(let message), .binary(let message): #expect(message.readableBytes <= 200, "seed \(seed), \(input)")
+                    case .ping(let payload), .pong(let payload): #expect(payload.readableBytes <= 125, "seed \(seed), \(input)")
+                    case .close: break
+                    }
+                }
+                if whole.failure != nil {
+                    let more = ParserRun([input, random.bytes(20)], limits: limits, role: role)
+                    #expect(more == whole, "seed \(seed), \(input)")
+                }
+            }
+        }
+    }
+
+    @Test("Attack 30: handshakes: whatever the fields hold, what is accepted names one key of 16 bytes and version 13")
+    func handshakes() {
+        let names = [
+            "Host", "Upgrade", "Connection", "Sec-WebSocket-Key", "Sec-WebSocket-Version", "Sec-WebSocket-Protocol",
+            "Sec-WebSocket-Extensions", "__proto__", "",
+        ]
+        let good = [
+            ("Host", "h"), ("Upgrade", "websocket"), ("Connection", "Upgrade"), ("Sec-WebSocket-Key", "dGhlIHNhbXBsZSBub25jZQ=="),
+            ("Sec-WebSocket-Version", "13"),
+        ]
+        let alphabet = [UInt8]("websocketupgradeWS13 ,;=\t\"dGhlIHNhbXBsZSBub25jZQ==".utf8)
+        var accepted = 0
+        repeatedly { random in
+            var headers = good.filter { _ in Int.random(in: 0..<12, using: &random) > 0 }
+            for _ in 0..<Int.random(in: 0...2, using: &random) {
+                let value = String(decoding: bytes(&random, upTo: 40, alphabet: alphabet), as: UTF8.self)
+                headers.append((names[Int.random(in: 0..<names.count, using: &random)], value))
+            }
+            headers.shuffle(using: &random)
+            let request = WebSocketUpgradeRequest(method: "GET", majorVersion: 1, minorVersion: 1, headers: headers.map { ($0.0, $0.1) })
+            guard let acceptance = try? WebSocketHandshake.accept(request, subprotocols: ["websocket"]) else { return }
+            accepted += 1
+            let keys = headers.filter { $0.0 == "Sec-WebSocket-Key" }
+            #expect(keys.count == 1, "seed \(seed), \(headers)")
+            #expect(acceptance.textToHash.hasSuffix("258EAFA5-E914-47DA-95CA-C5AB0DC85B11"), "seed \(seed), \(headers)")
+            #expect(acceptance.textToHash.utf8.count == 24 + 36, "seed \(seed), \(headers)")
+            #expect(headers.count { $0.0 == "Sec-WebSocket-Version" } == 1, "seed \(seed), \(headers)")
+        }
+        #expect(accepted > 0, "seed \(seed)")
+    }
+
+    @Test("Attack 30: polling bodies: what is accepted is written back as the same bytes, and damage loses only what follows it")
+    func payloads() {
+        let alphabet: [UInt8] = [0x1E, 0x1E, 0x30, 0x31, 0x32, 0x33, 0x34, 0x35, 0x36, 0x62, 0x41, 0x42, 0x3D, 0xC3, 0xA9]
+        repeatedly { random in
+            let body = bytes(&random, upTo: 60, alphabet: alphabet)
+            let (packets, failure) = PollingPayload.decode(ByteBuffer(bytes: body))
+            var written: [UInt8] = []
+            for packet in packets {
+                if !written.isEmpty { written.append(0x1E) }
+                var one = ByteBuffer()
+                EngineIOCodec.encode(packet, into: &one)
+                #expect(one.readableBytes == EngineIOCodec.encodedLength(of: packet), "seed \(seed), \(body)")
+                written += one.readableBytesView
+            }
+            #expect(failure == nil ? written == body : body.starts(with: written), "seed \(seed), \(body)")
+        }
+    }
+
+    @Test("Attack 30: Engine.IO packets: a text is refused, or is the text of the packet that it gave") func packets() {
+        repeatedly { random in
+            let text = bytes(&random, upTo: 24, alphabet: [UInt8]("0123456b/+AQIDBA=probe".utf8))
+            guard let packet = try? EngineIOCodec.decode(text: ByteBuffer(bytes: text)) else { return }
+            var written = ByteBuffer()
+            EngineIOCodec.encode(packet, into: &written)
+            #expect(Array(written.readableBytesView) == text, "seed \(seed), \(text)")
+        }
+    }
+
+    @Test("Attack 30: Socket.IO packets: what is accepted survives a round trip, with what it holds bounded") func socketPackets() {
+        let alphabet = [UInt8](#"0123456-/,[]{}":_placeholdernumtrue.eE "#.utf8)
+        let limits = WireLimits(attachments: 3, attachmentBytes: 64, namespaceBytes: 16)
+        repeatedly { random in
+            var decoder = SocketIODecoder(limits: limits)
+            for _ in 0..<8 {
+                let message = ByteBuffer(bytes: bytes(&random, upTo: 48, alphabet: alphabet))
+                let isBinary = Int.random(in: 0..<4, using: &random) == 0
+                guard let packet = try? isBinary ? decoder.binary(message) : decoder.text(message) else { return }
+                #expect(packet.namespace.utf8.count <= 16, "seed \(seed)")
+                let frames = SocketIOEncoder.encode(packet)
+                var again = SocketIODecoder(limits: limits)
+                var read = try? again.text(frames.text)
+                for attachment in frames.attachments { read = try? again.binary(attachment) }
+                #expect(read == packet, "seed \(seed), \(String(buffer: message))")
+            }
+        }
+    }
+
+    @Test("Attack 30: masks, UTF-8 and base64 agree with a plain account of them") func primitives() {
+        repeatedly { random in
+            let input = bytes(&random, upTo: 50, alphabet: [0xC3, 0xA9, 0xE2, 0x82, 0xAC, 0xF0, 0x9F, 0x98, 0x80, 0x41])
+            var validator = UTF8Validator()
+            let isText = input.withUnsafeBytes { validator.consume($0) } && validator.isComplete
+            #expect(isText == (String(validating: input, as: UTF8.self) != nil), "seed \(seed), \(input)")
+            var encoded = ByteBuffer()
+            Base64.encode(ByteBuffer(bytes: input), into: &encoded)
+            #expect(Base64.decode(encoded).map { Array($0.readableBytesView) } == input, "seed \(seed), \(input)")
+            let text = bytes(&random, upTo: 16, alphabet: [UInt8]("ABCD+/=".utf8))
+            guard let decoded = Base64.decode(ByteBuffer(bytes: text)) else { return }
+            var back = ByteBuffer()
+            Base64.encode(decoded, into: &back)
+            #expect(Array(back.readableBytesView) == text, "seed \(seed), \(text)")
+        }
+    }
+
+    @Test(
+        "Attack 4: a Socket.IO packet of the largest size is read in time proportional to its length",
+        arguments: [
+            #"[0,"x"],"#, #"{"a":"b"},"#, #""\u00e9\n","#, "1.5e3,",
+        ])
+    func largestPacket(_ piece: String) throws {
+        func time(_ bytes: Int) throws -> Duration {
+            let text = #"2["x","# + String(repeating: piece, count: bytes / piece.utf8.count) + "null]"
+            var decoder = SocketIODecoder()
+            let buffer = ByteBuffer(string: text)
+            var packet: SocketIOPacket?
+            let elapsed = try ContinuousClock().measure { packet = try decoder.text(buffer) }
+            #expect(packet?.kind == .event)
+            return elapsed
+        }
+        _ = try time(10_000)
+        let (small, large) = (try time(62_500), try time(1_000_000))
+        // Sixteen times the bytes; quadratic work would take 256 times as long. A busy machine is allowed for.
+        #expect(large < small * 80 + .milliseconds(200), "\(small) and \(large)")
+    }
+}
