@@ -1,5 +1,4 @@
 internal import AccountingRedis
-internal import AccountingSQLite
 internal import Hummingbird
 internal import NIOCore
 internal import Telemetry
@@ -12,7 +11,7 @@ struct ServerRoutes: Sendable {
     let authenticator: Authenticator
     let models: ConfiguredModels
     let windows: WindowReader
-    let database: EmbeddedDatabase
+    let stores: Stores
     let readiness: Readiness
     let metrics: ServerMetrics
     let outbox: RedisOutbox?
@@ -32,7 +31,7 @@ struct ServerRoutes: Sendable {
         let api = router.group("v1").add(middleware: refusals).add(middleware: authentication)
         RunRoutes(intake: intake).add(to: api)
         ChatCompletionRoutes(intake: intake).add(to: api)
-        AccountRoutes(models: models, windows: windows, database: database).add(to: api)
+        AccountRoutes(models: models, windows: windows, stores: stores).add(to: api)
         let twoCall = router.group("sse").add(middleware: refusals).add(middleware: authentication)
         TwoCallRoutes(intake: intake).add(to: twoCall)
         return router
