@@ -57,7 +57,8 @@ extension Accountant {
     public func tick() async {
         let (leases, pending) = state.withLock { state -> ([StreamLease], [SettleLease]) in
             defer { state.pending = [] }
-            return (Array(state.leases.values), state.pending)
+            // In the order of admission: a round must not depend on how a dictionary is laid out.
+            return (state.leases.sorted { $0.key < $1.key }.map(\.value), state.pending)
         }
         for lease in leases { lease.heartbeat() }
         var failed: [SettleLease] = []

@@ -6,11 +6,13 @@ internal import Synchronization
 public final class Accountant: Sendable {
     struct State {
         var prices: PriceTable
-        var leases: [ObjectIdentifier: StreamLease] = [:]
+        /// By ``StreamLease/number``.
+        var leases: [Int: StreamLease] = [:]
+        var lastLease = 0
         var pending: [SettleLease] = []
         /// Store time minus our wall clock.
         var offset = Milliseconds(0)
-        var random = SystemRandomNumberGenerator()
+        var random: any RandomNumberGenerator & Sendable
         /// Windows that the store was seen to have.
         var known: Set<LoadedWindow> = []
         var loading: [LoadedWindow: Task<Bool, Never>] = [:]
@@ -33,12 +35,17 @@ public final class Accountant: Sendable {
     let holder: LeaseHolder
     let metrics: (any AccountingMetrics)?
     let ttl: Milliseconds
+    private let executor: (any TaskExecutor)?
     let state: Mutex<State>
 
-    /// - Parameter holder: this process; its fence must be higher than that of any earlier process of the same node.
+    /// - Parameters:
+    ///   - holder: this process; its fence must be higher than that of any earlier process of the same node.
+    ///   - executor: where tasks that outlive their caller run; nil for the global one. A simulation brings its own.
+    ///   - random: for the ids of leases.
     public init(
         store: any CounterStore, ledger: any LedgerStore, directory: any BudgetDirectory, prices: PriceTable, holder: LeaseHolder,
-        clock: any AccountingClock, metrics: (any AccountingMetrics)? = nil, leaseTTL: Milliseconds = AccountingLimits.leaseTTL
+        clock: any AccountingClock, metrics: (any AccountingMetrics)? = nil, leaseTTL: Milliseconds = AccountingLimits.leaseTTL,
+        executor: (any TaskExecutor)? = nil, random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
     ) {
         self.store = store
         self.ledger = ledger
@@ -47,7 +54,13 @@ public final class Accountant: Sendable {
         self.clock = clock
         self.metrics = metrics
         ttl = leaseTTL
-        state = Mutex(State(prices: prices))
+        self.executor = executor
+        state = Mutex(State(prices: prices, random: random))
+    }
+
+    /// Starts work that no caller waits for to its end. Not structured: see each use.
+    func start<Success: Sendable>(_ work: @escaping @Sendable () async -> Success) -> Task<Success, Never> {
+        Task(executorPreference: executor) { await work() }
     }
 
     /// Runs that start from now on are priced by this table.
@@ -83,11 +96,15 @@ public final class Accountant: Sendable {
         case .opened(let grant):
             let machine = LeaseMachine(
                 holder: holder, ttl: ttl, run: run, outputMax: admission.maxOutput, grant: grant, now: clock.monotonic())
+            let number = state.withLock { state in
+                state.lastLease += 1
+                return state.lastLease
+            }
             let lease = StreamLease(
                 machine: machine, reading: reading, attribution: attribution, isPriced: known != nil,
                 outputTokensMax: isReserved ? grant.tokens : nil,
-                accountant: self, clock: clock)
-            state.withLock { $0.leases[ObjectIdentifier(lease)] = lease }
+                accountant: self, clock: clock, number: number)
+            state.withLock { $0.leases[number] = lease }
             return .admitted(lease)
         }
     }
@@ -180,7 +197,7 @@ public final class Accountant: Sendable {
     }
 
     func finished(_ lease: StreamLease, usage: UsageClasses, cost: NanoUSD) {
-        state.withLock { $0.leases[ObjectIdentifier(lease)] = nil }
+        state.withLock { $0.leases[lease.number] = nil }
         metrics?.charged(model: lease.attribution.model, usage: usage, cost: cost)
     }
 }
