@@ -9,7 +9,7 @@ public final class Accountant: Sendable {
         /// By ``StreamLease/number``.
         var leases: [Int: StreamLease] = [:]
         var lastLease = 0
-        var pending: [SettleLease] = []
+        var pending: [PendingSettlement] = []
         /// Store time minus our wall clock.
         var offset = Milliseconds(0)
         var random: any RandomNumberGenerator & Sendable
@@ -146,7 +146,10 @@ public final class Accountant: Sendable {
             case .missing(let keys, _):
                 let lost = path.filter { keys.contains($0.key) }.map { LoadedWindow($0) }
                 state.withLock { $0.known.subtract(lost) }
-            default: return .unavailable
+            default:
+                // For instance a process that was stopped in between: its first try was opened, and suspended since.
+                abandon(key)
+                return .unavailable
             }
         }
         return .unavailable
@@ -158,9 +161,10 @@ public final class Accountant: Sendable {
     }
 
     /// An opening that was not answered may have been decided all the same. Nothing was spent from it, which is the
-    /// evidence that frees it.
+    /// evidence that frees it. It may also be decided yet: a lease that is not there is asked for again for a while.
     private func abandon(_ lease: LeaseKey) {
-        postpone(SettleLease(lease: lease, holder: holder, sequence: 1, spent: .zero))
+        let settlement = SettleLease(lease: lease, holder: holder, sequence: 1, spent: .zero)
+        postpone(PendingSettlement(command: settlement, mayOpenUntil: clock.monotonic() + Milliseconds(ttl.rawValue / 3)))
     }
 
     private func newLeaseID(run: String) -> String {
