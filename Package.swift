@@ -138,6 +138,11 @@ let package = Package(
             name: "AccountingTests",
             dependencies: ["Accounting", "AccountingRedis", "AccountingPostgres", "AccountingSQLite", "JSON", .nioPosix],
             swiftSettings: settings),
+        // The simulator of Accounting (docs/accounting.md, "How it is tested"): a library, its command and its tests.
+        .target(name: "Simulation", dependencies: ["Accounting"], path: "Tests/Simulation/World", swiftSettings: settings),
+        .executableTarget(name: "simulate", dependencies: ["Simulation"], path: "Tests/Simulation/Command", swiftSettings: settings),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["Simulation", "simulate"], path: "Tests/Simulation/Tests", swiftSettings: settings),
         .testTarget(
             name: "ServerTests",
             dependencies: ["kdcube", "Engine", "Accounting", "AccountingSQLite", "JSON", "Telemetry", .httpTypes], swiftSettings: settings),
