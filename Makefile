@@ -3,7 +3,7 @@
 CONFIGURATION ?= release
 PORT ?= 8000
 
-.PHONY: run test lint model bench docs
+.PHONY: run test lint model bench docs simulate
 
 # Builds the server and starts it with embedded stores and the scripted model.
 run:
@@ -20,6 +20,15 @@ model:
 # Every suite: Swift, the web client's modules, end to end.
 test:
 	@scripts/test.sh
+
+# The simulation of Accounting: SEEDS=n from FROM, or one SEED with its trace; PROFILE and DEFECT as in docs/accounting.md.
+SEEDS ?= 100000
+FROM ?= 0
+simulate:
+	@scripts/setup.sh
+	swift build -c $(CONFIGURATION) --product simulate
+	.build/$(CONFIGURATION)/simulate $(if $(SEED),--seed $(SEED) --tell,--seeds $(SEEDS) --from $(FROM)) \
+	  $(if $(PROFILE),--profile $(PROFILE)) $(if $(DEFECT),--defect $(DEFECT))
 
 lint:
 	@scripts/lint.sh

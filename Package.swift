@@ -87,6 +87,12 @@ let package = Package(
             name: "AccountingRedis", dependencies: ["Accounting", "CHiredis", .nioCore, .nioPosix, .logging],
             path: "Sources/Accounting/Redis", exclude: ["CHiredis"], resources: [.embedInCode("Functions")],
             swiftSettings: settings),
+        .systemLibrary(
+            name: "CLibPQ", path: "Sources/Accounting/Postgres/CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
+        .target(
+            name: "AccountingPostgres", dependencies: ["Accounting", "CLibPQ", .nioPosix],
+            path: "Sources/Accounting/Postgres", exclude: ["CLibPQ"], resources: [.embedInCode("Migrations")],
+            swiftSettings: settings),
         .target(
             name: "AccountingSQLite", dependencies: ["Accounting", "JSON", .grdb], path: "Sources/Accounting/SQLite",
             swiftSettings: settings),
@@ -96,7 +102,8 @@ let package = Package(
             name: "kdcube",
             dependencies: [
                 "JSON", "Telemetry", "Digest", "TransportWire", "Transport", "Engine", "EngineProviders", "Accounting",
-                "AccountingRedis", "AccountingSQLite", .hummingbird, .httpTypes, .nioCore, .nioPosix, .nioHTTP1, .lifecycle, .unixSignals,
+                "AccountingRedis", "AccountingPostgres", "AccountingSQLite", .hummingbird, .httpTypes, .nioCore, .nioPosix, .nioHTTP1,
+                .lifecycle, .unixSignals,
                 .logging,
                 .asyncHTTPClient, .argumentParser, .yams,
             ],
@@ -110,6 +117,9 @@ let package = Package(
                 .nioPosix, .logging,
             ],
             path: "Tests/ConformanceServer", swiftSettings: settings),
+        .executableTarget(
+            name: "ledger-benchmark", dependencies: ["Accounting", "AccountingPostgres"], path: "Benchmarks/LedgerBenchmark",
+            swiftSettings: settings),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: settings),
         .testTarget(
             name: "TransportWireTests", dependencies: ["TransportWire", "JSON", .nioCore], swiftSettings: settings),
@@ -126,7 +136,13 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "AccountingTests",
-            dependencies: ["Accounting", "AccountingRedis", "AccountingSQLite", "JSON", .nioPosix], swiftSettings: settings),
+            dependencies: ["Accounting", "AccountingRedis", "AccountingPostgres", "AccountingSQLite", "JSON", .nioPosix],
+            swiftSettings: settings),
+        // The simulator of Accounting (docs/accounting.md, "How it is tested"): a library, its command and its tests.
+        .target(name: "Simulation", dependencies: ["Accounting"], path: "Tests/Simulation/World", swiftSettings: settings),
+        .executableTarget(name: "simulate", dependencies: ["Simulation"], path: "Tests/Simulation/Command", swiftSettings: settings),
+        .testTarget(
+            name: "SimulationTests", dependencies: ["Simulation", "simulate"], path: "Tests/Simulation/Tests", swiftSettings: settings),
         .testTarget(
             name: "ServerTests",
             dependencies: ["kdcube", "Engine", "Accounting", "AccountingSQLite", "JSON", "Telemetry", .httpTypes], swiftSettings: settings),

@@ -38,6 +38,8 @@ if $with_tests; then
   need g++ command -v g++
   need make command -v make
   need redis-server command -v redis-server
+  # Debian keeps the server's programs off the PATH.
+  need postgresql sh -c 'command -v initdb || ls /usr/lib/postgresql/*/bin/initdb'
   need chromium command -v chromium
   need nodejs command -v node
 fi

@@ -1,4 +1,4 @@
-"""Adds up what the suites reported and prints `N passed, N failed` as the last line; exits 1 unless all passed.
+"""Adds up what the suites reported and prints each failure, then `N passed, N failed` as the last line; exits 1 unless all passed.
 
 Reads a folder: xUnit files of Swift and pytest, TAP files of node, and `NAME.failed` markers of suites whose runner did
 not exit 0. A marker without a failed test in its reports (a crash, say) counts as one failure of its own.
@@ -12,13 +12,19 @@ import xml.etree.ElementTree as ElementTree
 
 def xunit(path: pathlib.Path) -> tuple[int, int]:
     cases = list(ElementTree.parse(path).getroot().iter("testcase"))
-    failed = sum(1 for case in cases if case.find("failure") is not None or case.find("error") is not None)
+    failures = [case for case in cases if case.find("failure") is not None or case.find("error") is not None]
+    for case in failures:
+        why = next(part for part in case if part.tag in ("failure", "error"))
+        print(f"FAILED {case.get('classname')} {case.get('name')}: {why.get('message') or why.text or ''}"[:1000])
+    failed = len(failures)
     skipped = sum(1 for case in cases if case.find("skipped") is not None)
     return len(cases) - failed - skipped, failed
 
 
 def tap(path: pathlib.Path) -> tuple[int, int]:
     text = path.read_text()
+    for line in re.findall(r"^ *not ok .*$", text, re.MULTILINE):
+        print(f"FAILED web client: {line.strip()}")
     counts = {name: int(count) for name, count in re.findall(r"^# (pass|fail) (\d+)$", text, re.MULTILINE)}
     return counts.get("pass", 0), counts.get("fail", 0)
 

@@ -1,4 +1,5 @@
 import Accounting
+import Synchronization
 import Testing
 
 @Suite("Accountant and stream leases")

@@ -7,15 +7,6 @@ import Testing
 struct SQLiteTests {
     let now = ManualClock.monday
 
-    func rows(_ count: Int, org: String = "acme") throws -> [LedgerRow] {
-        try (0..<count).map { index in
-            LedgerRow(
-                chargeID: "\(org)-\(index)", kind: index == 3 ? .overrun : .commit, lease: "l", attribution: try Make.attribution(org: org),
-                nanoUSD: 7, usage: UsageClasses(inputFresh: 1, outputVisible: 2), requests: 1, estimated: false,
-                at: now + Milliseconds(Int64(index)))
-        }
-    }
-
     @Test("a process that dies loses nothing that was answered: windows, leases, decisions and charges are back (crash)")
     func crash() async throws {
         try await TemporaryDatabase.with { file in
@@ -103,76 +94,6 @@ struct SQLiteTests {
         }
     }
 
-    @Test("a charge is written once, however often it comes; notes are not summed")
-    func ledger() async throws {
-        try await TemporaryDatabase.with { file in
-            let ledger = SQLiteLedger(try EmbeddedDatabase(path: file))
-            #expect(try await ledger.append(try rows(10)) == 10)
-            #expect(try await ledger.append(try rows(12)) == 2)
-            _ = try await ledger.append(try rows(5, org: "beta"))
-            #expect(
-                try await ledger.total(.org("acme"))
-                    == LedgerSum(nanoUSD: 77, usage: UsageClasses(inputFresh: 11, outputVisible: 22), requests: 11))
-            for scope in try Make.path().scopes.dropLast() { #expect(try await ledger.total(scope).requests == 11, "\(scope.text)") }
-            #expect(try await ledger.total(.key("k1")).requests == 15, "a key id is unique over all orgs")
-            #expect(try await ledger.sum(.org("acme"), from: now, to: now + Milliseconds(3)).requests == 3)
-            let page = try await ledger.page(.org("acme"), limit: 5)
-            #expect(page.rows.map(\.chargeID) == ["acme-11", "acme-10", "acme-9", "acme-8", "acme-7"])
-            let rest = try await ledger.page(.org("acme"), before: page.next, limit: 100)
-            #expect(rest.rows == Array(try rows(7).reversed()))
-            #expect(rest.next == nil)
-        }
-    }
-
-    @Test("another process reads and writes budgets while the server runs; versions never fall")
-    func budgets() async throws {
-        try await TemporaryDatabase.with { file in
-            let server = BudgetTable(try EmbeddedDatabase(path: file))
-            let tool = BudgetTable(try EmbeddedDatabase(path: file))
-            let first = try await tool.set(try Budget(scope: "org:acme", unit: "usd", period: "day", limit: "5.00"))
-            _ = try await tool.set(try Budget(scope: "key:k1", unit: "tokens", period: "total", limit: "100"))
-            _ = try await tool.set(try Budget(scope: "org:other", unit: "usd", period: "day", limit: "1"))
-            #expect(try await server.budgets(for: try Make.path()).budgets.map(\.limit) == [5_000_000_000, 100])
-            let same = try await server.set(try Budget(scope: "org:acme", unit: "usd", period: "day", limit: "5"))
-            #expect(same == first)
-            let raised = try await server.set(try Budget(scope: "org:acme", unit: "usd", period: "day", limit: "6"))
-            #expect(raised.version > first.version && raised.generation == first.generation)
-            #expect(try await tool.remove(scope: .org("acme"), unit: .usd, period: .day))
-            #expect(try await !tool.remove(scope: .org("acme"), unit: .usd, period: .day))
-            let anew = try await tool.set(try Budget(scope: "org:acme", unit: "usd", period: "day", limit: "6"))
-            #expect(anew.generation > raised.version)
-            #expect(try await server.list().count == 3)
-        }
-    }
-
-    @Test("a reading of budgets is good until one changes, whoever changes it; ledger rows leave it as it is")
-    func edition() async throws {
-        try await TemporaryDatabase.with { file in
-            let database = try EmbeddedDatabase(path: file)
-            let other = try EmbeddedDatabase(path: file)
-            let (server, tool) = (BudgetTable(database), BudgetTable(other))
-            let path = try Make.path()
-            var known = try await server.budgets(for: path)
-            func changed() async throws -> [Int64]? {
-                guard let reading = try await server.budgets(for: path, changedSince: known.edition) else { return nil }
-                known = reading
-                return reading.budgets.map(\.limit)
-            }
-            #expect(try await changed() == nil)
-            _ = try await tool.set(try Budget(scope: "org:acme", unit: "tokens", period: "day", limit: "7"))
-            #expect(try await changed() == [7])
-            try await SQLiteLedger(other).append(rows(3))
-            try await SQLiteLedger(database).append(rows(5))
-            #expect(try await changed() == nil)
-            _ = try await tool.set(try Budget(scope: "org:acme", unit: "tokens", period: "day", limit: "7"))
-            #expect(try await changed() == nil, "the same limit again changes nothing")
-            _ = try await server.set(try Budget(scope: "org:acme", unit: "tokens", period: "day", limit: "8"))
-            #expect(try await changed() == [8])
-            #expect(try await tool.remove(scope: .org("acme"), unit: .tokens, period: .day))
-            #expect(try await changed() == [])
-        }
-    }
-
     @Test("usage shows counters where they are loaded and the ledger where they are not")
     func usage() async throws {
         try await TemporaryDatabase.with { file in
@@ -191,56 +112,6 @@ struct SQLiteTests {
             #expect(usage.windows.map { $0.resetsAt?.rfc3339 } == [nil, "2026-11-24T00:00:00Z"])
             #expect(usage.totals.usage.total == 40)
             #expect(try await UsageQuery(database).scopes() == [.org("acme")])
-        }
-    }
-
-    @Test("a key is found by its hash until it is revoked, and brings org, project and user about")
-    func keys() async throws {
-        try await TemporaryDatabase.with { file in
-            let table = KeyTable(try EmbeddedDatabase(path: file))
-            let key = try APIKey(
-                id: "k1", org: "acme", project: "web", user: "ann", roles: ["admin", "dev"], onCut: .finish, createdAt: now)
-            try await table.create(key, hash: "aa")
-            try await table.create(try APIKey(id: "k2", org: "acme", project: "web", createdAt: now), hash: "bb")
-            await #expect(throws: EmbeddedDatabaseError.self) {
-                try await table.create(try APIKey(id: "k3", org: "acme", project: "web", createdAt: now), hash: "aa")
-            }
-            #expect(try await table.active(hash: "aa") == key)
-            #expect(try await table.active(hash: "AA") == nil)
-            #expect(try await table.list().map(\.id) == ["k1", "k2"])
-            #expect(try await table.list(org: "nobody").isEmpty)
-            #expect(try await table.list(after: "k1").map(\.id) == ["k2"])
-            #expect(try await table.revoke(id: "k1", at: now))
-            #expect(try await !table.revoke(id: "k1", at: now))
-            #expect(try await table.active(hash: "aa") == nil)
-            #expect(try await table.find(id: "k1")?.revokedAt == now)
-        }
-        #expect(throws: ScopeError.self) { try APIKey(id: "k", org: "a/b", project: "p", createdAt: now) }
-    }
-
-    @Test("a conversation belongs to one owner; another's of the same id is another")
-    func conversations() async throws {
-        try await TemporaryDatabase.with { file in
-            let database = try EmbeddedDatabase(path: file)
-            let ann = ConversationTable(database, of: try ConversationOwner(org: "acme", project: "web", user: "ann"))
-            let bob = ConversationTable(database, of: try ConversationOwner(org: "acme", project: "web", user: "bob"))
-            try await ann.beginTurn("t1", run: "r1", of: "c1", userText: "Hello", at: now)
-            await #expect(throws: ConversationTableError.turnExists) {
-                try await ann.beginTurn("t1", run: "r9", of: "c1", userText: "again", at: now)
-            }
-            #expect(try await ann.turns(of: "c1").map(\.status) == ["running"])
-            #expect(try await ann.finishTurn(run: "r1", assistantText: "Hi", status: "complete"))
-            #expect(try await !bob.finishTurn(run: "r1", assistantText: "stolen", status: "complete"))
-            try await ann.beginTurn("t2", run: "r2", of: "c1", userText: "More", at: now + Milliseconds(5))
-            try await bob.beginTurn("t1", run: "r3", of: "c1", userText: "Mine", at: now)
-            #expect(try await ann.turns(of: "c1").map(\.assistantText) == ["Hi", ""])
-            #expect(try await ann.turns(of: "c1", limit: 1).map(\.turn) == ["t2"])
-            #expect(try await bob.turns(of: "c1").map(\.userText) == ["Mine"])
-            #expect(try await ann.list().map(\.title) == ["Hello"])
-            #expect(try await ann.find("c1")?.updatedAt == now + Milliseconds(5))
-            #expect(try await ann.delete("c1"))
-            #expect(try await ann.turns(of: "c1").isEmpty)
-            #expect(try await bob.turns(of: "c1").count == 1)
         }
     }
 

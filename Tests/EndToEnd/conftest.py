@@ -10,7 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from rig.proxy import Proxy  # noqa: E402
 from rig.server import BINARIES, Installation  # noqa: E402
-from rig.stores import Redis  # noqa: E402
+from rig.stores import Postgres, Redis  # noqa: E402
 from rig.witness import Plan, Witness  # noqa: E402
 
 _numbers = itertools.count(1)
@@ -89,6 +89,21 @@ def redis_server(tmp_path):
     redis = Redis(tmp_path)
     yield redis
     redis.stop()
+
+
+@pytest.fixture(scope="session")
+def shared_postgres():
+    """One cluster for the tests that do not stop it; each takes a database of its own."""
+    postgres = Postgres()
+    yield postgres
+    postgres.remove()
+
+
+@pytest.fixture
+def postgres_server():
+    postgres = Postgres()
+    yield postgres
+    postgres.remove()
 
 
 @pytest.fixture

@@ -1,3 +1,4 @@
+import JSON
 import Testing
 
 @testable import kdcube
@@ -69,6 +70,26 @@ struct ConfigurationTests {
         let error = #expect(throws: ConfigurationError.self) { try load(yaml) }
         #expect(error?.setting == setting)
         #expect(error?.origin == origin)
+    }
+
+    @Test("a Postgres address is taken, and its passwords are masked wherever they stand")
+    func postgres() throws {
+        let yaml = "stores: { redis: 'redis://:pw1@r/0', postgres: 'postgresql://kd:p%40w2@h:5433,i/db?sslpassword=pw3&connect_timeout=3' }"
+        let configuration = try load(yaml)
+        #expect(configuration.stores.postgres.hasSuffix("connect_timeout=3"))
+        let shown = configuration.masked.jsonText
+        #expect(shown.contains("postgresql://kd:***@h:5433,i/db?sslpassword=***&connect_timeout=3"))
+        for secret in ["pw1", "p%40w2", "pw3"] { #expect(!shown.contains(secret)) }
+        let error = #expect(throws: ConfigurationError.self) { try load(flags: ["stores.postgres": "host=h password=secret"]) }
+        #expect(error?.setting == "stores.postgres" && error?.description.contains("secret") == false)
+    }
+
+    @Test("Postgres without Redis is refused: servers with counters of their own would each spend a shared budget")
+    func postgresNeedsRedis() throws {
+        let alone = try load(flags: ["stores.postgres": "postgres:///db"])
+        #expect(throws: CommandFailure.self) { try alone.stores.checkServable() }
+        try load(flags: ["stores.postgres": "postgres:///db", "stores.redis": "redis://h"]).stores.checkServable()
+        try load().stores.checkServable()
     }
 
     @Test("a protection that this version lacks is refused when it is asked for")

@@ -2,7 +2,7 @@ public import Accounting
 internal import GRDB
 
 /// The budgets. Every change raises a version that never falls, so that a counter store can tell old from new.
-public struct BudgetTable: BudgetDirectory {
+public struct BudgetTable: BudgetStore {
     private let database: EmbeddedDatabase
 
     public init(_ database: EmbeddedDatabase) { self.database = database }

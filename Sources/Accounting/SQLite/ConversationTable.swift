@@ -1,58 +1,8 @@
 public import Accounting
 internal import GRDB
 
-/// Whose conversations. There is no query without one.
-public struct ConversationOwner: Sendable, Hashable {
-    public let org: String
-    public let project: String
-    /// Empty for a key that is bound to no user.
-    public let user: String
-
-    public init(org: String, project: String, user: String?) throws(ScopeError) {
-        _ = try TenancyPath(org: org, project: project, user: user)
-        self.org = org
-        self.project = project
-        self.user = user ?? ""
-    }
-}
-
-public struct StoredConversation: Sendable, Hashable {
-    public let id: String
-    public let createdAt: Milliseconds
-    public let updatedAt: Milliseconds
-    /// The first thing the user said, cut to 120 characters.
-    public let title: String
-}
-
-public struct StoredTurn: Sendable, Hashable {
-    public let turn: String
-    public let run: String
-    public let userText: String
-    public let assistantText: String
-    /// `running` until the turn is finished; then the word the engine gave.
-    public let status: String
-    public let startedAt: Milliseconds
-
-    public init(turn: String, run: String, userText: String, assistantText: String, status: String, startedAt: Milliseconds) {
-        self.turn = turn
-        self.run = run
-        self.userText = userText
-        self.assistantText = assistantText
-        self.status = status
-        self.startedAt = startedAt
-    }
-}
-
-public enum ConversationTableError: Error, Sendable, Hashable {
-    /// The conversation has a turn of this id already.
-    case turnExists
-    /// Above ``SQLiteLimits/turnBytes``.
-    case tooLong
-    case database(EmbeddedDatabaseError)
-}
-
 /// The conversations of one owner. Another owner's conversation of the same id is another conversation.
-public struct ConversationTable: Sendable {
+public struct ConversationTable: ConversationArchive {
     private let database: EmbeddedDatabase
     public let owner: ConversationOwner
 
@@ -65,9 +15,9 @@ public struct ConversationTable: Sendable {
     public func beginTurn(
         _ turn: String, run: String, of conversation: String, userText: String, at: Milliseconds
     )
-        async throws(ConversationTableError)
+        async throws(ConversationArchiveError)
     {
-        guard userText.utf8.count <= SQLiteLimits.turnBytes else { throw .tooLong }
+        guard userText.utf8.count <= StoreLimits.turnBytes else { throw .tooLong }
         let owner = owner
         let isNew = try await write { db in
             try db.execute(
@@ -89,7 +39,7 @@ public struct ConversationTable: Sendable {
                         SELECT position FROM turns WHERE org = ?1 AND project = ?2 AND user = ?3 AND conversation = ?4
                         ORDER BY position DESC LIMIT 1 OFFSET ?5)
                     """,
-                arguments: [owner.org, owner.project, owner.user, conversation, SQLiteLimits.turnsPerConversation])
+                arguments: [owner.org, owner.project, owner.user, conversation, StoreLimits.turnsPerConversation])
             return isNew
         }
         guard isNew else { throw .turnExists }
@@ -97,8 +47,8 @@ public struct ConversationTable: Sendable {
 
     /// - Returns: false when the turn is gone.
     @discardableResult
-    public func finishTurn(run: String, assistantText: String, status: String) async throws(ConversationTableError) -> Bool {
-        guard assistantText.utf8.count <= SQLiteLimits.turnBytes else { throw .tooLong }
+    public func finishTurn(run: String, assistantText: String, status: String) async throws(ConversationArchiveError) -> Bool {
+        guard assistantText.utf8.count <= StoreLimits.turnBytes else { throw .tooLong }
         let owner = owner
         return try await write { db in
             try db.execute(
@@ -109,9 +59,9 @@ public struct ConversationTable: Sendable {
     }
 
     /// The newest `limit` turns, oldest first; empty when there is no such conversation.
-    public func turns(of conversation: String, limit: Int = 100) async throws(ConversationTableError) -> [StoredTurn] {
+    public func turns(of conversation: String, limit: Int = 100) async throws(ConversationArchiveError) -> [StoredTurn] {
         let owner = owner
-        let limit = min(max(1, limit), SQLiteLimits.page)
+        let limit = min(max(1, limit), StoreLimits.page)
         return try await read { db in
             try Row.fetchAll(
                 db,
@@ -127,7 +77,7 @@ public struct ConversationTable: Sendable {
         }
     }
 
-    public func find(_ conversation: String) async throws(ConversationTableError) -> StoredConversation? {
+    public func find(_ conversation: String) async throws(ConversationArchiveError) -> StoredConversation? {
         let owner = owner
         return try await read { db in
             try Row.fetchOne(
@@ -137,9 +87,10 @@ public struct ConversationTable: Sendable {
     }
 
     /// The most recently used first; before `updatedAt` if given.
-    public func list(before updatedAt: Milliseconds? = nil, limit: Int = 50) async throws(ConversationTableError) -> [StoredConversation] {
+    public func list(before updatedAt: Milliseconds? = nil, limit: Int = 50) async throws(ConversationArchiveError) -> [StoredConversation]
+    {
         let owner = owner
-        let limit = min(max(1, limit), SQLiteLimits.page)
+        let limit = min(max(1, limit), StoreLimits.page)
         return try await read { db in
             try Row.fetchAll(
                 db, sql: "\(Self.selection) AND updated_at < ? ORDER BY updated_at DESC, id LIMIT ?",
@@ -151,7 +102,7 @@ public struct ConversationTable: Sendable {
     /// Removes a conversation with its turns.
     ///
     /// - Returns: false when there is none.
-    public func delete(_ conversation: String) async throws(ConversationTableError) -> Bool {
+    public func delete(_ conversation: String) async throws(ConversationArchiveError) -> Bool {
         let owner = owner
         return try await write { db in
             try db.execute(
@@ -176,16 +127,16 @@ public struct ConversationTable: Sendable {
     private func read<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     )
-        async throws(ConversationTableError) -> Value
+        async throws(ConversationArchiveError) -> Value
     {
-        do { return try await database.read(body) } catch { throw .database(error) }
+        do { return try await database.read(body) } catch { throw .unavailable(error.description) }
     }
 
     private func write<Value: Sendable>(
         _ body: @escaping @Sendable (Database) throws -> Value
     )
-        async throws(ConversationTableError) -> Value
+        async throws(ConversationArchiveError) -> Value
     {
-        do { return try await database.write(body) } catch { throw .database(error) }
+        do { return try await database.write(body) } catch { throw .unavailable(error.description) }
     }
 }

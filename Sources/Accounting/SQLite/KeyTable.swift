@@ -1,40 +1,8 @@
 public import Accounting
 internal import GRDB
 
-/// An API key as it is stored: never the secret, only its hash.
-public struct APIKey: Sendable, Hashable {
-    /// What a client sees when its stream is cut (metering.md §3.2).
-    public enum OnCut: String, Sendable, Hashable { case error, finish }
-
-    public let id: String
-    public let org: String
-    public let project: String
-    public let user: String?
-    public let roles: [String]
-    public let onCut: OnCut
-    public let createdAt: Milliseconds
-    public let revokedAt: Milliseconds?
-
-    /// - Throws: ``ScopeError`` when a name or a role is no name.
-    public init(
-        id: String, org: String, project: String, user: String? = nil, roles: [String] = [], onCut: OnCut = .error,
-        createdAt: Milliseconds, revokedAt: Milliseconds? = nil
-    ) throws(ScopeError) {
-        _ = try TenancyPath(org: org, project: project, user: user, key: id)
-        for role in roles { try TenancyName.check(role) }
-        self.id = id
-        self.org = org
-        self.project = project
-        self.user = user
-        self.roles = roles
-        self.onCut = onCut
-        self.createdAt = createdAt
-        self.revokedAt = revokedAt
-    }
-}
-
 /// The API keys, and the orgs, projects and users that they brought about.
-public struct KeyTable: Sendable {
+public struct KeyTable: KeyStore {
     private let database: EmbeddedDatabase
 
     public init(_ database: EmbeddedDatabase) { self.database = database }
@@ -74,7 +42,7 @@ public struct KeyTable: Sendable {
 
     /// Keys by id, after `cursor`; of one org if given.
     public func list(org: String? = nil, after cursor: String? = nil, limit: Int = 100) async throws(EmbeddedDatabaseError) -> [APIKey] {
-        let limit = min(max(1, limit), SQLiteLimits.page)
+        let limit = min(max(1, limit), StoreLimits.page)
         return try await database.read { db in
             try Row.fetchAll(
                 db, sql: "SELECT * FROM keys WHERE id > ? AND (? IS NULL OR org = ?) ORDER BY id LIMIT ?",
@@ -93,7 +61,7 @@ public struct KeyTable: Sendable {
 
     /// Every org that ever had a key.
     public func orgs() async throws(EmbeddedDatabaseError) -> [String] {
-        try await database.read { db in try String.fetchAll(db, sql: "SELECT org FROM orgs ORDER BY org") }
+        try await database.read { db in try String.fetchAll(db, sql: "SELECT name FROM orgs ORDER BY name") }
     }
 
     private static func decode(_ row: Row) throws -> APIKey {

@@ -2,7 +2,7 @@ public import Accounting
 internal import GRDB
 
 /// The ledger in the embedded database. Rows are never changed or deleted: the table refuses it.
-public struct SQLiteLedger: LedgerStore {
+public struct SQLiteLedger: LedgerPages {
     private let database: EmbeddedDatabase
 
     public init(_ database: EmbeddedDatabase) { self.database = database }
@@ -19,24 +19,13 @@ public struct SQLiteLedger: LedgerStore {
         }
     }
 
-    /// All that was ever charged to `scope`.
-    public func total(_ scope: Scope) async throws(LedgerStoreError) -> LedgerSum {
-        try await sum(scope, from: Milliseconds(.min), to: Milliseconds(.max))
-    }
-
-    public struct Page: Sendable {
-        public let rows: [LedgerRow]
-        /// Pass it as `before` for the next page; nil at the end.
-        public let next: Int64?
-    }
-
     /// The newest rows first.
-    public func page(_ scope: Scope?, before position: Int64? = nil, limit: Int = 100) async throws(LedgerStoreError) -> Page {
-        let limit = min(max(1, limit), SQLiteLimits.page)
+    public func page(_ scope: Scope?, before position: Int64? = nil, limit: Int = 100) async throws(LedgerStoreError) -> LedgerPage {
+        let limit = min(max(1, limit), StoreLimits.page)
         do {
             return try await database.read { db in
                 let found = try LedgerRecord.page(scope, before: position, limit: limit, db)
-                return Page(rows: found.map(\.row), next: found.count == limit ? found.last?.position : nil)
+                return LedgerPage(rows: found.map(\.row), next: found.count == limit ? found.last?.position : nil)
             }
         } catch {
             throw .failed(error.description)

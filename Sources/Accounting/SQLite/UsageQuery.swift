@@ -1,23 +1,8 @@
 public import Accounting
 internal import GRDB
 
-/// What `kdcube usage` and `GET /v1/quota` show of one scope (contract.md §1).
-public struct ScopeUsage: Sendable {
-    public let scope: Scope
-    /// The running window of each budget of the scope.
-    public let windows: [WindowSnapshot]
-    /// All that was ever charged.
-    public let totals: LedgerSum
-
-    public init(scope: Scope, windows: [WindowSnapshot], totals: LedgerSum) {
-        self.scope = scope
-        self.windows = windows
-        self.totals = totals
-    }
-}
-
 /// Reads usage beside a running server: budgets, the embedded counters where they are loaded, else the ledger.
-public struct UsageQuery: Sendable {
+public struct UsageQuery: UsageStore {
     private let database: EmbeddedDatabase
 
     public init(_ database: EmbeddedDatabase) { self.database = database }
@@ -46,11 +31,7 @@ public struct UsageQuery: Sendable {
         try await database.read { db in
             let charged = try String.fetchAll(db, sql: "SELECT DISTINCT org FROM ledger").map { Scope.org($0) }
             let limited = try String.fetchAll(db, sql: "SELECT DISTINCT scope FROM budgets").compactMap { try? Scope($0) }
-            let order = Scope.Kind.allCases
-            return Set(charged + limited).sorted {
-                let (left, right) = (order.firstIndex(of: $0.kind) ?? 0, order.firstIndex(of: $1.kind) ?? 0)
-                return left == right ? $0.text < $1.text : left < right
-            }
+            return Set(charged + limited).sorted(by: Scope.areInOrder)
         }
     }
 }

@@ -2,6 +2,7 @@ internal import Engine
 internal import Foundation
 internal import HTTPTypes
 internal import JSON
+internal import Telemetry
 internal import Transport
 
 /// The chat protocol on Socket.IO's main namespace (contract, *Socket.IO*).

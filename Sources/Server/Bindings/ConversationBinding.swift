@@ -1,11 +1,10 @@
 internal import Accounting
-internal import AccountingSQLite
 internal import Engine
 
-/// Meets the engine's ``ConversationStore`` with SQLite. The owner is part of the table handle, so that a query without a
+/// Meets the engine's ``ConversationStore`` with the durable store. The owner is part of the archive, so that a query without a
 /// tenant does not compile.
 struct ConversationBinding: ConversationStore {
-    let database: EmbeddedDatabase
+    let stores: Stores
 
     func history(
         of conversation: ConversationID, for tenant: Tenant, turnsMax: Int
@@ -26,7 +25,7 @@ struct ConversationBinding: ConversationStore {
 
     func beginTurn(_ turn: TurnStart, for tenant: Tenant) async throws(ConversationError) {
         let table = try table(for: tenant)
-        do throws(ConversationTableError) {
+        do throws(ConversationArchiveError) {
             try await table.beginTurn(
                 turn.identity.turn.text, run: turn.identity.run.text, of: turn.identity.conversation.text, userText: turn.userText,
                 at: Milliseconds(turn.startedAt))
@@ -37,7 +36,7 @@ struct ConversationBinding: ConversationStore {
 
     func finishTurn(_ turn: TurnEnd, for tenant: Tenant) async throws(ConversationError) {
         let table = try table(for: tenant)
-        do throws(ConversationTableError) {
+        do throws(ConversationArchiveError) {
             // A turn that is gone was deleted with its conversation while it ran; there is nothing to finish.
             _ = try await table.finishTurn(run: turn.identity.run.text, assistantText: turn.answer, status: turn.outcome.rawValue)
         } catch {
@@ -45,9 +44,9 @@ struct ConversationBinding: ConversationStore {
         }
     }
 
-    private func table(for tenant: Tenant) throws(ConversationError) -> ConversationTable {
+    private func table(for tenant: Tenant) throws(ConversationError) -> any ConversationArchive {
         do {
-            return ConversationTable(database, of: try ConversationOwner(org: tenant.org, project: tenant.project, user: tenant.user))
+            return stores.conversations(of: try ConversationOwner(org: tenant.org, project: tenant.project, user: tenant.user))
         } catch {
             throw .unavailable
         }
@@ -55,10 +54,10 @@ struct ConversationBinding: ConversationStore {
 }
 
 extension ConversationError {
-    init(_ error: ConversationTableError) {
+    init(_ error: ConversationArchiveError) {
         switch error {
         case .turnExists: self = .turnExists
-        case .tooLong, .database: self = .unavailable
+        case .tooLong, .unavailable: self = .unavailable
         }
     }
 }

@@ -1,8 +1,8 @@
-internal import AccountingSQLite
+internal import Accounting
 
 /// Meets the authenticator with the key table. Asked on every handshake and request: a revoked key is out at once.
 struct KeyDirectory: Authenticator.Directory {
-    let keys: KeyTable
+    let keys: any KeyStore
 
     func principal(forKeyHash hash: String) async throws -> Principal? {
         try await keys.active(hash: hash).map { key in

@@ -13,6 +13,7 @@ struct CheckConfigCommand: AsyncParsableCommand {
         try await reportingFailures {
             let configuration = try store.configuration()
             // What the server would find wrong only at its start is found here as well.
+            try configuration.stores.checkServable()
             _ = try Prices.load(configuration.priceFile, models: configuration.models)
             if json { return Output.line(configuration.masked.jsonText) }
             for member in configuration.masked.objectValue?.members ?? [] {
@@ -31,7 +32,10 @@ extension Configuration {
                 "host": .string(server.host), "port": .integer(Int64(server.port)), "origins": .array(server.origins.map { .string($0) }),
                 "grace": .string(server.grace.settingText), "web_client": .string(server.webClient),
             ],
-            "stores": ["data": .string(stores.data), "redis": .string(Self.masked(url: stores.redis))],
+            "stores": [
+                "data": .string(stores.data), "redis": .string(Self.masked(url: stores.redis)),
+                "postgres": .string(Self.masked(url: stores.postgres)),
+            ],
             "models": .array(models.map(\.masked)), "prices": ["file": .string(priceFile)],
             "budgets": .array(
                 budgets.map {
@@ -45,8 +49,17 @@ extension Configuration {
         ]
     }
 
-    /// A Redis address with its password hidden.
+    /// A store's address with its passwords hidden: before the `@`, and in parameters (`?password=`).
     static func masked(url: String) -> String {
+        guard let question = url.firstIndex(of: "?") else { return masked(authority: url) }
+        let parameters = url[url.index(after: question)...].split(separator: "&", omittingEmptySubsequences: false).map { parameter in
+            let name = parameter.prefix { $0 != "=" }
+            return name.lowercased().contains("password") ? "\(name)=***" : String(parameter)
+        }
+        return masked(authority: String(url[..<question])) + "?" + parameters.joined(separator: "&")
+    }
+
+    private static func masked(authority url: String) -> String {
         guard let at = url.lastIndex(of: "@"), let slashes = url.firstRange(of: "://"), slashes.upperBound < at else { return url }
         let user = url[slashes.upperBound..<at].prefix { $0 != ":" }
         return "\(url[..<slashes.upperBound])\(user):***\(url[at...])"

@@ -1,6 +1,5 @@
 internal import Accounting
 internal import AccountingRedis
-internal import AccountingSQLite
 internal import ArgumentParser
 internal import AsyncHTTPClient
 internal import Foundation
@@ -28,7 +27,7 @@ struct DoctorCommand: AsyncParsableCommand {
         try await reportingFailures {
             let settings = try store.configuration()
             var findings = [Self.openFiles()]
-            findings.append(await Self.database(settings))
+            findings.append(await Self.durable(settings))
             if !settings.stores.redis.isEmpty { findings.append(await Self.redis(settings)) }
             for model in settings.models where model.provider == .openai { findings.append(await Self.upstream(model)) }
             findings.append(Self.prices(settings))
@@ -63,14 +62,25 @@ struct DoctorCommand: AsyncParsableCommand {
             detail: "hard limit \(limit.rlim_max)")
     }
 
-    private static func database(_ settings: Configuration) async -> Finding {
+    /// Postgres when it is configured, else the data directory.
+    private static func durable(_ settings: Configuration) async -> Finding {
+        let usesPostgres = !settings.stores.postgres.isEmpty
+        let name = usesPostgres ? "postgres" : "data directory"
         do {
             let stores = try Stores(settings.stores)
-            try await stores.database.ping()
-            let budgets = try await stores.budgets.list().count
-            return Finding(name: "data directory", problem: nil, detail: "\(settings.stores.data), \(budgets) budgets")
+            do {
+                try settings.stores.checkServable()
+                try await stores.ping()
+                let budgets = try await stores.budgets.list(scope: nil).count
+                await stores.close()
+                let place = usesPostgres ? Configuration.masked(url: settings.stores.postgres) : settings.stores.data
+                return Finding(name: name, problem: nil, detail: "\(place), \(budgets) budgets")
+            } catch {
+                await stores.close()
+                return Finding(name: name, problem: "\(error)\(usesPostgres ? "; check stores.postgres" : "")", detail: "")
+            }
         } catch {
-            return Finding(name: "data directory", problem: "\(error)", detail: "")
+            return Finding(name: name, problem: "\(error)", detail: "")
         }
     }
 

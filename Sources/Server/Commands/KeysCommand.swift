@@ -1,5 +1,4 @@
 internal import Accounting
-internal import AccountingSQLite
 internal import ArgumentParser
 internal import JSON
 
@@ -59,9 +58,9 @@ struct KeysCommand: AsyncParsableCommand {
                 let table = try store.stores().keys
                 var keys: [APIKey] = []
                 while true {
-                    let page = try await table.list(org: org, after: keys.last?.id, limit: SQLiteLimits.page)
+                    let page = try await table.list(org: org, after: keys.last?.id, limit: StoreLimits.page)
                     keys += page
-                    if page.count < SQLiteLimits.page { break }
+                    if page.count < StoreLimits.page { break }
                 }
                 if json { return Output.line(JSONValue.array(keys.map(\.json)).jsonText) }
                 Output.table(

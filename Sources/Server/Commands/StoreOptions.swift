@@ -13,7 +13,7 @@ struct StoreOptions: ParsableArguments {
     @Option(help: "The Redis of the counters, such as redis://127.0.0.1:6379/0.")
     var redis: String?
 
-    @Option(help: "The Postgres of the ledger. Not available in this version: the ledger is in the data directory.")
+    @Option(help: "The Postgres of ledger, keys, budgets and conversations, such as postgresql://127.0.0.1/kdcube.")
     var postgres: String?
 
     /// Flags by the path of the setting that they override.

@@ -1,5 +1,4 @@
 internal import Accounting
-internal import AccountingSQLite
 internal import ArgumentParser
 internal import Foundation
 internal import JSON

@@ -1,3 +1,4 @@
+internal import AccountingPostgres
 internal import Foundation
 
 extension Configuration {
@@ -99,7 +100,13 @@ extension Configuration.Stores {
     init(_ section: SettingsSection) throws(ConfigurationError) {
         data = try section.string("data", default: data)
         redis = try section.string("redis", default: redis)
-        try section.refuseUnlessDefault("postgres", harmless: [""], because: "the ledger is SQLite in the data directory")
+        if let value = try section.value("postgres"), !value.text.isEmpty {
+            // The value is not repeated: it may hold a password.
+            guard (try? PostgresURL(parsing: value.text)) != nil else {
+                throw value.failure("must be a Postgres address such as postgresql://user:password@127.0.0.1:5432/kdcube")
+            }
+            postgres = value.text
+        }
         try section.refuseUnknownKeys()
     }
 }

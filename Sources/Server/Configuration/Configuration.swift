@@ -17,6 +17,8 @@ struct Configuration: Sendable, Hashable {
         var data = "./data"
         /// Empty: embedded counters.
         var redis = ""
+        /// Empty: ledger, keys, budgets and conversations are in the data directory.
+        var postgres = ""
     }
 
     struct Model: Sendable, Hashable {

@@ -1,30 +1,88 @@
 internal import Accounting
+internal import AccountingPostgres
 internal import AccountingRedis
 internal import AccountingSQLite
 internal import Foundation
 internal import Logging
 internal import NIOPosix
 
-/// The stores that commands and the server share: the database of the data directory, and Redis when it is configured.
+/// The stores that commands and the server share: Postgres when it is configured, else the database of the data directory; and Redis
+/// when it is configured.
 struct Stores: Sendable {
+    /// Where everything is that has to outlive a process.
+    enum Durable: Sendable {
+        case embedded(EmbeddedDatabase)
+        case postgres(PostgresDatabase)
+    }
+
     let configuration: Configuration.Stores
-    let database: EmbeddedDatabase
+    let durable: Durable
+    let keys: any KeyStore
+    let budgets: any BudgetStore
+    let ledger: any LedgerPages
+    let usage: any UsageStore
 
-    var keys: KeyTable { KeyTable(database) }
-    var budgets: BudgetTable { BudgetTable(database) }
-    var ledger: SQLiteLedger { SQLiteLedger(database) }
-    var usage: UsageQuery { UsageQuery(database) }
-
-    /// Makes the data directory if it is not there. Reads files: not on an event loop.
+    /// Makes the data directory if it is needed and not there. Reads files: not on an event loop. Postgres is connected to when it is
+    /// first asked something.
     init(_ configuration: Configuration.Stores) throws {
         self.configuration = configuration
+        guard configuration.postgres.isEmpty else {
+            let database = PostgresDatabase(try Self.postgresURL(configuration.postgres))
+            durable = .postgres(database)
+            keys = PostgresKeys(database)
+            budgets = PostgresBudgets(database)
+            ledger = PostgresLedger(database)
+            usage = PostgresUsage(database)
+            return
+        }
         do {
             try FileManager.default.createDirectory(
                 atPath: configuration.data, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
         } catch {
             throw CommandFailure("the data directory \(configuration.data) cannot be made; choose another with --data")
         }
-        database = try EmbeddedDatabase(path: configuration.data + "/kdcube.sqlite")
+        let database = try EmbeddedDatabase(path: configuration.data + "/kdcube.sqlite")
+        durable = .embedded(database)
+        keys = KeyTable(database)
+        budgets = BudgetTable(database)
+        ledger = SQLiteLedger(database)
+        usage = UsageQuery(database)
+    }
+
+    func conversations(of owner: ConversationOwner) -> any ConversationArchive {
+        switch durable {
+        case .embedded(let database): ConversationTable(database, of: owner)
+        case .postgres(let database): PostgresConversations(database, of: owner)
+        }
+    }
+
+    /// What `/readyz` calls the durable store when it does not answer.
+    var durableName: String {
+        switch durable {
+        case .embedded: "database"
+        case .postgres: "postgres"
+        }
+    }
+
+    /// Answers when the durable store does.
+    func ping() async throws {
+        switch durable {
+        case .embedded(let database): try await database.ping()
+        case .postgres(let database): try await database.ping()
+        }
+    }
+
+    func close() async {
+        switch durable {
+        case .embedded(let database): database.close()
+        case .postgres(let database): await database.close()
+        }
+    }
+
+    private static func postgresURL(_ text: String) throws -> PostgresURL {
+        do { return try PostgresURL(parsing: text) } catch {
+            throw CommandFailure("stores.postgres is no Postgres address such as postgresql://user:password@127.0.0.1:5432/kdcube")
+        }
     }
 
     /// A Redis connection that is being made; nil when counters are embedded.
@@ -36,5 +94,14 @@ struct Stores: Sendable {
         } catch {
             throw CommandFailure("stores.redis is no Redis address such as redis://127.0.0.1:6379/0")
         }
+    }
+}
+
+extension Configuration.Stores {
+    /// Embedded counters write their ledger beside themselves, and two servers with counters of their own would each spend the whole of
+    /// a shared budget.
+    func checkServable() throws(CommandFailure) {
+        guard !postgres.isEmpty, redis.isEmpty else { return }
+        throw CommandFailure("stores.postgres needs counters that all its servers share: set stores.redis (--redis) as well")
     }
 }

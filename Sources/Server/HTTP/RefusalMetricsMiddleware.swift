@@ -1,4 +1,5 @@
 internal import Hummingbird
+internal import Telemetry
 
 /// Counts every request that a route refuses, by the code of the answer. Codes are ours and few, never a client's words.
 struct RefusalMetricsMiddleware<Context: RequestContext>: RouterMiddleware {

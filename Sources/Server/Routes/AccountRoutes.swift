@@ -1,5 +1,4 @@
 internal import Accounting
-internal import AccountingSQLite
 internal import HTTPTypes
 internal import Hummingbird
 internal import JSON
@@ -8,7 +7,7 @@ internal import JSON
 struct AccountRoutes: Sendable {
     let models: ConfiguredModels
     let windows: WindowReader
-    let database: EmbeddedDatabase
+    let stores: Stores
 
     func add(to group: RouterGroup<AppContext>) {
         group.get("models") { _, _ in Response.json(["object": "list", "data": .array(models.entries.map(\.json))]) }
@@ -43,9 +42,9 @@ struct AccountRoutes: Sendable {
 
     // MARK: Conversations
 
-    private func table(_ context: AppContext) throws -> ConversationTable {
+    private func table(_ context: AppContext) throws -> any ConversationArchive {
         let principal = try context.principal
-        return ConversationTable(database, of: try ConversationOwner(org: principal.org, project: principal.project, user: principal.user))
+        return stores.conversations(of: try ConversationOwner(org: principal.org, project: principal.project, user: principal.user))
     }
 
     @Sendable private func list(_ request: Request, context: AppContext) async throws -> Response {

@@ -1,6 +1,5 @@
 internal import Accounting
 internal import AccountingRedis
-internal import AccountingSQLite
 internal import Engine
 internal import HTTPTypes
 internal import Hummingbird
@@ -12,11 +11,11 @@ internal import Telemetry
 /// Whether this process should get traffic. Any thread.
 final class Readiness: Sendable {
     private let draining = Atomic<Bool>(false)
-    private let database: EmbeddedDatabase
+    private let stores: Stores
     private let redis: RedisConnection?
 
-    init(database: EmbeddedDatabase, redis: RedisConnection?) {
-        self.database = database
+    init(stores: Stores, redis: RedisConnection?) {
+        self.stores = stores
         self.redis = redis
     }
 
@@ -26,7 +25,7 @@ final class Readiness: Sendable {
     func problems() async -> [String] {
         var problems: [String] = []
         if draining.load(ordering: .relaxed) { problems.append("draining") }
-        do { try await database.ping() } catch { problems.append("database") }
+        do { try await stores.ping() } catch { problems.append(stores.durableName) }
         if let redis, redis.health != .ready { problems.append("redis") }
         return problems
     }

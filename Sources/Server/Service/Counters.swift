@@ -14,7 +14,10 @@ struct Counters: Sendable {
     /// A Redis that is not there does not keep the server from starting: it refuses runs until it is.
     init(_ stores: Stores, logger: Logger) async throws {
         guard let connection = try stores.redis(logger: logger) else {
-            store = try SQLiteCounterStore(stores.database, clock: WallClock.accounting)
+            guard case .embedded(let database) = stores.durable else {
+                throw CommandFailure("embedded counters need the embedded ledger")
+            }
+            store = try SQLiteCounterStore(database, clock: WallClock.accounting)
             self.connection = nil
             outbox = nil
             return

@@ -1,6 +1,5 @@
 internal import Accounting
 internal import AccountingRedis
-internal import AccountingSQLite
 internal import AsyncHTTPClient
 internal import Engine
 internal import EngineProviders
@@ -22,10 +21,20 @@ struct ServerGraph {
     ///
     /// - Parameter onReady: told the port once clients can connect.
     func run(onReady: @escaping @Sendable (Int) -> Void) async throws {
+        try configuration.stores.checkServable()
         let stores = try Stores(configuration.stores)
-        try await applyBudgets(to: stores.budgets)
+        let budgets = try ConfiguredBudgets(configuration.budgets, in: stores.budgets)
         let prices = try Prices.load(configuration.priceFile, models: configuration.models)
         for notice in configuration.notices { logger.notice("setting without effect", metadata: ["setting": "\(notice)"]) }
+
+        do {
+            try await stores.ping()
+            try await budgets.apply()
+        } catch {
+            // An embedded database that cannot be written will not come back by itself; a Postgres will.
+            guard case .postgres = stores.durable else { throw error }
+            logger.error("Postgres cannot be used; runs are refused until it can", metadata: ["fault": "\(error)"])
+        }
 
         let group = MultiThreadedEventLoopGroup.singleton
         let registry = MetricRegistry()
@@ -33,7 +42,7 @@ struct ServerGraph {
         let counters = try await Counters(stores, logger: logger)
         let node = "node-\(RandomText.urlSafe(bytes: 6))"
         let accountant = Accountant(
-            store: counters.store, ledger: stores.ledger, directory: stores.budgets,
+            store: counters.store, ledger: stores.ledger, directory: budgets,
             prices: prices, holder: LeaseHolder(node: node, fence: WallClock.now().rawValue), clock: WallClock.accounting,
             metrics: AccountingMetricsBinding(metrics: metrics))
         var clientConfiguration = OpenAIProvider.clientConfiguration()
@@ -41,7 +50,7 @@ struct ServerGraph {
         let client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: clientConfiguration)
         let models = ConfiguredModels(configuration.models, prices: prices, client: client)
         let coordinator = RunCoordinator(
-            meter: MeterBinding(accountant: accountant), models: models, conversations: ConversationBinding(database: stores.database),
+            meter: MeterBinding(accountant: accountant), models: models, conversations: ConversationBinding(stores: stores),
             metrics: EngineMetricsBinding(metrics: metrics))
         let intake = RunIntake(coordinator: coordinator, defaultModel: models.entries.first?.model.id)
         let authenticator = Authenticator(directory: KeyDirectory(keys: stores.keys), metrics: metrics)
@@ -49,10 +58,10 @@ struct ServerGraph {
         let sockets = SocketIOServer(
             configuration: try transportConfiguration(), eventLoopGroup: group, metrics: registry, logger: logger)
         ChatNamespace(intake: intake, authenticator: authenticator, metrics: metrics).install(on: sockets)
-        let readiness = Readiness(database: stores.database, redis: counters.connection)
+        let readiness = Readiness(stores: stores, redis: counters.connection)
         let routes = ServerRoutes(
             configuration: configuration, intake: intake, authenticator: authenticator, models: models,
-            windows: WindowReader(stores, counters: counters.isEmbedded ? nil : counters.store), database: stores.database,
+            windows: WindowReader(stores, counters: counters.isEmbedded ? nil : counters.store), stores: stores,
             readiness: readiness, metrics: metrics, outbox: counters.outbox)
         let front = RealtimeServer(
             configuration: frontConfiguration(), ingress: sockets, responder: routes.router().buildResponder(), eventLoopGroup: group,
@@ -77,7 +86,7 @@ struct ServerGraph {
         let result = await Result { try await ServiceGroup(configuration: lifecycle).run() }
         try? await client.shutdown()
         await counters.connection?.close()
-        stores.database.close()
+        await stores.close()
         try result.get()
     }
 
@@ -86,18 +95,6 @@ struct ServerGraph {
         while !Task.isCancelled {
             coordinator.prune()
             try? await Task.sleep(for: .seconds(30))
-        }
-    }
-
-    /// Budgets of the configuration are set at each start, as `kdcube budget set` would.
-    private func applyBudgets(to table: BudgetTable) async throws {
-        for setting in configuration.budgets {
-            do {
-                _ = try await table.set(
-                    Budget(scope: setting.scope, unit: setting.unit, period: setting.window, limit: setting.limit))
-            } catch let error as BudgetError {
-                throw ConfigurationError(setting: setting.setting, origin: nil, rule: error.description)
-            }
         }
     }
 

@@ -1,5 +1,4 @@
 internal import AccountingRedis
-internal import AccountingSQLite
 internal import Hummingbird
 internal import NIOCore
 internal import Telemetry
@@ -12,7 +11,7 @@ struct ServerRoutes: Sendable {
     let authenticator: Authenticator
     let models: ConfiguredModels
     let windows: WindowReader
-    let database: EmbeddedDatabase
+    let stores: Stores
     let readiness: Readiness
     let metrics: ServerMetrics
     let outbox: RedisOutbox?
@@ -20,18 +19,20 @@ struct ServerRoutes: Sendable {
     func router() -> Router<AppContext> {
         let router = Router(context: AppContext.self)
         router.add(middleware: ErrorDocumentMiddleware())
-        router.add(middleware: RefusalMetricsMiddleware(metrics: metrics))
         router.add(middleware: OriginMiddleware(policy: configuration.originPolicy))
         PageRoutes(files: StaticFiles(root: configuration.server.webClient)).add(to: router)
         HealthRoutes(readiness: readiness, metrics: metrics) {
             metrics.outboxRows.set(Int64(outbox?.backlog ?? 0))
         }.add(to: router)
 
-        let api = router.group("v1").add(middleware: AuthenticationMiddleware(authenticator: authenticator))
+        // On the groups: the router itself has turned a thrown refusal into a response by the time its own middleware sees it.
+        let refusals = RefusalMetricsMiddleware<AppContext>(metrics: metrics)
+        let authentication = AuthenticationMiddleware(authenticator: authenticator)
+        let api = router.group("v1").add(middleware: refusals).add(middleware: authentication)
         RunRoutes(intake: intake).add(to: api)
         ChatCompletionRoutes(intake: intake).add(to: api)
-        AccountRoutes(models: models, windows: windows, database: database).add(to: api)
-        let twoCall = router.group("sse").add(middleware: AuthenticationMiddleware(authenticator: authenticator))
+        AccountRoutes(models: models, windows: windows, stores: stores).add(to: api)
+        let twoCall = router.group("sse").add(middleware: refusals).add(middleware: authentication)
         TwoCallRoutes(intake: intake).add(to: twoCall)
         return router
     }

@@ -1,6 +1,5 @@
 internal import Accounting
 internal import AccountingRedis
-internal import AccountingSQLite
 internal import Logging
 
 /// Reads the windows of a scope where the counters are: in Redis, or in the embedded tables.

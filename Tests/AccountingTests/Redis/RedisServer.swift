@@ -81,7 +81,7 @@ final class RedisServer {
         throw Missing(description: "these tests need redis-server: apt-get install redis-server")
     }
 
-    private static func freePort() throws -> Int {
+    static func freePort() throws -> Int {
         let socket = Foundation.socket(AF_INET, Int32(SOCK_STREAM.rawValue), 0)
         defer { Foundation.close(socket) }
         var address = sockaddr_in()

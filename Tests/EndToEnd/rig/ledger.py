@@ -10,3 +10,14 @@ def charged_nano(data: pathlib.Path, org: str) -> int:
     with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
         (total,) = database.execute("SELECT COALESCE(SUM(nano_usd), 0) FROM ledger WHERE is_charge AND org = ?", (org,)).fetchone()
     return total
+
+
+def charged_nano_postgres(postgres, url: str, org: str) -> int:
+    """The same from Postgres, by psql. The rows, the ids and the kept sums must agree among themselves."""
+    rows = int(postgres.ask(url, f"SELECT COALESCE(SUM(nano_usd), 0) FROM kdcube.ledger WHERE is_charge AND org = '{org}'"))
+    for grain in (60_000, 86_400_000):
+        kept = f"SELECT COALESCE(SUM(nano_usd), 0) FROM kdcube.ledger_sums WHERE scope = 'org:{org}' AND grain = {grain}"
+        assert int(postgres.ask(url, kept)) == rows
+    doubled = "SELECT count(*) - count(DISTINCT charge_id) FROM kdcube.ledger"
+    assert postgres.ask(url, doubled) == "0"
+    return rows

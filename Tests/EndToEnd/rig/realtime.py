@@ -23,11 +23,21 @@ class Client:
         self._changed = threading.Condition()
         self.errors: queue.Queue = queue.Queue()
         self.sio = socketio.Client(reconnection=False, **options)
+        self._handle_in_order()
         self.sio.on("connect_error", handler=self.errors.put)
         for name in EVENTS:
             self.sio.on(name, handler=lambda data=None, name=name: self._receive(name, data))
         auth = auth if auth is not None else {"token": token}
         self.sio.connect(url, auth=auth, transports=list(transports), wait_timeout=10)
+
+    def _handle_in_order(self) -> None:
+        """This client handles each message in a thread of its own, so that one may overtake another: here the reader handles them."""
+        trigger = self.sio.eio._trigger_event
+
+        def in_order(event, *args, **options):
+            return trigger(event, *args, **{**options, "run_async": False})
+
+        self.sio.eio._trigger_event = in_order
 
     def _receive(self, name: str, data: dict) -> None:
         with self._changed:

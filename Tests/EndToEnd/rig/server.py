@@ -47,7 +47,7 @@ class CommandFailed(AssertionError):
 class Installation:
     """One configuration and its stores. Any number of server processes may run on it (`serve`)."""
 
-    def __init__(self, folder: pathlib.Path, upstream: str = "", redis: str = "", **sections):
+    def __init__(self, folder: pathlib.Path, upstream: str = "", redis: str = "", postgres: str = "", **sections):
         self.folder = folder
         folder.mkdir(parents=True, exist_ok=True)
         models = [{"id": "demo", "provider": "scripted"}]
@@ -61,7 +61,7 @@ class Installation:
             "server": {"web_client": str(ROOT / "web-client")},
             "models": models,
             "prices": {"file": str(folder / "prices.json")},
-            "stores": {"data": str(folder / "data"), "redis": redis},
+            "stores": {"data": str(folder / "data"), "redis": redis, "postgres": postgres},
             **sections,
         }
         self.config = folder / "kdcube.yaml"

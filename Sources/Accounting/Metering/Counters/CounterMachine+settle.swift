@@ -78,7 +78,7 @@ extension CounterMachine {
                 window.allowance += overrun[key.unit]
             }
         }
-        let at = min(now, Milliseconds(lease.spanEnd.rawValue - 1))
+        let at = accountingTime(of: lease, now: now)
         addRow(lease, kind, change, spent.usage - lease.spent.usage, estimated: spent.estimated, at: at)
         if overrun != .zero {
             addRow(lease, .overrun, overrun, UsageClasses(outputVisible: overrun.tokens), estimated: spent.estimated, at: at)
@@ -86,6 +86,13 @@ extension CounterMachine {
         lease.held = lease.held - fromHold
         lease.spent = spent
         return overrun
+    }
+
+    /// Within every window of the lease, also when the store's clock was set back: otherwise the row would count in one window
+    /// and be summed in another.
+    private func accountingTime(of lease: LeaseState, now: Milliseconds) -> Milliseconds {
+        let start = lease.path.lazy.compactMap { windows[$0]?.start }.max() ?? now
+        return max(start, min(now, Milliseconds(lease.spanEnd.rawValue - 1)))
     }
 
     private mutating func addRow(
@@ -130,7 +137,7 @@ extension CounterMachine {
                 window.liveLeases -= 1
             }
         }
-        let at = min(now, Milliseconds(lease.spanEnd.rawValue - 1))
+        let at = accountingTime(of: lease, now: now)
         addRow(lease, .suspense, lease.held, UsageClasses(outputVisible: lease.held.tokens), estimated: true, at: at)
         store(lease)
     }

@@ -16,14 +16,14 @@ extension Accountant {
             case .failed: break
             }
         }
-        postpone(command)
+        postpone(PendingSettlement(command: command))
         return nil
     }
 
     /// Leaves a settlement to ``run()``.
-    func postpone(_ command: SettleLease) {
+    func postpone(_ settlement: PendingSettlement) {
         let count = state.withLock { state in
-            if state.pending.count < AccountingLimits.pendingSettlements { state.pending.append(command) }
+            if state.pending.count < AccountingLimits.pendingSettlements { state.pending.append(settlement) }
             return state.pending.count
         }
         metrics?.settlementsPending(count)
@@ -55,24 +55,37 @@ extension Accountant {
 
     /// One round of ``run()``.
     public func tick() async {
-        let (leases, pending) = state.withLock { state -> ([StreamLease], [SettleLease]) in
+        let (leases, pending) = state.withLock { state -> ([StreamLease], [PendingSettlement]) in
             defer { state.pending = [] }
-            return (Array(state.leases.values), state.pending)
+            // In the order of admission: a round must not depend on how a dictionary is laid out.
+            return (state.leases.sorted { $0.key < $1.key }.map(\.value), state.pending)
         }
         for lease in leases { lease.heartbeat() }
-        var failed: [SettleLease] = []
-        for (index, command) in pending.enumerated() {
-            guard case .failed = await trySettle(command) else { continue }
-            // The store is still away: the rest waits for the next round.
-            failed = Array(pending[index...])
-            break
+        var left: [PendingSettlement] = []
+        rounds: for (index, settlement) in pending.enumerated() {
+            let isLast = settlement.mayOpenUntil.map { $0 <= clock.monotonic() } ?? true
+            switch await trySettle(settlement.command) {
+            case .settled: break
+            case .pointless: if !isLast { left.append(settlement) }
+            case .failed:
+                // The store is still away: the rest waits for the next round.
+                left += pending[index...]
+                break rounds
+            }
         }
-        let count = state.withLock { state in
-            state.pending = failed + state.pending
+        let count = state.withLock { [left] state in
+            state.pending = left + state.pending
             return state.pending.count
         }
         metrics?.settlementsPending(count)
         // A store that is away reaps when it is back.
         _ = try? await apply(.reap(org: nil, grace: AccountingLimits.reapGrace))
     }
+}
+
+/// A settlement that ``Accountant/run()`` brings home.
+struct PendingSettlement: Sendable {
+    let command: SettleLease
+    /// Set for an opening that was given up: until then (monotonic) it may still reach the store, after its settlement.
+    var mayOpenUntil: Milliseconds?
 }

@@ -8,7 +8,7 @@ extension Accountant {
                 let window = LoadedWindow(ref)
                 if let task = state.loading[window] { return task }
                 // Not structured: several runs wait for it, and one that is cancelled must not take it from the others.
-                let task = Task { await self.load(ref, org: org) }
+                let task = start { await self.load(ref, org: org) }
                 state.loading[window] = task
                 return task
             }

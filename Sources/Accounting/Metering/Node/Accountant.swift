@@ -6,11 +6,13 @@ internal import Synchronization
 public final class Accountant: Sendable {
     struct State {
         var prices: PriceTable
-        var leases: [ObjectIdentifier: StreamLease] = [:]
-        var pending: [SettleLease] = []
+        /// By ``StreamLease/number``.
+        var leases: [Int: StreamLease] = [:]
+        var lastLease = 0
+        var pending: [PendingSettlement] = []
         /// Store time minus our wall clock.
         var offset = Milliseconds(0)
-        var random = SystemRandomNumberGenerator()
+        var random: any RandomNumberGenerator & Sendable
         /// Windows that the store was seen to have.
         var known: Set<LoadedWindow> = []
         var loading: [LoadedWindow: Task<Bool, Never>] = [:]
@@ -33,12 +35,17 @@ public final class Accountant: Sendable {
     let holder: LeaseHolder
     let metrics: (any AccountingMetrics)?
     let ttl: Milliseconds
+    private let executor: (any TaskExecutor)?
     let state: Mutex<State>
 
-    /// - Parameter holder: this process; its fence must be higher than that of any earlier process of the same node.
+    /// - Parameters:
+    ///   - holder: this process; its fence must be higher than that of any earlier process of the same node.
+    ///   - executor: where tasks that outlive their caller run; nil for the global one. A simulation brings its own.
+    ///   - random: for the ids of leases.
     public init(
         store: any CounterStore, ledger: any LedgerStore, directory: any BudgetDirectory, prices: PriceTable, holder: LeaseHolder,
-        clock: any AccountingClock, metrics: (any AccountingMetrics)? = nil, leaseTTL: Milliseconds = AccountingLimits.leaseTTL
+        clock: any AccountingClock, metrics: (any AccountingMetrics)? = nil, leaseTTL: Milliseconds = AccountingLimits.leaseTTL,
+        executor: (any TaskExecutor)? = nil, random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
     ) {
         self.store = store
         self.ledger = ledger
@@ -47,7 +54,13 @@ public final class Accountant: Sendable {
         self.clock = clock
         self.metrics = metrics
         ttl = leaseTTL
-        state = Mutex(State(prices: prices))
+        self.executor = executor
+        state = Mutex(State(prices: prices, random: random))
+    }
+
+    /// Starts work that no caller waits for to its end. Not structured: see each use.
+    func start<Success: Sendable>(_ work: @escaping @Sendable () async -> Success) -> Task<Success, Never> {
+        Task(executorPreference: executor) { await work() }
     }
 
     /// Runs that start from now on are priced by this table.
@@ -83,11 +96,15 @@ public final class Accountant: Sendable {
         case .opened(let grant):
             let machine = LeaseMachine(
                 holder: holder, ttl: ttl, run: run, outputMax: admission.maxOutput, grant: grant, now: clock.monotonic())
+            let number = state.withLock { state in
+                state.lastLease += 1
+                return state.lastLease
+            }
             let lease = StreamLease(
                 machine: machine, reading: reading, attribution: attribution, isPriced: known != nil,
                 outputTokensMax: isReserved ? grant.tokens : nil,
-                accountant: self, clock: clock)
-            state.withLock { $0.leases[ObjectIdentifier(lease)] = lease }
+                accountant: self, clock: clock, number: number)
+            state.withLock { $0.leases[number] = lease }
             return .admitted(lease)
         }
     }
@@ -129,7 +146,10 @@ public final class Accountant: Sendable {
             case .missing(let keys, _):
                 let lost = path.filter { keys.contains($0.key) }.map { LoadedWindow($0) }
                 state.withLock { $0.known.subtract(lost) }
-            default: return .unavailable
+            default:
+                // For instance a process that was stopped in between: its first try was opened, and suspended since.
+                abandon(key)
+                return .unavailable
             }
         }
         return .unavailable
@@ -141,9 +161,10 @@ public final class Accountant: Sendable {
     }
 
     /// An opening that was not answered may have been decided all the same. Nothing was spent from it, which is the
-    /// evidence that frees it.
+    /// evidence that frees it. It may also be decided yet: a lease that is not there is asked for again for a while.
     private func abandon(_ lease: LeaseKey) {
-        postpone(SettleLease(lease: lease, holder: holder, sequence: 1, spent: .zero))
+        let settlement = SettleLease(lease: lease, holder: holder, sequence: 1, spent: .zero)
+        postpone(PendingSettlement(command: settlement, mayOpenUntil: clock.monotonic() + Milliseconds(ttl.rawValue / 3)))
     }
 
     private func newLeaseID(run: String) -> String {
@@ -180,7 +201,7 @@ public final class Accountant: Sendable {
     }
 
     func finished(_ lease: StreamLease, usage: UsageClasses, cost: NanoUSD, estimated: Bool) {
-        state.withLock { $0.leases[ObjectIdentifier(lease)] = nil }
+        state.withLock { $0.leases[lease.number] = nil }
         metrics?.charged(model: lease.attribution.model, usage: usage, cost: cost, estimated: estimated)
     }
 }

@@ -20,11 +20,12 @@ public final class StreamLease: Sendable {
     private let isPriced: Bool
     /// The most output tokens that may be asked of the upstream when all of it was reserved; nil where slices follow.
     public let outputTokensMax: Int64?
+    /// Of this admission among all of its accountant.
+    let number: Int
 
     init(
         machine: LeaseMachine, reading: BudgetReading, attribution: Attribution, isPriced: Bool, outputTokensMax: Int64?,
-        accountant: Accountant,
-        clock: any AccountingClock
+        accountant: Accountant, clock: any AccountingClock, number: Int
     ) {
         state = Mutex(State(machine: machine, reading: reading))
         self.attribution = attribution
@@ -32,6 +33,7 @@ public final class StreamLease: Sendable {
         self.outputTokensMax = outputTokensMax
         self.accountant = accountant
         self.clock = clock
+        self.number = number
     }
 
     /// Pays for output before it is forwarded. Local; never waits.
@@ -73,7 +75,7 @@ public final class StreamLease: Sendable {
         let task = state.withLock { state -> Task<Settlement, Never> in
             if let task = state.settlement { return task }
             // A task of its own: the caller's may be cancelled, and a charge must be written all the same.
-            let task = Task { await self.performSettlement(usage) }
+            let task = accountant.start { await self.performSettlement(usage) }
             state.settlement = task
             return task
         }
@@ -97,7 +99,7 @@ public final class StreamLease: Sendable {
 
     /// One short-lived task a refill. It is not structured because `take` may not wait; `settle` waits for its end, and
     /// the machine starts no second one.
-    private func startDriver() { Task { await self.drive() } }
+    private func startDriver() { _ = accountant.start { await self.drive() } }
 
     private func drive() async {
         while true {
@@ -158,7 +160,7 @@ public final class StreamLease: Sendable {
         if changed {
             state.withLock { $0.machine.budgetsChanged() }
         } else {
-            for budget in Set(budgets).subtracting(known) { await accountant.setCap(budget, org: attribution.path.org) }
+            for budget in budgets where !known.contains(budget) { await accountant.setCap(budget, org: attribution.path.org) }
         }
     }
 

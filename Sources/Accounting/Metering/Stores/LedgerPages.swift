@@ -1,0 +1,24 @@
+/// A part of the ledger, newest first.
+public struct LedgerPage: Sendable {
+    public let rows: [LedgerRow]
+    /// Pass it as `before` for the next page; nil at the end.
+    public let next: Int64?
+
+    public init(rows: [LedgerRow], next: Int64?) {
+        self.rows = rows
+        self.next = next
+    }
+}
+
+/// A ledger that can be read row by row, for lists and exports.
+public protocol LedgerPages: LedgerStore {
+    /// The newest rows first; of one scope if given. At most ``StoreLimits/page``.
+    func page(_ scope: Scope?, before position: Int64?, limit: Int) async throws(LedgerStoreError) -> LedgerPage
+}
+
+extension LedgerStore {
+    /// All that was ever charged to `scope`.
+    public func total(_ scope: Scope) async throws(LedgerStoreError) -> LedgerSum {
+        try await sum(scope, from: Milliseconds(.min), to: Milliseconds(.max))
+    }
+}

@@ -1,0 +1,139 @@
+internal import Accounting
+
+/// Ledger rows and sums in and out of SQL.
+enum LedgerStatements {
+    private static let columns = """
+        charge_id, kind, is_charge, lease, org, project, user_id, key_id, run, model, price_version, nano_usd, input_fresh, \
+        input_cache_read, input_cache_write, output_visible, output_reasoning, requests, estimated, at
+        """
+    private static let amounts = [
+        "nano_usd", "input_fresh", "input_cache_read", "input_cache_write", "output_visible", "output_reasoning", "requests",
+    ]
+
+    // MARK: Append
+
+    /// One statement, and so one transaction and one round trip: ids that are new, their rows, their sums.
+    ///
+    /// Locks are taken in one order by everybody (ids, then sums, each sorted), so that two servers that carry the same rows wait
+    /// for each other and never deadlock.
+    private static let insertion = """
+        WITH incoming AS MATERIALIZED (
+            SELECT * FROM unnest($1::text[], $2::text[], $3::bool[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
+                $10::text[], $11::text[], $12::int8[], $13::int8[], $14::int8[], $15::int8[], $16::int8[], $17::int8[], $18::int8[],
+                $19::bool[], $20::int8[]) WITH ORDINALITY AS r (\(columns), n)
+        ), fresh AS (
+            INSERT INTO ledger_ids (charge_id) SELECT charge_id FROM incoming ORDER BY charge_id COLLATE "C"
+            ON CONFLICT DO NOTHING RETURNING charge_id
+        ), added AS (
+            INSERT INTO ledger (\(columns)) SELECT \(columns) FROM incoming JOIN fresh USING (charge_id) ORDER BY n
+            RETURNING is_charge, org, project, user_id, key_id, \(amounts.joined(separator: ", ")), at
+        ), spent AS (
+            SELECT org, project, user_id, key_id, at - ((at % \(LedgerRanges.minute)) + \(LedgerRanges.minute)) % \(LedgerRanges.minute) AS at,
+                \(amounts.map { "sum(\($0)) AS \($0)" }.joined(separator: ", "))
+            FROM added WHERE is_charge GROUP BY 1, 2, 3, 4, 5
+        ), summed AS (
+            INSERT INTO ledger_sums AS s (scope, grain, bucket, \(amounts.joined(separator: ", ")))
+            SELECT scope, grain, at - ((at % grain) + grain) % grain AS bucket, \(amounts.map { "sum(\($0))" }.joined(separator: ", "))
+            FROM spent CROSS JOIN LATERAL (VALUES ('org:' || org), ('project:' || org || '/' || project),
+                ('user:' || org || '/' || project || '/' || user_id), ('key:' || key_id)) scopes (scope)
+            CROSS JOIN (VALUES (\(LedgerRanges.minute)::int8), (\(LedgerRanges.day)::int8)) grains (grain)
+            WHERE scope IS NOT NULL GROUP BY scope, grain, bucket ORDER BY scope COLLATE "C", grain, bucket
+            ON CONFLICT (scope, grain, bucket) DO UPDATE SET \(amounts.map { "\($0) = s.\($0) + excluded.\($0)" }.joined(separator: ", "))
+        )
+        SELECT count(*) FROM fresh
+        """
+
+    /// - Parameter rows: no charge id twice.
+    /// - Returns: how many rows were new.
+    static func insert(_ rows: ArraySlice<LedgerRow>, _ connection: inout PostgresConnection) throws(PostgresError) -> Int {
+        let paths = rows.map(\.attribution.path)
+        let answer = try connection.query(
+            insertion,
+            [
+                .texts(rows.map(\.chargeID)), .texts(rows.map(\.kind.rawValue)), .bools(rows.map(\.kind.isCharge)),
+                .texts(rows.map(\.lease)), .texts(paths.map(\.org)), .texts(paths.map(\.project)), .texts(paths.map(\.user)),
+                .texts(paths.map(\.key)), .texts(rows.map(\.attribution.run)), .texts(rows.map(\.attribution.model)),
+                .texts(rows.map(\.attribution.priceVersion)), .ints(rows.map(\.nanoUSD)), .ints(rows.map(\.usage.inputFresh)),
+                .ints(rows.map(\.usage.inputCacheRead)), .ints(rows.map(\.usage.inputCacheWrite)),
+                .ints(rows.map(\.usage.outputVisible)), .ints(rows.map(\.usage.outputReasoning)), .ints(rows.map(\.requests)),
+                .bools(rows.map(\.estimated)), .ints(rows.map(\.at.rawValue)),
+            ])
+        return Int(try answer.first?.int(0) ?? 0)
+    }
+
+    static func makeDay(_ day: Int64, _ connection: inout PostgresConnection) throws(PostgresError) {
+        try connection.query("SELECT ledger_make_day($1)", [.int(day)])
+    }
+
+    // MARK: Sums
+
+    static func sum(
+        _ scope: Scope, from: Milliseconds, to: Milliseconds, _ connection: inout PostgresConnection
+    ) throws(PostgresError) -> LedgerSum {
+        let ranges = LedgerRanges(from: from, to: to)
+        let list = amounts.joined(separator: ", ")
+        let buckets = "SELECT \(list) FROM ledger_sums WHERE scope = $1 AND"
+        var parts = [
+            "\(buckets) grain = \(LedgerRanges.day) AND bucket >= $2 AND bucket < $3",
+            "\(buckets) grain = \(LedgerRanges.minute) AND (bucket >= $4 AND bucket < $5 OR bucket >= $6 AND bucket < $7)",
+        ]
+        var bounds = [ranges.days] + ranges.minutes
+        var names: [String] = []
+        // The plan of a question about whole minutes, which nearly all are, does not know the partitions.
+        if ranges.rows.contains(where: { !$0.isEmpty }) {
+            let filter = Self.condition(scope, first: 12)
+            names = filter.names
+            parts.append(
+                "SELECT \(list) FROM ledger WHERE is_charge AND \(filter.sql) AND (at >= $8 AND at < $9 OR at >= $10 AND at < $11)")
+            bounds += ranges.rows
+        }
+        let sums = amounts.map { "coalesce(sum(\($0)), 0)::int8" }.joined(separator: ", ")
+        let answer = try connection.query(
+            "SELECT \(sums) FROM (\(parts.joined(separator: " UNION ALL "))) parts",
+            [.text(scope.text)] + bounds.flatMap { [.int($0.lowerBound), .int($0.upperBound)] } + names.map { .text($0) })
+        guard let row = answer.first else { throw .malformed("no sum") }
+        return LedgerSum(
+            nanoUSD: try row.int(0),
+            usage: UsageClasses(
+                inputFresh: try row.int(1), inputCacheRead: try row.int(2), inputCacheWrite: try row.int(3),
+                outputVisible: try row.int(4), outputReasoning: try row.int(5)),
+            requests: try row.int(6))
+    }
+
+    // MARK: Pages
+
+    /// The newest rows first, before `position`.
+    static func page(
+        _ scope: Scope?, before position: Int64, limit: Int, _ connection: inout PostgresConnection
+    ) throws(PostgresError) -> [(position: Int64, row: LedgerRow)] {
+        let (condition, names) = scope.map { Self.condition($0, first: 3) } ?? ("true", [])
+        return try connection.query(
+            "SELECT \(columns), position FROM ledger WHERE position < $1 AND \(condition) ORDER BY position DESC LIMIT $2",
+            [.int(position), .int(Int64(limit))] + names.map { .text($0) }
+        ).map { row throws(PostgresError) in (try row.int(20), try decode(row)) }
+    }
+
+    private static func condition(_ scope: Scope, first: Int) -> (sql: String, names: [String]) {
+        switch scope {
+        case .org(let org): ("org = $\(first)", [org])
+        case .project(let org, let project): ("org = $\(first) AND project = $\(first + 1)", [org, project])
+        case .user(let org, let project, let user):
+            ("org = $\(first) AND project = $\(first + 1) AND user_id = $\(first + 2)", [org, project, user])
+        case .key(let key): ("key_id = $\(first)", [key])
+        }
+    }
+
+    private static func decode(_ row: PostgresRows.Row) throws(PostgresError) -> LedgerRow {
+        guard let kind = LedgerRow.Kind(rawValue: try row.text(1)) else { throw .malformed("a ledger kind") }
+        let (org, project, user, key) = (try row.text(4), try row.text(5), row.optionalText(6), row.optionalText(7))
+        let path = try PostgresError.reading("a ledger row") { try TenancyPath(org: org, project: project, user: user, key: key) }
+        return LedgerRow(
+            chargeID: try row.text(0), kind: kind, lease: try row.text(3),
+            attribution: Attribution(path: path, run: try row.text(8), model: try row.text(9), priceVersion: try row.text(10)),
+            nanoUSD: try row.int(11),
+            usage: UsageClasses(
+                inputFresh: try row.int(12), inputCacheRead: try row.int(13), inputCacheWrite: try row.int(14),
+                outputVisible: try row.int(15), outputReasoning: try row.int(16)),
+            requests: try row.int(17), estimated: try row.bool(18), at: Milliseconds(try row.int(19)))
+    }
+}

@@ -1,0 +1,103 @@
+public import Accounting
+
+/// The budgets in Postgres. Changes are made one after another, under the lock of the row that counts them.
+///
+/// Nothing is cached: a budget that another server or a command has changed binds the next run at once.
+public struct PostgresBudgets: BudgetStore {
+    private let database: PostgresDatabase
+
+    public init(_ database: PostgresDatabase) { self.database = database }
+
+    @discardableResult
+    public func set(_ budget: Budget) async throws(PostgresError) -> Budget {
+        try await database.write { (connection) throws(PostgresError) in
+            try connection.query("SELECT value FROM counter WHERE name = 'budgets' FOR UPDATE")
+            let key: [PostgresValue] = [.text(budget.scope.text), .text(budget.unit.rawValue), .text(budget.period.rawValue)]
+            let found = try connection.query(
+                "SELECT \(Self.columns) FROM budgets WHERE scope = $1 AND unit = $2 AND period = $3", key)
+            let current = try found.map(Self.decode).first
+            if let current, current.limit == budget.limit { return current }
+            let version = try Self.raiseVersion(&connection)
+            let changed = try PostgresError.reading("a budget") {
+                try Budget(
+                    scope: budget.scope, unit: budget.unit, period: budget.period, limit: budget.limit, version: version,
+                    generation: current?.generation ?? version)
+            }
+            try connection.query(
+                """
+                INSERT INTO budgets (scope, unit, period, amount, version, generation) VALUES ($1, $2, $3, $4, $5, $6)
+                ON CONFLICT (scope, unit, period) DO UPDATE SET amount = excluded.amount, version = excluded.version
+                """, key + [.int(changed.limit), .int(changed.version), .int(changed.generation)])
+            return changed
+        }
+    }
+
+    public func remove(scope: Scope, unit: MeterUnit, period: Period) async throws(PostgresError) -> Bool {
+        try await database.write { (connection) throws(PostgresError) in
+            // The count is raised for a removal too: readers compare it.
+            _ = try Self.raiseVersion(&connection)
+            let removed = try connection.query(
+                "DELETE FROM budgets WHERE scope = $1 AND unit = $2 AND period = $3",
+                [.text(scope.text), .text(unit.rawValue), .text(period.rawValue)])
+            return removed.affected > 0
+        }
+    }
+
+    public func list(scope: Scope? = nil) async throws(PostgresError) -> [Budget] {
+        try await database.read { (connection) throws(PostgresError) in try Self.list(scope, &connection) }
+    }
+
+    static func list(_ scope: Scope?, _ connection: inout PostgresConnection) throws(PostgresError) -> [Budget] {
+        try connection.query(
+            "SELECT \(columns) FROM budgets WHERE $1::text IS NULL OR scope = $1 ORDER BY scope, unit, period", [.text(scope?.text)]
+        ).map(decode)
+    }
+
+    public func budgets(for path: TenancyPath) async throws(BudgetDirectoryError) -> BudgetReading {
+        guard let reading = try await reading(path, unless: nil) else { throw BudgetDirectoryError("no budget edition") }
+        return reading
+    }
+
+    public func budgets(for path: TenancyPath, changedSince edition: Int64) async throws(BudgetDirectoryError) -> BudgetReading? {
+        try await reading(path, unless: edition)
+    }
+
+    /// One statement, so what is read belongs to the edition that is read. The count's row is there with no budget, too.
+    private func reading(_ path: TenancyPath, unless known: Int64?) async throws(BudgetDirectoryError) -> BudgetReading? {
+        let scopes = path.scopes.map(\.text)
+        do throws(PostgresError) {
+            return try await database.read { (connection) throws(PostgresError) in
+                let rows = try connection.query(
+                    """
+                    SELECT \(Self.columns), c.value FROM counter c
+                    LEFT JOIN budgets ON scope = ANY ($1) AND c.value IS DISTINCT FROM $2 WHERE c.name = 'budgets'
+                    ORDER BY array_position($1, scope), unit, period
+                    """, [.texts(scopes), .int(known)])
+                guard let edition = try rows.first?.int(6) else { throw .malformed("no budget edition") }
+                guard edition != known else { return nil }
+                let budgets = try rows.map { row throws(PostgresError) in row.optionalText(0) == nil ? nil : try Self.decode(row) }
+                return BudgetReading(budgets: budgets.compactMap { $0 }, edition: edition)
+            }
+        } catch {
+            throw BudgetDirectoryError(error.description)
+        }
+    }
+
+    private static let columns = "scope, unit, period, amount, version, generation"
+
+    private static func raiseVersion(_ connection: inout PostgresConnection) throws(PostgresError) -> Int64 {
+        let row = try connection.query("UPDATE counter SET value = value + 1 WHERE name = 'budgets' RETURNING value").first
+        guard let row else { throw .malformed("no budget edition") }
+        return try row.int(0)
+    }
+
+    private static func decode(_ row: PostgresRows.Row) throws(PostgresError) -> Budget {
+        let (scope, amount, version, generation) = (try row.text(0), try row.int(3), try row.int(4), try row.int(5))
+        guard let unit = MeterUnit(rawValue: try row.text(1)), let period = Period(rawValue: try row.text(2)) else {
+            throw .malformed("a budget")
+        }
+        return try PostgresError.reading("a budget") {
+            try Budget(scope: Scope(scope), unit: unit, period: period, limit: amount, version: version, generation: generation)
+        }
+    }
+}

@@ -1,0 +1,80 @@
+public import Accounting
+
+/// The API keys in Postgres, and the orgs, projects and users that they brought about.
+public struct PostgresKeys: KeyStore {
+    private let database: PostgresDatabase
+
+    public init(_ database: PostgresDatabase) { self.database = database }
+
+    public func create(_ key: APIKey, hash: String) async throws(PostgresError) {
+        try await database.write { (connection) throws(PostgresError) in
+            let (org, project, at) = (
+                PostgresValue.text(key.org), PostgresValue.text(key.project), PostgresValue.int(key.createdAt.rawValue)
+            )
+            try connection.query("INSERT INTO orgs VALUES ($1, $2) ON CONFLICT DO NOTHING", [org, at])
+            try connection.query("INSERT INTO projects VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", [org, project, at])
+            if let user = key.user {
+                try connection.query("INSERT INTO users VALUES ($1, $2, $3, $4) ON CONFLICT DO NOTHING", [org, project, .text(user), at])
+            }
+            try connection.query(
+                """
+                INSERT INTO keys (id, hash, org, project, user_id, roles, on_cut, created_at, revoked_at)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                """,
+                [
+                    .text(key.id), .text(hash), org, project, .text(key.user), .text(key.roles.joined(separator: " ")),
+                    .text(key.onCut.rawValue), at, .int(key.revokedAt?.rawValue),
+                ])
+        }
+    }
+
+    public func active(hash: String) async throws(PostgresError) -> APIKey? {
+        try await database.read { (connection) throws(PostgresError) in
+            try connection.query("\(Self.selection) WHERE hash = $1 AND revoked_at IS NULL", [.text(hash)]).map(Self.decode).first
+        }
+    }
+
+    public func find(id: String) async throws(PostgresError) -> APIKey? {
+        try await database.read { (connection) throws(PostgresError) in
+            try connection.query("\(Self.selection) WHERE id = $1", [.text(id)]).map(Self.decode).first
+        }
+    }
+
+    public func list(org: String? = nil, after cursor: String? = nil, limit: Int = 100) async throws(PostgresError) -> [APIKey] {
+        let limit = min(max(1, limit), StoreLimits.page)
+        return try await database.read { (connection) throws(PostgresError) in
+            try connection.query(
+                "\(Self.selection) WHERE id > $1 AND ($2::text IS NULL OR org = $2) ORDER BY id LIMIT $3",
+                [.text(cursor ?? ""), .text(org), .int(Int64(limit))]
+            ).map(Self.decode)
+        }
+    }
+
+    public func revoke(id: String, at: Milliseconds) async throws(PostgresError) -> Bool {
+        try await database.write { (connection) throws(PostgresError) in
+            let revoked = try connection.query(
+                "UPDATE keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL", [.text(id), .int(at.rawValue)])
+            return revoked.affected > 0
+        }
+    }
+
+    public func orgs() async throws(PostgresError) -> [String] {
+        try await database.read { (connection) throws(PostgresError) in
+            try connection.query("SELECT name FROM orgs ORDER BY name").map { row throws(PostgresError) in try row.text(0) }
+        }
+    }
+
+    private static let selection = "SELECT id, org, project, user_id, roles, on_cut, created_at, revoked_at FROM keys"
+
+    private static func decode(_ row: PostgresRows.Row) throws(PostgresError) -> APIKey {
+        let (id, org, project, user) = (try row.text(0), try row.text(1), try row.text(2), row.optionalText(3))
+        let (roles, onCut) = (try row.text(4), try row.text(5))
+        let (createdAt, revokedAt) = (try row.int(6), try row.optionalInt(7))
+        return try PostgresError.reading("a key") {
+            try APIKey(
+                id: id, org: org, project: project, user: user, roles: roles.split(separator: " ").map(String.init),
+                onCut: APIKey.OnCut(rawValue: onCut) ?? .error, createdAt: Milliseconds(createdAt),
+                revokedAt: revokedAt.map { Milliseconds($0) })
+        }
+    }
+}

@@ -1,0 +1,33 @@
+/// The tables, as steps that are never edited once released (`Migrations/*.sql`).
+///
+/// Several servers may start at once: the steps run in one transaction under an advisory lock. A database with more steps than this
+/// version knows was opened by a newer one; it is used as it is, because a step must not break the release before it.
+enum PostgresMigrations {
+    private static var steps: [(version: Int64, name: String, sql: [UInt8])] {
+        [
+            (1, "ledger", PackageResources.v1_ledger_sql), (2, "tenancy", PackageResources.v2_tenancy_sql),
+            (3, "conversations", PackageResources.v3_conversations_sql),
+        ]
+    }
+
+    static func apply(to connection: inout PostgresConnection) throws(PostgresError) {
+        try connection.transaction { (connection) throws(PostgresError) in
+            try connection.query("SELECT pg_advisory_xact_lock(hashtextextended('kdcube.migrations', 0))")
+            // Not IF NOT EXISTS: that needs the right to make schemas even when there is nothing to make.
+            let schema = try connection.query("SELECT EXISTS (SELECT FROM pg_namespace WHERE nspname = 'kdcube')")
+            if try schema.first?.bool(0) != true { try connection.script(Array("CREATE SCHEMA kdcube".utf8)) }
+            let table = try connection.query(
+                "SELECT EXISTS (SELECT FROM pg_tables WHERE schemaname = 'kdcube' AND tablename = 'migrations')")
+            if try table.first?.bool(0) != true {
+                try connection.script(
+                    Array("CREATE TABLE migrations (version bigint PRIMARY KEY, name text NOT NULL, applied_at timestamptz NOT NULL)".utf8))
+            }
+            let done = try connection.query("SELECT version FROM migrations").map { row throws(PostgresError) in try row.int(0) }
+            for step in steps where !done.contains(step.version) {
+                try connection.script(step.sql)
+                try connection.query(
+                    "INSERT INTO migrations VALUES ($1, $2, now())", [.int(step.version), .text(step.name)])
+            }
+        }
+    }
+}

@@ -1,0 +1,67 @@
+import Accounting
+
+/// A deliberately broken counter store, to prove that the simulation sees what it is there to see.
+public enum Defect: String, Sendable, CaseIterable {
+    /// The reaper frees what a silent node held (metering.md §9, trap 3).
+    case refundOnTimer = "refund-on-timer"
+    /// A step that arrives again is charged again.
+    case nonIdempotentStep = "non-idempotent-step"
+    /// With less headroom than asked, what is left is held and the whole wish admitted.
+    case shrinkAndAdmit = "shrink-and-admit"
+}
+
+/// ``CounterMachine``, with or without a defect around it. A value.
+struct DefectiveCounters {
+    let defect: Defect?
+    private(set) var machine = CounterMachine()
+    /// What the last step of each lease charged.
+    private var charged: [LeaseKey: [LedgerRow]] = [:]
+
+    init(_ defect: Defect?) { self.defect = defect }
+
+    mutating func apply(_ command: CounterCommand, now: Milliseconds) -> (CounterReply, CounterChanges) {
+        if defect == .nonIdempotentStep, case .step(let step) = command, let lease = machine.leases[step.lease], lease.phase == .live,
+            lease.sequence == step.sequence, lease.holder == step.holder
+        {
+            return chargeAgain(lease, command, now: now)
+        }
+        var reply = machine.apply(command, now: now)
+        switch (defect, command, reply) {
+        case (.refundOnTimer, .reap, _):
+            for lease in machine.leases.values where lease.phase == .suspended {
+                _ = machine.apply(.resolve(lease.key, evidence: lease.spent), now: now)
+            }
+        case (.shrinkAndAdmit, .open, .granted(_, let windows, let now)), (.shrinkAndAdmit, .step, .granted(_, let windows, let now)):
+            reply = .granted(offer: 0, windows: windows, now: now)
+        default: break
+        }
+        let changes = machine.drainChanges()
+        if defect == .nonIdempotentStep, case .step(let step) = command { charged[step.lease] = changes.rows }
+        return (reply, changes)
+    }
+
+    private mutating func chargeAgain(_ found: LeaseState, _ command: CounterCommand, now: Milliseconds) -> (CounterReply, CounterChanges) {
+        var lease = found
+        var windows = machine.windows
+        var changes = CounterChanges()
+        for row in charged[lease.key] ?? [] where row.kind == .commit {
+            let again = LedgerRow(
+                chargeID: "\(row.chargeID):again", kind: row.kind, lease: row.lease, attribution: row.attribution, nanoUSD: row.nanoUSD,
+                usage: row.usage, requests: row.requests, estimated: row.estimated, at: row.at)
+            changes.rows.append(again)
+            for unit in MeterUnit.allCases {
+                let fromHold = min(row.amounts[unit], lease.held[unit])
+                lease.held[unit] -= fromHold
+                for key in lease.path where key.unit == unit {
+                    windows[key]?.used += row.amounts[unit]
+                    windows[key]?.held -= fromHold
+                    changes.windows.insert(key)
+                }
+            }
+        }
+        var leases = machine.leases
+        leases[lease.key] = lease
+        machine = CounterMachine(windows: Array(windows.values), leases: Array(leases.values))
+        return (machine.apply(command, now: now), changes)
+    }
+}
