@@ -10,9 +10,13 @@ extension CounterCommand {
             "step \(step.lease.id)#\(step.sequence) spent \(step.spent.amounts.tokens) offers \(step.offers.map(\.tokens))"
         case .settle(let settle): "settle \(settle.lease.id)#\(settle.sequence) spent \(settle.spent.amounts.tokens)"
         case .reap: "reap"
-        case .load(_, let window, let used): "load \(window.key.text) generation \(window.generation) used \(used) cap \(window.cap)"
+        case .load(_, let window, let used, _): "load \(window.key.text) generation \(window.generation) used \(used) cap \(window.cap)"
         case .setCap(_, let window, let cap, let version): "cap \(window.text) = \(cap) version \(version)"
         case .read(_, let windows): "read \(windows.count)"
+        case .release(_, let window, let released): "release \(window.text) up to \(released)"
+        case .begin(let org, let epoch): "begin \(org) epoch \(epoch.number) of \(epoch.incarnation)"
+        case .assert(let claim): "assert \(claim.lease.id)#\(claim.sequence) held \(claim.held.tokens) spent \(claim.spent.amounts.tokens)"
+        case .clear(let org, let epoch): "clear \(org) epoch \(epoch)"
         case .resolve(let lease, let evidence): "resolve \(lease.id) spent \(evidence.amounts.tokens)"
         }
     }
@@ -59,6 +63,7 @@ extension CounterReply {
         case .suspended: -115
         case .unknownLease: -116
         case .refused: -117
+        case .lost: -118
         }
     }
 
