@@ -18,8 +18,14 @@ struct LeaseMachineTests {
             holder: Make.holder, ttl: Milliseconds(30_000), run: RunCost(pricing: ModelPricing(price), prompt: prompt), outputMax: max,
             grant: LeaseMachine.Grant(
                 lease: LeaseKey(org: "acme", id: "l1"), tokens: tokens, asked: tokens, authorised: (prompt.bound + 2 * tokens),
-                windows: [try window()], deadline: t0 + Milliseconds(deadline)),
+                windows: [try window()], claim: try claim("l1", tokens), deadline: t0 + Milliseconds(deadline)),
             now: t0)
+    }
+
+    func claim(_ lease: String, _ tokens: Int64) throws -> LeaseClaim {
+        LeaseClaim(
+            lease: LeaseKey(org: "acme", id: lease), attribution: try Make.attribution(),
+            path: [try Make.ref(.org("acme"), .tokens, .total, cap: 1_000, at: ManualClock.monday)], granted: Amounts(tokens: tokens))
     }
 
     func step(_ request: LeaseMachine.Request?) throws -> StepLease {
@@ -175,13 +181,14 @@ struct LeaseMachineTests {
         let old = machine.reopened(
             LeaseMachine.Grant(
                 lease: LeaseKey(org: "acme", id: "l2"), tokens: 8, asked: 8, authorised: 116, windows: [try window()],
+                claim: try claim("l2", 8),
                 deadline: t0 + Milliseconds(28_000)), now: t0)
-        #expect(old.lease.id == "l1")
-        #expect(old.spent == Spent(nanoUSD: 6, usage: UsageClasses(outputVisible: 3), requests: 1))
+        #expect(old.command.lease.id == "l1")
+        #expect(old.command.spent == Spent(nanoUSD: 6, usage: UsageClasses(outputVisible: 3), requests: 1))
         #expect(machine.completePending(now: t0) == .paid)
         let final = machine.settlement(.exact(UsageClasses(inputFresh: 50, outputVisible: 4)))
-        #expect(final.command.lease.id == "l2")
-        #expect(final.command.spent == Spent(nanoUSD: 52, usage: UsageClasses(inputFresh: 50, outputVisible: 1), requests: 0))
+        #expect(final.settlement.command.lease.id == "l2")
+        #expect(final.settlement.command.spent == Spent(nanoUSD: 52, usage: UsageClasses(inputFresh: 50, outputVisible: 1), requests: 0))
         #expect(final.cost == NanoUSD(58))
     }
 
@@ -190,7 +197,7 @@ struct LeaseMachineTests {
         var machine = try machine(prompt: .atMost(100))
         _ = machine.take(5, reasoning: true, now: t0)
         let final = machine.settlement(.counted(inputTokens: nil))
-        #expect(final.command.spent.estimated)
+        #expect(final.settlement.command.spent.estimated)
         #expect(final.usage == UsageClasses(inputFresh: 100, outputReasoning: 5))
         #expect(final.cost == NanoUSD(110))
     }
@@ -199,7 +206,7 @@ struct LeaseMachineTests {
     func nonsense() throws {
         var machine = try machine()
         let final = machine.settlement(.exact(UsageClasses(inputFresh: -5, outputVisible: .max)))
-        #expect(final.command.spent.isValid)
+        #expect(final.settlement.command.spent.isValid)
         #expect(final.usage.inputFresh == 0)
     }
 

@@ -45,6 +45,8 @@ public enum AccountingLimits {
     public static let leaseSkew = Milliseconds(2_000)
     /// Rounds of load and recompute in one admission before the store is called unavailable.
     static let openAttempts = 6
+    /// How often in a row counters are told of a lease that they do not know: once for each loss that hits one step.
+    static let remindersMax = 4
     /// Tries of one settlement within the run; afterwards the accountant's loop goes on with it.
     static let settleAttempts = 4
     /// Pause before the first repeat of a failed store call (ms); doubles each time.

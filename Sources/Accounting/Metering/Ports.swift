@@ -45,14 +45,50 @@ public struct LedgerSum: Sendable, Hashable {
 
 /// The append-only ledger: the durable truth about what was consumed.
 public protocol LedgerStore: Sendable {
-    /// Appends rows; a charge id that is there already is left as it is.
+    /// Appends rows; a charge id that is there already is left as it is, and a row of a life of its org's counters that
+    /// was sealed is refused (see ``EpochDirectory``).
     ///
     /// - Returns: how many rows were new.
     @discardableResult
     func append(_ rows: [LedgerRow]) async throws(LedgerStoreError) -> Int
 
+    /// What was charged to one lease, which was opened for `run`.
+    func charges(of lease: LeaseKey, run: String) async throws(LedgerStoreError) -> LeaseCharges
+
     /// The sum of charges of `scope` with `from <= at < to`.
     func sum(_ scope: Scope, from: Milliseconds, to: Milliseconds) async throws(LedgerStoreError) -> LedgerSum
+}
+
+/// What the ledger holds of one lease.
+public struct LeaseCharges: Sendable, Hashable {
+    public var sum: LedgerSum
+    /// True when its last charge is there: nothing more may be charged to it.
+    public var isSettled: Bool
+
+    public init(sum: LedgerSum = LedgerSum(), isSettled: Bool = false) {
+        self.sum = sum
+        self.isSettled = isSettled
+    }
+}
+
+/// The durable record of the lives that counters have had (``Epoch``), and of who must answer for the last one.
+///
+/// It lives where the ledger lives, because sealing a life and refusing its late rows must be one decision.
+public protocol EpochDirectory: Sendable {
+    /// Ends the life before `incarnation`'s; the same incarnation twice in a row is one life. A first life is cleared from
+    /// the start: nobody can hold anything of an earlier one.
+    func seal(org: String, incarnation: String) async throws(LedgerStoreError) -> EpochState
+
+    /// This process lives; `now` is the root's business, so that processes need not agree on the time.
+    func beat(_ holder: LeaseHolder) async throws(LedgerStoreError)
+
+    /// The lives that are not cleared yet.
+    func pending() async throws(LedgerStoreError) -> [String: Epoch]
+
+    /// `holder` has brought in all that it held of `org`.
+    ///
+    /// - Returns: true when every process that was heard of within `silence` has, and the life is cleared.
+    func confirm(org: String, epoch: Epoch, holder: LeaseHolder, silence: Milliseconds) async throws(LedgerStoreError) -> Bool
 }
 
 public struct BudgetDirectoryError: Error, Sendable, Hashable {

@@ -4,7 +4,7 @@ internal import Accounting
 enum LedgerStatements {
     private static let columns = """
         charge_id, kind, is_charge, lease, org, project, user_id, key_id, run, model, price_version, nano_usd, input_fresh, \
-        input_cache_read, input_cache_write, output_visible, output_reasoning, requests, estimated, at
+        input_cache_read, input_cache_write, output_visible, output_reasoning, requests, estimated, at, epoch
         """
     private static let amounts = [
         "nano_usd", "input_fresh", "input_cache_read", "input_cache_write", "output_visible", "output_reasoning", "requests",
@@ -14,16 +14,20 @@ enum LedgerStatements {
 
     /// One statement, and so one transaction and one round trip: ids that are new, their rows, their sums.
     ///
-    /// Locks are taken in one order by everybody (ids, then sums, each sorted), so that two servers that carry the same rows wait
+    /// Rows of a sealed life are left out; the lock of its org's row makes sealing wait for appends that were allowed before it.
+    /// Locks are taken in one order by everybody (lives, ids, then sums, each sorted), so that two servers that carry the same rows wait
     /// for each other and never deadlock.
     private static let insertion = """
         WITH incoming AS MATERIALIZED (
             SELECT * FROM unnest($1::text[], $2::text[], $3::bool[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
                 $10::text[], $11::text[], $12::int8[], $13::int8[], $14::int8[], $15::int8[], $16::int8[], $17::int8[], $18::int8[],
-                $19::bool[], $20::int8[]) WITH ORDINALITY AS r (\(columns), n)
+                $19::bool[], $20::int8[], $21::int8[]) WITH ORDINALITY AS r (\(columns), n)
+        ), lives AS MATERIALIZED (
+            SELECT org, number FROM epochs WHERE org IN (SELECT org FROM incoming WHERE epoch > 0) ORDER BY org FOR SHARE
         ), fresh AS (
-            INSERT INTO ledger_ids (charge_id) SELECT charge_id FROM incoming ORDER BY charge_id COLLATE "C"
-            ON CONFLICT DO NOTHING RETURNING charge_id
+            INSERT INTO ledger_ids (charge_id)
+            SELECT charge_id FROM incoming WHERE epoch = 0 OR (org, epoch) IN (SELECT org, number FROM lives)
+            ORDER BY charge_id COLLATE "C" ON CONFLICT DO NOTHING RETURNING charge_id
         ), added AS (
             INSERT INTO ledger (\(columns)) SELECT \(columns) FROM incoming JOIN fresh USING (charge_id) ORDER BY n
             RETURNING is_charge, org, project, user_id, key_id, \(amounts.joined(separator: ", ")), at
@@ -56,7 +60,7 @@ enum LedgerStatements {
                 .texts(rows.map(\.attribution.priceVersion)), .ints(rows.map(\.nanoUSD)), .ints(rows.map(\.usage.inputFresh)),
                 .ints(rows.map(\.usage.inputCacheRead)), .ints(rows.map(\.usage.inputCacheWrite)),
                 .ints(rows.map(\.usage.outputVisible)), .ints(rows.map(\.usage.outputReasoning)), .ints(rows.map(\.requests)),
-                .bools(rows.map(\.estimated)), .ints(rows.map(\.at.rawValue)),
+                .bools(rows.map(\.estimated)), .ints(rows.map(\.at.rawValue)), .ints(rows.map(\.epoch)),
             ])
         return Int(try answer.first?.int(0) ?? 0)
     }
@@ -100,7 +104,13 @@ enum LedgerStatements {
             requests: try row.int(6))
     }
 
-    // MARK: Pages
+    // MARK: Rows
+
+    static func rows(of lease: LeaseKey, run: String, _ connection: inout PostgresConnection) throws(PostgresError) -> [LedgerRow] {
+        try connection.query(
+            "SELECT \(columns) FROM ledger WHERE run = $1 AND lease = $2 AND org = $3", [.text(run), .text(lease.id), .text(lease.org)]
+        ).map(decode)
+    }
 
     /// The newest rows first, before `position`.
     static func page(
@@ -110,7 +120,7 @@ enum LedgerStatements {
         return try connection.query(
             "SELECT \(columns), position FROM ledger WHERE position < $1 AND \(condition) ORDER BY position DESC LIMIT $2",
             [.int(position), .int(Int64(limit))] + names.map { .text($0) }
-        ).map { row throws(PostgresError) in (try row.int(20), try decode(row)) }
+        ).map { row throws(PostgresError) in (try row.int(21), try decode(row)) }
     }
 
     private static func condition(_ scope: Scope, first: Int) -> (sql: String, names: [String]) {
@@ -134,6 +144,7 @@ enum LedgerStatements {
             usage: UsageClasses(
                 inputFresh: try row.int(12), inputCacheRead: try row.int(13), inputCacheWrite: try row.int(14),
                 outputVisible: try row.int(15), outputReasoning: try row.int(16)),
-            requests: try row.int(17), estimated: try row.bool(18), at: Milliseconds(try row.int(19)))
+            requests: try row.int(17), estimated: try row.bool(18), at: Milliseconds(try row.int(19)),
+            epoch: try row.int(20))
     }
 }

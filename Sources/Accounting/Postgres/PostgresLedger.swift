@@ -60,6 +60,16 @@ public final class PostgresLedger: LedgerPages {
         }
     }
 
+    public func charges(of lease: LeaseKey, run: String) async throws(LedgerStoreError) -> LeaseCharges {
+        do throws(PostgresError) {
+            return try await database.read { (connection) throws(PostgresError) in
+                LeaseCharges(try LedgerStatements.rows(of: lease, run: run, &connection))
+            }
+        } catch {
+            throw LedgerStoreError(error)
+        }
+    }
+
     public func page(_ scope: Scope?, before position: Int64? = nil, limit: Int = 100) async throws(LedgerStoreError) -> LedgerPage {
         let limit = min(max(1, limit), StoreLimits.page)
         do throws(PostgresError) {

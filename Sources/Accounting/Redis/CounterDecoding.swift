@@ -95,8 +95,8 @@ struct CounterDecoder {
         let numbers = fields.compactMap(\.number)
         guard fields.count == 7, numbers.count == 7 else { throw .failed("a window has no numbers") }
         return WindowSnapshot(
-            key: key, cap: numbers[0], used: numbers[1], held: numbers[2], suspense: numbers[3] + numbers[6], end: Milliseconds(numbers[4]),
-            released: numbers[5])
+            key: key, cap: numbers[0], used: numbers[1], held: numbers[2], suspense: numbers[3], end: Milliseconds(numbers[4]),
+            released: numbers[5], unaccounted: numbers[6])
     }
 }
 

@@ -27,7 +27,8 @@ struct LedgerEntry {
             let project = text("project"), let run = text("run"), let model = text("model"), let price = text("price"),
             let path = try? TenancyPath(org: org, project: project, user: optional("user"), key: optional("key")),
             let nano = number("nano"), let fresh = number("in"), let read = number("cread"), let write = number("cwrite"),
-            let visible = number("out"), let reasoning = number("think"), let requests = number("req"), let at = number("at"), let epoch = number("ep")
+            let visible = number("out"), let reasoning = number("think"), let requests = number("req"), let at = number("at"),
+            let epoch = number("ep")
         else { return nil }
         return LedgerRow(
             chargeID: id, kind: kind, lease: lease,

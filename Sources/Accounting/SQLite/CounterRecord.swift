@@ -99,7 +99,8 @@ enum CounterRecord {
             key: key, cap: row["cap"], version: row["version"], generation: row["generation"], start: Milliseconds(row["starts_at"]),
             end: Milliseconds(row["ends_at"]))
         // These counters have one life only, and in that the org of a window is never asked for.
-        return WindowState(org: "", ref: ref, used: row["used"], held: row["held"], suspense: row["suspense"], liveLeases: row["live_leases"])
+        return WindowState(
+            org: "", ref: ref, used: row["used"], held: row["held"], suspense: row["suspense"], liveLeases: row["live_leases"])
     }
 
     private static func lease(_ row: Row) throws -> LeaseState {

@@ -5,23 +5,28 @@ internal import GRDB
 enum LedgerRecord {
     private static let columns = """
         charge_id, kind, is_charge, lease, org, project, user, key, run, model, price_version, nano_usd, input_fresh, \
-        input_cache_read, input_cache_write, output_visible, output_reasoning, requests, estimated, at
+        input_cache_read, input_cache_write, output_visible, output_reasoning, requests, estimated, at, epoch
         """
 
+    /// Leaves out what is there already, and rows of a life of their org's counters that was sealed.
+    ///
     /// - Returns: how many rows were new.
     static func insert(_ rows: [LedgerRow], _ db: Database) throws -> Int {
+        var sealed: [String: Int64] = [:]
+        for org in Set(rows.map(\.attribution.path.org)) { sealed[org] = try EpochRecord.current(org, db)?.epoch.number ?? 0 }
         let statement = try db.cachedStatement(
             sql: """
-                INSERT INTO ledger (\(columns)) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (charge_id) DO NOTHING
+                INSERT INTO ledger (\(columns)) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (charge_id) DO NOTHING
                 """)
         var inserted = 0
-        for row in rows {
+        // The embedded counters' rows have epoch 0 and lose nothing, whatever Redis went through before them.
+        for row in rows where row.epoch == 0 || row.epoch == sealed[row.attribution.path.org] {
             let path = row.attribution.path
             try statement.execute(arguments: [
                 row.chargeID, row.kind.rawValue, row.kind.isCharge, row.lease, path.org, path.project, path.user, path.key,
                 row.attribution.run, row.attribution.model, row.attribution.priceVersion, row.nanoUSD, row.usage.inputFresh,
                 row.usage.inputCacheRead, row.usage.inputCacheWrite, row.usage.outputVisible, row.usage.outputReasoning, row.requests,
-                row.estimated, row.at.rawValue,
+                row.estimated, row.at.rawValue, row.epoch,
             ])
             inserted += db.changesCount
         }
@@ -63,6 +68,11 @@ enum LedgerRecord {
         return try rows.map { (position: $0["position"], row: try decode($0)) }
     }
 
+    static func rows(of lease: LeaseKey, run: String, _ db: Database) throws -> [LedgerRow] {
+        let sql = "SELECT \(columns) FROM ledger WHERE run = ? AND lease = ? AND org = ?"
+        return try Row.fetchAll(db, sql: sql, arguments: [run, lease.id, lease.org]).map(decode)
+    }
+
     private static func decode(_ row: Row) throws -> LedgerRow {
         guard let kind = LedgerRow.Kind(rawValue: row["kind"]) else { throw EmbeddedDatabaseError.failed("unknown ledger kind") }
         let path = try TenancyPath(org: row["org"], project: row["project"], user: row["user"], key: row["key"])
@@ -73,6 +83,6 @@ enum LedgerRecord {
             usage: UsageClasses(
                 inputFresh: row["input_fresh"], inputCacheRead: row["input_cache_read"], inputCacheWrite: row["input_cache_write"],
                 outputVisible: row["output_visible"], outputReasoning: row["output_reasoning"]),
-            requests: row["requests"], estimated: row["estimated"], at: Milliseconds(row["at"]))
+            requests: row["requests"], estimated: row["estimated"], at: Milliseconds(row["at"]), epoch: row["epoch"])
     }
 }

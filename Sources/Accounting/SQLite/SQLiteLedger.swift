@@ -19,6 +19,12 @@ public struct SQLiteLedger: LedgerPages {
         }
     }
 
+    public func charges(of lease: LeaseKey, run: String) async throws(LedgerStoreError) -> LeaseCharges {
+        do { return LeaseCharges(try await database.read { try LedgerRecord.rows(of: lease, run: run, $0) }) } catch {
+            throw .failed(error.description)
+        }
+    }
+
     /// The newest rows first.
     public func page(_ scope: Scope?, before position: Int64? = nil, limit: Int = 100) async throws(LedgerStoreError) -> LedgerPage {
         let limit = min(max(1, limit), StoreLimits.page)

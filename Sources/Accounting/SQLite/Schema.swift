@@ -11,8 +11,22 @@ enum Schema {
         migrator.registerMigration("2 tenancy") { db in try db.execute(sql: tenancy) }
         migrator.registerMigration("3 conversations") { db in try db.execute(sql: conversations) }
         migrator.registerMigration("4 budget edition") { db in try db.execute(sql: budgetEdition) }
+        migrator.registerMigration("5 epochs") { db in try db.execute(sql: epochs) }
         return migrator
     }
+
+    private static let epochs = """
+        CREATE TABLE epochs (
+            org TEXT PRIMARY KEY, number INTEGER NOT NULL, incarnation TEXT NOT NULL, cleared INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE holders (
+            node TEXT NOT NULL, fence INTEGER NOT NULL, seen_at INTEGER NOT NULL, PRIMARY KEY (node, fence)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE confirmations (
+            org TEXT NOT NULL, node TEXT NOT NULL, fence INTEGER NOT NULL, PRIMARY KEY (org, node, fence)
+        ) STRICT, WITHOUT ROWID;
+        ALTER TABLE ledger ADD COLUMN epoch INTEGER NOT NULL DEFAULT 0;
+        """
 
     private static let counters = """
         CREATE TABLE windows (

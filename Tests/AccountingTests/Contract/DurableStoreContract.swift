@@ -11,6 +11,7 @@ struct DurableStoreContract {
         let keys: any KeyStore
         let usage: any UsageStore
         let conversations: @Sendable (ConversationOwner) -> any ConversationArchive
+        let epochs: any EpochDirectory
     }
 
     let server: Process
@@ -31,6 +32,9 @@ struct DurableStoreContract {
         ("a key is found by its hash until it is revoked, and brings org, project and user about", { try await $0.apiKeys() }),
         ("a conversation belongs to one owner; another's of the same id is another", { try await $0.conversations() }),
         ("the oldest turns of a long conversation go", { try await $0.longConversation() }),
+        ("a life of counters ends once, and its late rows are refused", { try await $0.lives() }),
+        ("a life is cleared when every process that lives has answered for it", { try await $0.clearances() }),
+        ("the charges of one lease are those of its rows", { try await $0.leaseCharges() }),
         ("texts come back as they were, and too long ones are refused", { try await $0.texts() }),
     ]
 

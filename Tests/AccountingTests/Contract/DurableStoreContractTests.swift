@@ -9,11 +9,13 @@ struct DurableStoreContractTests {
     @Test("SQLite", arguments: DurableStoreContract.items.map(\.name))
     func sqlite(item: String) async throws {
         try await TemporaryDatabase.with { file in
+            let clock = SystemAccountingClock(wall: SystemTime.now)
             func process() throws -> DurableStoreContract.Process {
                 let database = try EmbeddedDatabase(path: file)
                 return DurableStoreContract.Process(
                     ledger: SQLiteLedger(database), budgets: BudgetTable(database), keys: KeyTable(database), usage: UsageQuery(database),
-                    conversations: { ConversationTable(database, of: $0) })
+                    conversations: { ConversationTable(database, of: $0) },
+                    epochs: SQLiteEpochs(database, clock: clock))
             }
             let run = try #require(DurableStoreContract.items.first { $0.name == item }?.run)
             try await run(DurableStoreContract(server: try process(), tool: try process()))
@@ -27,7 +29,8 @@ struct DurableStoreContractTests {
         let processes = databases.map { database in
             DurableStoreContract.Process(
                 ledger: PostgresLedger(database), budgets: PostgresBudgets(database), keys: PostgresKeys(database),
-                usage: PostgresUsage(database), conversations: { PostgresConversations(database, of: $0) })
+                usage: PostgresUsage(database), conversations: { PostgresConversations(database, of: $0) }, epochs: PostgresEpochs(database)
+            )
         }
         let run = try #require(DurableStoreContract.items.first { $0.name == item }?.run)
         let result = await Result { try await run(DurableStoreContract(server: processes[0], tool: processes[1])) }

@@ -125,6 +125,7 @@ struct RedisOutboxTests {
             server.kill()
             try await server.launch()
             #expect(await eventually { writer.connection.health == .ready && drainer.connection.health == .ready })
+            try await writer.begin("acme", epoch: 2)
             try await charge(writer, 5..<10)
             #expect(await eventually { await ledger.rows.count == 10 })
         }

@@ -21,6 +21,11 @@ actor FaultyLedger: LedgerStore {
         return rows.count - before
     }
 
+    func charges(of lease: LeaseKey, run: String) throws(LedgerStoreError) -> LeaseCharges {
+        guard !isAway else { throw .unreachable("away") }
+        return LeaseCharges(rows.values.filter { $0.lease == lease.id && $0.attribution.path.org == lease.org })
+    }
+
     func sum(_ scope: Scope, from: Milliseconds, to: Milliseconds) throws(LedgerStoreError) -> LedgerSum {
         guard !isAway else { throw .unreachable("away") }
         var sum = LedgerSum()

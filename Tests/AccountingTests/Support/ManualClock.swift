@@ -1,4 +1,5 @@
 import Accounting
+import Glibc
 import Synchronization
 
 /// Time that moves when a test says so. A sleep only gives way to other tasks.
@@ -17,5 +18,14 @@ final class ManualClock: AccountingClock {
 
     func sleep(_ duration: Milliseconds) async {
         await Task.yield()
+    }
+}
+
+/// The machine's wall clock, for tests beside real servers.
+enum SystemTime {
+    @Sendable static func now() -> Milliseconds {
+        var time = timespec()
+        clock_gettime(CLOCK_REALTIME, &time)
+        return Milliseconds(Int64(time.tv_sec) * 1_000 + Int64(time.tv_nsec) / 1_000_000)
     }
 }

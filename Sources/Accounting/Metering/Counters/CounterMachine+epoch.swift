@@ -66,7 +66,9 @@ extension CounterMachine {
     }
 
     private static func check(_ claim: AssertLease) -> CounterRefusal? {
-        guard claim.path.count <= AccountingLimits.windowsPerPath, Set(claim.path.map(\.key)).count == claim.path.count else { return .path }
+        guard claim.path.count <= AccountingLimits.windowsPerPath, Set(claim.path.map(\.key)).count == claim.path.count else {
+            return .path
+        }
         guard claim.held.isValid, claim.spent.isValid else { return .amount }
         return claim.ttl.rawValue > 0 ? nil : .time
     }

@@ -74,7 +74,8 @@ public struct CounterMachine: Sendable {
                 org: org, ref: ref, used: used, held: loaded.held, suspense: loaded.suspense, released: max(released, loaded.released),
                 unaccounted: loaded.unaccounted, liveLeases: loaded.liveLeases)
         } else {
-            windows[ref.key] = WindowState(org: org, ref: ref, used: used, released: released, unaccounted: unaccounted(org, used, released))
+            windows[ref.key] = WindowState(
+                org: org, ref: ref, used: used, released: released, unaccounted: unaccounted(org, used, released))
         }
         changes.windows.insert(ref.key)
         return .done(now: now)

@@ -38,13 +38,30 @@ public actor MemoryLedger: LedgerStore {
         return rows.count - before
     }
 
+    public func charges(of lease: LeaseKey, run: String) async throws(LedgerStoreError) -> LeaseCharges {
+        LeaseCharges(rows.filter { $0.lease == lease.id && $0.attribution.path.org == lease.org })
+    }
+
     public func sum(_ scope: Scope, from: Milliseconds, to: Milliseconds) async throws(LedgerStoreError) -> LedgerSum {
-        var sum = LedgerSum()
-        for row in rows where row.kind.isCharge && from <= row.at && row.at < to && row.attribution.path.scopes.contains(scope) {
-            sum.nanoUSD += row.nanoUSD
-            sum.usage = sum.usage + row.usage
-            sum.requests += row.requests
+        LedgerSum(rows.filter { from <= $0.at && $0.at < to && $0.attribution.path.scopes.contains(scope) })
+    }
+}
+
+extension LedgerSum {
+    /// Adds up the charges among `rows`; notes are passed over.
+    public init(_ rows: [LedgerRow]) {
+        self.init()
+        for row in rows where row.kind.isCharge {
+            nanoUSD += row.nanoUSD
+            usage = usage + row.usage
+            requests += row.requests
         }
-        return sum
+    }
+}
+
+extension LeaseCharges {
+    /// From all rows of one lease.
+    public init(_ rows: [LedgerRow]) {
+        self.init(sum: LedgerSum(rows), isSettled: rows.contains { $0.kind == .settle || $0.kind == .resolve })
     }
 }

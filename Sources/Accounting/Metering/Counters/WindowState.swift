@@ -47,7 +47,8 @@ public struct WindowState: Sendable, Hashable {
     public var headroom: Int64 { min(cap, released) - taken }
 
     public var snapshot: WindowSnapshot {
-        WindowSnapshot(key: key, cap: cap, used: used, held: held, suspense: suspense + unaccounted, end: end, released: released)
+        WindowSnapshot(
+            key: key, cap: cap, used: used, held: held, suspense: suspense, end: end, released: released, unaccounted: unaccounted)
     }
 
     mutating func setCap(_ newCap: Int64, version newVersion: Int64) -> Bool {

@@ -4,10 +4,10 @@ extension Accountant {
     /// Settles a lease, trying again for a while.
     ///
     /// - Returns: nil when the store could not be reached; the settlement is then kept and tried by ``run()``.
-    func settle(_ command: SettleLease) async -> (overrun: Amounts, windows: [WindowSnapshot])? {
+    func settle(_ settlement: PendingSettlement) async -> (overrun: Amounts, windows: [WindowSnapshot])? {
         var pause = AccountingLimits.retryPause
         for attempt in 1...AccountingLimits.settleAttempts {
-            switch await trySettle(command) {
+            switch await trySettle(settlement) {
             case .settled(let overrun, let windows): return (overrun, windows)
             case .pointless: return nil
             case .failed where attempt < AccountingLimits.settleAttempts:
@@ -16,7 +16,7 @@ extension Accountant {
             case .failed: break
             }
         }
-        postpone(PendingSettlement(command: command))
+        postpone(settlement)
         return nil
     }
 
@@ -36,9 +36,30 @@ extension Accountant {
         case failed
     }
 
-    private func trySettle(_ command: SettleLease) async -> SettleOutcome {
+    private func trySettle(_ settlement: PendingSettlement) async -> SettleOutcome {
+        let command = settlement.command
         do {
-            guard case .settled(let overrun, let windows, _) = try await apply(.settle(command)) else { return .pointless }
+            switch try await apply(.settle(command)) {
+            case .settled(let overrun, let windows, _): return .settled(overrun: overrun, windows: windows)
+            case .lost: return await recover(org: command.lease.org) ? await settleAnew(settlement) : .failed
+            case .unknownLease: return await settleAnew(settlement)
+            default: return .pointless
+            }
+        } catch {
+            return .failed
+        }
+    }
+
+    /// The store has forgotten the lease: it is brought in again, and what the ledger lacks of it is charged.
+    private func settleAnew(_ settlement: PendingSettlement) async -> SettleOutcome {
+        guard let claim = settlement.claim, epochs != nil else { return .pointless }
+        switch await reclaim(claim, sequence: settlement.command.sequence - 1) {
+        case .known: break
+        case .settled: return .pointless
+        case .failed: return .failed
+        }
+        do {
+            guard case .settled(let overrun, let windows, _) = try await apply(.settle(settlement.command)) else { return .pointless }
             return .settled(overrun: overrun, windows: windows)
         } catch {
             return .failed
@@ -64,7 +85,7 @@ extension Accountant {
         var left: [PendingSettlement] = []
         rounds: for (index, settlement) in pending.enumerated() {
             let isLast = settlement.mayOpenUntil.map { $0 <= clock.monotonic() } ?? true
-            switch await trySettle(settlement.command) {
+            switch await trySettle(settlement) {
             case .settled: break
             case .pointless: if !isLast { left.append(settlement) }
             case .failed:
@@ -78,14 +99,8 @@ extension Accountant {
             return state.pending.count
         }
         metrics?.settlementsPending(count)
+        await answerForLives()
         // A store that is away reaps when it is back.
         _ = try? await apply(.reap(org: nil, grace: AccountingLimits.reapGrace))
     }
-}
-
-/// A settlement that ``Accountant/run()`` brings home.
-struct PendingSettlement: Sendable {
-    let command: SettleLease
-    /// Set for an opening that was given up: until then (monotonic) it may still reach the store, after its settlement.
-    var mayOpenUntil: Milliseconds?
 }

@@ -4,8 +4,8 @@ extension Accountant {
     /// Sees to it that the store has these windows. Runs that start together share one load of each.
     func bringIn(_ path: [WindowRef], org: String) async -> Bool {
         let loads = state.withLock { state -> [Task<Bool, Never>] in
-            path.filter { !state.known.contains(LoadedWindow($0)) }.map { ref in
-                let window = LoadedWindow(ref)
+            path.filter { !state.known.contains(LoadedWindow($0, org: org)) }.map { ref in
+                let window = LoadedWindow(ref, org: org)
                 if let task = state.loading[window] { return task }
                 // Not structured: several runs wait for it, and one that is cancelled must not take it from the others.
                 let task = start { await self.load(ref, org: org) }
@@ -22,22 +22,32 @@ extension Accountant {
     /// A window that the store does not have counts what the ledger holds for it (metering.md §9, trap 2). One that it has
     /// stays as it is.
     private func load(_ window: WindowRef, org: String) async -> Bool {
-        var isLoaded = false
+        var isLoaded = await tryLoad(window, org: org)
+        // The ledger is summed again: the life that has just ended may have left rows that were brought in meanwhile.
+        if isLoaded == nil, await recover(org: org) { isLoaded = await tryLoad(window, org: org) }
+        return state.withLock { [isLoaded] state in
+            state.loading[LoadedWindow(window, org: org)] = nil
+            guard isLoaded == true else { return false }
+            // Forgetting all is the cheapest bound, and costs each window one load that changes nothing.
+            if state.known.count >= AccountingLimits.knownWindows { state.known.removeAll() }
+            state.known.insert(LoadedWindow(window, org: org))
+            return true
+        }
+    }
+
+    /// - Returns: nil when the counters have to be started first.
+    private func tryLoad(_ window: WindowRef, org: String) async -> Bool? {
         do {
             try await store.flushRows(org: org)
             let sum = try await ledger.sum(window.key.scope, from: window.start, to: window.end)
-            if case .done = try await applyTwice(.load(org: org, window: window, used: sum.amounts[window.key.unit])) { isLoaded = true }
+            switch try await applyTwice(.load(org: org, window: window, used: sum.amounts[window.key.unit])) {
+            case .done: return true
+            case .lost: return nil
+            default: return false
+            }
         } catch {
-            isLoaded = false
+            return false
         }
-        state.withLock { [isLoaded] state in
-            state.loading[LoadedWindow(window)] = nil
-            guard isLoaded else { return }
-            // Forgetting all is the cheapest bound, and costs each window one load that changes nothing.
-            if state.known.count >= AccountingLimits.knownWindows { state.known.removeAll() }
-            state.known.insert(LoadedWindow(window))
-        }
-        return isLoaded
     }
 
     /// The running window of every budget of a path, for `GET /v1/quota`; widest scope first. A window that the store does
@@ -50,7 +60,12 @@ extension Accountant {
         let refs = budgets.map { $0.window(at: guess) }
         guard !refs.isEmpty else { return [] }
         do {
-            guard case .windows(let loaded, _) = try await apply(.read(org: path.org, windows: refs.map(\.key))) else { return nil }
+            let loaded: [WindowSnapshot]
+            switch try await apply(.read(org: path.org, windows: refs.map(\.key))) {
+            case .windows(let found, _): loaded = found
+            case .lost: loaded = []
+            default: return nil
+            }
             var windows: [WindowSnapshot] = []
             for ref in refs {
                 if let known = loaded.first(where: { $0.key == ref.key }) {

@@ -16,13 +16,19 @@ public final class Accountant: Sendable {
         /// Windows that the store was seen to have.
         var known: Set<LoadedWindow> = []
         var loading: [LoadedWindow: Task<Bool, Never>] = [:]
+        /// The life of each org's counters that this process has seen, and the one that it has brought its leases into.
+        var lives: [String: Int64] = [:]
+        var claimed: [String: Int64] = [:]
+        var recovering: [String: Task<Bool, Never>] = [:]
     }
 
     struct LoadedWindow: Hashable {
+        let org: String
         let key: WindowKey
         let generation: Int64
 
-        init(_ ref: WindowRef) {
+        init(_ ref: WindowRef, org: String) {
+            self.org = org
             key = ref.key
             generation = ref.generation
         }
@@ -31,6 +37,8 @@ public final class Accountant: Sendable {
     let store: any CounterStore
     let ledger: any LedgerStore
     let directory: any BudgetDirectory
+    /// Nil for counters that lose nothing.
+    let epochs: (any EpochDirectory)?
     let clock: any AccountingClock
     let holder: LeaseHolder
     let metrics: (any AccountingMetrics)?
@@ -44,12 +52,14 @@ public final class Accountant: Sendable {
     ///   - random: for the ids of leases.
     public init(
         store: any CounterStore, ledger: any LedgerStore, directory: any BudgetDirectory, prices: PriceTable, holder: LeaseHolder,
-        clock: any AccountingClock, metrics: (any AccountingMetrics)? = nil, leaseTTL: Milliseconds = AccountingLimits.leaseTTL,
-        executor: (any TaskExecutor)? = nil, random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
+        clock: any AccountingClock, epochs: (any EpochDirectory)? = nil, metrics: (any AccountingMetrics)? = nil,
+        leaseTTL: Milliseconds = AccountingLimits.leaseTTL, executor: (any TaskExecutor)? = nil,
+        random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
     ) {
         self.store = store
         self.ledger = ledger
         self.directory = directory
+        self.epochs = epochs
         self.holder = holder
         self.clock = clock
         self.metrics = metrics
@@ -140,12 +150,15 @@ public final class Accountant: Sendable {
                     LeaseMachine.Grant(
                         lease: key, tokens: offers[index].tokens, asked: offers[0].tokens,
                         authorised: fixed.nanoUSD + offers[index].amounts.nanoUSD,
-                        windows: windows, deadline: deadline))
+                        windows: windows,
+                        claim: LeaseClaim(lease: key, attribution: attribution, path: path, granted: fixed + offers[index].amounts),
+                        deadline: deadline))
+            case .denied(let window, _, _) where window.isRebuilt:
+                guard await recover(org: key.org) else { return .unavailable }
             case .denied(let window, _, _): return .denied(CutCause(deniedBy: window))
+            case .lost: guard await recover(org: key.org) else { return .unavailable }
             case .wrongSpan(let now): state.withLock { $0.offset = now - clock.now() }
-            case .missing(let keys, _):
-                let lost = path.filter { keys.contains($0.key) }.map { LoadedWindow($0) }
-                state.withLock { $0.known.subtract(lost) }
+            case .missing(let keys, _): forget(keys, org: key.org)
             default:
                 // For instance a process that was stopped in between: its first try was opened, and suspended since.
                 abandon(key)
@@ -164,7 +177,8 @@ public final class Accountant: Sendable {
     /// evidence that frees it. It may also be decided yet: a lease that is not there is asked for again for a while.
     private func abandon(_ lease: LeaseKey) {
         let settlement = SettleLease(lease: lease, holder: holder, sequence: 1, spent: .zero)
-        postpone(PendingSettlement(command: settlement, mayOpenUntil: clock.monotonic() + Milliseconds(ttl.rawValue / 3)))
+        postpone(
+            PendingSettlement(command: settlement, claim: nil, mayOpenUntil: clock.monotonic() + Milliseconds(ttl.rawValue / 3)))
     }
 
     private func newLeaseID(run: String) -> String {

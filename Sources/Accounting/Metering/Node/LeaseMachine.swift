@@ -20,6 +20,7 @@ struct LeaseMachine: Sendable {
         /// What it may cost, fixed part included (nano-USD).
         let authorised: Int64
         let windows: [WindowSnapshot]
+        let claim: LeaseClaim
         /// Nothing may be spent from it on: the end of the lease less the skew, or of its first window.
         let deadline: Milliseconds
     }
@@ -31,6 +32,7 @@ struct LeaseMachine: Sendable {
     private(set) var windows: [WindowSnapshot]
     private(set) var run: RunCost
     private(set) var cut: CutCause?
+    private var claim: LeaseClaim
     private var deadline: Milliseconds
     private var balance: Int64
     private var authorised: Int64
@@ -65,6 +67,7 @@ struct LeaseMachine: Sendable {
         self.outputMax = outputMax
         lease = grant.lease
         windows = grant.windows
+        claim = grant.claim
         deadline = grant.deadline
         balance = grant.tokens
         authorised = grant.authorised
@@ -194,9 +197,14 @@ struct LeaseMachine: Sendable {
             guard step.offers.indices.contains(index) else { return lose() }
             balance += step.offers[index].tokens
             authorised += step.offers[index].amounts.nanoUSD
+            claim.granted = claim.granted + step.offers[index].amounts
             lowWater = Self.lowWater(step.offers[index].tokens, of: step.offers[0].tokens)
             denial = nil
             renew(windows, storeNow: now, sent: sent)
+        case .denied(let window, let windows, let now) where window.isRebuilt:
+            // No word about the budget: the counters are being rebuilt. Asked again, and cut if that takes too long.
+            renew(windows, storeNow: now, sent: sent)
+            storeFailed()
         case .denied(let window, let windows, let now):
             denial = Denial(cause: CutCause(deniedBy: window), output: outputWhenAsked)
             renew(windows, storeNow: now, sent: sent)
@@ -218,9 +226,11 @@ struct LeaseMachine: Sendable {
     /// A new lease is open in place of the old one.
     ///
     /// - Returns: how the old one has to be settled.
-    mutating func reopened(_ grant: Grant, now: Milliseconds) -> SettleLease {
+    mutating func reopened(_ grant: Grant, now: Milliseconds) -> PendingSettlement {
         let spent = run.current
-        let old = SettleLease(lease: lease, holder: holder, sequence: sequence + 1, spent: spent)
+        let old = PendingSettlement(
+            command: SettleLease(lease: lease, holder: holder, sequence: sequence + 1, spent: spent), claim: claim)
+        claim = grant.claim
         run.settle(spent)
         lease = grant.lease
         windows = grant.windows
@@ -271,11 +281,16 @@ struct LeaseMachine: Sendable {
     }
 
     /// The last command of the current lease. An unanswered step needs no repeat: totals make up for it.
-    mutating func settlement(_ usage: FinalUsage) -> (command: SettleLease, usage: UsageClasses, cost: NanoUSD) {
+    mutating func settlement(_ usage: FinalUsage) -> (settlement: PendingSettlement, usage: UsageClasses, cost: NanoUSD) {
         let final = run.final(usage)
         sequence += 1
-        return (SettleLease(lease: lease, holder: holder, sequence: sequence, spent: final.spent), final.usage, final.cost)
+        let command = SettleLease(lease: lease, holder: holder, sequence: sequence, spent: final.spent)
+        return (PendingSettlement(command: command, claim: claim), final.usage, final.cost)
     }
+
+    /// What to tell counters that have forgotten the lease, and the number of the last step that counts as decided: one that
+    /// is on its way will be decided anew.
+    var reclaimed: (claim: LeaseClaim, sequence: Int64) { (claim, unanswered.map { $0.sequence - 1 } ?? sequence) }
 
     mutating func settled(_ windows: [WindowSnapshot]) {
         if !windows.isEmpty { self.windows = windows }

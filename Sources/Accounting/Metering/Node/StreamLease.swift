@@ -10,6 +10,8 @@ public final class StreamLease: Sendable {
         var waiter: CheckedContinuation<TakeOutcome, Never>?
         var atRest: CheckedContinuation<Void, Never>?
         var settlement: Task<Settlement, Never>?
+        /// How often in a row the counters were told of the lease.
+        var reminders = 0
         var reading: BudgetReading
     }
 
@@ -140,10 +142,36 @@ public final class StreamLease: Sendable {
         let sent = clock.monotonic()
         do {
             let reply = try await accountant.apply(.step(step))
-            state.withLock { $0.machine.receive(reply, sent: sent) }
+            // Counters that have forgotten the lease are told of it, and the very same step is asked again.
+            if reply.isForgotten, state.withLock({ $0.mayRemind() }), await remind(reply) { return }
+            state.withLock { state in
+                state.reminders = 0
+                state.machine.receive(reply, sent: sent)
+            }
         } catch {
             state.withLock { $0.machine.storeFailed() }
         }
+    }
+
+    /// - Returns: false when the lease is lost for good.
+    private func remind(_ reply: CounterReply) async -> Bool {
+        guard accountant.epochs != nil else { return false }
+        if case .lost = reply, await !accountant.recover(org: attribution.path.org) {
+            state.withLock { $0.machine.storeFailed() }
+            return true
+        }
+        switch await reclaim() {
+        case .known: break
+        case .settled: return false
+        case .failed: state.withLock { $0.machine.storeFailed() }
+        }
+        return true
+    }
+
+    /// Brings the lease into the present life of the counters.
+    func reclaim() async -> ClaimOutcome {
+        let (claim, sequence) = state.withLock { $0.machine.reclaimed }
+        return await accountant.reclaim(claim, sequence: sequence)
     }
 
     /// A changed cap goes to the store before the step that it should bind; a changed set of budgets makes a new lease.
@@ -200,23 +228,39 @@ public final class StreamLease: Sendable {
             waiter?.resume(returning: .cut(CutCause(reason: .killed)))
             if isAtRest { continuation.resume() }
         }
-        let (command, total, cost) = state.withLock { $0.machine.settlement(usage) }
-        let settled = await accountant.settle(command)
+        let (settlement, total, cost) = state.withLock { $0.machine.settlement(usage) }
+        let settled = await accountant.settle(settlement)
         let windows = state.withLock { state in
             state.machine.settled(settled?.windows ?? [])
             return state.machine.windows
         }
-        accountant.finished(self, usage: total, cost: cost, estimated: command.spent.estimated)
+        accountant.finished(self, usage: total, cost: cost, estimated: settlement.command.spent.estimated)
         return Settlement(
-            usage: total, cost: cost, estimated: command.spent.estimated, overran: settled.map { $0.overrun != .zero } ?? false,
+            usage: total, cost: cost, estimated: settlement.command.spent.estimated, overran: settled.map { $0.overrun != .zero } ?? false,
             isRecorded: settled != nil, windows: windows)
     }
 }
 
 extension StreamLease.State {
+    /// Counters that forget what they were just told are no counters: the lease is given up.
+    fileprivate mutating func mayRemind() -> Bool {
+        reminders += 1
+        return reminders <= AccountingLimits.remindersMax
+    }
+
     fileprivate mutating func takeWaiter() -> CheckedContinuation<TakeOutcome, Never>? {
         defer { waiter = nil }
         return waiter
+    }
+}
+
+extension CounterReply {
+    /// True when the store knows nothing of the lease, or of its org.
+    fileprivate var isForgotten: Bool {
+        switch self {
+        case .lost, .unknownLease: true
+        default: false
+        }
     }
 }
 

@@ -65,10 +65,12 @@ public struct WindowSnapshot: Sendable, Hashable {
     public let end: Milliseconds
     /// How much of the cap the durable root has released to the counters.
     public let released: Int64
+    /// Released before the counters lost their data, and not accounted for yet: nothing of it is granted.
+    public let unaccounted: Int64
 
     public init(
         key: WindowKey, cap: Int64, used: Int64, held: Int64, suspense: Int64, end: Milliseconds,
-        released: Int64 = AccountingLimits.amountMax
+        released: Int64 = AccountingLimits.amountMax, unaccounted: Int64 = 0
     ) {
         self.key = key
         self.cap = cap
@@ -77,10 +79,11 @@ public struct WindowSnapshot: Sendable, Hashable {
         self.suspense = suspense
         self.end = end
         self.released = released
+        self.unaccounted = unaccounted
     }
 
-    /// True when a grant was refused for want of a tranche only: the cap itself has room.
-    public var isDrained: Bool { released < cap && headroom > 0 }
+    /// True while the counters are being rebuilt and a refusal says nothing about the budget.
+    public var isRebuilt: Bool { unaccounted > 0 && headroom > 0 }
 
     /// What the cap leaves; negative when it was lowered or overrun.
     public var headroom: Int64 { cap - used - held - suspense }

@@ -23,12 +23,10 @@ final class LedgerServer: @unchecked Sendable {
     }
 
     func sum(_ scope: Scope, from: Milliseconds, to: Milliseconds) -> LedgerSum {
-        var sum = LedgerSum()
-        for row in rows where row.kind.isCharge && from <= row.at && row.at < to && row.attribution.path.scopes.contains(scope) {
-            sum.nanoUSD += row.nanoUSD
-            sum.usage = sum.usage + row.usage
-            sum.requests += row.requests
-        }
-        return sum
+        LedgerSum(rows.filter { from <= $0.at && $0.at < to && $0.attribution.path.scopes.contains(scope) })
+    }
+
+    func charges(of lease: LeaseKey) -> LeaseCharges {
+        LeaseCharges(rows.filter { $0.lease == lease.id && $0.attribution.path.org == lease.org })
     }
 }

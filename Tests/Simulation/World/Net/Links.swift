@@ -33,16 +33,24 @@ struct LedgerLink: LedgerStore {
     func append(_ rows: [LedgerRow]) async throws(LedgerStoreError) -> Int { throw .failed("only the outbox appends") }
 
     func sum(_ scope: Scope, from: Milliseconds, to: Milliseconds) async throws(LedgerStoreError) -> LedgerSum {
+        try await ask { $0.sum(scope, from: from, to: to) }
+    }
+
+    func charges(of lease: LeaseKey, run: String) async throws(LedgerStoreError) -> LeaseCharges {
+        try await ask { $0.charges(of: lease) }
+    }
+
+    private func ask<Answer: Sendable>(_ question: @escaping @Sendable (LedgerServer) -> Answer) async throws(LedgerStoreError) -> Answer {
         let world = process.world
-        let sum: LedgerSum? = await process.wait(orElse: nil) { wait in
+        let answer: Answer? = await process.wait(orElse: nil) { wait in
             world.loop.after(world.loop.random.integer(0...6)) {
                 guard !world.ledger.isAway, !world.network.fails() else { return wait.finish(nil) }
-                let sum = world.ledger.sum(scope, from: from, to: to)
-                world.loop.after(world.loop.random.integer(0...6)) { wait.finish(sum) }
+                let answer = question(world.ledger)
+                world.loop.after(world.loop.random.integer(0...6)) { wait.finish(answer) }
             }
         }
-        guard let sum else { throw .unreachable("no ledger") }
-        return sum
+        guard let answer else { throw .unreachable("no ledger") }
+        return answer
     }
 }
 

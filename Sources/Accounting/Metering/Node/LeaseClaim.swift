@@ -1,0 +1,27 @@
+/// What a process has to say of a lease that its counters have forgotten.
+struct LeaseClaim: Sendable {
+    let lease: LeaseKey
+    let attribution: Attribution
+    let path: [WindowRef]
+    /// All that was granted since it was opened, as far as this process knows.
+    var granted: Amounts
+}
+
+/// What became of a claim.
+enum ClaimOutcome: Sendable {
+    /// The store has the lease.
+    case known
+    /// The ledger has its last charge: nothing is missing.
+    case settled
+    /// Not now, or never: a store did not answer, or refused.
+    case failed
+}
+
+/// A settlement that the store has not taken yet; ``Accountant/run()`` brings it home.
+struct PendingSettlement: Sendable {
+    let command: SettleLease
+    /// Nil for an opening that was never answered: nothing was spent from it, so nobody misses it.
+    let claim: LeaseClaim?
+    /// Set for an opening that was given up: until then (monotonic) it may still reach the store, after its settlement.
+    var mayOpenUntil: Milliseconds?
+}

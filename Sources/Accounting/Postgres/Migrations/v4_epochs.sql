@@ -1,0 +1,24 @@
+-- The lives of the counters beside this ledger: `number` is the present one of an org. Rows of an older life are refused, in the
+-- transaction that would append them; rows of life 0 come from counters that lose nothing.
+ALTER TABLE ledger ADD COLUMN epoch bigint NOT NULL DEFAULT 0;
+
+CREATE TABLE epochs (
+    org text COLLATE "C" PRIMARY KEY,
+    number bigint NOT NULL,
+    incarnation text COLLATE "C" NOT NULL,
+    cleared boolean NOT NULL
+);
+
+-- Processes that were heard of, and those among them that have brought all that they held into the present life of an org.
+CREATE TABLE holders (
+    node text COLLATE "C" NOT NULL,
+    fence bigint NOT NULL,
+    seen_at timestamptz NOT NULL,
+    PRIMARY KEY (node, fence)
+);
+CREATE TABLE confirmations (
+    org text COLLATE "C" NOT NULL,
+    node text COLLATE "C" NOT NULL,
+    fence bigint NOT NULL,
+    PRIMARY KEY (org, node, fence)
+);

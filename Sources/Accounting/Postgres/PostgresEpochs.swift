@@ -1,0 +1,85 @@
+public import Accounting
+
+/// The lives of counters in Postgres, beside the ledger that refuses rows of those that ended. Its clock decides who is silent.
+public struct PostgresEpochs: EpochDirectory {
+    private let database: PostgresDatabase
+
+    public init(_ database: PostgresDatabase) { self.database = database }
+
+    public func seal(org: String, incarnation: String) async throws(LedgerStoreError) -> EpochState {
+        try await write { (connection) throws(PostgresError) in
+            // Two processes that find a first life missing at the same time both try to begin it.
+            try connection.query(
+                "INSERT INTO epochs VALUES ($1, 1, $2, true) ON CONFLICT (org) DO NOTHING", [.text(org), .text(incarnation)])
+            guard let last = try Self.current(org, &connection) else { throw .malformed("no life of an org") }
+            guard last.epoch.incarnation != incarnation else { return last }
+            let next = Epoch(number: last.epoch.number + 1, incarnation: incarnation)
+            try connection.query(
+                "UPDATE epochs SET number = $2, incarnation = $3, cleared = false WHERE org = $1",
+                [.text(org), .int(next.number), .text(incarnation)])
+            try connection.query("DELETE FROM confirmations WHERE org = $1", [.text(org)])
+            return EpochState(epoch: next, isCleared: false)
+        }
+    }
+
+    public func beat(_ holder: LeaseHolder) async throws(LedgerStoreError) {
+        try await write { (connection) throws(PostgresError) in
+            try connection.query(
+                """
+                INSERT INTO holders VALUES ($1, $2, clock_timestamp())
+                ON CONFLICT (node, fence) DO UPDATE SET seen_at = excluded.seen_at
+                """, [.text(holder.node), .int(holder.fence)])
+            // Whoever was silent so long is asked for nothing any more.
+            try connection.query(
+                "DELETE FROM holders WHERE seen_at < clock_timestamp() - $1 * interval '1 millisecond'",
+                [.int(StoreLimits.holderRetention.rawValue)])
+        }
+    }
+
+    public func pending() async throws(LedgerStoreError) -> [String: Epoch] {
+        do throws(PostgresError) {
+            return try await database.read { (connection) throws(PostgresError) in
+                let rows = try connection.query("SELECT org, number, incarnation FROM epochs WHERE NOT cleared")
+                let lives = try rows.map { row throws(PostgresError) in
+                    (try row.text(0), Epoch(number: try row.int(1), incarnation: try row.text(2)))
+                }
+                return Dictionary(lives) { first, _ in first }
+            }
+        } catch {
+            throw LedgerStoreError(error)
+        }
+    }
+
+    public func confirm(
+        org: String, epoch: Epoch, holder: LeaseHolder, silence: Milliseconds
+    ) async throws(LedgerStoreError) -> Bool {
+        try await write { (connection) throws(PostgresError) in
+            guard let current = try Self.current(org, &connection), current.epoch == epoch else { return false }
+            if current.isCleared { return true }
+            try connection.query(
+                "INSERT INTO confirmations VALUES ($1, $2, $3) ON CONFLICT DO NOTHING",
+                [.text(org), .text(holder.node), .int(holder.fence)])
+            let silent = try connection.query(
+                """
+                SELECT count(*) FROM holders WHERE seen_at >= clock_timestamp() - $2 * interval '1 millisecond' AND NOT EXISTS
+                (SELECT FROM confirmations c WHERE c.org = $1 AND c.node = holders.node AND c.fence = holders.fence)
+                """, [.text(org), .int(silence.rawValue)])
+            guard try silent.first?.int(0) == 0 else { return false }
+            try connection.query("UPDATE epochs SET cleared = true WHERE org = $1", [.text(org)])
+            return true
+        }
+    }
+
+    /// The life of an org, locked until the transaction ends.
+    private static func current(_ org: String, _ connection: inout PostgresConnection) throws(PostgresError) -> EpochState? {
+        let row = try connection.query("SELECT number, incarnation, cleared FROM epochs WHERE org = $1 FOR UPDATE", [.text(org)]).first
+        guard let row else { return nil }
+        return EpochState(epoch: Epoch(number: try row.int(0), incarnation: try row.text(1)), isCleared: try row.bool(2))
+    }
+
+    private func write<Value: Sendable>(
+        _ body: @escaping @Sendable (inout PostgresConnection) throws(PostgresError) -> Value
+    ) async throws(LedgerStoreError) -> Value {
+        do throws(PostgresError) { return try await database.write(body) } catch { throw LedgerStoreError(error) }
+    }
+}
