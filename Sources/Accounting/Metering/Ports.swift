@@ -46,7 +46,7 @@ public struct LedgerSum: Sendable, Hashable {
 /// The append-only ledger: the durable truth about what was consumed.
 public protocol LedgerStore: Sendable {
     /// Appends rows; a charge id that is there already is left as it is, and a row of a life of its org's counters that
-    /// was sealed is refused (see ``EpochDirectory``).
+    /// was sealed is refused (see ``CounterRoot``).
     ///
     /// - Returns: how many rows were new.
     @discardableResult
@@ -74,7 +74,7 @@ public struct LeaseCharges: Sendable, Hashable {
 /// The durable record of the lives that counters have had (``Epoch``), and of who must answer for the last one.
 ///
 /// It lives where the ledger lives, because sealing a life and refusing its late rows must be one decision.
-public protocol EpochDirectory: Sendable {
+public protocol CounterRoot: Sendable {
     /// Ends the life before `incarnation`'s; the same incarnation twice in a row is one life. A first life is cleared from
     /// the start: nobody can hold anything of an earlier one.
     func seal(org: String, incarnation: String) async throws(LedgerStoreError) -> EpochState

@@ -6,7 +6,7 @@ enum PostgresMigrations {
     private static var steps: [(version: Int64, name: String, sql: [UInt8])] {
         [
             (1, "ledger", PackageResources.v1_ledger_sql), (2, "tenancy", PackageResources.v2_tenancy_sql),
-            (3, "conversations", PackageResources.v3_conversations_sql), (4, "epochs", PackageResources.v4_epochs_sql),
+            (3, "conversations", PackageResources.v3_conversations_sql), (4, "root", PackageResources.v4_root_sql),
         ]
     }
 

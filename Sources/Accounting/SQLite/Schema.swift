@@ -11,7 +11,7 @@ enum Schema {
         migrator.registerMigration("2 tenancy") { db in try db.execute(sql: tenancy) }
         migrator.registerMigration("3 conversations") { db in try db.execute(sql: conversations) }
         migrator.registerMigration("4 budget edition") { db in try db.execute(sql: budgetEdition) }
-        migrator.registerMigration("5 epochs") { db in try db.execute(sql: epochs) }
+        migrator.registerMigration("5 counter root") { db in try db.execute(sql: epochs) }
         return migrator
     }
 

@@ -21,7 +21,7 @@ struct Stores: Sendable {
     let budgets: any BudgetStore
     let ledger: any LedgerPages
     let usage: any UsageStore
-    let epochs: any EpochDirectory
+    let root: any CounterRoot
 
     /// Makes the data directory if it is needed and not there. Reads files: not on an event loop. Postgres is connected to when it is
     /// first asked something.
@@ -34,7 +34,7 @@ struct Stores: Sendable {
             budgets = PostgresBudgets(database)
             ledger = PostgresLedger(database)
             usage = PostgresUsage(database)
-            epochs = PostgresEpochs(database)
+            root = PostgresCounterRoot(database)
             return
         }
         do {
@@ -49,7 +49,7 @@ struct Stores: Sendable {
         budgets = BudgetTable(database)
         ledger = SQLiteLedger(database)
         usage = UsageQuery(database)
-        epochs = SQLiteEpochs(database, clock: WallClock.accounting)
+        root = SQLiteCounterRoot(database, clock: WallClock.accounting)
     }
 
     func conversations(of owner: ConversationOwner) -> any ConversationArchive {

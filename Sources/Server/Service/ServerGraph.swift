@@ -44,7 +44,7 @@ struct ServerGraph {
         let accountant = Accountant(
             store: counters.store, ledger: stores.ledger, directory: budgets,
             prices: prices, holder: LeaseHolder(node: node, fence: WallClock.now().rawValue), clock: WallClock.accounting,
-            epochs: counters.isEmbedded ? nil : stores.epochs,
+            root: counters.isEmbedded ? nil : stores.root,
             metrics: AccountingMetricsBinding(metrics: metrics))
         var clientConfiguration = OpenAIProvider.clientConfiguration()
         if let connect = configuration.models.map(\.connectTimeout).max() { clientConfiguration.timeout.connect = .init(connect) }

@@ -11,7 +11,7 @@ struct DurableStoreContract {
         let keys: any KeyStore
         let usage: any UsageStore
         let conversations: @Sendable (ConversationOwner) -> any ConversationArchive
-        let epochs: any EpochDirectory
+        let root: any CounterRoot
     }
 
     let server: Process

@@ -15,7 +15,7 @@ struct DurableStoreContractTests {
                 return DurableStoreContract.Process(
                     ledger: SQLiteLedger(database), budgets: BudgetTable(database), keys: KeyTable(database), usage: UsageQuery(database),
                     conversations: { ConversationTable(database, of: $0) },
-                    epochs: SQLiteEpochs(database, clock: clock))
+                    root: SQLiteCounterRoot(database, clock: clock))
             }
             let run = try #require(DurableStoreContract.items.first { $0.name == item }?.run)
             try await run(DurableStoreContract(server: try process(), tool: try process()))
@@ -29,7 +29,8 @@ struct DurableStoreContractTests {
         let processes = databases.map { database in
             DurableStoreContract.Process(
                 ledger: PostgresLedger(database), budgets: PostgresBudgets(database), keys: PostgresKeys(database),
-                usage: PostgresUsage(database), conversations: { PostgresConversations(database, of: $0) }, epochs: PostgresEpochs(database)
+                usage: PostgresUsage(database), conversations: { PostgresConversations(database, of: $0) },
+                root: PostgresCounterRoot(database)
             )
         }
         let run = try #require(DurableStoreContract.items.first { $0.name == item }?.run)

@@ -22,7 +22,7 @@ struct RedisLossTests {
                 prices: PriceTable(
                     version: "v1",
                     models: ["demo": ModelPricing(ModelPrice(inputFresh: PicoUSD(150_000), outputVisible: PicoUSD(600_000)))]),
-                holder: LeaseHolder(node: name, fence: 1), clock: clock, epochs: SQLiteEpochs(database, clock: clock))
+                holder: LeaseHolder(node: name, fence: 1), clock: clock, root: SQLiteCounterRoot(database, clock: clock))
         }
 
         func open(_ run: String) async throws -> StreamLease? {

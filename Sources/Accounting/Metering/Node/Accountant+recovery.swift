@@ -18,13 +18,13 @@ extension Accountant {
 
     private func performRecovery(org: String) async -> Bool {
         defer { state.withLock { $0.recovering[org] = nil } }
-        guard let epochs else { return false }
+        guard let root else { return false }
         do {
             // Rows that the last life has left in the store are charges all the same: in they go before it is sealed.
             try await store.flushRows(org: org)
             let incarnation = store.incarnation
             guard !incarnation.isEmpty else { return false }
-            let life = try await epochs.seal(org: org, incarnation: incarnation)
+            let life = try await root.seal(org: org, incarnation: incarnation)
             guard case .done = try await apply(.begin(org: org, life.epoch)) else { return false }
             state.withLock { state in
                 guard state.lives[org] != life.epoch.number else { return }
@@ -43,10 +43,10 @@ extension Accountant {
 
     /// Brings all that this process holds into the lives that wait for it, and clears those that nobody else holds up.
     func answerForLives() async {
-        guard let epochs else { return }
+        guard let root else { return }
         do {
-            try await epochs.beat(holder)
-            for (org, epoch) in try await epochs.pending().sorted(by: { $0.key < $1.key }) { await answer(for: org, epoch) }
+            try await root.beat(holder)
+            for (org, epoch) in try await root.pending().sorted(by: { $0.key < $1.key }) { await answer(for: org, epoch) }
         } catch {
             // The root is away: nobody is granted anything new meanwhile, and the next round asks again.
             return
@@ -54,7 +54,7 @@ extension Accountant {
     }
 
     private func answer(for org: String, _ epoch: Epoch) async {
-        guard let epochs, epoch.incarnation == store.incarnation else { return }
+        guard let root, epoch.incarnation == store.incarnation else { return }
         let isNew = state.withLock { $0.claimed[org] != epoch.number }
         if isNew {
             // Sealed by another process: this one's memory of the store is of an earlier life.
@@ -69,7 +69,7 @@ extension Accountant {
             }
             state.withLock { $0.claimed[org] = epoch.number }
         }
-        guard (try? await epochs.confirm(org: org, epoch: epoch, holder: holder, silence: ttl + AccountingLimits.reapGrace)) == true
+        guard (try? await root.confirm(org: org, epoch: epoch, holder: holder, silence: ttl + AccountingLimits.reapGrace)) == true
         else { return }
         // Unanswered, it is repeated: the root says that the life is cleared, and `recover` carries that to the store.
         _ = try? await applyTwice(.clear(org: org, epoch: epoch.number))

@@ -52,7 +52,7 @@ extension Accountant {
 
     /// The store has forgotten the lease: it is brought in again, and what the ledger lacks of it is charged.
     private func settleAnew(_ settlement: PendingSettlement) async -> SettleOutcome {
-        guard let claim = settlement.claim, epochs != nil else { return .pointless }
+        guard let claim = settlement.claim, root != nil else { return .pointless }
         switch await reclaim(claim, sequence: settlement.command.sequence - 1) {
         case .known: break
         case .settled: return .pointless

@@ -38,7 +38,7 @@ public final class Accountant: Sendable {
     let ledger: any LedgerStore
     let directory: any BudgetDirectory
     /// Nil for counters that lose nothing.
-    let epochs: (any EpochDirectory)?
+    let root: (any CounterRoot)?
     let clock: any AccountingClock
     let holder: LeaseHolder
     let metrics: (any AccountingMetrics)?
@@ -52,14 +52,14 @@ public final class Accountant: Sendable {
     ///   - random: for the ids of leases.
     public init(
         store: any CounterStore, ledger: any LedgerStore, directory: any BudgetDirectory, prices: PriceTable, holder: LeaseHolder,
-        clock: any AccountingClock, epochs: (any EpochDirectory)? = nil, metrics: (any AccountingMetrics)? = nil,
+        clock: any AccountingClock, root: (any CounterRoot)? = nil, metrics: (any AccountingMetrics)? = nil,
         leaseTTL: Milliseconds = AccountingLimits.leaseTTL, executor: (any TaskExecutor)? = nil,
         random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
     ) {
         self.store = store
         self.ledger = ledger
         self.directory = directory
-        self.epochs = epochs
+        self.root = root
         self.holder = holder
         self.clock = clock
         self.metrics = metrics

@@ -155,7 +155,7 @@ public final class StreamLease: Sendable {
 
     /// - Returns: false when the lease is lost for good.
     private func remind(_ reply: CounterReply) async -> Bool {
-        guard accountant.epochs != nil else { return false }
+        guard accountant.root != nil else { return false }
         if case .lost = reply, await !accountant.recover(org: attribution.path.org) {
             state.withLock { $0.machine.storeFailed() }
             return true

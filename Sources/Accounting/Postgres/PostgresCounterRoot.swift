@@ -1,7 +1,7 @@
 public import Accounting
 
 /// The lives of counters in Postgres, beside the ledger that refuses rows of those that ended. Its clock decides who is silent.
-public struct PostgresEpochs: EpochDirectory {
+public struct PostgresCounterRoot: CounterRoot {
     private let database: PostgresDatabase
 
     public init(_ database: PostgresDatabase) { self.database = database }

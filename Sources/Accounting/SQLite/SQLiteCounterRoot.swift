@@ -2,7 +2,7 @@ public import Accounting
 internal import GRDB
 
 /// The lives of counters beside the embedded ledger, for a server whose counters are in Redis.
-public struct SQLiteEpochs: EpochDirectory {
+public struct SQLiteCounterRoot: CounterRoot {
     private let database: EmbeddedDatabase
     private let clock: any AccountingClock
 

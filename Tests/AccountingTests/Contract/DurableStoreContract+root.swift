@@ -10,44 +10,44 @@ extension DurableStoreContract {
     }
 
     func lives() async throws {
-        let first = try await server.epochs.seal(org: "acme", incarnation: "one")
+        let first = try await server.root.seal(org: "acme", incarnation: "one")
         #expect(first == EpochState(epoch: Epoch(number: 1, incarnation: "one"), isCleared: true))
-        #expect(try await tool.epochs.seal(org: "acme", incarnation: "one") == first)
+        #expect(try await tool.root.seal(org: "acme", incarnation: "one") == first)
         #expect(try await server.ledger.append([try row("a", epoch: 1), try row("b", epoch: 2), try row("c", epoch: 0)]) == 2)
         // Two processes find the loss at the same time.
-        async let here = server.epochs.seal(org: "acme", incarnation: "two")
-        async let there = tool.epochs.seal(org: "acme", incarnation: "two")
+        async let here = server.root.seal(org: "acme", incarnation: "two")
+        async let there = tool.root.seal(org: "acme", incarnation: "two")
         let second = EpochState(epoch: Epoch(number: 2, incarnation: "two"), isCleared: false)
         #expect(try await [here, there] == [second, second])
         #expect(try await tool.ledger.append([try row("late", epoch: 1)]) == 0)
         #expect(try await tool.ledger.append([try row("a", epoch: 2), try row("d", epoch: 2), try row("e", epoch: 0)]) == 2)
         #expect(try await server.ledger.total(.org("acme")).requests == 4)
         #expect(try await server.ledger.page(nil, before: nil, limit: 9).rows.map(\.epoch) == [0, 2, 0, 1])
-        #expect(try await server.epochs.seal(org: "beta", incarnation: "two").epoch.number == 1, "each org has lives of its own")
+        #expect(try await server.root.seal(org: "beta", incarnation: "two").epoch.number == 1, "each org has lives of its own")
     }
 
     func clearances() async throws {
         let (one, two, gone) = (LeaseHolder(node: "one", fence: 1), LeaseHolder(node: "two", fence: 1), LeaseHolder(node: "gone", fence: 1))
         let silence = Milliseconds(60_000)
-        _ = try await server.epochs.seal(org: "acme", incarnation: "a")
-        #expect(try await server.epochs.pending().isEmpty)
-        for holder in [one, two] { try await server.epochs.beat(holder) }
-        let life = try await server.epochs.seal(org: "acme", incarnation: "b").epoch
-        #expect(try await tool.epochs.pending() == ["acme": life])
+        _ = try await server.root.seal(org: "acme", incarnation: "a")
+        #expect(try await server.root.pending().isEmpty)
+        for holder in [one, two] { try await server.root.beat(holder) }
+        let life = try await server.root.seal(org: "acme", incarnation: "b").epoch
+        #expect(try await tool.root.pending() == ["acme": life])
         let old = Epoch(number: 1, incarnation: "a")
-        #expect(try await !server.epochs.confirm(org: "acme", epoch: old, holder: one, silence: silence))
-        #expect(try await !server.epochs.confirm(org: "acme", epoch: life, holder: one, silence: silence))
-        #expect(try await tool.epochs.confirm(org: "acme", epoch: life, holder: two, silence: silence))
-        #expect(try await server.epochs.confirm(org: "acme", epoch: life, holder: one, silence: silence))
-        #expect(try await server.epochs.pending().isEmpty)
-        #expect(try await server.epochs.seal(org: "acme", incarnation: "b") == EpochState(epoch: life, isCleared: true))
+        #expect(try await !server.root.confirm(org: "acme", epoch: old, holder: one, silence: silence))
+        #expect(try await !server.root.confirm(org: "acme", epoch: life, holder: one, silence: silence))
+        #expect(try await tool.root.confirm(org: "acme", epoch: life, holder: two, silence: silence))
+        #expect(try await server.root.confirm(org: "acme", epoch: life, holder: one, silence: silence))
+        #expect(try await server.root.pending().isEmpty)
+        #expect(try await server.root.seal(org: "acme", incarnation: "b") == EpochState(epoch: life, isCleared: true))
         // One that died is waited for no longer than its silence lasts, and confirmations of the last life count for nothing.
-        try await server.epochs.beat(gone)
-        let third = try await server.epochs.seal(org: "acme", incarnation: "c").epoch
+        try await server.root.beat(gone)
+        let third = try await server.root.seal(org: "acme", incarnation: "c").epoch
         for holder in [one, two] {
-            #expect(try await !server.epochs.confirm(org: "acme", epoch: third, holder: holder, silence: silence))
+            #expect(try await !server.root.confirm(org: "acme", epoch: third, holder: holder, silence: silence))
         }
-        #expect(try await server.epochs.confirm(org: "acme", epoch: third, holder: one, silence: Milliseconds(-60_000)))
+        #expect(try await server.root.confirm(org: "acme", epoch: third, holder: one, silence: Milliseconds(-60_000)))
     }
 
     func leaseCharges() async throws {
