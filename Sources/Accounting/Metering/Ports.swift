@@ -71,7 +71,21 @@ public struct LeaseCharges: Sendable, Hashable {
     }
 }
 
-/// The durable record of the lives that counters have had (``Epoch``), and of who must answer for the last one.
+/// What of a window's cap the durable root has let the counters have.
+public struct Release: Sendable, Hashable {
+    /// In the unit's base.
+    public let released: Int64
+    /// False while what was released in an earlier life of the counters is not accounted for.
+    public let isCleared: Bool
+
+    public init(released: Int64, isCleared: Bool) {
+        self.released = released
+        self.isCleared = isCleared
+    }
+}
+
+/// The durable root of counters that may lose what they acknowledged: the lives they have had (``Epoch``), who must answer for the last
+/// one, and how much of each cap they were given.
 ///
 /// It lives where the ledger lives, because sealing a life and refusing its late rows must be one decision.
 public protocol CounterRoot: Sendable {
@@ -79,16 +93,25 @@ public protocol CounterRoot: Sendable {
     /// the start: nobody can hold anything of an earlier one.
     func seal(org: String, incarnation: String) async throws(LedgerStoreError) -> EpochState
 
-    /// This process lives; `now` is the root's business, so that processes need not agree on the time.
+    /// Raises what the counters may grant of a window to `target`, if it is less; 0 asks only. Never lowers it.
+    ///
+    /// - Returns: nil when `incarnation` is not that of the org's present life: those counters are not to be given anything.
+    func release(_ window: WindowRef, org: String, incarnation: String, upTo target: Int64) async throws(LedgerStoreError) -> Release?
+
+    /// This process lives and may hold something.
     func beat(_ holder: LeaseHolder) async throws(LedgerStoreError)
+
+    /// All that this process held is settled: nobody has to wait for it any more.
+    func leave(_ holder: LeaseHolder) async throws(LedgerStoreError)
 
     /// The lives that are not cleared yet.
     func pending() async throws(LedgerStoreError) -> [String: Epoch]
 
     /// `holder` has brought in all that it held of `org`.
     ///
-    /// - Returns: true when every process that was heard of within `silence` has, and the life is cleared.
-    func confirm(org: String, epoch: Epoch, holder: LeaseHolder, silence: Milliseconds) async throws(LedgerStoreError) -> Bool
+    /// - Returns: true when every process has that was ever heard of and did not leave, and the life is cleared. One that died is waited
+    ///   for: only it, started again, knows what it had spent.
+    func confirm(org: String, epoch: Epoch, holder: LeaseHolder) async throws(LedgerStoreError) -> Bool
 }
 
 public struct BudgetDirectoryError: Error, Sendable, Hashable {

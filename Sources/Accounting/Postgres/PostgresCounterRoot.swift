@@ -22,6 +22,32 @@ public struct PostgresCounterRoot: CounterRoot {
         }
     }
 
+    public func release(
+        _ window: WindowRef, org: String, incarnation: String, upTo target: Int64
+    ) async throws(LedgerStoreError) -> Release? {
+        try await write { (connection) throws(PostgresError) in
+            // Shared with other releases, and in turn with sealing.
+            let life = try connection.query("SELECT incarnation, cleared FROM epochs WHERE org = $1 FOR SHARE", [.text(org)]).first
+            guard let life, try life.text(0) == incarnation else { return nil }
+            let name: [PostgresValue] = [.text(window.key.text), .int(window.generation)]
+            if target > 0 {
+                try connection.query(
+                    """
+                    INSERT INTO releases AS r (window_key, generation, released, ends_at) VALUES ($1, $2, $3, $4)
+                    ON CONFLICT (window_key, generation) DO UPDATE SET released = greatest(r.released, excluded.released)
+                    """, name + [.int(target), .int(window.end.rawValue)])
+            }
+            let released = try connection.query("SELECT released FROM releases WHERE window_key = $1 AND generation = $2", name)
+            return Release(released: try released.first?.int(0) ?? 0, isCleared: try life.bool(1))
+        }
+    }
+
+    public func leave(_ holder: LeaseHolder) async throws(LedgerStoreError) {
+        try await write { (connection) throws(PostgresError) in
+            _ = try connection.query("DELETE FROM holders WHERE node = $1 AND fence = $2", [.text(holder.node), .int(holder.fence)])
+        }
+    }
+
     public func beat(_ holder: LeaseHolder) async throws(LedgerStoreError) {
         try await write { (connection) throws(PostgresError) in
             try connection.query(
@@ -29,10 +55,9 @@ public struct PostgresCounterRoot: CounterRoot {
                 INSERT INTO holders VALUES ($1, $2, clock_timestamp())
                 ON CONFLICT (node, fence) DO UPDATE SET seen_at = excluded.seen_at
                 """, [.text(holder.node), .int(holder.fence)])
-            // Whoever was silent so long is asked for nothing any more.
-            try connection.query(
-                "DELETE FROM holders WHERE seen_at < clock_timestamp() - $1 * interval '1 millisecond'",
-                [.int(StoreLimits.holderRetention.rawValue)])
+            _ = try connection.query(
+                "DELETE FROM releases WHERE ends_at < extract(epoch FROM clock_timestamp()) * 1000 - $1",
+                [.int(AccountingLimits.windowRetention.rawValue)])
         }
     }
 
@@ -51,7 +76,7 @@ public struct PostgresCounterRoot: CounterRoot {
     }
 
     public func confirm(
-        org: String, epoch: Epoch, holder: LeaseHolder, silence: Milliseconds
+        org: String, epoch: Epoch, holder: LeaseHolder
     ) async throws(LedgerStoreError) -> Bool {
         try await write { (connection) throws(PostgresError) in
             guard let current = try Self.current(org, &connection), current.epoch == epoch else { return false }
@@ -61,9 +86,8 @@ public struct PostgresCounterRoot: CounterRoot {
                 [.text(org), .text(holder.node), .int(holder.fence)])
             let silent = try connection.query(
                 """
-                SELECT count(*) FROM holders WHERE seen_at >= clock_timestamp() - $2 * interval '1 millisecond' AND NOT EXISTS
-                (SELECT FROM confirmations c WHERE c.org = $1 AND c.node = holders.node AND c.fence = holders.fence)
-                """, [.text(org), .int(silence.rawValue)])
+                SELECT count(*) FROM holders WHERE NOT EXISTS (SELECT FROM confirmations c WHERE c.org = $1 AND c.node = holders.node AND c.fence = holders.fence)
+                """, [.text(org)])
             guard try silent.first?.int(0) == 0 else { return false }
             try connection.query("UPDATE epochs SET cleared = true WHERE org = $1", [.text(org)])
             return true

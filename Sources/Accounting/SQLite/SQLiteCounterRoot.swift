@@ -27,15 +27,39 @@ public struct SQLiteCounterRoot: CounterRoot {
         }
     }
 
+    public func release(
+        _ window: WindowRef, org: String, incarnation: String, upTo target: Int64
+    ) async throws(LedgerStoreError) -> Release? {
+        try await write { db in
+            guard let life = try EpochRecord.current(org, db), life.epoch.incarnation == incarnation else { return nil }
+            if target > 0 {
+                try db.execute(
+                    sql: """
+                        INSERT INTO releases (window, generation, released, ends_at) VALUES (?,?,?,?) ON CONFLICT (window, generation)
+                        DO UPDATE SET released = max(released, excluded.released)
+                        """, arguments: [window.key.text, window.generation, target, window.end.rawValue])
+            }
+            let released = try Int64.fetchOne(
+                db, sql: "SELECT released FROM releases WHERE window = ? AND generation = ?",
+                arguments: [window.key.text, window.generation])
+            return Release(released: released ?? 0, isCleared: life.isCleared)
+        }
+    }
+
+    public func leave(_ holder: LeaseHolder) async throws(LedgerStoreError) {
+        try await write { db in
+            try db.execute(sql: "DELETE FROM holders WHERE node = ? AND fence = ?", arguments: [holder.node, holder.fence])
+        }
+    }
+
     public func beat(_ holder: LeaseHolder) async throws(LedgerStoreError) {
         let now = clock.now()
         try await write { db in
             try db.execute(
                 sql: "INSERT INTO holders VALUES (?,?,?) ON CONFLICT (node, fence) DO UPDATE SET seen_at = excluded.seen_at",
                 arguments: [holder.node, holder.fence, now.rawValue])
-            // Whoever was silent so long is asked for nothing any more.
-            let forgotten = now.rawValue - StoreLimits.holderRetention.rawValue
-            try db.execute(sql: "DELETE FROM holders WHERE seen_at < ?", arguments: [forgotten])
+            try db.execute(
+                sql: "DELETE FROM releases WHERE ends_at < ?", arguments: [(now - AccountingLimits.windowRetention).rawValue])
         }
     }
 
@@ -52,10 +76,9 @@ public struct SQLiteCounterRoot: CounterRoot {
     }
 
     public func confirm(
-        org: String, epoch: Epoch, holder: LeaseHolder, silence: Milliseconds
+        org: String, epoch: Epoch, holder: LeaseHolder
     ) async throws(LedgerStoreError) -> Bool {
-        let now = clock.now()
-        return try await write { db in
+        try await write { db in
             guard let current = try EpochRecord.current(org, db), current.epoch == epoch else { return false }
             if current.isCleared { return true }
             try db.execute(
@@ -63,9 +86,9 @@ public struct SQLiteCounterRoot: CounterRoot {
             let silent = try Int.fetchOne(
                 db,
                 sql: """
-                    SELECT count(*) FROM holders WHERE seen_at >= ? AND NOT EXISTS (SELECT 1 FROM confirmations
+                    SELECT count(*) FROM holders WHERE NOT EXISTS (SELECT 1 FROM confirmations
                     WHERE org = ? AND confirmations.node = holders.node AND confirmations.fence = holders.fence)
-                    """, arguments: [now.rawValue - silence.rawValue, org])
+                    """, arguments: [org])
             guard silent == 0 else { return false }
             try db.execute(sql: "UPDATE epochs SET cleared = 1 WHERE org = ?", arguments: [org])
             return true

@@ -22,6 +22,11 @@ enum Schema {
         CREATE TABLE holders (
             node TEXT NOT NULL, fence INTEGER NOT NULL, seen_at INTEGER NOT NULL, PRIMARY KEY (node, fence)
         ) STRICT, WITHOUT ROWID;
+        CREATE TABLE releases (
+            window TEXT NOT NULL, generation INTEGER NOT NULL, released INTEGER NOT NULL, ends_at INTEGER NOT NULL,
+            PRIMARY KEY (window, generation)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX releases_end ON releases (ends_at);
         CREATE TABLE confirmations (
             org TEXT NOT NULL, node TEXT NOT NULL, fence INTEGER NOT NULL, PRIMARY KEY (org, node, fence)
         ) STRICT, WITHOUT ROWID;

@@ -28,26 +28,48 @@ extension DurableStoreContract {
 
     func clearances() async throws {
         let (one, two, gone) = (LeaseHolder(node: "one", fence: 1), LeaseHolder(node: "two", fence: 1), LeaseHolder(node: "gone", fence: 1))
-        let silence = Milliseconds(60_000)
         _ = try await server.root.seal(org: "acme", incarnation: "a")
         #expect(try await server.root.pending().isEmpty)
         for holder in [one, two] { try await server.root.beat(holder) }
         let life = try await server.root.seal(org: "acme", incarnation: "b").epoch
         #expect(try await tool.root.pending() == ["acme": life])
         let old = Epoch(number: 1, incarnation: "a")
-        #expect(try await !server.root.confirm(org: "acme", epoch: old, holder: one, silence: silence))
-        #expect(try await !server.root.confirm(org: "acme", epoch: life, holder: one, silence: silence))
-        #expect(try await tool.root.confirm(org: "acme", epoch: life, holder: two, silence: silence))
-        #expect(try await server.root.confirm(org: "acme", epoch: life, holder: one, silence: silence))
+        #expect(try await !server.root.confirm(org: "acme", epoch: old, holder: one))
+        #expect(try await !server.root.confirm(org: "acme", epoch: life, holder: one))
+        #expect(try await tool.root.confirm(org: "acme", epoch: life, holder: two))
+        #expect(try await server.root.confirm(org: "acme", epoch: life, holder: one))
         #expect(try await server.root.pending().isEmpty)
         #expect(try await server.root.seal(org: "acme", incarnation: "b") == EpochState(epoch: life, isCleared: true))
-        // One that died is waited for no longer than its silence lasts, and confirmations of the last life count for nothing.
+        // One that died is waited for, however long, until its successor has answered for it; confirmations of the last life count for
+        // nothing.
         try await server.root.beat(gone)
         let third = try await server.root.seal(org: "acme", incarnation: "c").epoch
-        for holder in [one, two] {
-            #expect(try await !server.root.confirm(org: "acme", epoch: third, holder: holder, silence: silence))
+        for holder in [one, two] { #expect(try await !server.root.confirm(org: "acme", epoch: third, holder: holder)) }
+        try await tool.root.leave(gone)
+        #expect(try await server.root.confirm(org: "acme", epoch: third, holder: one))
+    }
+
+    func releases() async throws {
+        let window = try Make.ref(.org("acme"), .tokens, .day, cap: 1_000, at: now)
+        func release(_ target: Int64, _ incarnation: String = "a", of root: any CounterRoot) async throws -> Release? {
+            try await root.release(window, org: "acme", incarnation: incarnation, upTo: target)
         }
-        #expect(try await server.root.confirm(org: "acme", epoch: third, holder: one, silence: Milliseconds(-60_000)))
+        #expect(try await release(10, of: server.root) == nil, "nothing for counters that were not started")
+        _ = try await server.root.seal(org: "acme", incarnation: "a")
+        #expect(try await release(0, of: server.root) == Release(released: 0, isCleared: true))
+        #expect(try await release(300, of: tool.root) == Release(released: 300, isCleared: true))
+        #expect(try await release(200, of: server.root) == Release(released: 300, isCleared: true), "never lowered")
+        async let here = release(500, of: server.root)
+        async let there = release(400, of: tool.root)
+        _ = try await (here, there)
+        #expect(try await release(0, of: tool.root)?.released == 500)
+        let anew = WindowRef(
+            key: window.key, cap: window.cap, version: window.version + 1, generation: window.generation + 1, start: window.start,
+            end: window.end)
+        #expect(try await server.root.release(anew, org: "acme", incarnation: "a", upTo: 0)?.released == 0)
+        _ = try await server.root.seal(org: "acme", incarnation: "b")
+        #expect(try await release(900, of: tool.root) == nil, "counters of the last life get nothing more")
+        #expect(try await release(0, "b", of: tool.root) == Release(released: 500, isCleared: false))
     }
 
     func leaseCharges() async throws {

@@ -34,6 +34,7 @@ struct DurableStoreContract {
         ("the oldest turns of a long conversation go", { try await $0.longConversation() }),
         ("a life of counters ends once, and its late rows are refused", { try await $0.lives() }),
         ("a life is cleared when every process that lives has answered for it", { try await $0.clearances() }),
+        ("what was released of a cap is remembered, and given to the present life only", { try await $0.releases() }),
         ("the charges of one lease are those of its rows", { try await $0.leaseCharges() }),
         ("texts come back as they were, and too long ones are refused", { try await $0.texts() }),
     ]

@@ -118,6 +118,41 @@ struct RedisLossTests {
         }
     }
 
+    @Test("What a process that died had been given stays locked; the rest of the cap is released as before")
+    func locksTheTrancheOnly() async throws {
+        try await TemporaryDatabase.with { file in
+            let database = try EmbeddedDatabase(path: file)
+            let large = try Budget(scope: .org("acme"), unit: .tokens, period: .total, limit: 200_000)
+            let server = try await RedisServer()
+            let one = try await Server("one", server, database, budgets: BudgetList([large]))
+            let two = try await Server("two", server, database, budgets: BudgetList([large]))
+            for process in [one, two] { await process.accountant.tick() }
+            let lost = try #require(try await two.open("lost"))
+            let spent = Int64(await stream(lost, wish: 5_000).delivered)
+            try await two.redis.store.flushRows(org: "acme")
+            // It never answers again, and nobody knows how much of its lease it had used.
+            await two.redis.connection.close()
+            server.kill()
+            try await server.launch()
+            #expect(await eventually { one.redis.connection.health == .ready })
+            let lease = try #require(try await one.open("next"))
+            let window = try await one.window(large)
+            #expect(window.unaccounted > 0 && window.unaccounted < 40_000)
+            #expect(window.used + window.held + window.unaccounted <= window.released && window.released < large.limit)
+            let delivered = Int64(await stream(lease, wish: 200_000).delivered)
+            _ = await lease.settle(.counted(inputTokens: 10))
+            #expect(delivered + spent < large.limit && delivered > large.limit - 40_000 - spent)
+            let after = try await one.window(large)
+            #expect(after.unaccounted > 0, "the evidence is still missing")
+            // Its successor says what was spent and leaves in its place.
+            try await SQLiteCounterRoot(database, clock: SystemAccountingClock(wall: SystemTime.now)).leave(
+                LeaseHolder(node: "two", fence: 1))
+            await one.accountant.tick()
+            #expect(try await one.window(large).unaccounted == 0)
+            await one.redis.connection.close()
+        }
+    }
+
     @Test("A Redis that comes back with yesterday's data: what it has forgotten is neither granted again nor charged twice")
     func stale() async throws {
         try await TemporaryDatabase.with { file in

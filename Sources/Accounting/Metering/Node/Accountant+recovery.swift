@@ -42,7 +42,31 @@ extension Accountant {
     }
 
     /// Brings all that this process holds into the lives that wait for it, and clears those that nobody else holds up.
+    /// One round at a time; who asks meanwhile waits for it.
     func answerForLives() async {
+        let task = state.withLock { state -> Task<Void, Never> in
+            if let task = state.answering { return task }
+            // Not structured: streams that wait for it may end before it does.
+            let task = start {
+                await self.performAnswers()
+                self.state.withLock { $0.answering = nil }
+            }
+            state.answering = task
+            return task
+        }
+        await task.value
+    }
+
+    /// Ends this process's part: nothing of it is missing when the counters lose their data from now on.
+    ///
+    /// Does nothing while something is unsettled: then its next start has to answer for it.
+    public func leave() async {
+        guard let root, state.withLock({ $0.leases.isEmpty && $0.pending.isEmpty }) else { return }
+        // A root that is away is told by the next start of this node.
+        try? await root.leave(holder)
+    }
+
+    private func performAnswers() async {
         guard let root else { return }
         do {
             try await root.beat(holder)
@@ -69,8 +93,7 @@ extension Accountant {
             }
             state.withLock { $0.claimed[org] = epoch.number }
         }
-        guard (try? await root.confirm(org: org, epoch: epoch, holder: holder, silence: ttl + AccountingLimits.reapGrace)) == true
-        else { return }
+        guard (try? await root.confirm(org: org, epoch: epoch, holder: holder)) == true else { return }
         // Unanswered, it is repeated: the root says that the life is cleared, and `recover` carries that to the store.
         _ = try? await applyTwice(.clear(org: org, epoch: epoch.number))
     }

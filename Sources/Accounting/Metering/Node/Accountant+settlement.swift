@@ -68,9 +68,23 @@ extension Accountant {
 
     /// Heartbeats, late settlements and reaping, until the task is cancelled.
     public func run() async {
+        let round = Milliseconds(ttl.rawValue / 6)
+        guard root != nil else {
+            while !Task.isCancelled {
+                await tick()
+                await clock.sleep(round)
+            }
+            return
+        }
+        var next = clock.monotonic()
         while !Task.isCancelled {
-            await tick()
-            await clock.sleep(Milliseconds(ttl.rawValue / 6))
+            if clock.monotonic() >= next {
+                await tick()
+                next = clock.monotonic() + round
+            } else {
+                await answerForLives()
+            }
+            await clock.sleep(min(round, AccountingLimits.answerPause))
         }
     }
 

@@ -39,8 +39,24 @@ extension Accountant {
     private func tryLoad(_ window: WindowRef, org: String) async -> Bool? {
         do {
             try await store.flushRows(org: org)
-            let sum = try await ledger.sum(window.key.scope, from: window.start, to: window.end)
-            switch try await applyTwice(.load(org: org, window: window, used: sum.amounts[window.key.unit])) {
+            guard let root else {
+                let used = try await used(window)
+                if case .done = try await applyTwice(.load(org: org, window: window, used: used)) { return true }
+                return false
+            }
+            let incarnation = store.incarnation
+            guard let last = try await root.release(window, org: org, incarnation: incarnation, upTo: 0) else { return nil }
+            let used = try await used(window)
+            // In a life that is not cleared all that was released before counts as spent, and only what comes on top may be granted.
+            switch try await applyTwice(.load(org: org, window: window, used: used, released: last.released)) {
+            case .done: break
+            case .lost: return nil
+            default: return false
+            }
+            let taken = last.isCleared ? used : max(used, last.released)
+            let target = Tranche.target(taken: taken, need: 0, cap: window.cap, unit: window.key.unit)
+            guard let first = try await root.release(window, org: org, incarnation: incarnation, upTo: target) else { return nil }
+            switch try await applyTwice(.release(org: org, window: window.key, released: first.released)) {
             case .done: return true
             case .lost: return nil
             default: return false
@@ -48,6 +64,10 @@ extension Accountant {
         } catch {
             return false
         }
+    }
+
+    private func used(_ window: WindowRef) async throws(LedgerStoreError) -> Int64 {
+        try await ledger.sum(window.key.scope, from: window.start, to: window.end).amounts[window.key.unit]
     }
 
     /// The running window of every budget of a path, for `GET /v1/quota`; widest scope first. A window that the store does

@@ -20,6 +20,9 @@ public final class Accountant: Sendable {
         var lives: [String: Int64] = [:]
         var claimed: [String: Int64] = [:]
         var recovering: [String: Task<Bool, Never>] = [:]
+        /// Windows for which the durable root is being asked, and the round of answers that is under way.
+        var widening: [LoadedWindow: Task<Bool, Never>] = [:]
+        var answering: Task<Void, Never>?
     }
 
     struct LoadedWindow: Hashable {
@@ -129,7 +132,10 @@ public final class Accountant: Sendable {
     /// store's time where ours was off.
     func openLease(_ attribution: Attribution, budgets: [Budget], fixed: Amounts, offers: [Offer], shareFloor: Int64) async -> OpenOutcome {
         let key = LeaseKey(org: attribution.path.org, id: newLeaseID(run: attribution.run))
-        for _ in 0..<AccountingLimits.openAttempts {
+        var attempts = 0
+        var stalls = 0
+        while attempts < AccountingLimits.openAttempts, stalls < AccountingLimits.rootRounds {
+            attempts += 1
             let guess = clock.now() + state.withLock { $0.offset }
             let path = budgets.map { $0.window(at: guess) }
             guard await bringIn(path, org: key.org) else { return .unavailable }
@@ -145,6 +151,7 @@ public final class Accountant: Sendable {
             switch reply {
             case .granted(let index, let windows, let now):
                 guard offers.indices.contains(index) else { return .unavailable }
+                foresee(windows, path: path, org: key.org)
                 let deadline = LeaseMachine.deadline(windows: windows, ttl: ttl, storeNow: now, sent: sent)
                 return .opened(
                     LeaseMachine.Grant(
@@ -153,8 +160,13 @@ public final class Accountant: Sendable {
                         windows: windows,
                         claim: LeaseClaim(lease: key, attribution: attribution, path: path, granted: fixed + offers[index].amounts),
                         deadline: deadline))
-            case .denied(let window, _, _) where window.isRebuilt:
-                guard await recover(org: key.org) else { return .unavailable }
+            case .denied(let window, _, _) where window.isHeldBack:
+                stalls += 1
+                attempts = 0
+                let least = (offers.last?.amounts ?? .zero) + fixed
+                if await !widen(window, path: path, need: least[window.key.unit], org: key.org) {
+                    await clock.sleep(AccountingLimits.rootPause)
+                }
             case .denied(let window, _, _): return .denied(CutCause(deniedBy: window))
             case .lost: guard await recover(org: key.org) else { return .unavailable }
             case .wrongSpan(let now): state.withLock { $0.offset = now - clock.now() }

@@ -33,6 +33,8 @@ struct LeaseMachine: Sendable {
     private(set) var run: RunCost
     private(set) var cut: CutCause?
     private var claim: LeaseClaim
+    /// Refusals in a row that said nothing about the budget.
+    private var stalls = 0
     private var deadline: Milliseconds
     private var balance: Int64
     private var authorised: Int64
@@ -200,11 +202,13 @@ struct LeaseMachine: Sendable {
             claim.granted = claim.granted + step.offers[index].amounts
             lowWater = Self.lowWater(step.offers[index].tokens, of: step.offers[0].tokens)
             denial = nil
+            stalls = 0
             renew(windows, storeNow: now, sent: sent)
-        case .denied(let window, let windows, let now) where window.isRebuilt:
-            // No word about the budget: the counters are being rebuilt. Asked again, and cut if that takes too long.
+        case .denied(let window, let windows, let now) where window.isHeldBack:
+            // No word about the budget. Asked again, and cut if that takes too long.
             renew(windows, storeNow: now, sent: sent)
-            storeFailed()
+            stalls += 1
+            if pending != nil, stalls > AccountingLimits.rootRounds { cut = .unavailable }
         case .denied(let window, let windows, let now):
             denial = Denial(cause: CutCause(deniedBy: window), output: outputWhenAsked)
             renew(windows, storeNow: now, sent: sent)

@@ -144,10 +144,12 @@ public final class StreamLease: Sendable {
             let reply = try await accountant.apply(.step(step))
             // Counters that have forgotten the lease are told of it, and the very same step is asked again.
             if reply.isForgotten, state.withLock({ $0.mayRemind() }), await remind(reply) { return }
-            state.withLock { state in
+            let path = state.withLock { state in
                 state.reminders = 0
                 state.machine.receive(reply, sent: sent)
+                return state.machine.reclaimed.claim.path
             }
+            await accountant.provide(reply, path: path, offers: step.offers, org: attribution.path.org)
         } catch {
             state.withLock { $0.machine.storeFailed() }
         }

@@ -6,6 +6,4 @@ public enum StoreLimits {
     public static let turnBytes = 4 << 20
     /// Turns that are kept of one conversation; the oldest go first.
     public static let turnsPerConversation = 1_000
-    /// How long a process that was last heard of is remembered: longer than any lease or confirmation waits for it.
-    public static let holderRetention = Milliseconds(3_600_000)
 }

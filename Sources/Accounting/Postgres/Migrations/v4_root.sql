@@ -9,7 +9,17 @@ CREATE TABLE epochs (
     cleared boolean NOT NULL
 );
 
--- Processes that were heard of, and those among them that have brought all that they held into the present life of an org.
+-- How much of a window's cap the counters were given: the sum of its tranches. Never above the highest cap that the window had.
+CREATE TABLE releases (
+    window_key text COLLATE "C" NOT NULL,
+    generation bigint NOT NULL,
+    released bigint NOT NULL,
+    ends_at bigint NOT NULL,
+    PRIMARY KEY (window_key, generation)
+);
+CREATE INDEX releases_by_end ON releases (ends_at);
+
+-- Processes that were heard of and did not leave, and those among them that have brought all that they held into the present life of an org.
 CREATE TABLE holders (
     node text COLLATE "C" NOT NULL,
     fence bigint NOT NULL,

@@ -1,0 +1,31 @@
+/// How much of a cap the durable root lets the counters have at a time (metering.md §4.2).
+///
+/// Counters that lose their data lose the knowledge of what they had granted. What was released to them and neither the ledger nor a
+/// holder accounts for then counts as spent; the rest of the cap was never theirs and is released as before. So the size of a tranche
+/// is how much of a budget a loss may keep locked, and how rarely the root is asked: fifty times a window.
+enum Tranche {
+    /// In the unit's base. Of small caps everything is one tranche: to keep it back would cost more than it protects.
+    static func size(cap: Int64, unit: MeterUnit) -> Int64 { min(cap, max(cap / 50, smallest(unit))) }
+
+    private static func smallest(_ unit: MeterUnit) -> Int64 {
+        switch unit {
+        case .usd: 50_000_000
+        case .tokens: 20_000
+        case .requests: 100
+        }
+    }
+
+    /// Up to where a window is to be released so that `need` fits, and a tranche beyond.
+    static func target(_ window: WindowSnapshot, need: Int64) -> Int64 {
+        target(taken: window.taken, need: need, cap: window.cap, unit: window.key.unit)
+    }
+
+    static func target(taken: Int64, need: Int64, cap: Int64, unit: MeterUnit) -> Int64 {
+        min(cap, min(taken, cap) + min(need, cap) + size(cap: cap, unit: unit))
+    }
+
+    /// True when the next tranche should be on its way: half of the last one is left.
+    static func isDue(_ window: WindowSnapshot) -> Bool {
+        window.released < window.cap && window.released - window.taken < size(cap: window.cap, unit: window.key.unit) / 2
+    }
+}
