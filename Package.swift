@@ -94,6 +94,8 @@ let package = Package(
             path: "Sources/Accounting/Postgres", exclude: ["CLibPQ"], resources: [.embedInCode("Migrations")],
             swiftSettings: settings),
         .target(
+            name: "AccountingBoard", dependencies: ["Accounting"], path: "Sources/Accounting/Board", swiftSettings: settings),
+        .target(
             name: "AccountingSQLite", dependencies: ["Accounting", "JSON", .grdb], path: "Sources/Accounting/SQLite",
             swiftSettings: settings),
 
@@ -102,7 +104,7 @@ let package = Package(
             name: "kdcube",
             dependencies: [
                 "JSON", "Telemetry", "Digest", "TransportWire", "Transport", "Engine", "EngineProviders", "Accounting",
-                "AccountingRedis", "AccountingPostgres", "AccountingSQLite", .hummingbird, .httpTypes, .nioCore, .nioPosix, .nioHTTP1,
+                "AccountingBoard", "AccountingRedis", "AccountingPostgres", "AccountingSQLite", .hummingbird, .httpTypes, .nioCore, .nioPosix, .nioHTTP1,
                 .lifecycle, .unixSignals,
                 .logging,
                 .asyncHTTPClient, .argumentParser, .yams,
@@ -136,7 +138,9 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "AccountingTests",
-            dependencies: ["Accounting", "AccountingRedis", "AccountingPostgres", "AccountingSQLite", "JSON", .nioPosix],
+            dependencies: [
+                "Accounting", "AccountingBoard", "AccountingRedis", "AccountingPostgres", "AccountingSQLite", "JSON", .nioPosix,
+            ],
             swiftSettings: settings),
         // The simulator of Accounting (docs/accounting.md, "How it is tested"): a library, its command and its tests.
         .target(name: "Simulation", dependencies: ["Accounting"], path: "Tests/Simulation/World", swiftSettings: settings),

@@ -47,10 +47,12 @@ public enum AccountingLimits {
     static let openAttempts = 6
     /// How long a stream or an admission waits for what the durable root holds back: rounds, and the pause between two (ms). Five
     /// seconds is more than every process needs to answer for its leases.
-    static let rootRounds = 50
+    public static let rootRounds = 50
     static let rootPause = Milliseconds(100)
     /// How often a process looks whether a life of counters waits for its answer (ms).
     static let answerPause = Milliseconds(1_000)
+    /// By how much a successor's command is ahead of the last one noted: more than a process can have sent without noting it.
+    static let successorSteps: Int64 = 1_000
     /// How often in a row counters are told of a lease that they do not know: once for each loss that hits one step.
     static let remindersMax = 4
     /// Tries of one settlement within the run; afterwards the accountant's loop goes on with it.

@@ -1,4 +1,5 @@
 internal import Accounting
+internal import AccountingBoard
 internal import AccountingRedis
 internal import AsyncHTTPClient
 internal import Engine
@@ -41,10 +42,12 @@ struct ServerGraph {
         let metrics = ServerMetrics(registry)
         let counters = try await Counters(stores, logger: logger)
         let node = "node-\(RandomText.urlSafe(bytes: 6))"
+        let holder = LeaseHolder(node: node, fence: WallClock.now().rawValue)
+        let succession = try Succession(data: configuration.stores.data, holder: holder, logger: logger)
         let accountant = Accountant(
             store: counters.store, ledger: stores.ledger, directory: budgets,
-            prices: prices, holder: LeaseHolder(node: node, fence: WallClock.now().rawValue), clock: WallClock.accounting,
-            root: counters.isEmbedded ? nil : stores.root,
+            prices: prices, holder: holder, clock: WallClock.accounting,
+            root: counters.isEmbedded ? nil : stores.root, board: succession.board,
             metrics: AccountingMetricsBinding(metrics: metrics))
         var clientConfiguration = OpenAIProvider.clientConfiguration()
         if let connect = configuration.models.map(\.connectTimeout).max() { clientConfiguration.timeout.connect = .init(connect) }
@@ -76,6 +79,7 @@ struct ServerGraph {
         let services: [any Service] = [
             Background { await counters.outbox?.run() },
             Background { await accountant.run() },
+            Background { await succession.run(accountant) },
             Background { await forgetOldRuns(coordinator) },
             front,
             RunDrain(coordinator: coordinator, readiness: readiness, grace: configuration.server.grace),
@@ -87,6 +91,7 @@ struct ServerGraph {
         let result = await Result { try await ServiceGroup(configuration: lifecycle).run() }
         try? await client.shutdown()
         await accountant.leave()
+        succession.board.discard()
         await counters.connection?.close()
         await stores.close()
         try result.get()

@@ -2,6 +2,7 @@ import Accounting
 import NIOPosix
 import Testing
 
+@testable import AccountingBoard
 @testable import AccountingRedis
 @testable import AccountingSQLite
 
@@ -13,7 +14,9 @@ struct RedisLossTests {
         let redis: RedisNode
         let accountant: Accountant
 
-        init(_ name: String, _ server: RedisServer, _ database: EmbeddedDatabase, budgets: BudgetList) async throws {
+        init(
+            _ name: String, _ server: RedisServer, _ database: EmbeddedDatabase, budgets: BudgetList, board: (any LeaseBoard)? = nil
+        ) async throws {
             let clock = SystemAccountingClock(wall: SystemTime.now)
             let ledger = SQLiteLedger(database)
             redis = try await RedisNode(server, ledger: ledger, name: name, begins: false)
@@ -22,7 +25,8 @@ struct RedisLossTests {
                 prices: PriceTable(
                     version: "v1",
                     models: ["demo": ModelPricing(ModelPrice(inputFresh: PicoUSD(150_000), outputVisible: PicoUSD(600_000)))]),
-                holder: LeaseHolder(node: name, fence: 1), clock: clock, root: SQLiteCounterRoot(database, clock: clock))
+                holder: LeaseHolder(node: name, fence: 1), clock: clock, root: SQLiteCounterRoot(database, clock: clock), board: board,
+                rootRounds: 3)
         }
 
         func open(_ run: String) async throws -> StreamLease? {
@@ -87,7 +91,7 @@ struct RedisLossTests {
         }
     }
 
-    @Test("Until every process has answered nothing new is granted; one that stays silent is waited for no longer than its leases last")
+    @Test("Until every process has answered nothing of what was released is granted anew")
     func waitsForAll() async throws {
         try await TemporaryDatabase.with { file in
             let database = try EmbeddedDatabase(path: file)
@@ -150,6 +154,40 @@ struct RedisLossTests {
             await one.accountant.tick()
             #expect(try await one.window(large).unaccounted == 0)
             await one.redis.connection.close()
+        }
+    }
+
+    @Test("Redis and a process die together: the successor answers for it, and nothing stays locked")
+    func diesToo() async throws {
+        try await TemporaryDatabase.with { file in
+            let database = try EmbeddedDatabase(path: file)
+            let server = try await RedisServer()
+            let folder = try BoardFolder(path: file + ".nodes")
+            let board = try folder.makeBoard(for: LeaseHolder(node: "one", fence: 1))
+            let one = try await Server("one", server, database, budgets: BudgetList([budget]), board: board)
+            await one.accountant.tick()
+            let lease = try #require(try await one.open("dies"))
+            var delivered = Int64(await stream(lease, wish: 333).delivered)
+            await one.redis.connection.close()
+            board.abandon()
+            server.kill()
+            try await server.launch()
+
+            let two = try await Server("two", server, database, budgets: BudgetList([budget]))
+            await two.accountant.tick()
+            #expect(try await two.open("early") == nil)
+            #expect(try await two.window(budget).unaccounted > 0)
+            let orphan = try #require(try folder.orphans().found.first)
+            #expect(await eventually { await two.accountant.settle(orphan.left) })
+            let next = try await two.openWhenRebuilt("next")
+            delivered += Int64(await stream(next, wish: 1_000).delivered)
+            #expect(delivered == budget.limit - 20)
+            _ = await next.settle(.counted(inputTokens: 10))
+            try await two.redis.store.flushRows(org: "acme")
+            #expect(try await charged(database) == budget.limit)
+            let window = try await two.window(budget)
+            #expect(window.used == budget.limit && window.held == 0 && window.suspense == 0 && window.unaccounted == 0)
+            await two.redis.connection.close()
         }
     }
 

@@ -24,6 +24,19 @@ struct NodeRig {
             prices: PriceTable(version: "v1", models: price.map { ["demo": ModelPricing($0)] } ?? [:]), holder: Make.holder, clock: clock)
     }
 
+    /// Another process beside the same stores.
+    func another(_ holder: LeaseHolder, board: (any LeaseBoard)? = nil) -> Accountant {
+        Accountant(
+            store: switchable, ledger: ledger, directory: directory,
+            prices: PriceTable(
+                version: "v1", models: ["demo": ModelPricing(ModelPrice(inputFresh: PicoUSD(150), outputVisible: PicoUSD(600)))]),
+            holder: holder, clock: clock, board: board)
+    }
+
+    func admission(_ run: String) throws -> Admission {
+        Admission(path: try Make.path(), run: run, model: "demo", prompt: .exact(10))
+    }
+
     func open(
         _ run: String, prompt: PromptTokens = .exact(10), maxOutput: Int64? = nil, mode: Admission.Mode = .slices
     ) async throws

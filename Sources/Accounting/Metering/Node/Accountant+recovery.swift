@@ -61,7 +61,7 @@ extension Accountant {
     ///
     /// Does nothing while something is unsettled: then its next start has to answer for it.
     public func leave() async {
-        guard let root, state.withLock({ $0.leases.isEmpty && $0.pending.isEmpty }) else { return }
+        guard let root, state.withLock({ $0.leases.isEmpty && $0.pending.isEmpty }), board?.isEmpty ?? true else { return }
         // A root that is away is told by the next start of this node.
         try? await root.leave(holder)
     }

@@ -29,14 +29,26 @@ extension Accountant {
         metrics?.settlementsPending(count)
     }
 
-    private enum SettleOutcome {
+    enum SettleOutcome {
         case settled(overrun: Amounts, windows: [WindowSnapshot])
         /// The store answered, and no repeat will change the answer.
         case pointless
         case failed
     }
 
-    private func trySettle(_ settlement: PendingSettlement) async -> SettleOutcome {
+    func trySettle(_ settlement: PendingSettlement) async -> SettleOutcome {
+        let outcome = await decideSettlement(settlement)
+        // An opening that may still arrive is not over.
+        let isOver = settlement.mayOpenUntil.map { $0 <= clock.monotonic() } ?? true
+        switch outcome {
+        case .settled: settlement.note?.remove()
+        case .pointless: if isOver { settlement.note?.remove() }
+        case .failed: break
+        }
+        return outcome
+    }
+
+    private func decideSettlement(_ settlement: PendingSettlement) async -> SettleOutcome {
         let command = settlement.command
         do {
             switch try await apply(.settle(command)) {

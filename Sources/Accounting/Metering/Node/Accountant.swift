@@ -42,6 +42,8 @@ public final class Accountant: Sendable {
     let directory: any BudgetDirectory
     /// Nil for counters that lose nothing.
     let root: (any CounterRoot)?
+    let board: (any LeaseBoard)?
+    private let rootRounds: Int
     let clock: any AccountingClock
     let holder: LeaseHolder
     let metrics: (any AccountingMetrics)?
@@ -52,17 +54,22 @@ public final class Accountant: Sendable {
     /// - Parameters:
     ///   - holder: this process; its fence must be higher than that of any earlier process of the same node.
     ///   - executor: where tasks that outlive their caller run; nil for the global one. A simulation brings its own.
+    ///   - rootRounds: how often an admission asks again for what the durable root holds back, a tenth of a second apart.
     ///   - random: for the ids of leases.
     public init(
         store: any CounterStore, ledger: any LedgerStore, directory: any BudgetDirectory, prices: PriceTable, holder: LeaseHolder,
-        clock: any AccountingClock, root: (any CounterRoot)? = nil, metrics: (any AccountingMetrics)? = nil,
-        leaseTTL: Milliseconds = AccountingLimits.leaseTTL, executor: (any TaskExecutor)? = nil,
+        clock: any AccountingClock, root: (any CounterRoot)? = nil, board: (any LeaseBoard)? = nil,
+        metrics: (any AccountingMetrics)? = nil,
+        leaseTTL: Milliseconds = AccountingLimits.leaseTTL, rootRounds: Int = AccountingLimits.rootRounds,
+        executor: (any TaskExecutor)? = nil,
         random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
     ) {
         self.store = store
         self.ledger = ledger
         self.directory = directory
         self.root = root
+        self.board = board
+        self.rootRounds = rootRounds
         self.holder = holder
         self.clock = clock
         self.metrics = metrics
@@ -106,7 +113,7 @@ public final class Accountant: Sendable {
         switch outcome {
         case .unavailable: return .unavailable
         case .denied(let cause): return .refused(cause)
-        case .opened(let grant):
+        case .opened(let grant, let note):
             let machine = LeaseMachine(
                 holder: holder, ttl: ttl, run: run, outputMax: admission.maxOutput, grant: grant, now: clock.monotonic())
             let number = state.withLock { state in
@@ -114,7 +121,7 @@ public final class Accountant: Sendable {
                 return state.lastLease
             }
             let lease = StreamLease(
-                machine: machine, reading: reading, attribution: attribution, isPriced: known != nil,
+                machine: machine, note: note, reading: reading, attribution: attribution, isPriced: known != nil,
                 outputTokensMax: isReserved ? grant.tokens : nil,
                 accountant: self, clock: clock, number: number)
             state.withLock { $0.leases[number] = lease }
@@ -123,7 +130,7 @@ public final class Accountant: Sendable {
     }
 
     enum OpenOutcome {
-        case opened(LeaseMachine.Grant)
+        case opened(LeaseMachine.Grant, (any LeaseNote)?)
         case denied(CutCause)
         case unavailable
     }
@@ -132,25 +139,34 @@ public final class Accountant: Sendable {
     /// store's time where ours was off.
     func openLease(_ attribution: Attribution, budgets: [Budget], fixed: Amounts, offers: [Offer], shareFloor: Int64) async -> OpenOutcome {
         let key = LeaseKey(org: attribution.path.org, id: newLeaseID(run: attribution.run))
+        var note: (any LeaseNote)?
+        // What is not opened is on no board. Every other way out says so.
+        var isOpen = false
+        defer { if !isOpen { note?.remove() } }
         var attempts = 0
         var stalls = 0
-        while attempts < AccountingLimits.openAttempts, stalls < AccountingLimits.rootRounds {
+        while attempts < AccountingLimits.openAttempts, stalls < rootRounds {
             attempts += 1
             let guess = clock.now() + state.withLock { $0.offset }
             let path = budgets.map { $0.window(at: guess) }
             guard await bringIn(path, org: key.org) else { return .unavailable }
+            note?.remove()
+            note = board?.post(LeaseClaim(lease: key, attribution: attribution, path: path, granted: .zero))
             let command = OpenLease(
                 lease: key, holder: holder, attribution: attribution, path: path, fixed: fixed, offers: offers, shareFloor: shareFloor,
                 ttl: ttl)
             let sent = clock.monotonic()
             let reply: CounterReply
             do { reply = try await applyTwice(.open(command)) } catch {
-                abandon(key)
+                isOpen = true
+                abandon(key, note: note)
                 return .unavailable
             }
             switch reply {
             case .granted(let index, let windows, let now):
+                isOpen = true
                 guard offers.indices.contains(index) else { return .unavailable }
+                note?.note(LeaseProgress(granted: fixed + offers[index].amounts))
                 foresee(windows, path: path, org: key.org)
                 let deadline = LeaseMachine.deadline(windows: windows, ttl: ttl, storeNow: now, sent: sent)
                 return .opened(
@@ -159,7 +175,7 @@ public final class Accountant: Sendable {
                         authorised: fixed.nanoUSD + offers[index].amounts.nanoUSD,
                         windows: windows,
                         claim: LeaseClaim(lease: key, attribution: attribution, path: path, granted: fixed + offers[index].amounts),
-                        deadline: deadline))
+                        deadline: deadline), note)
             case .denied(let window, _, _) where window.isHeldBack:
                 stalls += 1
                 attempts = 0
@@ -173,7 +189,8 @@ public final class Accountant: Sendable {
             case .missing(let keys, _): forget(keys, org: key.org)
             default:
                 // For instance a process that was stopped in between: its first try was opened, and suspended since.
-                abandon(key)
+                isOpen = true
+                abandon(key, note: note)
                 return .unavailable
             }
         }
@@ -187,10 +204,12 @@ public final class Accountant: Sendable {
 
     /// An opening that was not answered may have been decided all the same. Nothing was spent from it, which is the
     /// evidence that frees it. It may also be decided yet: a lease that is not there is asked for again for a while.
-    private func abandon(_ lease: LeaseKey) {
+    private func abandon(_ lease: LeaseKey, note: (any LeaseNote)?) {
         let settlement = SettleLease(lease: lease, holder: holder, sequence: 1, spent: .zero)
         postpone(
-            PendingSettlement(command: settlement, claim: nil, mayOpenUntil: clock.monotonic() + Milliseconds(ttl.rawValue / 3)))
+            PendingSettlement(
+                command: settlement, claim: nil, mayOpenUntil: clock.monotonic() + Milliseconds(ttl.rawValue / 3),
+                note: note))
     }
 
     private func newLeaseID(run: String) -> String {

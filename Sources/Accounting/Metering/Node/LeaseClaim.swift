@@ -1,10 +1,17 @@
 /// What a process has to say of a lease that its counters have forgotten.
-struct LeaseClaim: Sendable {
-    let lease: LeaseKey
-    let attribution: Attribution
-    let path: [WindowRef]
+public struct LeaseClaim: Sendable, Hashable {
+    public let lease: LeaseKey
+    public let attribution: Attribution
+    public let path: [WindowRef]
     /// All that was granted since it was opened, as far as this process knows.
-    var granted: Amounts
+    public var granted: Amounts
+
+    public init(lease: LeaseKey, attribution: Attribution, path: [WindowRef], granted: Amounts) {
+        self.lease = lease
+        self.attribution = attribution
+        self.path = path
+        self.granted = granted
+    }
 }
 
 /// What became of a claim.
@@ -24,4 +31,11 @@ struct PendingSettlement: Sendable {
     let claim: LeaseClaim?
     /// Set for an opening that was given up: until then (monotonic) it may still reach the store, after its settlement.
     var mayOpenUntil: Milliseconds?
+    /// Its place on the board, for as long as it is not settled.
+    var note: (any LeaseNote)?
+
+    /// For the board: what it will have come to.
+    var progress: LeaseProgress {
+        LeaseProgress(sequence: command.sequence, granted: claim?.granted ?? .zero, spent: command.spent)
+    }
 }

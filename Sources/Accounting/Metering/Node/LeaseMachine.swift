@@ -292,6 +292,13 @@ struct LeaseMachine: Sendable {
         return (PendingSettlement(command: command, claim: claim), final.usage, final.cost)
     }
 
+    /// For the board: by our own count, as if the provider never said anything.
+    var progress: LeaseProgress {
+        LeaseProgress(
+            sequence: sequence, granted: claim.granted,
+            spent: run.output == .zero ? .zero : run.final(.counted(inputTokens: nil)).spent)
+    }
+
     /// What to tell counters that have forgotten the lease, and the number of the last step that counts as decided: one that
     /// is on its way will be decided anew.
     var reclaimed: (claim: LeaseClaim, sequence: Int64) { (claim, unanswered.map { $0.sequence - 1 } ?? sequence) }

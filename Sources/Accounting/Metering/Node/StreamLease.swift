@@ -7,6 +7,7 @@ internal import Synchronization
 public final class StreamLease: Sendable {
     fileprivate struct State {
         var machine: LeaseMachine
+        var note: (any LeaseNote)?
         var waiter: CheckedContinuation<TakeOutcome, Never>?
         var atRest: CheckedContinuation<Void, Never>?
         var settlement: Task<Settlement, Never>?
@@ -26,10 +27,11 @@ public final class StreamLease: Sendable {
     let number: Int
 
     init(
-        machine: LeaseMachine, reading: BudgetReading, attribution: Attribution, isPriced: Bool, outputTokensMax: Int64?,
+        machine: LeaseMachine, note: (any LeaseNote)?, reading: BudgetReading, attribution: Attribution, isPriced: Bool,
+        outputTokensMax: Int64?,
         accountant: Accountant, clock: any AccountingClock, number: Int
     ) {
-        state = Mutex(State(machine: machine, reading: reading))
+        state = Mutex(State(machine: machine, note: note, reading: reading))
         self.attribution = attribution
         self.isPriced = isPriced
         self.outputTokensMax = outputTokensMax
@@ -41,7 +43,11 @@ public final class StreamLease: Sendable {
     /// Pays for output before it is forwarded. Local; never waits.
     public func take(outputTokens: Int, reasoning: Bool = false) -> TakeOutcome {
         let now = clock.monotonic()
-        let (outcome, start) = state.withLock { $0.machine.take(Int64(outputTokens), reasoning: reasoning, now: now) }
+        let (outcome, start) = state.withLock { state in
+            let result = state.machine.take(Int64(outputTokens), reasoning: reasoning, now: now)
+            if result.outcome == .paid { state.post() }
+            return result
+        }
         if start { startDriver() }
         return outcome
     }
@@ -53,7 +59,7 @@ public final class StreamLease: Sendable {
         await withCheckedContinuation { continuation in
             let now = clock.monotonic()
             let (ready, start) = state.withLock { state -> (TakeOutcome?, Bool) in
-                if let outcome = state.machine.completePending(now: now) { return (outcome, false) }
+                if let outcome = state.complete(now: now) { return (outcome, false) }
                 state.waiter = continuation
                 return (nil, state.machine.needsDriver())
             }
@@ -132,7 +138,7 @@ public final class StreamLease: Sendable {
     private func wakeWaiter() {
         let now = clock.monotonic()
         let (waiter, outcome) = state.withLock { state -> (CheckedContinuation<TakeOutcome, Never>?, TakeOutcome?) in
-            guard state.waiter != nil, let outcome = state.machine.completePending(now: now) else { return (nil, nil) }
+            guard state.waiter != nil, let outcome = state.complete(now: now) else { return (nil, nil) }
             return (state.takeWaiter(), outcome)
         }
         if let outcome { waiter?.resume(returning: outcome) }
@@ -147,6 +153,7 @@ public final class StreamLease: Sendable {
             let path = state.withLock { state in
                 state.reminders = 0
                 state.machine.receive(reply, sent: sent)
+                state.post()
                 return state.machine.reclaimed.claim.path
             }
             await accountant.provide(reply, path: path, offers: step.offers, org: attribution.path.org)
@@ -206,11 +213,14 @@ public final class StreamLease: Sendable {
         let outcome = await accountant.openLease(
             attribution, budgets: budgets, fixed: fixed, offers: offers, shareFloor: AccountingLimits.shareFloorTokens)
         switch outcome {
-        case .opened(let grant):
+        case .opened(let grant, let note):
             let now = clock.monotonic()
             let old = state.withLock { state in
                 state.reading = reading
-                return state.machine.reopened(grant, now: now)
+                var old = state.machine.reopened(grant, now: now)
+                old.note = state.note
+                state.note = note
+                return old
             }
             _ = await accountant.settle(old)
         case .denied(let cause): state.withLock { $0.machine.rollRefused(cause) }
@@ -230,7 +240,12 @@ public final class StreamLease: Sendable {
             waiter?.resume(returning: .cut(CutCause(reason: .killed)))
             if isAtRest { continuation.resume() }
         }
-        let (settlement, total, cost) = state.withLock { $0.machine.settlement(usage) }
+        let (settlement, total, cost) = state.withLock { state in
+            var final = state.machine.settlement(usage)
+            final.settlement.note = state.note
+            state.note?.note(final.settlement.progress)
+            return final
+        }
         let settled = await accountant.settle(settlement)
         let windows = state.withLock { state in
             state.machine.settled(settled?.windows ?? [])
@@ -244,6 +259,15 @@ public final class StreamLease: Sendable {
 }
 
 extension StreamLease.State {
+    /// On the board before anybody hears of it.
+    fileprivate func post() { note?.note(machine.progress) }
+
+    fileprivate mutating func complete(now: Milliseconds) -> TakeOutcome? {
+        let outcome = machine.completePending(now: now)
+        if outcome == .paid { post() }
+        return outcome
+    }
+
     /// Counters that forget what they were just told are no counters: the lease is given up.
     fileprivate mutating func mayRemind() -> Bool {
         reminders += 1

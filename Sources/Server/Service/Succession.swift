@@ -1,0 +1,56 @@
+internal import Accounting
+internal import AccountingBoard
+internal import Foundation
+internal import Logging
+internal import NIOPosix
+
+/// Settles what dead server processes of the same data directory had noted, whichever of them it was and whenever it died.
+struct Succession: Sendable {
+    private static let pause = Duration.seconds(5)
+
+    private let folder: BoardFolder
+    private let logger: Logger
+    let board: MappedBoard
+
+    /// Makes the data directory if it is not there. Reads files: not on an event loop.
+    init(data: String, holder: LeaseHolder, logger: Logger) throws {
+        do {
+            try FileManager.default.createDirectory(
+                atPath: data, withIntermediateDirectories: true, attributes: [.posixPermissions: 0o700])
+            folder = try BoardFolder(path: data + "/nodes")
+            board = try folder.makeBoard(for: holder)
+        } catch {
+            throw CommandFailure("the data directory \(data) cannot be written (\(error)); choose another with --data")
+        }
+        self.logger = logger
+    }
+
+    /// Looks for them until the task is cancelled.
+    func run(_ accountant: Accountant) async {
+        while !Task.isCancelled {
+            await round(accountant)
+            try? await Task.sleep(for: Self.pause)
+        }
+    }
+
+    private func round(_ accountant: Accountant) async {
+        do {
+            let (found, unreadable) = try await NIOThreadPool.singleton.runIfActive { try folder.orphans() }
+            for name in unreadable { logger.error("a board cannot be read; its leases stay in suspense", metadata: ["board": "\(name)"]) }
+            for orphan in found { await settle(orphan, accountant) }
+        } catch {
+            logger.error("the boards of other processes cannot be read", metadata: ["fault": "\(error)"])
+        }
+    }
+
+    private func settle(_ orphan: BoardFolder.Orphan, _ accountant: Accountant) async {
+        let about: Logger.Metadata = ["node": "\(orphan.left.holder.node)", "leases": "\(orphan.left.leases.count)"]
+        guard orphan.isOfThisBoot || orphan.left.leases.isEmpty else {
+            // What it noted last may be lost with the machine's memory: less would be charged than was delivered.
+            return logger.error("a process ended with its machine; its leases stay in suspense", metadata: about)
+        }
+        guard await accountant.settle(orphan.left) else { return }
+        try? await NIOThreadPool.singleton.runIfActive { orphan.discard() }
+        logger.notice("settled what a process that died had noted", metadata: about)
+    }
+}
