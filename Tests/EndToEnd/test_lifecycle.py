@@ -3,6 +3,7 @@
 import threading
 import time
 
+import pytest
 import requests
 
 from rig.envelopes import answer, check_run, of_sse, tokens
@@ -88,6 +89,33 @@ def test_the_ledger_and_the_windows_survive_a_kill(tmp_path, make_tenant):
         assert usage["totals"]["output_tokens"] == 50 and usage["totals"]["cost_usd"] == end["cost_usd"]
         assert float(usage["windows"][0]["used"]) == float(end["cost_usd"])
         assert check_run(of_sse(collect(again.url, tenant.key, body)))["type"] == "chat.complete"
+    finally:
+        installation.stop()
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["embedded", "redis"])
+def test_what_a_killed_server_had_delivered_is_charged_by_the_next_one(shared, redis_server, tmp_path, make_tenant):
+    """kill -9 in the middle of streams: nothing stays held, and each client's tokens are in the ledger."""
+    installation = Installation(tmp_path / "i", redis=redis_server.url if shared else "")
+    try:
+        server = installation.serve()
+        tenant = make_tenant(installation)
+        tenant.cap("0.5", window="month")
+        clients = [Client(server.url, tenant.key) for _ in range(3)]
+        body = {"text": "go\n@tokens 20000\n@rate 300", "model": "demo"}
+        runs = [client.call("chat_message", body)["run_id"] for client in clients]
+        wait_until("all stream", lambda: all(tokens(answer(c.run(r))) > 100 for c, r in zip(clients, runs, strict=True)))
+        server.process.child.kill()
+        server.process.wait()
+        delivered = sum(tokens(answer(client.run(run))) for client, run in zip(clients, runs, strict=True))
+        assert float(installation.usage(tenant.scope)["windows"][0]["held"]) > 0
+        again = installation.serve()
+        usage = installation.settled_usage(tenant.scope)
+        # What it had paid for and was still on its way is charged too: at most a turn of its loop a stream.
+        assert delivered <= usage["totals"]["output_tokens"] <= delivered + 3 * 60
+        assert float(usage["windows"][0]["suspense"]) == 0
+        assert float(usage["windows"][0]["used"]) == float(usage["totals"]["cost_usd"])
+        assert check_run(of_sse(collect(again.url, tenant.key, {"text": "hi\n@tokens 5", "model": "demo"})))["type"] == "chat.complete"
     finally:
         installation.stop()
 
