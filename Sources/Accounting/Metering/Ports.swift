@@ -107,6 +107,9 @@ public protocol CounterRoot: Sendable {
     /// The lives that are not cleared yet.
     func pending() async throws(LedgerStoreError) -> [String: Epoch]
 
+    /// The processes that the org's present life still waits for; none when it is cleared.
+    func awaited(org: String) async throws(LedgerStoreError) -> [LeaseHolder]
+
     /// `holder` has brought in all that it held of `org`.
     ///
     /// - Returns: true when every process has that was ever heard of and did not leave, and the life is cleared. One that died is waited

@@ -106,6 +106,15 @@ enum LedgerStatements {
 
     // MARK: Rows
 
+    static func suspended(org: String, limit: Int, _ connection: inout PostgresConnection) throws(PostgresError) -> [LedgerRow] {
+        try connection.query(
+            """
+            SELECT \(columns) FROM ledger s WHERE org = $1 AND kind = 'suspense' AND NOT EXISTS (SELECT FROM ledger e
+            WHERE e.run = s.run AND e.lease = s.lease AND e.org = s.org AND e.kind IN ('settle', 'resolve')) ORDER BY position LIMIT $2
+            """, [.text(org), .int(Int64(limit))]
+        ).map(decode)
+    }
+
     static func rows(of lease: LeaseKey, run: String, _ connection: inout PostgresConnection) throws(PostgresError) -> [LedgerRow] {
         try connection.query(
             "SELECT \(columns) FROM ledger WHERE run = $1 AND lease = $2 AND org = $3", [.text(run), .text(lease.id), .text(lease.org)]

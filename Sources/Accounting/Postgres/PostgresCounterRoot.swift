@@ -75,6 +75,22 @@ public struct PostgresCounterRoot: CounterRoot {
         }
     }
 
+    public func awaited(org: String) async throws(LedgerStoreError) -> [LeaseHolder] {
+        do throws(PostgresError) {
+            return try await database.read { (connection) throws(PostgresError) in
+                try connection.query(
+                    """
+                    SELECT node, fence FROM holders WHERE EXISTS (SELECT FROM epochs WHERE org = $1 AND NOT cleared) AND NOT EXISTS
+                    (SELECT FROM confirmations c WHERE c.org = $1 AND c.node = holders.node AND c.fence = holders.fence)
+                    ORDER BY node, fence
+                    """, [.text(org)]
+                ).map { row throws(PostgresError) in LeaseHolder(node: try row.text(0), fence: try row.int(1)) }
+            }
+        } catch {
+            throw LedgerStoreError(error)
+        }
+    }
+
     public func confirm(
         org: String, epoch: Epoch, holder: LeaseHolder
     ) async throws(LedgerStoreError) -> Bool {

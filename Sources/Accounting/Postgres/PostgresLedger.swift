@@ -60,6 +60,16 @@ public final class PostgresLedger: LedgerPages {
         }
     }
 
+    public func suspended(org: String) async throws(LedgerStoreError) -> [LedgerRow] {
+        do throws(PostgresError) {
+            return try await database.read { (connection) throws(PostgresError) in
+                try LedgerStatements.suspended(org: org, limit: StoreLimits.page, &connection)
+            }
+        } catch {
+            throw LedgerStoreError(error)
+        }
+    }
+
     public func charges(of lease: LeaseKey, run: String) async throws(LedgerStoreError) -> LeaseCharges {
         do throws(PostgresError) {
             return try await database.read { (connection) throws(PostgresError) in

@@ -68,6 +68,14 @@ enum LedgerRecord {
         return try rows.map { (position: $0["position"], row: try decode($0)) }
     }
 
+    static func suspended(org: String, limit: Int, _ db: Database) throws -> [LedgerRow] {
+        let sql = """
+            SELECT \(columns) FROM ledger s WHERE org = ? AND kind = 'suspense' AND NOT EXISTS (SELECT 1 FROM ledger e
+            WHERE e.run = s.run AND e.lease = s.lease AND e.org = s.org AND e.kind IN ('settle', 'resolve')) ORDER BY position LIMIT ?
+            """
+        return try Row.fetchAll(db, sql: sql, arguments: [org, limit]).map(decode)
+    }
+
     static func rows(of lease: LeaseKey, run: String, _ db: Database) throws -> [LedgerRow] {
         let sql = "SELECT \(columns) FROM ledger WHERE run = ? AND lease = ? AND org = ?"
         return try Row.fetchAll(db, sql: sql, arguments: [run, lease.id, lease.org]).map(decode)

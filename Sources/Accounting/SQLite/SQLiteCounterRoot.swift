@@ -75,6 +75,23 @@ public struct SQLiteCounterRoot: CounterRoot {
         }
     }
 
+    public func awaited(org: String) async throws(LedgerStoreError) -> [LeaseHolder] {
+        do {
+            return try await database.read { db in
+                let rows = try Row.fetchAll(
+                    db,
+                    sql: """
+                        SELECT node, fence FROM holders WHERE EXISTS (SELECT 1 FROM epochs WHERE org = ? AND NOT cleared) AND NOT EXISTS
+                        (SELECT 1 FROM confirmations c WHERE c.org = ? AND c.node = holders.node AND c.fence = holders.fence)
+                        ORDER BY node, fence
+                        """, arguments: [org, org])
+                return rows.map { LeaseHolder(node: $0["node"], fence: $0["fence"]) }
+            }
+        } catch {
+            throw .failed(error.description)
+        }
+    }
+
     public func confirm(
         org: String, epoch: Epoch, holder: LeaseHolder
     ) async throws(LedgerStoreError) -> Bool {

@@ -54,6 +54,17 @@ public actor SQLiteCounterStore: CounterStore {
     /// Rows are in the ledger before their reply is.
     public func flushRows(org: String) async throws(CounterStoreError) {}
 
+    /// Sets what windows count as used, while no server has the counters.
+    ///
+    /// - Throws: ``EmbeddedDatabaseError/inUse(path:)`` when one has.
+    public static func repair(_ database: EmbeddedDatabase, used: [WindowKey: Int64]) async throws {
+        let lock = try CounterLock(besides: database.path)
+        try await database.write { db in
+            for (key, amount) in used { try db.execute(sql: "UPDATE windows SET used = ? WHERE key = ?", arguments: [amount, key.text]) }
+        }
+        withExtendedLifetime(lock) {}
+    }
+
     /// For tests and `doctor`: checks I2 and I3.
     public func checkInvariants() throws(CounterMachine.Violation) { try machine?.checkInvariants() }
 

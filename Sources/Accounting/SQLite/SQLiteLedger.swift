@@ -19,6 +19,12 @@ public struct SQLiteLedger: LedgerPages {
         }
     }
 
+    public func suspended(org: String) async throws(LedgerStoreError) -> [LedgerRow] {
+        do { return try await database.read { try LedgerRecord.suspended(org: org, limit: StoreLimits.page, $0) } } catch {
+            throw .failed(error.description)
+        }
+    }
+
     public func charges(of lease: LeaseKey, run: String) async throws(LedgerStoreError) -> LeaseCharges {
         do { return LeaseCharges(try await database.read { try LedgerRecord.rows(of: lease, run: run, $0) }) } catch {
             throw .failed(error.description)

@@ -87,7 +87,7 @@ struct DoctorCommand: AsyncParsableCommand {
     private static func redis(_ settings: Configuration) async -> Finding {
         do {
             let stores = try Stores(settings.stores)
-            guard let connection = try stores.redis(logger: Logger(label: "kdcube.doctor")) else {
+            guard let connection = try stores.redis(logger: .silent) else {
                 return Finding(name: "redis", problem: nil, detail: "not configured")
             }
             let local = WallClock.now()

@@ -46,6 +46,11 @@ func reportingFailures(_ body: () async throws -> Void) async throws {
     }
 }
 
+extension Logger {
+    /// For commands: what a command has to say it prints, one line for each error.
+    static let silent = Logger(label: "kdcube") { _ in SwiftLogNoOpLogHandler() }
+}
+
 /// Standard output of commands.
 enum Output {
     static func line(_ text: String) {

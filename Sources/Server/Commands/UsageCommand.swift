@@ -16,7 +16,7 @@ struct UsageCommand: AsyncParsableCommand {
     func run() async throws {
         try await reportingFailures {
             let stores = try store.stores()
-            let reader = try await WindowReader(stores, logger: Logger(label: "kdcube.usage"))
+            let reader = try await WindowReader(stores, logger: .silent)
             let asked = try self.scope.map { [try WindowOptions.parse(scope: $0)] }
             let scopes: [Scope]
             if let asked { scopes = asked } else { scopes = try await stores.usage.scopes() }

@@ -6,7 +6,7 @@ internal import Logging
 struct WindowReader: Sendable {
     private let stores: Stores
     /// Set when the counters are in Redis.
-    private let counters: (any CounterStore)?
+    let counters: (any CounterStore)?
     private let connection: RedisConnection?
 
     /// For a running server: `counters` is its own store when that is Redis, nil when it is the embedded one.
@@ -29,6 +29,9 @@ struct WindowReader: Sendable {
         counters = RedisCounterStore(connection, outbox: outbox)
     }
 
+    /// What the counters have charged so far is in the ledger when this returns.
+    func flush(org: String) async throws { try await counters?.flushRows(org: org) }
+
     func close() async { await connection?.close() }
 
     func usage(of scope: Scope) async throws -> ScopeUsage {
@@ -49,7 +52,7 @@ struct WindowReader: Sendable {
         return ScopeUsage(scope: usage.scope, windows: windows, totals: usage.totals)
     }
 
-    private func org(of scope: Scope) async throws -> String? {
+    func org(of scope: Scope) async throws -> String? {
         switch scope {
         case .org(let org), .project(let org, _), .user(let org, _, _): org
         case .key(let id): try await stores.keys.find(id: id)?.org

@@ -12,6 +12,13 @@ def charged_nano(data: pathlib.Path, org: str) -> int:
     return total
 
 
+def runs_postgres(postgres, url: str) -> dict[str, tuple[int, int]]:
+    """Of every charged run its output tokens and its cost in nano-USD."""
+    question = "SELECT run, sum(output_visible + output_reasoning), sum(nano_usd) FROM kdcube.ledger WHERE is_charge GROUP BY run"
+    rows = (line.split("|") for line in postgres.ask(url, question).splitlines())
+    return {run: (int(tokens), int(cost)) for run, tokens, cost in rows}
+
+
 def charged_nano_postgres(postgres, url: str, org: str) -> int:
     """The same from Postgres, by psql. The rows, the ids and the kept sums must agree among themselves."""
     rows = int(postgres.ask(url, f"SELECT COALESCE(SUM(nano_usd), 0) FROM kdcube.ledger WHERE is_charge AND org = '{org}'"))

@@ -75,6 +75,11 @@ class Installation:
             server.wait_ready()
         return server
 
+    def restart(self, server: "Server") -> None:
+        """The same address again, after its process has ended."""
+        server.start()
+        server.wait_ready(60)
+
     def command(self, *arguments: str) -> str:
         """Runs `kdcube ARGUMENTS` against this installation and returns what it printed."""
         command = [str(BINARIES / "kdcube"), *arguments, "--config", str(self.config)]
@@ -118,9 +123,18 @@ class Server:
     def __init__(self, installation: Installation, log: str):
         self.port = free_port()
         self.url = f"http://127.0.0.1:{self.port}"
-        command = [str(BINARIES / "kdcube"), "serve", "--config", str(installation.config)]
-        command += ["--host", "127.0.0.1", "--port", str(self.port)]
-        self.process = Process(command, installation.folder / log, env=environment())
+        self._command = [str(BINARIES / "kdcube"), "serve", "--config", str(installation.config)]
+        self._command += ["--host", "127.0.0.1", "--port", str(self.port)]
+        self._log = installation.folder / log
+        self.start()
+
+    def start(self) -> None:
+        self.process = Process(self._command, self._log, env=environment())
+
+    def kill(self) -> None:
+        """kill -9."""
+        self.process.child.kill()
+        self.process.wait()
 
     def wait_ready(self, seconds: float = 30) -> None:
         def ready() -> bool:

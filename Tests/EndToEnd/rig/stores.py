@@ -42,6 +42,17 @@ class Redis:
     def stop(self) -> None:
         self.process.stop()
 
+    def kill(self) -> None:
+        """kill -9: what was in memory is gone."""
+        self.process.child.kill()
+        self.process.wait()
+
+    def pause(self) -> None:
+        self.process.child.send_signal(signal.SIGSTOP)
+
+    def resume(self) -> None:
+        self.process.child.send_signal(signal.SIGCONT)
+
 
 def _postgres_program(name: str) -> str:
     """Debian keeps the server's programs off the PATH, in a folder for each version: the newest one."""

@@ -14,6 +14,10 @@ public struct LedgerPage: Sendable {
 public protocol LedgerPages: LedgerStore {
     /// The newest rows first; of one scope if given. At most ``StoreLimits/page``.
     func page(_ scope: Scope?, before position: Int64?, limit: Int) async throws(LedgerStoreError) -> LedgerPage
+
+    /// The notes of leases of `org` that were suspended and that nobody has settled since: the oldest first, at most
+    /// ``StoreLimits/page``.
+    func suspended(org: String) async throws(LedgerStoreError) -> [LedgerRow]
 }
 
 extension LedgerStore {

@@ -1,0 +1,90 @@
+internal import Accounting
+internal import AccountingSQLite
+internal import Foundation
+
+/// Compares what the counters of an org say with what the ledger says, and rebuilds the counters where they differ.
+struct Reconciliation: Sendable {
+    /// A window whose count is not the sum of its charges.
+    struct Difference: Sendable {
+        let window: WindowKey
+        let counted: Int64
+        let charged: Int64
+    }
+
+    struct Report: Sendable {
+        let org: String
+        let windows: Int
+        let differences: [Difference]
+        /// Leases whose holder died without evidence, with what they hold.
+        let suspended: [LedgerRow]
+        /// Processes that a rebuild waits for.
+        let awaited: [LeaseHolder]
+    }
+
+    /// How often a window is looked at that changes meanwhile, and how long a rebuild is waited for.
+    private static let looks = 5
+    private static let rebuildRounds = 100
+
+    let stores: Stores
+    let reader: WindowReader
+
+    func report(org: String) async throws -> Report {
+        var differences: [Difference] = []
+        let budgets = try await budgets(of: org)
+        for budget in budgets {
+            if let difference = try await compare(budget, org: org) { differences.append(difference) }
+        }
+        return Report(
+            org: org, windows: budgets.count, differences: differences, suspended: try await stores.ledger.suspended(org: org),
+            awaited: reader.counters == nil ? [] : try await stores.root.awaited(org: org))
+    }
+
+    private func budgets(of org: String) async throws -> [Budget] {
+        var found: [Budget] = []
+        for budget in try await stores.budgets.list(scope: nil) where try await reader.org(of: budget.scope) == org { found.append(budget) }
+        return found
+    }
+
+    /// Streams may run: a count is right when the ledger's sum lies between what was counted before it and after.
+    private func compare(_ budget: Budget, org: String) async throws -> Difference? {
+        var last: Difference?
+        for _ in 0..<Self.looks {
+            let window = budget.window(at: WallClock.now())
+            let before = try await counted(window)
+            try await reader.flush(org: org)
+            let charged = try await stores.ledger.sum(window.key.scope, from: window.start, to: window.end).amounts[window.key.unit]
+            let after = try await counted(window)
+            guard let before, let after else { return nil }
+            if min(before, after) <= charged, charged <= max(before, after) { return nil }
+            last = Difference(window: window.key, counted: after, charged: charged)
+        }
+        return last
+    }
+
+    /// Nil for a window that the counters do not have: it will be loaded from the ledger.
+    private func counted(_ window: WindowRef) async throws -> Int64? {
+        try await reader.usage(of: window.key.scope).windows.first { $0.key == window.key }?.used
+    }
+
+    /// Rebuilds the org's counters from the ledger.
+    ///
+    /// - Returns: the processes that have not answered in ten seconds; what they may hold stays locked until they do.
+    func repair(_ report: Report) async throws -> [LeaseHolder] {
+        if case .embedded(let database) = stores.durable, reader.counters == nil {
+            let used = Dictionary(report.differences.map { ($0.window, $0.charged) }) { first, _ in first }
+            try await SQLiteCounterStore.repair(database, used: used)
+            return []
+        }
+        guard let counters = reader.counters else { return [] }
+        let holder = LeaseHolder(node: "reconcile-\(RandomText.urlSafe(bytes: 6))", fence: WallClock.now().rawValue)
+        let rebuild = CounterRebuild(root: stores.root, store: counters, holder: holder)
+        let life = try await rebuild.begin(org: report.org)
+        var awaited: [LeaseHolder] = []
+        for _ in 0..<Self.rebuildRounds {
+            awaited = try await rebuild.proceed(org: report.org, life)
+            if awaited.isEmpty { break }
+            try await Task.sleep(for: .milliseconds(100))
+        }
+        return awaited
+    }
+}
