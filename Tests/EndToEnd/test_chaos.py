@@ -122,6 +122,7 @@ def test_a_thousand_runs_at_once_want_ten_times_their_caps(make_fleet):
     assert all(nano(reading.detail["cost_usd"]) >= 0 for reading in readings if reading.end == "chat.cut")
 
 
+@pytest.mark.timeout(400)
 def test_nothing_is_overspent_lost_or_doubled_while_everything_breaks(make_fleet):
     seed = random.randrange(1 << 32)
     print(f"seed {seed}")
@@ -166,7 +167,7 @@ def test_nothing_is_overspent_lost_or_doubled_while_everything_breaks(make_fleet
     breaking.start()
     try:
         # Half of them from the start, the others while things break.
-        jobs = fleet.plans(1_200, rate=4)
+        jobs = fleet.plans(240, rate=6)
         readings = wait_for(_in_waves(jobs, 5, 6.0))
     finally:
         breaking.join()
