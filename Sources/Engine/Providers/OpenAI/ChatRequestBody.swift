@@ -34,8 +34,8 @@ enum ChatRequestBody {
         for member in request.parameters.members where !ours.contains(member.key) {
             writer.member(member.key, member.value)
         }
-        writer.member("stream", .bool(true))
-        writer.member("stream_options", .object(JSONObject([("include_usage", .bool(true))])))
+        writer.member("stream", .bool(configuration.isStreamed))
+        if configuration.isStreamed { writer.member("stream_options", .object(JSONObject([("include_usage", .bool(true))]))) }
         writer.endObject()
         return writer.bytes
     }

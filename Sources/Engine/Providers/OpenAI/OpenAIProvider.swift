@@ -36,6 +36,8 @@ public struct OpenAIProvider: ModelProvider {
         public var upstreamModel: String
         public var outputLimit = OutputLimit.maxTokens
         public var timeouts = Timeouts()
+        /// False: the answer is asked for as a whole.
+        public var isStreamed = true
 
         public init(baseURL: String, apiKey: String?, upstreamModel: String) {
             self.baseURL = baseURL
@@ -79,12 +81,12 @@ public struct OpenAIProvider: ModelProvider {
         var call = HTTPClientRequest(url: url)
         call.method = .POST
         call.headers.add(name: "content-type", value: "application/json")
-        call.headers.add(name: "accept", value: "text/event-stream")
+        call.headers.add(name: "accept", value: configuration.isStreamed ? "text/event-stream" : "application/json")
         if let key = configuration.apiKey { call.headers.add(name: "authorization", value: "Bearer \(key)") }
         call.body = .bytes(ByteBuffer(bytes: ChatRequestBody.encode(request, configuration)))
         return OpenAIStream(
             UpstreamCall(
                 client: client, request: call, timeouts: configuration.timeouts, clock: clock,
-                secret: configuration.apiKey))
+                secret: configuration.apiKey, isStreamed: configuration.isStreamed))
     }
 }
