@@ -52,7 +52,8 @@ struct ServerGraph {
         let coordinator = RunCoordinator(
             meter: MeterBinding(accountant: accountant), models: models, conversations: ConversationBinding(stores: stores),
             metrics: EngineMetricsBinding(metrics: metrics))
-        let intake = RunIntake(coordinator: coordinator, defaultModel: models.entries.first?.model.id)
+        let intake = RunIntake(
+            coordinator: coordinator, defaultModel: models.entries.first?.model.id, disconnects: DisconnectRules(configuration))
         let authenticator = Authenticator(directory: KeyDirectory(keys: stores.keys), metrics: metrics)
 
         let sockets = SocketIOServer(
