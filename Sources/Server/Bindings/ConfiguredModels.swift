@@ -42,6 +42,7 @@ struct ConfiguredModels: ModelCatalog {
             let limit = model.outputLimit ?? (isHidden ? .maxCompletionTokens : .maxTokens)
             configuration.outputLimit = limit == .maxTokens ? .maxTokens : .maxCompletionTokens
             configuration.isStreamed = model.upstreamStreams
+            configuration.promptOverhead = model.promptOverhead
             configuration.timeouts.firstByte = model.firstByteTimeout
             configuration.timeouts.idle = model.idleTimeout
             configuration.timeouts.call = model.callTimeout

@@ -76,6 +76,7 @@ extension Configuration.Model {
         object["base_url"] = .string(baseURL)
         object["api_key"] = apiKey.isEmpty ? "" : "***"
         object["upstream_model"] = .string(upstreamModel)
+        object["prompt_overhead"] = .integer(Int64(promptOverhead))
         object["connect_timeout"] = .string(connectTimeout.settingText)
         object["first_byte_timeout"] = .string(firstByteTimeout.settingText)
         object["idle_timeout"] = .string(idleTimeout.settingText)

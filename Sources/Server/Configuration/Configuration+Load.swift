@@ -162,6 +162,7 @@ extension Configuration.Model {
         if try section.value("on_disconnect") != nil { onDisconnect = try section.choice("on_disconnect", default: .drain) }
         billsAfterCancel = try section.flag("bills_after_cancel", default: billsAfterCancel)
         upstreamStreams = try section.flag("upstream_stream", default: upstreamStreams)
+        promptOverhead = try section.integer("prompt_overhead", default: promptOverhead, in: 0...1_000_000)
         maxOutputTokens = try section.integer("max_output_tokens", default: maxOutputTokens, in: 0...10_000_000)
     }
 

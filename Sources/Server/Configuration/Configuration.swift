@@ -47,6 +47,8 @@ struct Configuration: Sendable, Hashable {
         var upstreamStreams = true
         /// 0: not known.
         var maxOutputTokens = 0
+        /// Tokens that the upstream's template adds to every prompt, at most.
+        var promptOverhead = 96
         /// Nil: by the model's kind.
         var outputLimit: OutputLimit?
         var retry = RetryPolicy()

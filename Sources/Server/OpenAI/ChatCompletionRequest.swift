@@ -60,13 +60,23 @@ struct ChatCompletionRequest: Sendable {
         "on_disconnect", "lower_max_tokens",
     ]
 
-    /// What is billed by other things than the tokens that we count: audio by the second, a search by the call.
+    /// Parameters that are handed through unread everywhere else, but would make an upstream bill what nobody here has bounded:
+    /// audio by the second, a search by the call, another model's price, answers that are made and not sent, a template that
+    /// writes the prompt anew.
+    private static let unbounded = [
+        "audio", "web_search_options", "plugins", "models", "route", "provider", "best_of", "use_beam_search", "chat_template", "echo",
+    ]
+
     private static func refuseWhatCannotBeBounded(_ fields: FieldReader) throws(HTTPFailure) {
         if let modalities = fields.value("modalities"), modalities != ["text"] {
             throw fields.failure("modalities", "may only be [\"text\"]")
         }
-        for key in ["audio", "web_search_options"] where fields.value(key) != nil {
-            throw fields.failure(key, "is billed by more than tokens and is not metered here")
+        for key in unbounded {
+            guard let value = fields.value(key), value != false, !(key == "best_of" && value == 1) else { continue }
+            throw fields.failure(key, "is not metered here and cannot be used")
+        }
+        if let tier = fields.value("service_tier"), ["auto", "default", "flex"].allSatisfy({ tier.stringValue != $0 }) {
+            throw fields.failure("service_tier", "may only be auto, default or flex: others have another price")
         }
     }
 

@@ -36,6 +36,9 @@ public struct OpenAIProvider: ModelProvider {
         public var upstreamModel: String
         public var outputLimit = OutputLimit.maxTokens
         public var timeouts = Timeouts()
+        /// Tokens that the upstream's template adds to every prompt, at most. The default holds the longest that is known,
+        /// gpt-oss's, with room to spare; OpenAI's own models add 3.
+        public var promptOverhead = 96
         /// False: the answer is asked for as a whole.
         public var isStreamed = true
 
@@ -75,7 +78,9 @@ public struct OpenAIProvider: ModelProvider {
 
     public var countsAreExact: Bool { false }
 
-    public func promptTokens(_ request: ModelRequest) -> PromptCount { ChatRequestBody.promptTokens(request) }
+    public func promptTokens(_ request: ModelRequest) -> PromptCount {
+        ChatRequestBody.promptTokens(request, overhead: configuration.promptOverhead)
+    }
 
     public func stream(_ request: ModelRequest) -> any ModelStream {
         var call = HTTPClientRequest(url: url)
