@@ -110,6 +110,8 @@ struct ServerGraph {
         var front = FrontConfiguration()
         front.hosts = [configuration.server.host]
         front.port = configuration.server.port
+        // What nobody waits for is not generated, and not paid for (metering.md §2, item 12).
+        front.pathsThatEndWithTheirClient = ["/v1/chat/completions"]
         front.pollingBodyBytesMax = configuration.transport.maxMessage
         return front
     }

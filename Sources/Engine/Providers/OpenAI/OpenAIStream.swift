@@ -151,6 +151,7 @@ struct UpstreamCall: Sendable {
         let message = error.message.split(separator: secret, omittingEmptySubsequences: false).joined(separator: "***")
         return .failure(
             ProviderError(
-                error.kind, message: message, isRetryable: error.isRetryable, mayBeBilled: error.mayBeBilled))
+                error.kind, message: message, isRetryable: error.isRetryable, mayBeBilled: error.mayBeBilled,
+                retryAfter: error.retryAfter))
     }
 }
