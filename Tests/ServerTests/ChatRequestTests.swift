@@ -97,4 +97,26 @@ struct ChatRequestTests {
         #expect(throws: TenantMismatch(field: "project")) { try TenantHints(project: "other").check(against: principal) }
         #expect(throws: TenantMismatch(field: "project")) { try TenantHints(project: "other/web").check(against: principal) }
     }
+
+    @Test("who leaves, and what may be lowered, can be said on every way in")
+    func disconnectAndLowering() throws {
+        let message = try ChatMessage(parse(#"{"message":{"text":"hi","on_disconnect":"stop"},"lower_max_tokens":true}"#))
+        #expect(message.onDisconnect == .stop && message.mayLowerOutput)
+        let body = #"{"model":"m","messages":[{"role":"user","content":"x"}],"on_disconnect":"drain","lower_max_tokens":true}"#
+        let completion = try ChatCompletionRequest(parse(body))
+        #expect(completion.onDisconnect == .drain && completion.mayLowerOutput && completion.parameters.isEmpty)
+    }
+
+    @Test(
+        "what an upstream bills by other things than tokens is refused with the field's name",
+        arguments: [
+            ("n", "2"), ("best_of", "3"), ("audio", "{}"), ("modalities", #"["text","audio"]"#), ("web_search_options", "{}"),
+            ("models", #"["a","b"]"#), ("chat_template", #""x""#), ("plugins", "[]"), ("service_tier", #""priority""#),
+            ("on_disconnect", "1"),
+        ])
+    func unbounded(key: String, value: String) throws {
+        let body = try parse(#"{"model":"m","messages":[{"role":"user","content":"x"}],"\#(key)":\#(value)}"#)
+        let failure = #expect(throws: HTTPFailure.self) { try ChatCompletionRequest(body) }
+        #expect(failure?.param == key)
+    }
 }

@@ -1,3 +1,4 @@
+import Engine
 import JSON
 import Testing
 
@@ -46,7 +47,8 @@ struct ConfigurationTests {
         #expect(configuration.models.map(\.id) == ["demo", "gpt-5-mini"])
         #expect(configuration.models[1].apiKey == "sk-x")
         #expect(configuration.budgets.first?.limit == "1.00")
-        #expect(configuration.notices.count == 7)
+        #expect(configuration.notices.count == 8)
+        #expect(configuration.notices.contains { $0.hasPrefix("models[1].metering: gpt-5-mini is metered by reservation") })
     }
 
     @Test(
@@ -64,6 +66,16 @@ struct ConfigurationTests {
             ("models: [ { id: a, provider: scripted }, { id: a, provider: scripted } ]", "models[1].id", nil),
             ("models: [ { id: a, provider: openai } ]", "models[0].base_url", nil),
             ("models: [ { id: a, provider: openai, base_url: \"${NOT_SET}\" } ]", "models[0].base_url", "line 1"),
+            ("models: [ { id: a, provider: scripted, metering: hold } ]", "models[0].metering", "line 1"),
+            ("models: [ { id: a, provider: scripted, retries: 8 } ]", "models[0].retries", "line 1"),
+            (
+                "models: [ { id: a, provider: scripted, retries: 7, fallback: b }, { id: b, provider: scripted } ]", "models[0].fallback",
+                nil
+            ),
+            ("models: [ { id: a, provider: scripted, fallback: b } ]", "models[0].fallback", nil),
+            ("models: [ { id: a, provider: scripted, fallback: a } ]", "models[0].fallback", nil),
+            ("models: [ { id: a, provider: scripted, on_disconnect: wait } ]", "models[0].on_disconnect", "line 1"),
+            ("server: { disconnect_grace: 2h }", "server.disconnect_grace", "line 1"),
             ("budgets: [ { scope: \"org:a\" } ]", "budgets[0].unit", nil), ("- 1", "file", "line 1"), ("a: [", "file", nil),
         ] as [(String, String, String?)])
     func refusals(yaml: String, setting: String, origin: String?) {
@@ -97,6 +109,42 @@ struct ConfigurationTests {
         #expect(throws: ConfigurationError.self) { try load("policies: { directory: / }") }
         #expect(throws: ConfigurationError.self) { try load("server: { tls: { certificate: a.pem } }") }
         #expect(throws: ConfigurationError.self) { try load("auth: { jwt: { jwks: keys.json } }") }
+    }
+
+    @Test(
+        "the mode of a model: what was chosen, unless its name or its traits say that deltas do not track its bill",
+        arguments: [
+            ("", MeteringMode.stream, []), (", metering: reserve", .reserve, []), (", upstream_model: gpt-4o", .stream, []),
+            (", upstream_model: gpt-5.1-mini", .reserve, [ReserveReason.hiddenReasoning]),
+            (", upstream_model: openai/o3-mini, metering: stream", .reserve, [.hiddenReasoning]),
+            (", upstream_model: o3-mini, reasoning: none", .stream, []), (", upstream_model: o3x", .stream, []),
+            (", upstream_model: gpt-50", .stream, []), (", reasoning: hidden", .reserve, [.hiddenReasoning]),
+            (", bills_after_cancel: true", .reserve, [.billsAfterCancel]), (", upstream_stream: false", .reserve, [.notStreamed]),
+        ] as [(String, MeteringMode, [ReserveReason])])
+    func metering(setting: String, mode: MeteringMode, reasons: [ReserveReason]) throws {
+        let yaml = "models: [ { id: m, provider: openai, base_url: \"http://h/v1\"\(setting) } ]"
+        let configuration = try load(yaml)
+        let call = ModelRequest(model: "m", messages: [])
+        #expect(configuration.models[0].metering.decide(for: call) == MeteringDecision(mode: mode, reasons: reasons))
+        #expect(configuration.notices.isEmpty == !(setting.contains("metering: stream") && !reasons.isEmpty))
+        #expect(configuration.masked.jsonText.contains("\"metering\":\"\(mode.rawValue)\""))
+    }
+
+    @Test("attempts: retries, one fallback or several, and how long an upstream may ask us to wait")
+    func attempts() throws {
+        let configuration = try load(
+            """
+            models:
+              - { id: a, provider: scripted, retries: 2, fallback: [b, c], retry_after_max: 3s, on_disconnect: stop }
+              - { id: b, provider: scripted, fallback: c }
+              - { id: c, provider: scripted }
+            """)
+        #expect(configuration.models[0].retry.retries == 2 && configuration.models[0].retry.fallbacks == ["b", "c"])
+        #expect(configuration.models[0].retry.retryAfterMax == .seconds(3))
+        #expect(configuration.models[1].retry.fallbacks == ["c"] && configuration.models[2].retry == RetryPolicy())
+        let rules = DisconnectRules(configuration)
+        #expect(rules.policy(for: "a", asked: nil) == .stop(grace: .seconds(30)) && rules.policy(for: "a", asked: .drain) == .drain)
+        #expect(rules.policy(for: "b", asked: nil) == .drain && rules.policy(for: "b", asked: .stop) == .stop(grace: .seconds(30)))
     }
 
     @Test("lists come from the environment separated by commas")

@@ -126,6 +126,11 @@ import Testing
         var stream = dispatched(try Self.plan())
         _ = stream.responseHead(streams: true, isDelimited: true)
         #expect(stream.inputClosed() == .abandonAndClose)
+        var rules = Self.rules
+        rules.pathsThatEndWithTheirClient = ["/costly"]
+        var costly = dispatched(
+            try RequestPlan(HTTPRequestHead(version: .http1_1, method: .GET, uri: "/costly?x=1", headers: ["Host": "h"]), rules))
+        #expect(costly.inputClosed() == .abandonAndClose)
         var later = dispatched(try Self.plan())
         #expect(later.inputClosed() == .none)
         #expect(later.responseHead(streams: true, isDelimited: true) == .abandonAndClose)

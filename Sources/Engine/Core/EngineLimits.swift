@@ -10,6 +10,16 @@ public struct EngineLimits: Sendable, Hashable {
     /// neighbours: about a quarter of a millisecond of work.
     public static let deltasPerSlice = 256
 
+    /// Output that is reserved where neither the client nor the configuration names a limit (metering.md §5).
+    public static let reservedOutputTokens = 4_096
+    /// A reservation that may be lowered is lowered to this and no further: an answer of a few words is of no use.
+    public static let reservedOutputTokensMin = 16
+
+    /// Physical calls of one run, whatever its policy says: a run is no way to flood upstreams.
+    public static let attemptsMax = 8
+    /// How long a run that stops without readers waits for its first one, at least: a client's second request is under way.
+    public static let firstReaderGrace: Duration = .seconds(5)
+
     /// Live runs of this process. At about 20 KiB each without text they stay under 200 MiB; the next start is refused.
     public var runsMax = 10_000
     /// What one run's log may hold (text, marks and events; the terminal event is not counted, so that it always

@@ -6,6 +6,12 @@ public protocol EngineMetrics: Sendable {
     func runRefused()
     /// - Parameter cutReason: set when `outcome` is `.cut`.
     func runEnded(model: String, outcome: RunOutcome, cutReason: CutReason?)
+    /// One physical call of an upstream ended.
+    func attemptEnded(model: String, outcome: AttemptOutcome)
+    /// A call was reserved because of this, whatever was configured.
+    func reservationForced(model: String, reason: ReserveReason)
+    /// Tokens that an upstream reported beyond what was reserved for its call. The tenant does not pay them.
+    func usageBeyondReservation(model: String, tokens: Int)
     /// Tokens that the run was settled for.
     func tokensSettled(model: String, input: Int, output: Int)
     func firstToken(model: String, after: Duration)
@@ -24,6 +30,9 @@ public struct NoEngineMetrics: EngineMetrics {
     public func runStarted(model: String) {}
     public func runRefused() {}
     public func runEnded(model: String, outcome: RunOutcome, cutReason: CutReason?) {}
+    public func attemptEnded(model: String, outcome: AttemptOutcome) {}
+    public func reservationForced(model: String, reason: ReserveReason) {}
+    public func usageBeyondReservation(model: String, tokens: Int) {}
     public func tokensSettled(model: String, input: Int, output: Int) {}
     public func firstToken(model: String, after: Duration) {}
     public func deltaLatency(nanoseconds: Int64) {}

@@ -24,6 +24,10 @@ struct ConfiguredModels: ModelCatalog {
 
     func provider(for model: String) -> (any ModelProvider)? { entry(model)?.provider }
 
+    func metering(for model: String) -> ModelMetering { entry(model)?.model.metering ?? ModelMetering() }
+
+    func retries(for model: String) -> RetryPolicy { entry(model)?.model.retry ?? RetryPolicy() }
+
     func entry(_ id: String) -> Entry? { entries.first { $0.model.id == id } }
 
     private static func provider(_ model: Configuration.Model, client: HTTPClient) -> any ModelProvider {
@@ -33,6 +37,12 @@ struct ConfiguredModels: ModelCatalog {
             var configuration = OpenAIProvider.Configuration(
                 baseURL: model.baseURL, apiKey: model.apiKey.isEmpty ? nil : model.apiKey,
                 upstreamModel: model.upstreamModel.isEmpty ? model.id : model.upstreamModel)
+            // Trap 10 of metering.md §9: a reasoning model's hidden tokens are not under `max_tokens`.
+            let isHidden = model.metering.reasoning == .hidden
+            let limit = model.outputLimit ?? (isHidden ? .maxCompletionTokens : .maxTokens)
+            configuration.outputLimit = limit == .maxTokens ? .maxTokens : .maxCompletionTokens
+            configuration.isStreamed = model.upstreamStreams
+            configuration.promptOverhead = model.promptOverhead
             configuration.timeouts.firstByte = model.firstByteTimeout
             configuration.timeouts.idle = model.idleTimeout
             configuration.timeouts.call = model.callTimeout
@@ -47,6 +57,12 @@ extension ConfiguredModels.Entry {
         var object = JSONObject([
             ("id", .string(model.id)), ("object", "model"), ("created", 0), ("owned_by", .string(model.provider.rawValue)),
         ])
+        let metering = model.metering
+        let reasons = metering.standingReasons
+        object["x_metering"] = [
+            "mode": .string((reasons.isEmpty ? metering.configured ?? .stream : .reserve).rawValue),
+            "forced_by": .array(reasons.map { .string($0.rawValue) }),
+        ]
         if let price = pricing?.base {
             object["x_price"] = [
                 "input_per_million": .string(Self.perMillion(price.inputFresh)),

@@ -20,7 +20,8 @@ struct MeterBinding: UsageMeter {
             }
         let question = Admission(
             path: path, run: admission.run.text, model: admission.model, prompt: prompt,
-            maxOutput: admission.outputTokensMax.map(Int64.init))
+            maxOutput: admission.outputTokensMax.map(Int64.init), minimumOutput: Int64(admission.outputTokensMin),
+            mode: admission.metering == .reserve ? .reserve : .slices, countsRequest: admission.attempt == 1)
         switch await accountant.open(question) {
         case .admitted(let lease): return .admitted(LeaseBinding(lease))
         case .refused(let cause): return .refused(CutDescription(cause))
@@ -51,6 +52,7 @@ final class LeaseBinding: RunLease {
         let final: Accounting.FinalUsage =
             switch usage.evidence {
             case .nothingBilled: .nothing
+            case .reserved: .assumed(UsageClasses(usage.usage))
             case .upstream: .exact(UsageClasses(usage.usage))
             // A provider whose own counts are exact has told what was used, token by token.
             case .counted where !usage.usage.isEstimated: .exact(UsageClasses(usage.usage))

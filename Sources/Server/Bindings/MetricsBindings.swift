@@ -14,6 +14,12 @@ struct EngineMetricsBinding: EngineMetrics {
         if let cutReason { metrics.cuts(reason: cutReason.rawValue).add() }
     }
 
+    func attemptEnded(model: String, outcome: AttemptOutcome) { metrics.attempts(outcome: outcome.rawValue, model: model).add() }
+
+    func reservationForced(model: String, reason: ReserveReason) { metrics.reservationsForced(reason: reason.rawValue, model: model).add() }
+
+    func usageBeyondReservation(model: String, tokens: Int) { metrics.tokensBeyondReservation(model: model).add(Int64(tokens)) }
+
     func tokensSettled(model: String, input: Int, output: Int) {
         metrics.tokens(kind: "input", model: model).add(Int64(input))
         metrics.tokens(kind: "output", model: model).add(Int64(output))

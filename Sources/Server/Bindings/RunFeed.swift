@@ -8,7 +8,13 @@ internal import Transport
 final class RunFeed: FeedSource {
     private let handle: RunHandle
     private let position: Mutex<Int>
-    private let subscription = Mutex<RunLog.Subscription?>(nil)
+    private let seat = Mutex(Seat())
+
+    /// The place among the run's readers. The log's list of readers leads back to this feed, so it has to be given up.
+    private struct Seat {
+        var subscription: RunLog.Subscription?
+        var isClosed = false
+    }
 
     private init(_ handle: RunHandle, after seq: Int) {
         self.handle = handle
@@ -25,7 +31,7 @@ final class RunFeed: FeedSource {
             feed.cancel()
             return false
         }
-        source.subscription.withLock { $0 = subscription }
+        source.take(subscription)
         feed.signal()
         return true
     }
@@ -38,7 +44,7 @@ final class RunFeed: FeedSource {
             let entries = handle.log.read(after: after, maxBytes: Self.turnBytesMax)
             guard let last = entries.last else {
                 guard hasEnded else { return .idle }
-                subscription.withLock { $0 = nil }
+                closed()
                 return .finished
             }
             for entry in entries {
@@ -47,6 +53,20 @@ final class RunFeed: FeedSource {
             position.withLock { $0 = last.seq }
         }
         return .more
+    }
+
+    /// A feed whose socket left meanwhile takes no seat.
+    private func take(_ subscription: RunLog.Subscription) {
+        seat.withLock { if !$0.isClosed { $0.subscription = subscription } }
+    }
+
+    func closed() {
+        // Released outside the lock: the run may end with its last reader.
+        let left = seat.withLock { seat in
+            defer { seat = Seat(subscription: nil, isClosed: true) }
+            return seat.subscription
+        }
+        left?.cancel()
     }
 
     /// What one look into the log takes: so that one reader with a long way to catch up leaves the loop to the others.

@@ -45,6 +45,23 @@ struct ServerMetrics: Sendable {
         registry.counter("kdcube_tokens_total", "Tokens of settled runs", [("kind", kind), ("model", model)])
     }
 
+    func attempts(outcome: String, model: String) -> Metric {
+        registry.counter(
+            "kdcube_attempts_total", "Physical calls of upstreams, by what came of them", [("outcome", outcome), ("model", model)])
+    }
+
+    func reservationsForced(reason: String, model: String) -> Metric {
+        registry.counter(
+            "kdcube_reservations_forced_total", "Calls that were reserved because their deltas do not show what is billed",
+            [("reason", reason), ("model", model)])
+    }
+
+    func tokensBeyondReservation(model: String) -> Metric {
+        registry.counter(
+            "kdcube_tokens_beyond_reservation_total", "Tokens that upstreams reported beyond what was reserved; nobody was charged",
+            [("model", model)])
+    }
+
     func cuts(reason: String) -> Metric {
         registry.counter("kdcube_cuts_total", "Runs that were cut, by reason", [("reason", reason)])
     }

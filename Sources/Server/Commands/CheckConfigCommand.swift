@@ -1,4 +1,5 @@
 internal import ArgumentParser
+internal import Engine
 internal import JSON
 
 /// `kdcube check-config`.
@@ -30,7 +31,8 @@ extension Configuration {
         [
             "server": [
                 "host": .string(server.host), "port": .integer(Int64(server.port)), "origins": .array(server.origins.map { .string($0) }),
-                "grace": .string(server.grace.settingText), "web_client": .string(server.webClient),
+                "grace": .string(server.grace.settingText), "on_disconnect": .string(server.onDisconnect.rawValue),
+                "disconnect_grace": .string(server.disconnectGrace.settingText), "web_client": .string(server.webClient),
             ],
             "stores": [
                 "data": .string(stores.data), "redis": .string(Self.masked(url: stores.redis)),
@@ -69,15 +71,32 @@ extension Configuration {
 extension Configuration.Model {
     var masked: JSONValue {
         var object = JSONObject([("id", .string(id)), ("provider", .string(provider.rawValue))])
+        maskMetering(into: &object)
         guard provider == .openai else { return .object(object) }
         object["base_url"] = .string(baseURL)
         object["api_key"] = apiKey.isEmpty ? "" : "***"
         object["upstream_model"] = .string(upstreamModel)
+        object["prompt_overhead"] = .integer(Int64(promptOverhead))
         object["connect_timeout"] = .string(connectTimeout.settingText)
         object["first_byte_timeout"] = .string(firstByteTimeout.settingText)
         object["idle_timeout"] = .string(idleTimeout.settingText)
         object["call_timeout"] = .string(callTimeout.settingText)
         return .object(object)
+    }
+
+    /// What is in force, with the rules applied; what says nothing is left out.
+    private func maskMetering(into object: inout JSONObject) {
+        let metering = metering
+        object["metering"] = .string((metering.standingReasons.isEmpty ? metering.configured ?? .stream : .reserve).rawValue)
+        if let reasoning = metering.reasoning { object["reasoning"] = .string(reasoning.rawValue) }
+        if billsAfterCancel { object["bills_after_cancel"] = true }
+        if !upstreamStreams { object["upstream_stream"] = false }
+        if maxOutputTokens > 0 { object["max_output_tokens"] = .integer(Int64(maxOutputTokens)) }
+        if let outputLimit { object["output_limit"] = .string(outputLimit.rawValue) }
+        if let onDisconnect { object["on_disconnect"] = .string(onDisconnect.rawValue) }
+        if retry.retries > 0 { object["retries"] = .integer(Int64(retry.retries)) }
+        if !retry.fallbacks.isEmpty { object["fallback"] = .array(retry.fallbacks.map { .string($0) }) }
+        if retry.retries > 0 || !retry.fallbacks.isEmpty { object["retry_after_max"] = .string(retry.retryAfterMax.settingText) }
     }
 }
 

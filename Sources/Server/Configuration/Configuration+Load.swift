@@ -1,4 +1,5 @@
 internal import AccountingPostgres
+internal import Engine
 internal import Foundation
 
 extension Configuration {
@@ -37,12 +38,27 @@ extension Configuration {
         for (index, model) in models.enumerated() where models[..<index].contains(where: { $0.id == model.id }) {
             throw ConfigurationError(setting: "models[\(index)].id", origin: nil, rule: "\(model.id) is listed twice")
         }
+        try checkFallbacks()
+        notices += models.enumerated().compactMap { $1.meteringNotice(at: $0) }
         for section in try tree.list("budgets") { budgets.append(try BudgetSetting(section)) }
         let prices = try tree.section("prices")
         priceFile = try prices.string("file", default: "")
         try prices.refuseUnknownKeys()
         if transport.recovery != nil { notices.append("transport.recovery has no effect: a run is resumed by chat_resume") }
         try refuseWhatIsNotBuilt(tree)
+    }
+
+    /// A fallback is another model of the list; whether its price is known is asked when it is called.
+    private func checkFallbacks() throws(ConfigurationError) {
+        for (index, model) in models.enumerated() {
+            for (position, name) in model.retry.fallbacks.enumerated() {
+                let isKnown = models.contains { $0.id == name } && name != model.id
+                guard isKnown, !model.retry.fallbacks[..<position].contains(name) else {
+                    throw ConfigurationError(
+                        setting: "models[\(index)].fallback", origin: nil, rule: "\(name) must be another model of the list, once")
+                }
+            }
+        }
     }
 
     /// Sections of the documented configuration whose parts are not in this version. What asks for a protection that
@@ -86,6 +102,8 @@ extension Configuration.Server {
             origins.append(origin.text)
         }
         grace = try section.duration("grace", default: grace, in: .seconds(0) ... .seconds(3_600))
+        onDisconnect = try section.choice("on_disconnect", default: onDisconnect)
+        disconnectGrace = try section.duration("disconnect_grace", default: disconnectGrace, in: .seconds(0) ... .seconds(3_600))
         webClient = try section.string("web_client", default: webClient)
         let tls = try section.subsection("tls")
         for key in ["certificate", "key"] {
@@ -123,7 +141,8 @@ extension Configuration.Model {
         baseURL = try section.string("base_url", default: "")
         apiKey = try section.string("api_key", default: "")
         upstreamModel = try section.string("upstream_model", default: "")
-        try section.refuseUnlessDefault("metering", harmless: ["stream"], because: "every model is metered by slices")
+        try readMetering(section)
+        try readAttempts(section)
         let bounds = Duration.milliseconds(1) ... .seconds(3_600)
         connectTimeout = try section.duration("connect_timeout", default: connectTimeout, in: bounds)
         firstByteTimeout = try section.duration("first_byte_timeout", default: firstByteTimeout, in: bounds)
@@ -134,6 +153,28 @@ extension Configuration.Model {
                 setting: "\(section.path).base_url", origin: nil, rule: "is needed for an openai model: http(s)://host[:port]/v1")
         }
         try section.refuseUnknownKeys()
+    }
+
+    private mutating func readMetering(_ section: SettingsSection) throws(ConfigurationError) {
+        if try section.value("metering") != nil { meteringMode = try section.choice("metering", default: .stream) }
+        if try section.value("reasoning") != nil { reasoning = try section.choice("reasoning", default: .none) }
+        if try section.value("output_limit") != nil { outputLimit = try section.choice("output_limit", default: .maxTokens) }
+        if try section.value("on_disconnect") != nil { onDisconnect = try section.choice("on_disconnect", default: .drain) }
+        billsAfterCancel = try section.flag("bills_after_cancel", default: billsAfterCancel)
+        upstreamStreams = try section.flag("upstream_stream", default: upstreamStreams)
+        promptOverhead = try section.integer("prompt_overhead", default: promptOverhead, in: 0...1_000_000)
+        maxOutputTokens = try section.integer("max_output_tokens", default: maxOutputTokens, in: 0...10_000_000)
+    }
+
+    private mutating func readAttempts(_ section: SettingsSection) throws(ConfigurationError) {
+        retry.retries = try section.integer("retries", default: retry.retries, in: 0...(EngineLimits.attemptsMax - 1))
+        retry.fallbacks = try section.strings("fallback").map(\.text)
+        retry.retryAfterMax = try section.duration("retry_after_max", default: retry.retryAfterMax, in: .seconds(0) ... .seconds(120))
+        guard 1 + retry.retries + retry.fallbacks.count <= EngineLimits.attemptsMax else {
+            throw ConfigurationError(
+                setting: "\(section.path).fallback", origin: nil,
+                rule: "and retries make more than \(EngineLimits.attemptsMax) attempts of one run")
+        }
     }
 }
 

@@ -1,3 +1,5 @@
+internal import Engine
+
 /// All settings of a process after they were read and checked: immutable from then on.
 ///
 /// Keys, defaults and precedence: `docs/operations.md`. Reading is in `Configuration+Load.swift`.
@@ -9,6 +11,9 @@ struct Configuration: Sendable, Hashable {
         var origins: [String] = []
         /// How long a graceful shutdown lets live runs go on.
         var grace = Duration.seconds(20)
+        /// What becomes of a run that nobody reads any more, and how long it waits for somebody to come back.
+        var onDisconnect = DisconnectPolicy.drain
+        var disconnectGrace = Duration.seconds(30)
         /// Where the chat page and the third-party browser files are.
         var webClient = "web-client"
     }
@@ -34,6 +39,26 @@ struct Configuration: Sendable, Hashable {
         var firstByteTimeout = Duration.seconds(60)
         var idleTimeout = Duration.seconds(30)
         var callTimeout = Duration.seconds(600)
+        /// Nil: slices, unless a rule demands a reservation (``metering``).
+        var meteringMode: MeteringMode?
+        var reasoning: ModelMetering.Reasoning?
+        var billsAfterCancel = false
+        /// False: the upstream is asked for the whole answer at once.
+        var upstreamStreams = true
+        /// 0: not known.
+        var maxOutputTokens = 0
+        /// Tokens that the upstream's template adds to every prompt, at most.
+        var promptOverhead = 96
+        /// Nil: by the model's kind.
+        var outputLimit: OutputLimit?
+        var retry = RetryPolicy()
+        /// Nil: the server's.
+        var onDisconnect: DisconnectPolicy?
+
+        enum OutputLimit: String, Sendable, CaseIterable {
+            case maxTokens = "max_tokens"
+            case maxCompletionTokens = "max_completion_tokens"
+        }
     }
 
     struct BudgetSetting: Sendable, Hashable {

@@ -15,6 +15,8 @@ struct ChatCompletionRequest: Sendable {
     let parameters: JSONObject
     let streams: Bool
     let includesUsage: Bool
+    let onDisconnect: DisconnectPolicy?
+    let mayLowerOutput: Bool
     let hints: TenantHints
 
     init(_ body: JSONValue) throws(HTTPFailure) {
@@ -30,6 +32,9 @@ struct ChatCompletionRequest: Sendable {
         outputTokensMax = (completionMax ?? legacyMax).map(Int.init)
         _ = try fields.integer("n", in: 1...1)
         _ = try fields.number("temperature", in: 0...2)
+        try Self.refuseWhatCannotBeBounded(fields)
+        onDisconnect = try fields.disconnectPolicy()
+        mayLowerOutput = try fields.flag("lower_max_tokens") ?? false
         if let tools = fields.value("tools") {
             guard tools.arrayValue != nil else { throw fields.failure("tools", "must be an array") }
             self.tools = tools
@@ -52,7 +57,28 @@ struct ChatCompletionRequest: Sendable {
     /// Members that we read ourselves; the provider writes its own.
     private static let interpreted = [
         "model", "messages", "max_tokens", "max_completion_tokens", "n", "tools", "stream", "stream_options", "tenant", "project",
+        "on_disconnect", "lower_max_tokens",
     ]
+
+    /// Parameters that are handed through unread everywhere else, but would make an upstream bill what nobody here has bounded:
+    /// audio by the second, a search by the call, another model's price, answers that are made and not sent, a template that
+    /// writes the prompt anew.
+    private static let unbounded = [
+        "audio", "web_search_options", "plugins", "models", "route", "provider", "best_of", "use_beam_search", "chat_template", "echo",
+    ]
+
+    private static func refuseWhatCannotBeBounded(_ fields: FieldReader) throws(HTTPFailure) {
+        if let modalities = fields.value("modalities"), modalities != ["text"] {
+            throw fields.failure("modalities", "may only be [\"text\"]")
+        }
+        for key in unbounded {
+            guard let value = fields.value(key), value != false, !(key == "best_of" && value == 1) else { continue }
+            throw fields.failure(key, "is not metered here and cannot be used")
+        }
+        if let tier = fields.value("service_tier"), ["auto", "default", "flex"].allSatisfy({ tier.stringValue != $0 }) {
+            throw fields.failure("service_tier", "may only be auto, default or flex: others have another price")
+        }
+    }
 
     private static func messages(_ fields: FieldReader) throws(HTTPFailure) -> [ModelMessage] {
         guard let list = fields.value("messages")?.arrayValue, !list.isEmpty, list.count <= RequestLimits.messagesMax else {

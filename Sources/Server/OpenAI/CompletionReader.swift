@@ -3,10 +3,17 @@ internal import Hummingbird
 internal import JSON
 internal import NIOCore
 
-/// Reads a run's log for one client of the OpenAI dialect. A client that goes away ends the run.
+/// Reads a run's log for one client of the OpenAI dialect. While it lives the run has a reader; a run that stops without
+/// readers ends when the client has gone.
 struct CompletionReader: Sendable {
     let handle: RunHandle
-    let coordinator: RunCoordinator
+    /// Held from the start to the end: between two looks into the log somebody still listens.
+    private let seat: RunLog.Subscription?
+
+    init(_ handle: RunHandle) {
+        self.handle = handle
+        seat = handle.log.subscribe {}
+    }
 
     /// What was read before the first token or the end, and where to read on.
     struct Opening: Sendable {
@@ -18,55 +25,38 @@ struct CompletionReader: Sendable {
     ///
     /// - Throws: 502 when the upstream failed without giving one.
     func opening() async throws -> Opening {
-        try await losingClient {
-            for await batch in handle.log.batches(after: 0) {
-                guard let last = batch.last else { continue }
-                for entry in batch {
-                    if case .error(let code, let message, _) = entry.body { throw HTTPFailure(runError: code, message) }
-                }
-                let answered = batch.contains { $0.body.isAnswer || $0.body.outcome != nil }
-                if answered { return Opening(entries: batch, position: last.seq) }
+        for await batch in handle.log.batches(after: 0) {
+            guard let last = batch.last else { continue }
+            for entry in batch {
+                if case .error(let code, let message, _) = entry.body { throw HTTPFailure(runError: code, message) }
             }
-            throw CancellationError()
+            let answered = batch.contains { $0.body.isAnswer || $0.body.outcome != nil }
+            if answered { return Opening(entries: batch, position: last.seq) }
         }
+        throw CancellationError()
     }
 
     /// Writes the whole stream, to its `[DONE]`.
     @concurrent func write(_ opening: Opening, with stream: inout CompletionStream, to writer: inout any ResponseBodyWriter) async throws {
-        do {
-            try await writer.write(ByteBuffer(bytes: stream.chunks.opening() + stream.bytes(for: opening.entries)))
-            for await batch in handle.log.batches(after: opening.position) {
-                let bytes = stream.bytes(for: batch)
-                if !bytes.isEmpty { try await writer.write(ByteBuffer(bytes: bytes)) }
-            }
-            if handle.outcome == nil { coordinator.clientLost(handle.identity.run) }
-        } catch {
-            coordinator.clientLost(handle.identity.run)
-            throw error
+        defer { seat?.cancel() }
+        try await writer.write(ByteBuffer(bytes: stream.chunks.opening() + stream.bytes(for: opening.entries)))
+        for await batch in handle.log.batches(after: opening.position) {
+            let bytes = stream.bytes(for: batch)
+            if !bytes.isEmpty { try await writer.write(ByteBuffer(bytes: bytes)) }
         }
     }
 
     /// The answer as one object, once the run has ended.
     func whole(_ opening: Opening) async throws -> JSONValue {
-        try await losingClient {
-            var answer = CompletionAnswer(
-                id: handle.completionID, run: handle.identity.run, created: handle.startedAt / 1_000, model: handle.model)
-            for entry in opening.entries { answer.add(entry.body) }
-            for await batch in handle.log.batches(after: opening.position) {
-                for entry in batch { answer.add(entry.body) }
-            }
-            guard handle.outcome != nil else { throw CancellationError() }
-            return try answer.json()
+        defer { seat?.cancel() }
+        var answer = CompletionAnswer(
+            id: handle.completionID, run: handle.identity.run, created: handle.startedAt / 1_000, model: handle.model)
+        for entry in opening.entries { answer.add(entry.body) }
+        for await batch in handle.log.batches(after: opening.position) {
+            for entry in batch { answer.add(entry.body) }
         }
-    }
-
-    private func losingClient<Value: Sendable>(_ body: () async throws -> Value) async throws -> Value {
-        do {
-            return try await body()
-        } catch {
-            coordinator.clientLost(handle.identity.run)
-            throw error
-        }
+        guard handle.outcome != nil else { throw CancellationError() }
+        return try answer.json()
     }
 }
 
@@ -74,7 +64,8 @@ extension RunEventBody {
     /// Something that a chat completion has a place for.
     var isAnswer: Bool {
         switch self {
-        case .delta, .step: true
+        case .delta: true
+        case .step(let step): step.toolCallOpening != nil
         default: false
         }
     }

@@ -14,6 +14,8 @@ struct ChatMessage: Sendable {
     let tools: JSONValue?
     let knowledge: [KnowledgePassage]
     let parameters: JSONObject
+    let onDisconnect: DisconnectPolicy?
+    let mayLowerOutput: Bool
     let hints: TenantHints
 
     init(_ value: JSONValue) throws(HTTPFailure) {
@@ -47,6 +49,8 @@ struct ChatMessage: Sendable {
             parameters["temperature"] = Int64(temperature).map { .integer($0) } ?? .number(temperature)
         }
         self.parameters = parameters
+        onDisconnect = try either { reader throws(HTTPFailure) in try reader.disconnectPolicy() }
+        mayLowerOutput = try either { reader throws(HTTPFailure) in try reader.flag("lower_max_tokens") } ?? false
         hints = try TenantHints(
             tenant: either { reader throws(HTTPFailure) in try reader.string("tenant", bytesMax: 256) },
             project: either { reader throws(HTTPFailure) in try reader.string("project", bytesMax: 256) })

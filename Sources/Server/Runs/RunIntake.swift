@@ -7,6 +7,7 @@ struct RunIntake: Sendable {
     let coordinator: RunCoordinator
     /// The model of a message that names none: the first one configured.
     let defaultModel: String?
+    var disconnects = DisconnectRules()
 
     /// - Throws: the refusal as every transport tells it.
     func start(_ message: ChatMessage, as principal: Principal) async throws(HTTPFailure) -> RunHandle {
@@ -19,17 +20,18 @@ struct RunIntake: Sendable {
                 tenant: principal.tenant, model: model,
                 input: .message(text: message.text, system: message.system, knowledge: message.knowledge),
                 conversation: message.conversation, turn: message.turn, outputTokensMax: message.outputTokensMax, tools: message.tools,
-                parameters: message.parameters))
+                parameters: message.parameters,
+                onClientLoss: disconnects.policy(for: model, asked: message.onDisconnect), mayLowerOutput: message.mayLowerOutput))
     }
 
-    /// A completion in OpenAI's dialect ends with its client: nobody could come back for the rest.
+    /// A completion in OpenAI's dialect ends with its client, unless it asks for more: nobody could come back for the rest.
     func start(_ completion: ChatCompletionRequest, as principal: Principal) async throws(HTTPFailure) -> RunHandle {
         try check(completion.hints, principal)
         return try await start(
             RunRequest(
                 tenant: principal.tenant, model: completion.model, input: .prompt(completion.messages),
                 outputTokensMax: completion.outputTokensMax, tools: completion.tools, parameters: completion.parameters,
-                onClientLoss: .stop))
+                onClientLoss: completion.onDisconnect == .drain ? .drain : .stop(grace: .zero), mayLowerOutput: completion.mayLowerOutput))
     }
 
     private func check(_ hints: TenantHints, _ principal: Principal) throws(HTTPFailure) {
@@ -50,6 +52,36 @@ struct RunIntake: Sendable {
             throw HTTPFailure(.notFound, code: "run_not_found", message: "There is no such run, or it is no longer kept.", param: "run_id")
         }
         return handle
+    }
+}
+
+/// What becomes of a run that nobody reads: as its message asks, or else its model's setting, or else the server's.
+struct DisconnectRules: Sendable {
+    var standard = DisconnectPolicy.drain
+    var grace = Duration.seconds(30)
+    var models: [String: DisconnectPolicy] = [:]
+
+    init() {}
+
+    init(_ configuration: Configuration) {
+        standard = configuration.server.onDisconnect
+        grace = configuration.server.disconnectGrace
+        for model in configuration.models { models[model.id] = model.onDisconnect }
+    }
+
+    func policy(for model: String, asked: DisconnectPolicy?) -> RunRequest.ClientLossPolicy {
+        switch asked ?? models[model] ?? standard {
+        case .drain: .drain
+        case .stop: .stop(grace: grace)
+        }
+    }
+}
+
+extension FieldReader {
+    func disconnectPolicy() throws(HTTPFailure) -> DisconnectPolicy? {
+        guard let text = try string("on_disconnect", bytesMax: 16) else { return nil }
+        guard let policy = DisconnectPolicy(rawValue: text) else { throw failure("on_disconnect", "must be stop or drain") }
+        return policy
     }
 }
 

@@ -93,6 +93,11 @@ extension CutDescription {
         let amount = unit == "usd" ? "$\(limit)" : "\(limit) \(unit)"
         let period = window.map { $0 == "total" ? " in all" : " for this \($0)" } ?? ""
         let reset = resetsAt.map { " It resets at \(Date(timeIntervalSince1970: Double($0) / 1_000).formatted(.iso8601))." } ?? ""
+        if let used, used != limit {
+            let spent = unit == "usd" ? "$\(used)" : used
+            return "What this request could cost at most does not fit into what the \(scopeKind) \(scopeID) has left: "
+                + "\(spent) of \(amount)\(period) are used, and more may be held by others.\(reset)"
+        }
         return "The \(scopeKind) \(scopeID) has spent its \(amount)\(period).\(reset)"
     }
 }

@@ -56,7 +56,8 @@ struct ServerGraph {
         let coordinator = RunCoordinator(
             meter: MeterBinding(accountant: accountant), models: models, conversations: ConversationBinding(stores: stores),
             metrics: EngineMetricsBinding(metrics: metrics))
-        let intake = RunIntake(coordinator: coordinator, defaultModel: models.entries.first?.model.id)
+        let intake = RunIntake(
+            coordinator: coordinator, defaultModel: models.entries.first?.model.id, disconnects: DisconnectRules(configuration))
         let authenticator = Authenticator(directory: KeyDirectory(keys: stores.keys), metrics: metrics)
 
         let sockets = SocketIOServer(
@@ -116,6 +117,8 @@ struct ServerGraph {
         var front = FrontConfiguration()
         front.hosts = [configuration.server.host]
         front.port = configuration.server.port
+        // What nobody waits for is not generated, and not paid for (metering.md §2, item 12).
+        front.pathsThatEndWithTheirClient = ["/v1/chat/completions"]
         front.pollingBodyBytesMax = configuration.transport.maxMessage
         return front
     }

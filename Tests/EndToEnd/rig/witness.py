@@ -18,6 +18,14 @@ def text(tokens: int) -> str:
     return "".join(TOKEN % i for i in range(tokens))
 
 
+def count(encoding: str, messages: list[dict]) -> int:
+    """Tokens of a prompt as OpenAI's cookbook counts them: 3 for a message, 3 for the answer's beginning."""
+    import bpe_openai
+
+    vocabulary = bpe_openai.get_encoding(encoding)
+    return 3 + sum(3 + len(vocabulary.encode_ordinary(m["role"])) + len(vocabulary.encode_ordinary(m["content"])) for m in messages)
+
+
 @dataclass
 class Plan:
     id: str = ""
@@ -31,10 +39,20 @@ class Plan:
     reset_after: int | None = None  # the same with a TCP reset, which may overtake what was sent before it
     bad_json_after: int | None = None
     first_byte_delay: float = 0
+    fail_first: int = 0  # so many requests of this id are refused with `fail_status`, or dropped before their first token (0)
+    fail_status: int = 503
+    fail_model: str = ""  # requests for this model are refused, all of them
+    retry_after: str = ""  # the header of a refusal
+    keeps_limit: bool = False  # send no more than the request's limit, hidden tokens included
+    hidden: int = 0  # tokens that are billed and not sent
+    reports_more: int = 0  # tokens that the usage has beyond what was sent
+    encodings: list = field(default_factory=list)  # count the prompt with these vocabularies, the most of them
+    noise: str = ""  # more prompt
     stamp: bool = False  # a token is the wall-clock time at which it was sent, for measuring
 
     def prompt(self) -> str:
-        return json.dumps({f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != f.default})
+        plain = Plan()
+        return json.dumps({f.name: getattr(self, f.name) for f in fields(self) if getattr(self, f.name) != getattr(plain, f.name)})
 
 
 @dataclass
@@ -45,6 +63,7 @@ class Request:
     sent: int = 0  # tokens written to the connection
     started: float = field(default_factory=time.time)
     finished: float | None = None  # the whole stream was written
+    reported: dict | None = None  # the usage that was sent
     closed: float | None = None  # wall-clock time at which the client closed before it was finished
 
 
@@ -66,6 +85,9 @@ class Witness:
         found = [request for request in self.requests if request.plan.id == plan_id]
         assert len(found) == 1, f"{len(found)} upstream requests for {plan_id}, expected one"
         return found[0]
+
+    def requests_of(self, plan_id: str) -> list[Request]:
+        return [request for request in self.requests if request.plan.id == plan_id]
 
     def stop(self) -> None:
         self._loop.call_soon_threadsafe(self._loop.stop)
@@ -98,11 +120,24 @@ class Witness:
         content = content.rpartition("\nThe message:\n\n")[2]
         request = Request(Plan(**json.loads(content)), body, headers)
         self.requests.append(request)
-        if request.plan.status != 200:
+        plan = request.plan
+        fails = len(self.requests_of(plan.id)) <= plan.fail_first
+        if fails and plan.fail_status == 0:
+            plan.drop_after = 0
+        elif fails or plan.status != 200 or body.get("model") == plan.fail_model:
             error = json.dumps({"error": {"message": "the witness refuses", "type": "server_error", "code": "refused"}})
-            writer.write(f"HTTP/1.1 {request.plan.status} No\r\ncontent-type: application/json\r\n".encode())
-            writer.write(f"content-length: {len(error)}\r\n\r\n{error}".encode())
+            status = plan.status if plan.status != 200 else plan.fail_status
+            head = f"HTTP/1.1 {status} No\r\ncontent-type: application/json\r\ncontent-length: {len(error)}\r\n"
+            if plan.retry_after:
+                head += f"retry-after: {plan.retry_after}\r\n"
+            writer.write(f"{head}\r\n{error}".encode())
             return True
+        if plan.keeps_limit:
+            limit = body.get("max_completion_tokens", body.get("max_tokens", 10**9))
+            plan.hidden = min(plan.hidden, limit)
+            plan.tokens = min(plan.tokens, limit - plan.hidden)
+        if not body["stream"]:
+            return await self._whole(request, reader, writer)
         hung_up = asyncio.create_task(self._watch(request, reader))
         stream = asyncio.create_task(self._stream(request, writer))
         await asyncio.wait({hung_up, stream}, return_when=asyncio.FIRST_COMPLETED)
@@ -148,13 +183,39 @@ class Witness:
             await writer.drain()
         self._chunk(writer, {"delta": {}, "finish_reason": "stop"})
         if plan.usage:
-            counts = {"prompt_tokens": plan.prompt_tokens, "completion_tokens": plan.tokens}
-            counts["total_tokens"] = sum(counts.values())
+            counts = self._usage(request)
             self._event(writer, json.dumps({"object": "chat.completion.chunk", "choices": [], "usage": counts}))
         self._event(writer, "[DONE]")
         request.finished = time.time()
         writer.write(b"0\r\n\r\n")
         await writer.drain()
+
+    def _usage(self, request: Request) -> dict:
+        plan = request.plan
+        prompt = max((count(name, request.body["messages"]) for name in plan.encodings), default=plan.prompt_tokens)
+        counts = {"prompt_tokens": prompt, "completion_tokens": plan.tokens + plan.hidden + plan.reports_more}
+        counts["total_tokens"] = sum(counts.values())
+        if plan.hidden:
+            counts["completion_tokens_details"] = {"reasoning_tokens": plan.hidden}
+        request.reported = counts
+        return counts
+
+    async def _whole(self, request: Request, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+        """The answer as one object, for a client that does not stream."""
+        hung_up = asyncio.create_task(self._watch(request, reader))
+        await asyncio.wait({hung_up}, timeout=request.plan.first_byte_delay)
+        if request.closed is not None:
+            return False
+        hung_up.cancel()
+        await asyncio.gather(hung_up, return_exceptions=True)
+        message = {"role": "assistant", "content": text(request.plan.tokens)}
+        answer = {"id": "w", "object": "chat.completion", "created": 1, "model": "witness", "usage": self._usage(request)}
+        answer["choices"] = [{"index": 0, "message": message, "finish_reason": "stop"}]
+        data = json.dumps(answer).encode()
+        writer.write(f"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {len(data)}\r\n\r\n".encode() + data)
+        await writer.drain()
+        request.sent, request.finished = request.plan.tokens, time.time()
+        return True
 
     def _chunk(self, writer: asyncio.StreamWriter, choice: dict) -> None:
         chunk = {"id": "w", "object": "chat.completion.chunk", "created": 1, "model": "witness"}

@@ -11,6 +11,9 @@ private final class Record: EngineMetrics {
         var ended = 0
         var refused = 0
         var latencies: [Int64] = []
+        var attempts: [AttemptOutcome] = []
+        var forced: [ReserveReason] = []
+        var beyond = 0
     }
 
     private let state = Mutex(Counts())
@@ -19,6 +22,9 @@ private final class Record: EngineMetrics {
     func runStarted(model: String) { state.withLock { $0.started += 1 } }
     func runRefused() { state.withLock { $0.refused += 1 } }
     func runEnded(model: String, outcome: RunOutcome, cutReason: CutReason?) { state.withLock { $0.ended += 1 } }
+    func attemptEnded(model: String, outcome: AttemptOutcome) { state.withLock { $0.attempts.append(outcome) } }
+    func reservationForced(model: String, reason: ReserveReason) { state.withLock { $0.forced.append(reason) } }
+    func usageBeyondReservation(model: String, tokens: Int) { state.withLock { $0.beyond += tokens } }
     func tokensSettled(model: String, input: Int, output: Int) {}
     func firstToken(model: String, after: Duration) {}
     func deltaLatency(nanoseconds: Int64) { state.withLock { $0.latencies.append(nanoseconds) } }
@@ -52,6 +58,27 @@ struct EngineMetricsTests {
         await full.drain(deadline: .zero)
         _ = await full.start(request("x"))
         #expect(record.counts.refused == 5 && record.counts.started == 1 && record.counts.ended == 1)
+    }
+
+    @Test("each attempt is told with what came of it, and why it was reserved, and what was reported beyond the reservation")
+    func attempts() async throws {
+        let busy = ProviderError(.status(503), message: "busy", isRetryable: true, mayBeBilled: false)
+        let lie = ModelEvent.usage(ModelUsage(inputFresh: 7, outputReasoning: 1_000))
+        let failing = TestProvider { _ in PlayedStream([], end: .fail(busy)) }
+        let lying = TestProvider { _ in PlayedStream([lie], end: .finish) }
+        for (last, expected) in [(lying, [.fellBack, .answered]), (failing, [.fellBack, .failed])] as [(TestProvider, [AttemptOutcome])] {
+            let record = Record()
+            let models = SeveralModels(
+                providers: ["demo": failing, "other": last], meterings: ["other": ModelMetering(reasoning: .hidden, outputTokensMax: 600)],
+                policies: ["demo": RetryPolicy(fallbacks: ["other"])])
+            let coordinator = RunCoordinator(
+                meter: TestMeter(tokens: 600), models: models, conversations: MemoryConversationStore(), metrics: record)
+            let handle = try #require(await coordinator.start(request("x")).handle)
+            _ = await handle.log.all()
+            while coordinator.liveCount > 0 { await Task.yield() }
+            #expect(record.counts.attempts == expected && record.counts.forced == [.hiddenReasoning])
+            #expect(record.counts.beyond == (expected.last == .answered ? 400 : 0))
+        }
     }
 
     @Test("a delta's latency counts from its chunk's arrival; where there is no chunk, from the delta's")

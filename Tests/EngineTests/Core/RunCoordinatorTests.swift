@@ -138,25 +138,6 @@ struct RunCoordinatorTests {
         #expect(cut.reason == .killed && cut.decisionID == "d9")
     }
 
-    @Test("losing the client ends the run only where its policy says stop")
-    func clientLoss() async throws {
-        let provider = TestProvider { _ in PlayedStream([], end: .silence) }
-        let coordinator = coordinator(TestMeter(), provider)
-        let goesOn = try #require(await coordinator.start(request("x")).handle)
-        var stopping = request("x")
-        stopping.onClientLoss = .stop
-        let stops = try #require(await coordinator.start(stopping).handle)
-        coordinator.clientLost(goesOn.identity.run)
-        coordinator.clientLost(stops.identity.run)
-        guard case .complete(_, "client_lost", _)? = await stops.log.all().last?.body else {
-            Issue.record("not ended")
-            return
-        }
-        #expect(goesOn.outcome == nil)
-        #expect(coordinator.cancel(goesOn.identity.run))
-        _ = await goesOn.log.all()
-    }
-
     @Test("an upstream that refuses is an error and costs nothing; one that breaks costs what came")
     func upstreamFails() async throws {
         let refusal = ProviderError(.status(429), message: "busy", isRetryable: true, mayBeBilled: false)

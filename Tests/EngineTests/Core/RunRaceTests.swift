@@ -55,7 +55,7 @@ struct RunRaceTests {
             let provider = TestProvider { _ in PlayedStream(plan.events, end: plan.end, yields: plan.yields) }
             let coordinator = coordinator(meter, provider)
             var asked = request("x")
-            asked.onClientLoss = .stop
+            asked.onClientLoss = .stop(grace: .zero)
             guard let handle = await coordinator.start(asked).handle else {
                 Issue.record("not started, seed \(seed)")
                 return
@@ -64,7 +64,7 @@ struct RunRaceTests {
                 for (yields, attack) in plan.attacks {
                     group.addTask {
                         for _ in 0..<yields { await Task.yield() }
-                        Self.attack(attack, handle.identity.run, coordinator)
+                        Self.attack(attack, handle, coordinator)
                     }
                 }
             }
@@ -77,11 +77,12 @@ struct RunRaceTests {
         }
     }
 
-    private static func attack(_ attack: Plan.Attack, _ run: RunID, _ coordinator: RunCoordinator) {
+    private static func attack(_ attack: Plan.Attack, _ handle: RunHandle, _ coordinator: RunCoordinator) {
+        let run = handle.identity.run
         switch attack {
         case .cancel: _ = coordinator.cancel(run)
         case .kill: _ = coordinator.kill(run)
-        case .clientLost: coordinator.clientLost(run)
+        case .clientLost: handle.log.subscribe {}?.cancel()
         case .cut: _ = coordinator.cut(run, TestMeter.cut)
         }
     }

@@ -93,9 +93,12 @@ struct RunStateMachineTests {
             .begin, .deltaPaid, .leaseEmpty, .grant, .toolCalled, .approvalNeeded, .toolAnswered,
             .endRequested(Self.cut), .endRequested(.cancelled), .endRequested(.serverShutdown),
             .upstreamFinished(reason: "stop"), .upstreamFailed(Self.failed), .upstreamStopped, .settled(Self.usage),
+            .attemptOpened, .attemptDenied(Self.cut),
         ]
         await forSeeds(0..<2_000) { seed, generator in
-            var machine = Machine()
+            let policy = RetryPolicy(retries: 2, fallbacks: ["b"])
+            var machine = Machine(plan: generator.chance(50) ? AttemptPlan(model: "a", policy: policy) : nil)
+            var hasAppended = false
             var settles = 0
             var concludes = 0
             for _ in 0..<24 {
@@ -107,7 +110,10 @@ struct RunStateMachineTests {
                     case .conclude:
                         concludes += 1
                         #expect(settles == 1, "seed \(seed)")
-                    case .append: #expect(settles == 0, "a delta after the settlement, seed \(seed)")
+                    case .append:
+                        hasAppended = true
+                        #expect(settles == 0, "a delta after the settlement, seed \(seed)")
+                    case .retry: #expect(!hasAppended, "another attempt after a delta, seed \(seed)")
                     default: break
                     }
                 }

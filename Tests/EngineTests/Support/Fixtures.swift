@@ -15,9 +15,20 @@ struct TestCatalog: ModelCatalog {
     func provider(for model: String) -> (any ModelProvider)? { model == "demo" ? provider : nil }
 }
 
+/// Several models with their settings.
+struct SeveralModels: ModelCatalog {
+    var providers: [String: any ModelProvider]
+    var meterings: [String: ModelMetering] = [:]
+    var policies: [String: RetryPolicy] = [:]
+
+    func provider(for model: String) -> (any ModelProvider)? { providers[model] }
+    func metering(for model: String) -> ModelMetering { meterings[model] ?? ModelMetering() }
+    func retries(for model: String) -> RetryPolicy { policies[model] ?? RetryPolicy() }
+}
+
 /// A provider whose streams a test writes.
 struct TestProvider: ModelProvider {
-    var countsAreExact: Bool { true }
+    var countsAreExact = true
     let makeStream: @Sendable (ModelRequest) -> any ModelStream
 
     func promptTokens(_ request: ModelRequest) -> PromptCount { .exact(7) }

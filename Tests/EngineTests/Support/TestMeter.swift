@@ -39,9 +39,15 @@ final class TestMeter: UsageMeter {
     func setWarning(_ warning: Int?) { state.withLock { $0.warning = warning } }
 
     func open(_ admission: RunAdmission) async -> AdmissionOutcome {
-        let answer = state.withLock { state in
+        let answer = state.withLock { state -> AdmissionOutcome? in
             state.admissions.append(admission)
-            return state.answer
+            guard state.answer == nil, admission.metering == .reserve, let wanted = admission.outputTokensMax else {
+                return state.answer
+            }
+            let held = min(wanted, state.left)
+            guard held >= admission.outputTokensMin else { return .refused(Self.cut) }
+            state.left -= held
+            return .admitted(TestLease(self, admission, reserved: held))
         }
         return answer ?? .admitted(TestLease(self, admission))
     }
@@ -75,19 +81,24 @@ final class TestLease: RunLease {
 
     private let meter: TestMeter
     private let admission: RunAdmission
-    private let state = Mutex(State())
+    private let state: Mutex<State>
+    private let reserved: Int?
 
-    init(_ meter: TestMeter, _ admission: RunAdmission) {
+    /// - Parameter reserved: output tokens that were held at once; nil for slices.
+    init(_ meter: TestMeter, _ admission: RunAdmission, reserved: Int? = nil) {
         self.meter = meter
         self.admission = admission
+        self.reserved = reserved
+        state = Mutex(State(balance: reserved ?? 0))
     }
 
-    var outputTokensMax: Int? { meter.outputTokensMax }
+    var outputTokensMax: Int? { reserved ?? meter.outputTokensMax }
 
     func take(outputTokens: Int, reasoning: Bool) -> TakeOutcome {
         state.withLock { state in
             precondition(!state.isSettled, "take after settle")
             precondition(state.waiting == nil, "take while another take waits")
+            precondition(reserved == nil || state.balance >= outputTokens, "more was taken than was reserved")
             guard state.balance >= outputTokens else {
                 state.waiting = outputTokens
                 state.waitingReasons = reasoning

@@ -188,6 +188,13 @@ final class World: @unchecked Sendable {
     }
 
     /// I4: what a run has taken is covered by what its leases have committed or hold.
+    /// The windows that a reserved run was admitted by; none for a run that gets slices.
+    func windowsHolding(_ index: Int) -> [WindowKey] {
+        let run = plan.runs[index]
+        guard run.isReserved else { return [] }
+        return (store.leasesOfRun[run.name] ?? []).lazy.compactMap { self.store.counters.machine.leases[$0]?.path }.first ?? []
+    }
+
     func checkPurse(of index: Int) {
         let run = plan.runs[index]
         let taken = witness.runs[index].delivered + run.prompt.bound

@@ -97,7 +97,7 @@ public final class Accountant: Sendable {
         let prices = state.withLock { $0.prices }
         let known = prices.pricing(for: admission.model)
         guard known != nil || !budgets.contains(where: { $0.unit == .usd }) else { return .priceUnknown(model: admission.model) }
-        let run = RunCost(pricing: known ?? ModelPricing(.free), prompt: admission.prompt)
+        let run = RunCost(pricing: known ?? ModelPricing(.free), prompt: admission.prompt, countsRequest: admission.countsRequest)
         let attribution = Attribution(
             path: admission.path, run: admission.run, model: admission.model, priceVersion: known == nil ? "" : prices.version)
         let isReserved = admission.mode == .reserve
@@ -115,7 +115,8 @@ public final class Accountant: Sendable {
         case .denied(let cause): return .refused(cause)
         case .opened(let grant, let note):
             let machine = LeaseMachine(
-                holder: holder, ttl: ttl, run: run, outputMax: admission.maxOutput, grant: grant, now: clock.monotonic())
+                holder: holder, ttl: ttl, run: run, outputMax: isReserved ? grant.tokens : admission.maxOutput, isReserved: isReserved,
+                grant: grant, now: clock.monotonic())
             let number = state.withLock { state in
                 state.lastLease += 1
                 return state.lastLease

@@ -17,10 +17,12 @@ public struct Admission: Sendable {
     /// With less output than this in reach the run is refused at once.
     public let minimumOutput: Int64
     public let mode: Mode
+    /// False for a further attempt of a run: the client asked once, and the first attempt has counted that.
+    public let countsRequest: Bool
 
     public init(
         path: TenancyPath, run: String, model: String, prompt: PromptTokens, maxOutput: Int64? = nil, minimumOutput: Int64 = 1,
-        mode: Mode = .slices
+        mode: Mode = .slices, countsRequest: Bool = true
     ) {
         self.path = path
         self.run = run
@@ -29,6 +31,7 @@ public struct Admission: Sendable {
         self.maxOutput = maxOutput.map { min(max(1, $0), AccountingLimits.outputTokensMax) }
         self.minimumOutput = min(max(1, minimumOutput), self.maxOutput ?? AccountingLimits.firstSliceTokens)
         self.mode = mode
+        self.countsRequest = countsRequest
     }
 }
 

@@ -28,6 +28,9 @@ struct LeaseMachine: Sendable {
     private let holder: LeaseHolder
     private let ttl: Milliseconds
     private let outputMax: Int64?
+    /// All of it was granted at once (mode H): nothing more is asked for, and what was granted stays good until the run is
+    /// settled. What a silent node held is in suspense and not free, so spending it late overspends nothing.
+    private let isReserved: Bool
     private(set) var lease: LeaseKey
     private(set) var windows: [WindowSnapshot]
     private(set) var run: RunCost
@@ -61,12 +64,13 @@ struct LeaseMachine: Sendable {
     }
 
     init(
-        holder: LeaseHolder, ttl: Milliseconds, run: RunCost, outputMax: Int64?, grant: Grant, now: Milliseconds
+        holder: LeaseHolder, ttl: Milliseconds, run: RunCost, outputMax: Int64?, isReserved: Bool = false, grant: Grant, now: Milliseconds
     ) {
         self.holder = holder
         self.ttl = ttl
         self.run = run
         self.outputMax = outputMax
+        self.isReserved = isReserved
         lease = grant.lease
         windows = grant.windows
         claim = grant.claim
@@ -85,7 +89,12 @@ struct LeaseMachine: Sendable {
         guard !isEnded else { return (.cut(CutCause(reason: .killed)), false) }
         guard tokens > 0 else { return (.paid, false) }
         if spend(tokens, reasoning: reasoning, now: now) {
-            return (.paid, balance <= lowWater && denial == nil && startDriving())
+            return (.paid, !isReserved && balance <= lowWater && denial == nil && startDriving())
+        }
+        if isReserved {
+            // The engine asks for no more than was reserved; there is nothing to wait for.
+            cut = CutCause(reason: .budgetExceeded)
+            return (.cut(CutCause(reason: .budgetExceeded)), false)
         }
         pending = (tokens, reasoning)
         if let outcome = completePending(now: now) { return (outcome, false) }
@@ -110,7 +119,7 @@ struct LeaseMachine: Sendable {
     }
 
     private mutating func spend(_ tokens: Int64, reasoning: Bool, now: Milliseconds) -> Bool {
-        guard balance >= tokens, now < deadline, !mustRoll else { return false }
+        guard balance >= tokens, isReserved || (now < deadline && !mustRoll) else { return false }
         balance -= tokens
         run.add(output: tokens, reasoning: reasoning)
         return true
@@ -163,6 +172,7 @@ struct LeaseMachine: Sendable {
     }
 
     private func needsRefill(now: Milliseconds) -> Bool {
+        if isReserved { return false }
         // Denied with nothing spent since: the take that waits is cut, asking again changes nothing.
         if let denial, denial.output == run.output.output { return false }
         if let pending, pending.tokens > balance || now >= deadline { return true }
@@ -213,7 +223,7 @@ struct LeaseMachine: Sendable {
             denial = Denial(cause: CutCause(deniedBy: window), output: outputWhenAsked)
             renew(windows, storeNow: now, sent: sent)
         case .committed(let windows, let now): renew(windows, storeNow: now, sent: sent)
-        case .wrongSpan: mustRoll = true
+        case .wrongSpan: mustRoll = !isReserved
         case .settled, .windows, .done, .reaped, .missing, .lost, .staleFence, .staleSequence, .suspended, .unknownLease, .refused: lose()
         }
     }
@@ -225,7 +235,7 @@ struct LeaseMachine: Sendable {
     }
 
     /// The set of budgets of the path is no longer the lease's.
-    mutating func budgetsChanged() { mustRoll = true }
+    mutating func budgetsChanged() { mustRoll = !isReserved }
 
     /// A new lease is open in place of the old one.
     ///
@@ -260,6 +270,7 @@ struct LeaseMachine: Sendable {
 
     /// The lease is not ours any more: nothing more may be spent.
     private mutating func lose() {
+        if isReserved { return }
         balance = 0
         cut = cut ?? .unavailable
     }
@@ -292,11 +303,16 @@ struct LeaseMachine: Sendable {
         return (PendingSettlement(command: command, claim: claim), final.usage, final.cost)
     }
 
-    /// For the board: by our own count, as if the provider never said anything.
+    /// For the board: what to charge if nothing more is ever heard of the run. By our own count, or, where deltas do not track what is
+    /// billed, all that was reserved.
     var progress: LeaseProgress {
-        LeaseProgress(
-            sequence: sequence, granted: claim.granted,
-            spent: run.output == .zero ? .zero : run.final(.counted(inputTokens: nil)).spent)
+        let spent: Spent =
+            if isReserved {
+                run.final(.assumed(UsageClasses(inputFresh: run.prompt.bound, outputVisible: outputMax ?? 0))).spent
+            } else {
+                run.output == .zero ? .zero : run.final(.counted(inputTokens: nil)).spent
+            }
+        return LeaseProgress(sequence: sequence, granted: claim.granted, spent: spent)
     }
 
     /// What to tell counters that have forgotten the lease, and the number of the last step that counts as decided: one that

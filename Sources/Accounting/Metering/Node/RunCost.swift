@@ -9,9 +9,11 @@ struct RunCost: Sendable {
     private(set) var output = UsageClasses.zero
     private var settled = Spent.zero
 
-    init(pricing: ModelPricing, prompt: PromptTokens) {
+    /// - Parameter countsRequest: false where an earlier attempt of the run has counted the request.
+    init(pricing: ModelPricing, prompt: PromptTokens, countsRequest: Bool = true) {
         self.pricing = pricing
         self.prompt = prompt
+        settled.requests = countsRequest ? 0 : 1
     }
 
     /// Pinned at admission by the longest that the prompt can be.
@@ -51,6 +53,9 @@ struct RunCost: Sendable {
         switch final {
         case .exact(let exact): usage = exact.isValid ? exact : exact.clamped
         case .nothing: break
+        case .assumed(let most):
+            usage = most.isValid ? most : most.clamped
+            estimated = true
         case .counted(let input):
             usage = output
             usage.inputFresh = max(0, input ?? prompt.bound)

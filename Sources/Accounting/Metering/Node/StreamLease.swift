@@ -38,6 +38,7 @@ public final class StreamLease: Sendable {
         self.accountant = accountant
         self.clock = clock
         self.number = number
+        state.withLock { $0.post() }
     }
 
     /// Pays for output before it is forwarded. Local; never waits.

@@ -14,6 +14,16 @@ public final class RunLog: Sendable {
         var storage: RunLogStorage
         var observers: [Observer] = []
         var nextObserver = 0
+        var onReaders: (@Sendable (Int, Int) -> Void)?
+        var readersVersion = 0
+
+        /// The reader count has changed: whom to tell what.
+        mutating func readersChanged() -> () -> Void {
+            readersVersion += 1
+            guard let onReaders else { return {} }
+            let (count, version) = (observers.count, readersVersion)
+            return { onReaders(count, version) }
+        }
     }
 
     public let identity: RunIdentity
@@ -72,18 +82,34 @@ public final class RunLog: Sendable {
     /// - Returns: the subscription, which ends with `cancel()` or with its last reference; nil when the run has as many
     ///   subscribers as ``EngineLimits/subscribersMax``.
     public func subscribe(onAdvance: @escaping @Sendable () -> Void) -> Subscription? {
-        let id: Int? = state.withLock {
-            guard $0.observers.count < subscribersMax else { return nil }
+        let (id, tell): (Int?, () -> Void) = state.withLock {
+            guard $0.observers.count < subscribersMax else { return (nil, {}) }
             $0.nextObserver += 1
             $0.observers.append(Observer(id: $0.nextObserver, onAdvance: onAdvance))
-            return $0.nextObserver
+            return ($0.nextObserver, $0.readersChanged())
         }
+        tell()
         guard let id else { return nil }
         return Subscription(log: self, id: id)
     }
 
     fileprivate func unsubscribe(_ id: Int) {
-        state.withLock { state in state.observers.removeAll { $0.id == id } }
+        let tell: () -> Void = state.withLock { state in
+            let count = state.observers.count
+            state.observers.removeAll { $0.id == id }
+            return state.observers.count < count ? state.readersChanged() : {}
+        }
+        tell()
+    }
+
+    /// Calls `changed` with the number of subscribers and a version at each change, outside the lock and perhaps out of order,
+    /// and once at once.
+    func watchReaders(_ changed: @escaping @Sendable (_ readers: Int, _ version: Int) -> Void) {
+        let tell: () -> Void = state.withLock {
+            $0.onReaders = changed
+            return $0.readersChanged()
+        }
+        tell()
     }
 
     /// A place in the list of those who are told. Ends when it is released.

@@ -24,11 +24,15 @@ public struct ProviderError: Error, Sendable, Hashable {
     /// Whether the upstream may bill for it. False only on evidence: it refused, or was never reached.
     public let mayBeBilled: Bool
 
-    public init(_ kind: Kind, message: String, isRetryable: Bool, mayBeBilled: Bool) {
+    /// How long the upstream asked to be left alone.
+    public let retryAfter: Duration?
+
+    public init(_ kind: Kind, message: String, isRetryable: Bool, mayBeBilled: Bool, retryAfter: Duration? = nil) {
         self.kind = kind
         self.message = message
         self.isRetryable = isRetryable
         self.mayBeBilled = mayBeBilled
+        self.retryAfter = retryAfter
     }
 
     public static let cancelled = ProviderError(.cancelled, message: "cancelled", isRetryable: false, mayBeBilled: true)

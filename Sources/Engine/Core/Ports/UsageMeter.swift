@@ -1,6 +1,7 @@
 /// Where a run gets the right to spend. The Server meets it with Accounting; tests meet it with a table.
 public protocol UsageMeter: Sendable {
-    /// Asks for the worst-case prompt and a first slice of output, on every window of the tenant's path at once.
+    /// Asks for the worst-case prompt and a first slice of output, or in mode `reserve` for all of the output, on every window
+    /// of the tenant's path at once.
     ///
     /// Nothing is called upstream before this answers `.admitted`.
     func open(_ admission: RunAdmission) async -> AdmissionOutcome
@@ -46,8 +47,13 @@ public struct RunAdmission: Sendable {
     /// The id of the model as configured.
     public let model: String
     public let promptTokens: PromptCount
-    /// What the client asked for; nil when it set no limit.
-    public let outputTokensMax: Int?
+    /// What the client asked for; nil when it set no limit. Never nil in mode `reserve`, where all of it is to be held.
+    public var outputTokensMax: Int?
+    /// In mode `reserve`: where `outputTokensMax` does not fit, as much as fits may be held, but not less than this.
+    public var outputTokensMin = 1
+    public var metering = MeteringMode.stream
+    /// From 1. An attempt after the first is part of the same request, and is not counted as another.
+    public var attempt = 1
 
     public init(run: RunID, tenant: Tenant, model: String, promptTokens: PromptCount, outputTokensMax: Int?) {
         self.run = run
@@ -84,6 +90,8 @@ public struct FinalUsage: Sendable, Hashable {
         case counted
         /// The upstream was not called, or failed in a way that it does not bill: release everything.
         case nothingBilled
+        /// Nobody can say what is billed, because deltas do not show it: the whole reservation.
+        case reserved
     }
 
     public let usage: ModelUsage
@@ -117,6 +125,13 @@ public struct SettledUsage: Sendable, Hashable {
     }
 
     public static let nothing = SettledUsage(inputTokens: 0, outputTokens: 0, costUSD: "0")
+
+    /// What two attempts of one run were charged for together.
+    public func adding(_ other: SettledUsage) -> SettledUsage {
+        SettledUsage(
+            inputTokens: inputTokens + other.inputTokens, outputTokens: outputTokens + other.outputTokens,
+            costUSD: DecimalSum.of(costUSD, other.costUSD), isEstimated: isEstimated || other.isEstimated)
+    }
 }
 
 /// A run's usage so far, and its windows.
@@ -135,6 +150,14 @@ public struct UsageReport: Sendable, Hashable {
         self.costUSD = costUSD
         self.windows = windows
         self.warning = warning
+    }
+
+    /// The report of a run whose earlier attempts were charged for `earlier`.
+    func adding(_ earlier: SettledUsage) -> UsageReport {
+        guard earlier != .nothing else { return self }
+        return UsageReport(
+            inputTokens: inputTokens + earlier.inputTokens, outputTokens: outputTokens + earlier.outputTokens,
+            costUSD: DecimalSum.of(costUSD, earlier.costUSD), windows: windows, warning: warning)
     }
 }
 

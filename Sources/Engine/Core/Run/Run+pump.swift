@@ -10,6 +10,7 @@ extension Run {
     /// The state of one reading of the upstream. Confined to the pump's task.
     private struct Pump {
         let run: Run
+        let attempt: Attempt
         let lease: any RunLease
         let clock: any EngineClock
         var tally = RunTally()
@@ -20,7 +21,9 @@ extension Run {
 
         init(run: Run) {
             self.run = run
-            lease = run.parts.lease
+            attempt = run.attempt
+            lease = attempt.lease
+            tally.reserved = attempt.reserved
             clock = run.parts.clock
             usageTold = run.parts.startedNanoseconds
             usageChecked = usageTold
@@ -30,7 +33,7 @@ extension Run {
 
         mutating func run() async -> RunStateMachine.Event {
             if Task.isCancelled { return .upstreamStopped }
-            let stream = run.parts.provider.stream(run.parts.request)
+            let stream = attempt.provider.stream(attempt.request)
             defer { stream.close() }
             tally.wasCalled = true
             do {
@@ -55,13 +58,15 @@ extension Run {
         ) async throws(ProviderError) -> RunStateMachine.Event? {
             switch event {
             case .delta(let delta):
-                guard let now = await pay(delta.tokens, reasoning: delta.marker == .thinking, now: now) else { return .upstreamStopped }
+                guard let tokens = due(delta.tokens) else { return .upstreamFinished(reason: "length") }
+                guard let now = await pay(tokens, reasoning: delta.marker == .thinking, now: now) else { return .upstreamStopped }
                 run.log.append(text: delta.text, marker: delta.marker, index: delta.index, at: run.timestamp(now))
-                tally.add(delta)
+                tally.add(delta, paid: tokens)
                 await afterDelta(arrived: arrived)
             case .toolCallDelta(let delta):
-                guard let now = await pay(delta.tokens, now: now) else { return .upstreamStopped }
-                if let step = try tally.add(delta) { run.log.append(.step(step), at: run.timestamp(now)) }
+                guard let tokens = due(delta.tokens) else { return .upstreamFinished(reason: "length") }
+                guard let now = await pay(tokens, now: now) else { return .upstreamStopped }
+                if let step = try tally.add(delta, paid: tokens) { run.log.append(.step(step), at: run.timestamp(now)) }
                 if !delta.argumentsFragment.isEmpty {
                     run.log.append(
                         text: delta.argumentsFragment, marker: .tool, index: delta.index, at: run.timestamp(now))
@@ -73,6 +78,12 @@ extension Run {
                 return .upstreamFinished(reason: reason)
             }
             return nil
+        }
+
+        /// What a delta costs; nil when it is beyond what the upstream was asked for.
+        private mutating func due(_ tokens: Int) -> Int? {
+            guard tally.reserved != nil else { return tokens }
+            return tally.reserved?.due(tokens)
         }
 
         /// Takes from the lease, waits for a grant where it must.
@@ -121,7 +132,7 @@ extension Run {
         }
 
         private mutating func tellUsage(_ now: Int64, interval: Int64) {
-            let report = lease.report()
+            let report = run.report()
             let crossed = (report.warning ?? 0) > (warningTold ?? 0)
             guard crossed || now - usageTold >= interval else { return }
             usageTold = now

@@ -7,8 +7,15 @@ internal import Synchronization
 /// ask for the end from other threads; everything else belongs to the one task that is running.
 final class Run: Sendable {
     private struct Control {
-        var machine = RunStateMachine()
-        var pump: Task<PumpResult, Never>?
+        var machine: RunStateMachine
+        var audience: Audience
+        /// The newest attempt.
+        var attempt: Attempt
+        /// What the settled attempts were charged for; the newest is one of them when `isSettled`.
+        var settled = SettledUsage.nothing
+        var isSettled = false
+        /// Ends what the run's task waits for: the upstream, or the pause before the next attempt.
+        var stop: (@Sendable () -> Void)?
         var deliveredTokens = 0
         /// When the end was decided, for the latency of a cut.
         var endDecidedAt: Int64?
@@ -22,12 +29,11 @@ final class Run: Sendable {
     /// What the coordinator gives each run.
     struct Parts: Sendable {
         let handle: RunHandle
-        let request: ModelRequest
+        let first: Attempt
+        let opener: AttemptOpener
+        let plan: AttemptPlan
         let userText: String
         let onClientLoss: RunRequest.ClientLossPolicy
-        let provider: any ModelProvider
-        let prompt: PromptCount
-        let lease: any RunLease
         let conversations: any ConversationStore
         let clock: any EngineClock
         let metrics: any EngineMetrics
@@ -37,9 +43,14 @@ final class Run: Sendable {
     }
 
     let parts: Parts
-    private let control = Mutex(Control())
+    private let control: Mutex<Control>
 
-    init(_ parts: Parts) { self.parts = parts }
+    init(_ parts: Parts) {
+        self.parts = parts
+        control = Mutex(
+            Control(
+                machine: RunStateMachine(plan: parts.plan), audience: Audience(parts.onClientLoss), attempt: parts.first))
+    }
 
     var log: RunLog { parts.handle.log }
 
@@ -50,19 +61,31 @@ final class Run: Sendable {
     /// - Returns: false when another ending was decided before.
     func requestEnd(_ ending: RunEnding) -> Bool {
         let now = parts.clock.nowNanoseconds
-        let (isFirst, pump) = control.withLock { control -> (Bool, Task<PumpResult, Never>?) in
+        let (isFirst, stop) = control.withLock { control -> (Bool, (@Sendable () -> Void)?) in
             guard !control.machine.isEnding else { return (false, nil) }
             control.endDecidedAt = now
             let actions = control.machine.handle(.endRequested(ending))
-            return (true, actions.contains(.stopUpstream) ? control.pump : nil)
+            return (true, actions.contains(.stopUpstream) ? control.stop : nil)
         }
-        pump?.cancel()
+        stop?()
         return isFirst
     }
 
     var live: LiveRun {
         let (state, tokens) = control.withLock { ($0.machine.state, $0.deliveredTokens) }
-        return LiveRun(handle: parts.handle, state: state, deliveredTokens: tokens, report: parts.lease.report())
+        return LiveRun(handle: parts.handle, state: state, deliveredTokens: tokens, report: report())
+    }
+
+    var attempt: Attempt { control.withLock { $0.attempt } }
+
+    /// What all attempts have used so far.
+    func report() -> UsageReport {
+        let (attempt, settled, isSettled) = control.withLock { ($0.attempt, $0.settled, $0.isSettled) }
+        let report = attempt.lease.report()
+        guard isSettled else { return report.adding(settled) }
+        return UsageReport(
+            inputTokens: settled.inputTokens, outputTokens: settled.outputTokens, costUSD: settled.costUSD, windows: report.windows,
+            warning: report.warning)
     }
 
     /// Feeds the machine; `tokens` were paid with the event.
@@ -95,6 +118,10 @@ final class Run: Sendable {
                 let result = await runPump()
                 tally = result.tally
                 pending += handle(result.event)
+            case .retry(let step, let error):
+                await abandon(for: step, after: error, tally)
+                tally = RunTally()
+                pending += handle(await openNext(step))
             case .settle(let ending):
                 let settled = await settle(ending, tally)
                 pending += handle(.settled(settled))
@@ -108,31 +135,77 @@ final class Run: Sendable {
 
     private func announce() {
         append(.start(model: parts.handle.model, message: parts.userText))
-        append(.usage(parts.lease.report()))
+        append(.usage(report()))
     }
 
     private func runPump() async -> PumpResult {
         let pump = Task { await self.pump() }
+        return await stoppable({ pump.cancel() }) { await pump.value }
+    }
+
+    /// Waits for `work`, which `stop` ends early once the run is to end.
+    func stoppable<Value: Sendable>(_ stop: @escaping @Sendable () -> Void, _ work: () async -> Value) async -> Value {
         let isEnding = control.withLock {
-            $0.pump = pump
+            $0.stop = stop
             return $0.machine.isEnding
         }
-        // The end may have been asked for between the machine's decision to call and the pump's being known.
-        if isEnding { pump.cancel() }
-        let result = await pump.value
-        control.withLock { $0.pump = nil }
-        return result
+        // The end may have been asked for between the machine's decision and the work's being known.
+        if isEnding { stop() }
+        let value = await work()
+        control.withLock { $0.stop = nil }
+        return value
     }
 
     /// Writes the charge and the turn, side by side: both stand before the client is told.
     private func settle(_ ending: RunEnding, _ tally: RunTally) async -> SettledUsage {
-        let parts = parts
-        let usage = tally.finalUsage(
-            ending.outcome, prompt: parts.prompt, countsAreExact: parts.provider.countsAreExact)
         async let saved: Void = save(ending, tally)
-        let settled = await parts.lease.settle(usage)
+        let settled = await settleAttempt(ending.outcome, tally)
         await saved
         return settled
+    }
+
+    /// Settles the newest attempt, unless it is settled.
+    ///
+    /// - Returns: what all attempts were charged for.
+    @discardableResult
+    func settleAttempt(_ outcome: RunOutcome, _ tally: RunTally) async -> SettledUsage {
+        let (attempt, earlier, isSettled) = control.withLock { ($0.attempt, $0.settled, $0.isSettled) }
+        guard !isSettled else { return earlier }
+        let settled = await attempt.lease.settle(tally.finalUsage(outcome, of: attempt))
+        if tally.excessTokens > 0 { parts.metrics.usageBeyondReservation(model: attempt.model, tokens: tally.excessTokens) }
+        parts.metrics.tokensSettled(model: attempt.model, input: settled.inputTokens, output: settled.outputTokens)
+        return control.withLock {
+            $0.settled = earlier == .nothing ? settled : earlier.adding(settled)
+            $0.isSettled = true
+            return $0.settled
+        }
+    }
+
+    /// The next attempt takes the place of the settled one.
+    func begin(_ attempt: Attempt) {
+        control.withLock {
+            $0.attempt = attempt
+            $0.isSettled = false
+        }
+        parts.tellForced(attempt)
+    }
+
+    var isEnding: Bool { control.withLock { $0.machine.isEnding } }
+
+    /// Changes the audience, and starts the grace that it asks for.
+    func audience(_ change: (inout Audience) -> Audience.Grace?) {
+        guard let grace = control.withLock({ change(&$0.audience) }) else { return }
+        guard grace.length > .zero else { return giveUp(grace.number) }
+        // Ends by itself; the run may well end before it, and then it changes nothing.
+        Task {
+            await parts.clock.sleep(until: parts.clock.nowNanoseconds + grace.length.wholeNanoseconds)
+            giveUp(grace.number)
+        }
+    }
+
+    private func giveUp(_ grace: Int) {
+        let isOver = control.withLock { $0.audience.isOver(grace) && $0.attempt.decision.deltasTrackBilling }
+        if isOver { _ = requestEnd(.clientLost) }
     }
 
     private func save(_ ending: RunEnding, _ tally: RunTally) async {
@@ -161,8 +234,17 @@ final class Run: Sendable {
         }
         var cutReason: CutReason?
         if case .cut(let cut) = ending { cutReason = cut.reason }
-        let model = parts.handle.model
-        parts.metrics.tokensSettled(model: model, input: settled.inputTokens, output: settled.outputTokens)
-        parts.metrics.runEnded(model: model, outcome: ending.outcome, cutReason: cutReason)
+        if tally.wasCalled {
+            let isFailed = tally.failure.map { $0.kind != .cancelled } ?? false
+            parts.metrics.attemptEnded(model: attempt.model, outcome: isFailed ? .failed : .answered)
+        }
+        parts.metrics.runEnded(model: parts.handle.model, outcome: ending.outcome, cutReason: cutReason)
+    }
+}
+
+extension Run.Parts {
+    /// Tells the metrics what an attempt's mode was forced by.
+    func tellForced(_ attempt: Attempt) {
+        for reason in attempt.decision.reasons { metrics.reservationForced(model: attempt.model, reason: reason) }
     }
 }

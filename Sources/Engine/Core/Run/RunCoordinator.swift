@@ -39,13 +39,13 @@ public final class RunCoordinator: Sendable {
     }
 
     private func admit(_ request: RunRequest) async -> StartOutcome {
-        guard let provider = models.provider(for: request.model) else {
+        guard models.provider(for: request.model) != nil else {
             return .failed(StartFailure(.modelNotFound, "there is no such model"))
         }
         if let failure = table.withLock({ $0.reserve() }) { return .failed(failure) }
         let outcome: Prepared
         do {
-            outcome = try await prepare(request, provider)
+            outcome = try await prepare(request)
         } catch {
             release()
             return .failed(error)
@@ -56,6 +56,8 @@ public final class RunCoordinator: Sendable {
             return .refused(cut)
         case .run(let run):
             table.withLock { $0.insert(run) }
+            watchAudience(of: run)
+            run.parts.tellForced(run.parts.first)
             metrics.runStarted(model: request.model)
             // Its end is awaited by `drain(deadline:)`; its deadline is the provider's.
             Task {
@@ -72,25 +74,21 @@ public final class RunCoordinator: Sendable {
     }
 
     /// History, prompt, admission, turn: in this order, so that nothing is written for what is refused.
-    private func prepare(
-        _ request: RunRequest, _ provider: any ModelProvider
-    ) async throws(StartFailure) -> Prepared {
+    private func prepare(_ request: RunRequest) async throws(StartFailure) -> Prepared {
         let identity = RunIdentity(
             run: RunID(), conversation: request.conversation ?? ConversationID(), turn: request.turn ?? TurnID())
-        var call = ModelRequest(
+        let call = ModelRequest(
             model: request.model, messages: try await messages(for: request), outputTokensMax: request.outputTokensMax,
             tools: request.tools, parameters: request.parameters)
-        let prompt = provider.promptTokens(call)
-        let admission = RunAdmission(
-            run: identity.run, tenant: request.tenant, model: request.model, promptTokens: prompt,
-            outputTokensMax: request.outputTokensMax)
-        let lease: any RunLease
-        switch await meter.open(admission) {
-        case .admitted(let granted): lease = granted
+        let opener = AttemptOpener(
+            meter: meter, models: models, run: identity.run, tenant: request.tenant, request: call,
+            mayLowerOutput: request.mayLowerOutput)
+        let first: Attempt
+        switch await opener.open(1, model: request.model) {
+        case .opened(let attempt): first = attempt
         case .refused(let cut): return .refused(cut)
-        case .failed(let code, let message): throw StartFailure(StartFailure.Code(rawValue: code), message)
+        case .failed(let failure): throw failure
         }
-        if let most = lease.outputTokensMax { call.outputTokensMax = min(call.outputTokensMax ?? most, most) }
         let startedAt = clock.unixMilliseconds
         let startedNanoseconds = clock.nowNanoseconds
         let turn = TurnStart(
@@ -98,7 +96,7 @@ public final class RunCoordinator: Sendable {
         do {
             try await conversations.beginTurn(turn, for: request.tenant)
         } catch {
-            _ = await lease.settle(
+            _ = await first.lease.settle(
                 FinalUsage(usage: ModelUsage(), evidence: .nothingBilled, deliveredTokens: 0, outcome: .error))
             throw StartFailure(error)
         }
@@ -108,8 +106,10 @@ public final class RunCoordinator: Sendable {
         return .run(
             Run(
                 Run.Parts(
-                    handle: handle, request: call, userText: request.userText, onClientLoss: request.onClientLoss,
-                    provider: provider, prompt: prompt, lease: lease, conversations: conversations, clock: clock,
+                    handle: handle, first: first, opener: opener,
+                    plan: AttemptPlan(
+                        model: request.model, policy: models.retries(for: request.model), jitter: UInt64.random(in: 0...UInt64.max)),
+                    userText: request.userText, onClientLoss: request.onClientLoss, conversations: conversations, clock: clock,
                     metrics: metrics, limits: limits, startedNanoseconds: startedNanoseconds)))
     }
 
@@ -135,6 +135,15 @@ public final class RunCoordinator: Sendable {
             messages.append(ModelMessage(role: "user", text: KnowledgePassage.prompt(knowledge, before: text)))
             return messages
         }
+    }
+
+    /// The run hears of its readers for as long as it lives.
+    private func watchAudience(of run: Run) {
+        if case .drain = run.parts.onClientLoss { return }
+        run.log.watchReaders { [weak run] readers, version in
+            run?.audience { $0.changed(readers: readers, version: version) }
+        }
+        run.audience { $0.begin() }
     }
 
     private func release() { resume(table.withLock { $0.release() }) }
@@ -194,12 +203,6 @@ public final class RunCoordinator: Sendable {
 
     /// A policy or a revoked key forces the end.
     public func cut(_ run: RunID, _ description: CutDescription) -> Bool { end(run, .cut(description)) }
-
-    /// No client listens any more. Ends the run if that is its policy.
-    public func clientLost(_ run: RunID) {
-        guard let live = table.withLock({ $0.run(run) }), live.parts.onClientLoss == .stop else { return }
-        _ = live.requestEnd(.clientLost)
-    }
 
     private func end(_ run: RunID, _ ending: RunEnding) -> Bool {
         table.withLock { $0.run(run) }?.requestEnd(ending) ?? false

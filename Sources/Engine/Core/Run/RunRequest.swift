@@ -11,12 +11,13 @@ public struct RunRequest: Sendable {
         case prompt([ModelMessage])
     }
 
-    /// What becomes of the run when ``RunCoordinator/clientLost(_:)`` is told.
+    /// What becomes of the run when its last reader has gone.
     public enum ClientLossPolicy: Sendable, Hashable {
-        /// Go on: the client may come back and read the log.
-        case `continue`
-        /// End it, with finish reason `client_lost`.
-        case stop
+        /// Go on to the end: the client may come back and read the log.
+        case drain
+        /// End it with finish reason `client_lost`, unless a reader comes within the grace. A call whose deltas do not track
+        /// its bill goes on all the same: stopped, it would cost its whole reservation.
+        case stop(grace: Duration)
     }
 
     public var tenant: Tenant
@@ -26,6 +27,9 @@ public struct RunRequest: Sendable {
     public var conversation: ConversationID?
     public var turn: TurnID?
     public var outputTokensMax: Int?
+    /// Where all output is reserved and `outputTokensMax` does not fit: whether as much as fits will do. What the client did
+    /// not limit itself may always be lowered.
+    public var mayLowerOutput: Bool
     public var tools: JSONValue?
     /// Every other parameter for the model, passed through.
     public var parameters: JSONObject
@@ -34,7 +38,7 @@ public struct RunRequest: Sendable {
     public init(
         tenant: Tenant, model: String, input: Input, conversation: ConversationID? = nil, turn: TurnID? = nil,
         outputTokensMax: Int? = nil, tools: JSONValue? = nil, parameters: JSONObject = JSONObject(),
-        onClientLoss: ClientLossPolicy = .continue
+        onClientLoss: ClientLossPolicy = .drain, mayLowerOutput: Bool = false
     ) {
         self.tenant = tenant
         self.model = model
@@ -45,6 +49,7 @@ public struct RunRequest: Sendable {
         self.tools = tools
         self.parameters = parameters
         self.onClientLoss = onClientLoss
+        self.mayLowerOutput = mayLowerOutput
     }
 
     /// What the client said, for `chat.start` and the conversation.

@@ -13,6 +13,8 @@ public struct RunStateMachine: Sendable, Hashable {
         case admitted
         case streaming
         case waiting(Wait)
+        /// An attempt has failed before its first token; the next has not begun.
+        case retrying(AttemptStep)
         /// The ending is known and the upstream is being closed.
         case stopping(RunEnding)
         /// The upstream is closed; the charge is being written.
@@ -39,6 +41,10 @@ public struct RunStateMachine: Sendable, Hashable {
         /// Reading has ended because it was told to.
         case upstreamStopped
         case settled(SettledUsage)
+        /// The next attempt has a lease of its own.
+        case attemptOpened
+        /// The next attempt got none.
+        case attemptDenied(RunEnding)
     }
 
     public enum Action: Sendable, Hashable {
@@ -51,6 +57,8 @@ public struct RunStateMachine: Sendable, Hashable {
         case awaitGrant
         /// Close the upstream now. Its reader reports `upstreamStopped`.
         case stopUpstream
+        /// Settle the attempt that failed, wait, and open the next. Its opener reports `attemptOpened` or `attemptDenied`.
+        case retry(AttemptStep, after: ProviderError)
         case settle(RunEnding)
         /// Append the terminal event.
         case conclude(RunEnding, SettledUsage)
@@ -61,12 +69,17 @@ public struct RunStateMachine: Sendable, Hashable {
     /// Shared, so that the commonest transition allocates nothing.
     private static let append: [Action] = [.append]
 
-    public init() {}
+    private var plan: AttemptPlan?
+    /// Once a token was forwarded no other attempt can follow: the client would see two answers in one.
+    private var hasForwarded = false
+
+    /// - Parameter plan: the attempts that may follow the first; nil for none.
+    public init(plan: AttemptPlan? = nil) { self.plan = plan }
 
     /// Whether an ending is already decided.
     public var isEnding: Bool {
         switch state {
-        case .admitted, .streaming, .waiting: false
+        case .admitted, .streaming, .waiting, .retrying: false
         case .stopping, .settling, .ended: true
         }
     }
@@ -76,6 +89,7 @@ public struct RunStateMachine: Sendable, Hashable {
         case .streaming: handleStreaming(event)
         case .admitted: handleAdmitted(event)
         case .waiting(let wait): handleWaiting(event, for: wait)
+        case .retrying: handleRetrying(event)
         case .stopping(let ending): handleStopping(event, ending)
         case .settling(let ending): handleSettling(event, ending)
         case .ended: []
@@ -96,7 +110,9 @@ public struct RunStateMachine: Sendable, Hashable {
 
     private mutating func handleStreaming(_ event: Event) -> [Action] {
         switch event {
-        case .deltaPaid: return Self.append
+        case .deltaPaid:
+            hasForwarded = true
+            return Self.append
         case .leaseEmpty: return wait(.grant, [.awaitGrant])
         case .toolCalled: return wait(.tool, [])
         case .approvalNeeded: return wait(.approval, [])
@@ -108,6 +124,7 @@ public struct RunStateMachine: Sendable, Hashable {
         switch (event, wait) {
         case (.grant, .grant):
             state = .streaming
+            hasForwarded = true
             return Self.append
         case (.approvalNeeded, .tool):
             return self.wait(.approval, [])
@@ -129,9 +146,27 @@ public struct RunStateMachine: Sendable, Hashable {
             state = .stopping(ending)
             return [.stopUpstream]
         case .upstreamFinished(let reason): return settle(.complete(finishReason: reason))
-        case .upstreamFailed(let error): return settle(.error(code: ProviderError.code, message: error.message))
+        case .upstreamFailed(let error):
+            if !hasForwarded, let step = plan?.next(after: error) {
+                state = .retrying(step)
+                return [.retry(step, after: error)]
+            }
+            return settle(.error(code: ProviderError.code, message: error.message))
         case .upstreamStopped:
             return settle(.error(code: ProviderError.code, message: "the answer broke off"))
+        default: return []
+        }
+    }
+
+    private mutating func handleRetrying(_ event: Event) -> [Action] {
+        switch event {
+        case .attemptOpened:
+            state = .streaming
+            return [.callUpstream]
+        case .attemptDenied(let ending): return settle(ending)
+        case .endRequested(let ending):
+            state = .stopping(ending)
+            return [.stopUpstream]
         default: return []
         }
     }
@@ -142,7 +177,7 @@ public struct RunStateMachine: Sendable, Hashable {
             state = .settling(ending)
             return [.announce, .settle(ending)]
         case .deltaPaid, .grant: return Self.append
-        case .upstreamFinished, .upstreamFailed, .upstreamStopped: return settle(ending)
+        case .upstreamFinished, .upstreamFailed, .upstreamStopped, .attemptOpened, .attemptDenied: return settle(ending)
         default: return []
         }
     }

@@ -22,15 +22,18 @@ struct RunTally: Sendable {
     var isFinished = false
     /// How the upstream failed, if it did.
     var failure: ProviderError?
+    /// Set where the whole output was reserved.
+    var reserved: ReservedOutput?
     /// False while nothing was asked of the upstream.
     var wasCalled = false
 
     var deliveredTokens: Int { visibleTokens + thinkingTokens }
 
-    mutating func add(_ delta: ModelDelta) {
+    /// - Parameter paid: the tokens that were paid for it.
+    mutating func add(_ delta: ModelDelta, paid: Int) {
         var text = delta.text
         textBytes += text.utf8.count
-        if delta.marker == .thinking { thinkingTokens += delta.tokens } else { visibleTokens += delta.tokens }
+        if delta.marker == .thinking { thinkingTokens += paid } else { visibleTokens += paid }
         // Parallel answers are streamed each under its index; the final answer is the first.
         guard delta.marker == .answer, delta.index == 0 else { return }
         text.withUTF8 { answer.append(contentsOf: $0) }
@@ -38,11 +41,12 @@ struct RunTally: Sendable {
 
     /// Adds a fragment.
     ///
+    /// - Parameter paid: the tokens that were paid for it.
     /// - Returns: the step that announces the call, when this fragment is its first.
     /// - Throws: `.malformed` beyond the limits of ``EngineLimits``.
-    mutating func add(_ delta: ToolCallDelta) throws(ProviderError) -> RunStep? {
+    mutating func add(_ delta: ToolCallDelta, paid: Int) throws(ProviderError) -> RunStep? {
         textBytes += delta.argumentsFragment.utf8.count
-        visibleTokens += delta.tokens
+        visibleTokens += paid
         if var call = toolCalls[delta.index] {
             call.arguments += delta.argumentsFragment
             guard call.arguments.utf8.count <= EngineLimits.toolArgumentBytesMax else {
@@ -78,26 +82,43 @@ struct RunTally: Sendable {
         return RunStep(step: "tool_call", status: status, title: call.name, data: data)
     }
 
-    /// What to settle for a run that ends like `outcome`.
+    /// What to settle for an attempt that ends like `outcome`.
     ///
     /// The upstream's count is the evidence when there is one. What was stopped has none: there the prompt is charged
-    /// as counted and the output as delivered, exactly where the provider's counts are exact.
-    func finalUsage(_ outcome: RunOutcome, prompt: PromptCount, countsAreExact: Bool) -> FinalUsage {
+    /// as counted and the output as delivered, exactly where the provider's counts are exact; and all that was reserved, where
+    /// deltas do not show what is billed.
+    func finalUsage(_ outcome: RunOutcome, of attempt: Attempt) -> FinalUsage {
         if !wasCalled || (failure.map { !$0.mayBeBilled } ?? false && deliveredTokens == 0) {
             return FinalUsage(usage: ModelUsage(), evidence: .nothingBilled, deliveredTokens: 0, outcome: outcome)
         }
-        if var upstreamUsage {
+        if var upstreamUsage, hasLastCount || attempt.decision.deltasTrackBilling {
             if outcome != .complete {
                 // Some upstreams count along with every chunk: the last count may lag behind what was forwarded.
                 let visible = deliveredTokens - upstreamUsage.outputReasoning
                 upstreamUsage.outputVisible = max(upstreamUsage.outputVisible, visible)
             }
+            if let reserved { upstreamUsage = reserved.clamp(upstreamUsage).usage }
             return FinalUsage(
                 usage: upstreamUsage, evidence: .upstream, deliveredTokens: deliveredTokens, outcome: outcome)
         }
+        if !attempt.decision.deltasTrackBilling, let reserved {
+            let usage = ModelUsage(
+                inputFresh: reserved.prompt, outputVisible: visibleTokens, outputReasoning: reserved.most - visibleTokens,
+                isEstimated: true)
+            return FinalUsage(usage: usage, evidence: .reserved, deliveredTokens: deliveredTokens, outcome: outcome)
+        }
         let usage = ModelUsage(
-            inputFresh: prompt.likely, outputVisible: visibleTokens, outputReasoning: thinkingTokens,
-            isEstimated: !countsAreExact || isFinished)
+            inputFresh: attempt.prompt.likely, outputVisible: visibleTokens, outputReasoning: thinkingTokens,
+            isEstimated: !attempt.provider.countsAreExact || isFinished)
         return FinalUsage(usage: usage, evidence: .counted, deliveredTokens: deliveredTokens, outcome: outcome)
+    }
+
+    /// Whether the upstream's count is its last one: it came at the end of the answer, or with the error that ended it.
+    private var hasLastCount: Bool { isFinished || failure.map { $0.kind != .cancelled } ?? false }
+
+    /// Tokens that the upstream reported beyond the reservation.
+    var excessTokens: Int {
+        guard let reserved, let upstreamUsage else { return 0 }
+        return reserved.clamp(upstreamUsage).excess
     }
 }

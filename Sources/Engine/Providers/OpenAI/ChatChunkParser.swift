@@ -35,6 +35,33 @@ struct ChatChunkParser: Sendable {
         if let usage = chunk["usage"], usage.objectValue != nil { events.append(.usage(try Self.usage(usage))) }
     }
 
+    /// Takes a whole `chat.completion`: its messages are deltas of one piece.
+    mutating func accept(whole body: [UInt8], into events: inout [ModelEvent]) throws(ProviderError) {
+        guard let answer = try? JSONValue(parsing: body), answer.objectValue != nil else {
+            throw Self.malformed("the upstream sent an answer that is no JSON object")
+        }
+        if let error = answer["error"], error != .null { throw UpstreamFailure.inBand(error) }
+        for choice in answer["choices"]?.arrayValue ?? [] {
+            guard var members = choice.objectValue else { continue }
+            members["delta"] = Self.numbered(choice["message"] ?? .null)
+            try accept(choice: .object(members), into: &events)
+        }
+        guard finishReason != nil || !events.isEmpty else { throw Self.malformed("the upstream sent an answer without choices") }
+        if let usage = answer["usage"], usage.objectValue != nil { events.append(.usage(try Self.usage(usage))) }
+    }
+
+    /// The tool calls of a whole message have no index; in a stream each has its own.
+    private static func numbered(_ message: JSONValue) -> JSONValue {
+        guard var members = message.objectValue, let calls = members["tool_calls"]?.arrayValue else { return message }
+        members["tool_calls"] = .array(
+            calls.enumerated().map { index, call in
+                guard var call = call.objectValue else { return call }
+                call["index"] = .integer(Int64(index))
+                return .object(call)
+            })
+        return .object(members)
+    }
+
     private mutating func accept(choice: JSONValue, into events: inout [ModelEvent]) throws(ProviderError) {
         let index = Int(clamping: choice["index"]?.integerValue ?? 0)
         if let delta = choice["delta"] {

@@ -36,6 +36,11 @@ public struct OpenAIProvider: ModelProvider {
         public var upstreamModel: String
         public var outputLimit = OutputLimit.maxTokens
         public var timeouts = Timeouts()
+        /// Tokens that the upstream's template adds to every prompt, at most. The default holds the longest that is known,
+        /// gpt-oss's, with room to spare; OpenAI's own models add 3.
+        public var promptOverhead = 96
+        /// False: the answer is asked for as a whole.
+        public var isStreamed = true
 
         public init(baseURL: String, apiKey: String?, upstreamModel: String) {
             self.baseURL = baseURL
@@ -73,18 +78,20 @@ public struct OpenAIProvider: ModelProvider {
 
     public var countsAreExact: Bool { false }
 
-    public func promptTokens(_ request: ModelRequest) -> PromptCount { ChatRequestBody.promptTokens(request) }
+    public func promptTokens(_ request: ModelRequest) -> PromptCount {
+        ChatRequestBody.promptTokens(request, overhead: configuration.promptOverhead)
+    }
 
     public func stream(_ request: ModelRequest) -> any ModelStream {
         var call = HTTPClientRequest(url: url)
         call.method = .POST
         call.headers.add(name: "content-type", value: "application/json")
-        call.headers.add(name: "accept", value: "text/event-stream")
+        call.headers.add(name: "accept", value: configuration.isStreamed ? "text/event-stream" : "application/json")
         if let key = configuration.apiKey { call.headers.add(name: "authorization", value: "Bearer \(key)") }
         call.body = .bytes(ByteBuffer(bytes: ChatRequestBody.encode(request, configuration)))
         return OpenAIStream(
             UpstreamCall(
                 client: client, request: call, timeouts: configuration.timeouts, clock: clock,
-                secret: configuration.apiKey))
+                secret: configuration.apiKey, isStreamed: configuration.isStreamed))
     }
 }

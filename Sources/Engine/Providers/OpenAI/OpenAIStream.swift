@@ -76,6 +76,8 @@ struct UpstreamCall: Sendable {
     let clock: any EngineClock
     /// Never shown, should the upstream repeat it.
     let secret: String?
+    /// False: the answer comes as one object.
+    let isStreamed: Bool
 
     /// Reads to the end, or to the first deadline. Cancellation closes the connection.
     func run(into handoff: Handoff) async {
@@ -94,6 +96,7 @@ struct UpstreamCall: Sendable {
         do {
             let response = try await client.execute(request, deadline: .now() + .nanoseconds(timeouts.call.wholeNanoseconds))
             guard response.status.code == 200 else { return .failure(await refusal(response)) }
+            guard isStreamed else { return await readWhole(response, watch, handoff) }
             var parser = EventStreamParser()
             var chunks = ChatChunkParser()
             var received: [ServerSentEvent] = []
@@ -139,7 +142,7 @@ struct UpstreamCall: Sendable {
             // The status says enough; a body that breaks off is no body.
             body = []
         }
-        return UpstreamFailure.status(Int(response.status.code), body: body)
+        return UpstreamFailure.status(Int(response.status.code), body: body, retryAfter: RetryAfter.duration(response.headers))
     }
 
     /// Some upstreams repeat the key in their error.
@@ -148,6 +151,7 @@ struct UpstreamCall: Sendable {
         let message = error.message.split(separator: secret, omittingEmptySubsequences: false).joined(separator: "***")
         return .failure(
             ProviderError(
-                error.kind, message: message, isRetryable: error.isRetryable, mayBeBilled: error.mayBeBilled))
+                error.kind, message: message, isRetryable: error.isRetryable, mayBeBilled: error.mayBeBilled,
+                retryAfter: error.retryAfter))
     }
 }

@@ -24,11 +24,12 @@ enum UpstreamFailure {
     }
 
     /// An HTTP status that is no success. Not billed: the upstream refused before it generated anything.
-    static func status(_ status: Int, body: [UInt8]) -> ProviderError {
+    static func status(_ status: Int, body: [UInt8], retryAfter: Duration? = nil) -> ProviderError {
         var message = "the upstream answered with status \(status)"
         if let json = try? JSONValue(parsing: body), let error = json["error"] { message += ": " + text(of: error) }
         let isRetryable = status == 408 || status == 409 || status == 425 || status == 429 || status >= 500
-        return ProviderError(.status(status), message: message, isRetryable: isRetryable, mayBeBilled: false)
+        return ProviderError(
+            .status(status), message: message, isRetryable: isRetryable, mayBeBilled: false, retryAfter: retryAfter)
     }
 
     /// An error of the HTTP client.

@@ -9,6 +9,10 @@ public struct FrontConfiguration: Sendable {
     /// The Engine.IO path: matched as an exact prefix of the request path (E1), so it ends with a slash.
     public var enginePath = "/socket.io/"
 
+    /// Paths whose requests end when their client closes its side, as streamed answers and Engine.IO's do anyway: what is
+    /// expensive is not made for a client that has gone. Elsewhere a half close is heard and the answer is given.
+    public var pathsThatEndWithTheirClient: Set<String> = []
+
     /// Largest body of a polling POST (E22, `maxPayload`). Bytes.
     public var pollingBodyBytesMax = 1_000_000
     /// Largest body of any other request, gathered or streamed. Bytes.

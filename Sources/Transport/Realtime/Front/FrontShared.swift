@@ -24,7 +24,7 @@ final class FrontShared: Sendable {
     ) {
         rules = RequestPlan.Rules(
             enginePath: ingress == nil ? nil : EnginePath(configuration.enginePath), pollingBodyBytesMax: configuration.pollingBodyBytesMax,
-            bodyBytesMax: configuration.bodyBytesMax)
+            bodyBytesMax: configuration.bodyBytesMax, pathsThatEndWithTheirClient: configuration.pathsThatEndWithTheirClient)
         deadlines = FrontDeadlines.Table(configuration)
         connectionsMax = configuration.connectionsMax
         arrivingBodyBytesMax = configuration.arrivingBodyBytesMax

@@ -14,6 +14,7 @@ struct FrontStateMachine: Equatable {
         var bodyBytesMax: Int
         var stopsDecoder: Bool
         var keepAlive: Bool
+        var endsWithClient = false
         var bodyBytes = 0
         /// The end of the request has not been read.
         var isReceiving = true
@@ -90,7 +91,7 @@ struct FrontStateMachine: Equatable {
         state = .open(
             Exchange(
                 route: plan.route, streamsBody: plan.body == .streamed, bodyBytesMax: plan.bodyBytesMax, stopsDecoder: plan.stopsDecoder,
-                keepAlive: plan.keepAlive && !plan.stopsDecoder))
+                keepAlive: plan.keepAlive && !plan.stopsDecoder, endsWithClient: plan.endsWithClient))
     }
 
     enum BodyAction: Equatable { case gather, stream, refuse, abandonAndClose, ignore }
@@ -176,7 +177,8 @@ struct FrontStateMachine: Equatable {
         switch state {
         case .idle: return queuedParts == 0 ? .close : .none
         case .open(let exchange):
-            return exchange.route != .rest || exchange.isReceiving || exchange.streamsResponse ? .abandonAndClose : .none
+            let isOver = exchange.route != .rest || exchange.isReceiving || exchange.streamsResponse || exchange.endsWithClient
+            return isOver ? .abandonAndClose : .none
         case .draining: return .close
         case .upgraded, .closed: return .none
         }
@@ -185,7 +187,7 @@ struct FrontStateMachine: Equatable {
     /// After the queue was worked off: a request whose rest will never come.
     var isOrphaned: Bool {
         guard inputIsClosed, queuedParts == 0, case .open(let exchange) = state else { return false }
-        return exchange.isReceiving || exchange.route != .rest
+        return exchange.isReceiving || exchange.route != .rest || exchange.endsWithClient
     }
 
     /// The server shuts down: idle connections close, ordinary responses finish, streaming ones are cut.

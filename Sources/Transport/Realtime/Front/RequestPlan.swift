@@ -22,6 +22,8 @@ struct RequestPlan: Equatable {
     var expectsContinue: Bool
     /// The decoder reads nothing after this request (RFC 9110 §7.8), whether we upgrade or not.
     var stopsDecoder: Bool
+    /// A client that has closed its side does not wait for the answer any more.
+    var endsWithClient: Bool
     /// A HEAD request: the answer has no body.
     var isHead: Bool
     var isHTTP10: Bool
@@ -34,6 +36,7 @@ struct RequestPlan: Equatable {
         var enginePath: EnginePath?
         var pollingBodyBytesMax: Int
         var bodyBytesMax: Int
+        var pathsThatEndWithTheirClient: Set<String> = []
     }
 
     init(_ head: HTTPRequestHead, _ rules: Rules) throws(Refusal) {
@@ -47,6 +50,7 @@ struct RequestPlan: Equatable {
         keepAlive = head.isKeepAlive
         requestID = fields.requestID
         target = String(origin)
+        endsWithClient = rules.pathsThatEndWithTheirClient.contains(String(origin.prefix { $0 != "?" }))
         stopsDecoder = fields.connectionUpgrade && fields.upgrade != nil
         expectsContinue = try Self.expectsContinue(fields, isHTTP10)
 

@@ -5,6 +5,13 @@ internal import Synchronization
 public protocol FeedSource: AnyObject, Sendable {
     /// Called on the socket's event loop when the session has room. Must not block.
     func read(into writer: inout FeedWriter) -> FeedState
+    /// Called once when the source will not be read any more and did not say so itself: the socket has left, or could take no
+    /// more feeds. On the event loop.
+    func closed()
+}
+
+extension FeedSource {
+    public func closed() {}
 }
 
 /// What a source says after a turn.

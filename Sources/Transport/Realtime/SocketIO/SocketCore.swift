@@ -166,7 +166,7 @@ final class SocketCore {
     // MARK: Feeds
 
     func open(_ feed: Feed) {
-        guard reason == nil, feeds.count < TransportLimits.feedsPerSocketMax else { return }
+        guard reason == nil, feeds.count < TransportLimits.feedsPerSocketMax else { return feed.source.closed() }
         feeds.append(feed)
     }
 
@@ -224,8 +224,10 @@ final class SocketCore {
         connection = nil
         let unanswered = acks?.removeAll() ?? []
         acks = nil
+        let open = feeds
         feeds = []
         starved = []
+        for feed in open { feed.source.closed() }
         let handlers = disconnectHandlers
         disconnectHandlers = []
         extras = nil

@@ -148,7 +148,11 @@ struct FinalChecks {
             } else if !hasWildClock, budget.unit == .tokens {
                 var byWindow: [String: Int64] = [:]
                 for delivery in world.witness.deliveries where world.plan.runs[delivery.run].path.scopes.contains(budget.scope) {
-                    byWindow[WindowSpan(budget.period, containing: Milliseconds(delivery.at)).id, default: 0] += delivery.tokens
+                    let held = delivery.heldIn.first {
+                        $0.scope == budget.scope && $0.unit == budget.unit && $0.period == budget.period
+                    }
+                    let window = held?.window ?? WindowSpan(budget.period, containing: Milliseconds(delivery.at)).id
+                    byWindow[window, default: 0] += delivery.tokens
                 }
                 for (id, tokens) in byWindow { check(cap, of: budget, received: tokens, in: id) }
             }

@@ -24,6 +24,8 @@ final class Witness: @unchecked Sendable {
         /// By the store's clock, which is the one that windows follow.
         let at: Int64
         let tokens: Int64
+        /// Of a run that was reserved: the windows that hold it. What they were asked for is theirs, however late it comes.
+        let heldIn: [WindowKey]
     }
 
     private unowned let world: World
@@ -46,7 +48,7 @@ final class Witness: @unchecked Sendable {
 
     func delivered(_ run: Int, _ tokens: Int64) {
         runs[run].delivered += tokens
-        deliveries.append(Delivery(run: run, at: world.store.now.rawValue, tokens: tokens))
+        deliveries.append(Delivery(run: run, at: world.store.now.rawValue, tokens: tokens, heldIn: world.windowsHolding(run)))
         world.trace.note(.deliver, at: world.loop.now, Int64(run), tokens, say: "r\(run) gets \(tokens)")
         world.checkPurse(of: run)
     }
