@@ -2,7 +2,6 @@
 
 import concurrent.futures
 import random
-import time
 
 import pytest
 import requests

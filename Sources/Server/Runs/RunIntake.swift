@@ -41,7 +41,7 @@ struct RunIntake: Sendable {
     private func start(_ request: RunRequest) async throws(HTTPFailure) -> RunHandle {
         switch await coordinator.start(request) {
         case .started(let handle): return handle
-        case .refused(let cut): throw HTTPFailure(cut)
+        case .refused(let cut): throw HTTPFailure(cut, isRefusal: true)
         case .failed(let failure): throw HTTPFailure(failure)
         }
     }

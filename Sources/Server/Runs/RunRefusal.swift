@@ -5,7 +5,8 @@ internal import JSON
 
 /// How a run that was not started is told: the same codes on every transport (contract, *HTTP*, case table).
 extension HTTPFailure {
-    init(_ cut: CutDescription, now: Date = Date()) {
+    /// - Parameter isRefusal: the run was not started, which may be for its worst case alone.
+    init(_ cut: CutDescription, isRefusal: Bool = false, now: Date = Date()) {
         var headers: HTTPFields = [:]
         let retryAfter = cut.resetsAt.map { max(1, ($0 + 999) / 1_000 - Int64(now.timeIntervalSince1970)) }
         let status: HTTPResponse.Status
@@ -35,7 +36,8 @@ extension HTTPFailure {
             headers[.shouldRetry] = "false"
         }
         self.init(
-            status, code: code, type: cut.reason == .rateLimited ? "rate_limit_error" : "insufficient_quota", message: cut.sentence,
+            status, code: code, type: cut.reason == .rateLimited ? "rate_limit_error" : "insufficient_quota",
+            message: cut.sentence(isRefusal: isRefusal),
             param: cut.scopeKind, headers: headers, cut: cut.json)
     }
 
@@ -82,7 +84,7 @@ extension CutDescription {
     }
 
     /// One sentence for a person: whose cap, how much, and when it resets.
-    var sentence: String {
+    func sentence(isRefusal: Bool) -> String {
         guard let scopeKind, let scopeID, let unit, let limit else {
             switch reason {
             case .accountingUnavailable: return "The accounting cannot be reached, so nothing may be spent. Try again."
@@ -93,7 +95,7 @@ extension CutDescription {
         let amount = unit == "usd" ? "$\(limit)" : "\(limit) \(unit)"
         let period = window.map { $0 == "total" ? " in all" : " for this \($0)" } ?? ""
         let reset = resetsAt.map { " It resets at \(Date(timeIntervalSince1970: Double($0) / 1_000).formatted(.iso8601))." } ?? ""
-        if let used, used != limit {
+        if isRefusal, let used, used != limit {
             let spent = unit == "usd" ? "$\(used)" : used
             return "What this request could cost at most does not fit into what the \(scopeKind) \(scopeID) has left: "
                 + "\(spent) of \(amount)\(period) are used, and more may be held by others.\(reset)"

@@ -53,7 +53,9 @@ class Installation:
         models = [{"id": "demo", "provider": "scripted"}]
         if upstream:
             for name in ("witness", "unpriced"):
-                models.append({"id": name, "provider": "openai", "base_url": upstream, "api_key": "w", "upstream_model": name})
+                model = {"id": name, "provider": "openai", "base_url": upstream, "api_key": "w", "upstream_model": name}
+                # The witness has no template that would add to a prompt.
+                models.append(model | {"prompt_overhead": 0})
         models += sections.pop("extra_models", [])
         prices = {model["id"]: _PRICE for model in models if model["id"] != "unpriced"}
         (folder / "prices.json").write_text(json.dumps(prices))
