@@ -6,7 +6,7 @@ enum PostgresMigrations {
     private static var steps: [(version: Int64, name: String, sql: [UInt8])] {
         [
             (1, "ledger", PackageResources.v1_ledger_sql), (2, "tenancy", PackageResources.v2_tenancy_sql),
-            (3, "conversations", PackageResources.v3_conversations_sql),
+            (3, "conversations", PackageResources.v3_conversations_sql), (5, "visibility", PackageResources.v5_visibility_sql),
         ]
     }
 

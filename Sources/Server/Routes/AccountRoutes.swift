@@ -6,22 +6,25 @@ internal import JSON
 /// What a caller may ask about models, its own budgets and its own conversations.
 struct AccountRoutes: Sendable {
     let models: ConfiguredModels
+    let prices: PriceBook
     let windows: WindowReader
     let stores: Stores
 
     func add(to group: RouterGroup<AppContext>) {
-        group.get("models") { _, _ in Response.json(["object": "list", "data": .array(models.entries.map(\.json))]) }
+        group.get("models") { _, _ in Response.json(["object": "list", "data": .array(models.entries.map(json))]) }
         group.get("models/:id") { _, context in
             guard let entry = models.entry(try context.parameters.require("id")) else {
                 throw HTTPFailure(.notFound, code: "model_not_found", message: "There is no such model.", param: "model")
             }
-            return Response.json(entry.json)
+            return Response.json(json(entry))
         }
         group.get("quota", use: quota)
         group.get("conversations", use: list)
         group.get("conversations/:id", use: show)
         group.delete("conversations/:id", use: delete)
     }
+
+    private func json(_ entry: ConfiguredModels.Entry) -> JSONValue { entry.json(prices.table.pricing(for: entry.model.id)) }
 
     @Sendable private func quota(_ request: Request, context: AppContext) async throws -> Response {
         let principal = try context.principal

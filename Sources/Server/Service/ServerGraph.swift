@@ -48,7 +48,8 @@ struct ServerGraph {
         var clientConfiguration = OpenAIProvider.clientConfiguration()
         if let connect = configuration.models.map(\.connectTimeout).max() { clientConfiguration.timeout.connect = .init(connect) }
         let client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: clientConfiguration)
-        let models = ConfiguredModels(configuration.models, prices: prices, client: client)
+        let models = ConfiguredModels(configuration.models, client: client)
+        let book = PriceBook(prices, file: configuration.priceFile, models: configuration.models, accountant: accountant)
         let coordinator = RunCoordinator(
             meter: MeterBinding(accountant: accountant), models: models, conversations: ConversationBinding(stores: stores),
             metrics: EngineMetricsBinding(metrics: metrics))
@@ -60,7 +61,7 @@ struct ServerGraph {
         ChatNamespace(intake: intake, authenticator: authenticator, metrics: metrics).install(on: sockets)
         let readiness = Readiness(stores: stores, redis: counters.connection)
         let routes = ServerRoutes(
-            configuration: configuration, intake: intake, authenticator: authenticator, models: models,
+            configuration: configuration, intake: intake, authenticator: authenticator, models: models, prices: book,
             windows: WindowReader(stores, counters: counters.isEmbedded ? nil : counters.store), stores: stores,
             readiness: readiness, metrics: metrics, outbox: counters.outbox)
         let front = RealtimeServer(

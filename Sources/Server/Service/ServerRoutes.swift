@@ -10,6 +10,7 @@ struct ServerRoutes: Sendable {
     let intake: RunIntake
     let authenticator: Authenticator
     let models: ConfiguredModels
+    let prices: PriceBook
     let windows: WindowReader
     let stores: Stores
     let readiness: Readiness
@@ -31,9 +32,11 @@ struct ServerRoutes: Sendable {
         let api = router.group("v1").add(middleware: refusals).add(middleware: authentication)
         RunRoutes(intake: intake).add(to: api)
         ChatCompletionRoutes(intake: intake).add(to: api)
-        AccountRoutes(models: models, windows: windows, stores: stores).add(to: api)
+        AccountRoutes(models: models, prices: prices, windows: windows, stores: stores).add(to: api)
         let twoCall = router.group("sse").add(middleware: refusals).add(middleware: authentication)
         TwoCallRoutes(intake: intake).add(to: twoCall)
+        let admin = router.group("api/admin").add(middleware: refusals).add(middleware: authentication).add(middleware: AdminMiddleware())
+        AdminPriceRoutes(prices: prices, models: models).add(to: admin)
         return router
     }
 }

@@ -1,7 +1,7 @@
-/// A part of the ledger, newest first.
+/// A part of the ledger.
 public struct LedgerPage: Sendable {
     public let rows: [LedgerRow]
-    /// Pass it as `before` for the next page; nil at the end.
+    /// Pass it as `before` or `after` for the next page; nil at the end.
     public let next: Int64?
 
     public init(rows: [LedgerRow], next: Int64?) {
@@ -14,6 +14,8 @@ public struct LedgerPage: Sendable {
 public protocol LedgerPages: LedgerStore {
     /// The newest rows first; of one scope if given. At most ``StoreLimits/page``.
     func page(_ scope: Scope?, before position: Int64?, limit: Int) async throws(LedgerStoreError) -> LedgerPage
+    /// The oldest rows first, of those that match. At most ``StoreLimits/page``.
+    func rows(_ query: LedgerQuery, after position: Int64?, limit: Int) async throws(LedgerStoreError) -> LedgerPage
 }
 
 extension LedgerStore {
