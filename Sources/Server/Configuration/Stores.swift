@@ -21,6 +21,7 @@ struct Stores: Sendable {
     let budgets: any BudgetStore
     let ledger: any LedgerPages
     let usage: any UsageStore
+    let runEnds: any RunEndStore
 
     /// Makes the data directory if it is needed and not there. Reads files: not on an event loop. Postgres is connected to when it is
     /// first asked something.
@@ -33,6 +34,7 @@ struct Stores: Sendable {
             budgets = PostgresBudgets(database)
             ledger = PostgresLedger(database)
             usage = PostgresUsage(database)
+            runEnds = PostgresRunEnds(database)
             return
         }
         do {
@@ -47,6 +49,7 @@ struct Stores: Sendable {
         budgets = BudgetTable(database)
         ledger = SQLiteLedger(database)
         usage = UsageQuery(database)
+        runEnds = RunEndTable(database)
     }
 
     func conversations(of owner: ConversationOwner) -> any ConversationArchive {

@@ -36,6 +36,7 @@ struct ServerRoutes: Sendable {
         let twoCall = router.group("sse").add(middleware: refusals).add(middleware: authentication)
         TwoCallRoutes(intake: intake).add(to: twoCall)
         let admin = router.group("api/admin").add(middleware: refusals).add(middleware: authentication).add(middleware: AdminMiddleware())
+        AdminLedgerRoutes(stores: stores, windows: windows).add(to: admin)
         AdminPriceRoutes(prices: prices, models: models).add(to: admin)
         return router
     }
