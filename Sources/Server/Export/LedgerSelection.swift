@@ -28,10 +28,10 @@ struct LedgerSelection: Sendable {
     private static func instant(_ text: String?, _ field: String) throws(Failure) -> Milliseconds? {
         guard let text else { return nil }
         if let number = Int64(text), number.magnitude < 1 << 53 { return Milliseconds(number) }
-        let styles: [Date.ISO8601FormatStyle] = [
-            .iso8601.year().month().day(), .iso8601,
-            .iso8601.year().month().day().time(includingFractionalSeconds: true).timeZone(separator: .omitted),
-        ]
+        // The style of a day reads the beginning of an instant as well.
+        let styles: [Date.ISO8601FormatStyle] =
+            text.utf8.count == 10
+            ? [.iso8601.year().month().day()] : [.iso8601, .init(includingFractionalSeconds: true)]
         for style in styles {
             if let date = try? style.parse(text) { return Milliseconds(Int64((date.timeIntervalSince1970 * 1_000).rounded())) }
         }

@@ -1,4 +1,5 @@
 internal import Accounting
+internal import Engine
 internal import HTTPTypes
 internal import Hummingbird
 internal import JSON
@@ -29,18 +30,20 @@ struct AccountRoutes: Sendable {
     @Sendable private func quota(_ request: Request, context: AppContext) async throws -> Response {
         let principal = try context.principal
         let path = try TenancyPath(org: principal.org, project: principal.project, user: principal.user, key: principal.keyID)
-        var found: [JSONValue] = []
+        var found: [WindowSnapshot] = []
         do {
-            for scope in path.scopes { found += try await windows.usage(of: scope).windows.map(\.json) }
+            for scope in path.scopes { found += try await windows.usage(of: scope).windows }
         } catch {
             throw HTTPFailure(
                 .serviceUnavailable, code: "accounting_unavailable", type: "server_error",
                 message: "The counters cannot be read right now. Try again.", headers: [.retryAfter: "1"])
         }
-        return .json([
+        var response = Response.json([
             "org": .string(principal.org), "project": .string(principal.project), "user": principal.user.map { .string($0) } ?? .null,
-            "windows": .array(found),
+            "windows": .array(found.map(\.json)),
         ])
+        response.headers.append(contentsOf: BudgetHeaders.fields(found.map(WindowReport.init), now: WallClock.now()))
+        return response
     }
 
     // MARK: Conversations

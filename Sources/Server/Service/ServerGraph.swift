@@ -50,9 +50,10 @@ struct ServerGraph {
         let client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: clientConfiguration)
         let models = ConfiguredModels(configuration.models, client: client)
         let book = PriceBook(prices, file: configuration.priceFile, models: configuration.models, accountant: accountant)
+        let ends = RunEndRecorder(store: stores.runEnds, metrics: metrics)
         let coordinator = RunCoordinator(
             meter: MeterBinding(accountant: accountant), models: models, conversations: ConversationBinding(stores: stores),
-            metrics: EngineMetricsBinding(metrics: metrics))
+            metrics: EngineMetricsBinding(metrics: metrics, ends: ends))
         let intake = RunIntake(coordinator: coordinator, defaultModel: models.entries.first?.model.id)
         let authenticator = Authenticator(directory: KeyDirectory(keys: stores.keys), metrics: metrics)
 
@@ -77,6 +78,7 @@ struct ServerGraph {
             Background { await counters.outbox?.run() },
             Background { await accountant.run() },
             Background { await forgetOldRuns(coordinator) },
+            Background { await ends.run() },
             front,
             RunDrain(coordinator: coordinator, readiness: readiness, grace: configuration.server.grace),
         ]
@@ -86,6 +88,7 @@ struct ServerGraph {
         lifecycle.maximumGracefulShutdownDuration = configuration.server.grace + .seconds(20)
         let result = await Result { try await ServiceGroup(configuration: lifecycle).run() }
         try? await client.shutdown()
+        await ends.flush()
         await counters.connection?.close()
         await stores.close()
         try result.get()

@@ -31,6 +31,7 @@ struct ServerRoutes: Sendable {
         let authentication = AuthenticationMiddleware(authenticator: authenticator)
         let api = router.group("v1").add(middleware: refusals).add(middleware: authentication)
         RunRoutes(intake: intake).add(to: api)
+        WhyRoutes(explainer: RunExplainer(stores: stores, windows: windows), coordinator: intake.coordinator).add(to: api)
         ChatCompletionRoutes(intake: intake).add(to: api)
         AccountRoutes(models: models, prices: prices, windows: windows, stores: stores).add(to: api)
         let twoCall = router.group("sse").add(middleware: refusals).add(middleware: authentication)

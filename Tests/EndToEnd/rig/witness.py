@@ -25,6 +25,7 @@ class Plan:
     rate: float = 0  # tokens a second; 0 = as fast as the client reads
     usage: bool = True
     prompt_tokens: int = 7
+    tokens_per_chunk: int = 1  # what the usage says of each chunk: an upstream with another vocabulary than ours
     status: int = 200  # anything else is answered with an OpenAI error body instead of a stream
     stall_after: int | None = None  # keep the connection open and say nothing more
     drop_after: int | None = None  # close the connection in the middle of the stream, once all of it has been sent
@@ -148,7 +149,7 @@ class Witness:
             await writer.drain()
         self._chunk(writer, {"delta": {}, "finish_reason": "stop"})
         if plan.usage:
-            counts = {"prompt_tokens": plan.prompt_tokens, "completion_tokens": plan.tokens}
+            counts = {"prompt_tokens": plan.prompt_tokens, "completion_tokens": plan.tokens * plan.tokens_per_chunk}
             counts["total_tokens"] = sum(counts.values())
             self._event(writer, json.dumps({"object": "chat.completion.chunk", "choices": [], "usage": counts}))
         self._event(writer, "[DONE]")

@@ -147,6 +147,7 @@ final class Run: Sendable {
     }
 
     private func conclude(_ ending: RunEnding, _ settled: SettledUsage, _ tally: RunTally) {
+        parts.metrics.runConcluded(parts.handle, ending, settled, at: timestamp(parts.clock.nowNanoseconds))
         switch ending {
         case .complete(let reason):
             for step in tally.finishedCalls() { append(.step(step)) }
