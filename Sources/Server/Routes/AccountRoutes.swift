@@ -12,7 +12,10 @@ struct AccountRoutes: Sendable {
     let stores: Stores
 
     func add(to group: RouterGroup<AppContext>) {
-        group.get("models") { _, _ in Response.json(["object": "list", "data": .array(models.entries.map(json))]) }
+        group.get("models") { _, context in
+            let principal = try context.principal
+            return Response.json(["object": "list", "data": .array(models.entries.filter { principal.mayCall($0.model.id) }.map(json))])
+        }
         group.get("models/:id") { _, context in
             guard let entry = models.entry(try context.parameters.require("id")) else {
                 throw HTTPFailure(.notFound, code: "model_not_found", message: "There is no such model.", param: "model")

@@ -36,6 +36,7 @@ struct ServerRoutes: Sendable {
         AccountRoutes(models: models, prices: prices, windows: windows, stores: stores).add(to: api)
         let twoCall = router.group("sse").add(middleware: refusals).add(middleware: authentication)
         TwoCallRoutes(intake: intake).add(to: twoCall)
+        VirtualKeyRoutes(stores: stores).add(to: router.group("key").add(middleware: refusals).add(middleware: authentication))
         let admin = router.group("api/admin").add(middleware: refusals).add(middleware: authentication).add(middleware: AdminMiddleware())
         AdminLedgerRoutes(stores: stores, windows: windows).add(to: admin)
         AdminPriceRoutes(prices: prices, models: models).add(to: admin)
