@@ -16,7 +16,6 @@ extension Run {
         private var deltas = 0
         private var usageTold: Int64
         private var usageChecked: Int64
-        private var warnings: UsageWarnings
 
         init(run: Run) {
             self.run = run
@@ -25,7 +24,7 @@ extension Run {
             usageTold = run.parts.startedNanoseconds
             usageChecked = usageTold
             // `chat.usage` at the start told this one.
-            warnings = UsageWarnings(told: lease.report().warning)
+            tally.warnings = UsageWarnings(told: lease.report().warning)
         }
 
         mutating func run() async -> RunStateMachine.Event {
@@ -78,11 +77,10 @@ extension Run {
         /// Takes from the lease, waits for a grant where it must.
         ///
         /// - Returns: when the tokens were paid, from which moment they may be forwarded; nil when they were not.
-        private mutating func pay(_ tokens: Int, reasoning: Bool = false, now: Int64) async -> Int64? {
+        private func pay(_ tokens: Int, reasoning: Bool = false, now: Int64) async -> Int64? {
             switch lease.take(outputTokens: tokens, reasoning: reasoning) {
             case .paid: return run.handle(.deltaPaid, tokens: tokens).isEmpty ? nil : now
             case .cut(let cut):
-                tellWarnings(lease.report(), now)
                 _ = run.requestEnd(.cut(cut))
                 return nil
             case .awaitGrant:
@@ -91,12 +89,11 @@ extension Run {
             }
         }
 
-        private mutating func payWhenGranted(_ tokens: Int) async -> Bool {
+        private func payWhenGranted(_ tokens: Int) async -> Bool {
             while true {
                 switch await lease.awaitGrant() {
                 case .paid: return !run.handle(.grant, tokens: tokens).isEmpty
                 case .cut(let cut):
-                    tellWarnings(lease.report(), clock.nowNanoseconds)
                     _ = run.requestEnd(.cut(cut))
                     return false
                 case .awaitGrant:
@@ -129,17 +126,10 @@ extension Run {
             run.log.append(.usage(report.warning(nil)), at: run.timestamp(now))
         }
 
-        /// An event for each threshold that was reached since the last look: none is passed over, none comes twice, and all
-        /// of them come before the cut.
-        @discardableResult
         private mutating func tellWarnings(_ report: UsageReport, _ now: Int64) -> Bool {
-            let due = warnings.due(report.warning)
-            for level in due {
-                run.log.append(.usage(report.warning(level)), at: run.timestamp(now))
-                run.parts.metrics.budgetWarning(level: level)
-            }
-            if !due.isEmpty { usageTold = now }
-            return !due.isEmpty
+            guard run.tellWarnings(report, &tally.warnings, at: run.timestamp(now)) else { return false }
+            usageTold = now
+            return true
         }
     }
 }

@@ -22,6 +22,8 @@ struct RunTally: Sendable {
     var isFinished = false
     /// How the upstream failed, if it did.
     var failure: ProviderError?
+    /// Of the windows' thresholds; a run that never began has nothing to tell.
+    var warnings = UsageWarnings(told: 100)
     /// False while nothing was asked of the upstream.
     var wasCalled = false
 

@@ -27,3 +27,16 @@ extension UsageReport {
         UsageReport(inputTokens: inputTokens, outputTokens: outputTokens, costUSD: costUSD, windows: windows, warning: warning)
     }
 }
+
+extension Run {
+    /// An event for each threshold that was reached since the last look: none is passed over, none comes twice, and all of
+    /// them come before the last event.
+    func tellWarnings(_ report: UsageReport, _ warnings: inout UsageWarnings, at time: Int64) -> Bool {
+        let due = warnings.due(report.warning)
+        for level in due {
+            log.append(.usage(report.warning(level)), at: time)
+            parts.metrics.budgetWarning(level: level)
+        }
+        return !due.isEmpty
+    }
+}
