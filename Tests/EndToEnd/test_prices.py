@@ -113,7 +113,9 @@ def test_a_file_that_is_no_price_file_changes_nothing(own):
     result = subprocess.run(command, capture_output=True, text=True, timeout=30, env=environment(), check=False)
     assert result.returncode == 1 and "demo.input_cost_per_token" in result.stderr
     reprice(installation, 3e-06)
-    assert subprocess.run(command, capture_output=True, text=True, timeout=30, env=environment(), check=True).stdout.startswith("prices are now")
+    assert subprocess.run(command, capture_output=True, text=True, timeout=30, env=environment(), check=True).stdout.startswith(
+        "prices are now"
+    )
 
 
 def test_a_model_without_a_price_is_refused_under_a_money_cap_and_free_models_are_not(tmp_path, witness, plan, make_tenant):

@@ -97,7 +97,14 @@ def test_models_block_expiry_and_deletion(server, admin):
 
 @pytest.mark.parametrize(
     "fields",
-    [{"soft_budget": 1}, {"max_parallel_requests": 2}, {"model_max_budget": {"demo": 1}}, {"budget_id": "x"}, {"tags": ["a"]}, {"no_such": 1}],
+    [
+        {"soft_budget": 1},
+        {"max_parallel_requests": 2},
+        {"model_max_budget": {"demo": 1}},
+        {"budget_id": "x"},
+        {"tags": ["a"]},
+        {"no_such": 1},
+    ],
     ids=lambda fields: next(iter(fields)),
 )
 def test_what_is_not_supported_is_refused_and_never_ignored(admin, fields):
@@ -110,9 +117,20 @@ def test_what_is_not_supported_is_refused_and_never_ignored(admin, fields):
 @pytest.mark.parametrize(
     "fields",
     [
-        {"max_budget": -1}, {"max_budget": "1"}, {"max_budget": 0.0000000001}, {"max_budget": 1e9}, {"max_budget": 1, "budget_duration": "45m"},
-        {"budget_duration": "1d"}, {"tpm_limit": 1.5}, {"rpm_limit": -1}, {"duration": "soon"}, {"models": "demo"}, {"models": ["a\nb"]},
-        {"metadata": []}, {"user_id": "a/b"}, {"blocked": "yes"},
+        {"max_budget": -1},
+        {"max_budget": "1"},
+        {"max_budget": 0.0000000001},
+        {"max_budget": 1e9},
+        {"max_budget": 1, "budget_duration": "45m"},
+        {"budget_duration": "1d"},
+        {"tpm_limit": 1.5},
+        {"rpm_limit": -1},
+        {"duration": "soon"},
+        {"models": "demo"},
+        {"models": ["a\nb"]},
+        {"metadata": []},
+        {"user_id": "a/b"},
+        {"blocked": "yes"},
     ],
     ids=str,
 )
@@ -127,7 +145,11 @@ def test_a_field_that_makes_no_sense_is_named(admin, fields):
 def test_keys_of_another_organisation_do_not_exist(server, installation, tenant, admin, make_tenant):
     other = make_tenant(installation)
     assert admin.post("generate", {"organization_id": other.org}).status_code == 403
-    for action, body in (("update", {"key": other.key, "max_budget": 1}), ("block", {"key": other.key_id}), ("delete", {"keys": [other.key]})):
+    for action, body in (
+        ("update", {"key": other.key, "max_budget": 1}),
+        ("block", {"key": other.key_id}),
+        ("delete", {"keys": [other.key]}),
+    ):
         assert admin.post(action, body).status_code == 404
     assert admin.info(other.key).status_code == 404 and complete(server, other.key).status_code == 200
     operator = Keys(server, installation.key("ops", "web", "root", "--role", "operator")["key"])
