@@ -14,7 +14,10 @@ def run(*arguments: str, **more) -> subprocess.CompletedProcess:
     return subprocess.run(command, capture_output=True, text=True, timeout=30, env=environment() | more.pop("env", {}), check=False, **more)
 
 
-@pytest.mark.parametrize("command", ["", "serve", "keys", "keys create", "budget set", "usage", "check-config", "doctor"])
+@pytest.mark.parametrize(
+    "command",
+    ["", "serve", "keys", "keys create", "budget set", "usage", "prices", "prices check", "export", "why", "check-config", "doctor"],
+)
 def test_every_command_explains_itself(command):
     result = run(*command.split(), "--help")
     assert result.returncode == 0 and "USAGE" in result.stdout.upper()

@@ -10,6 +10,8 @@ public enum AccountingLimits {
     public static let pricePicoMax: Int64 = 1_000_000_000_000
     /// Models of one price table. LiteLLM's list has about 3,000.
     public static let priceModels = 50_000
+    /// Price tiers of one model by the length of its prompt. Four is the most that is known.
+    static let priceTiers = 16
     /// Bytes of one name in a tenancy path: an e-mail address or an identity provider's subject fits.
     public static let nameBytes = 128
     /// Tokens of one class in one call that are believed: a thousand times the longest context on offer.

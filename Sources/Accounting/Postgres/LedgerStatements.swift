@@ -132,6 +132,30 @@ enum LedgerStatements {
         ).map { row throws(PostgresError) in (try row.int(21), try decode(row)) }
     }
 
+    /// The oldest rows first, after `position`. Bounds of time let the planner leave out whole days.
+    static func rows(
+        _ query: LedgerQuery, after position: Int64, limit: Int, _ connection: inout PostgresConnection
+    ) throws(PostgresError) -> [(position: Int64, row: LedgerRow)] {
+        var filters = ["position > $1"]
+        var values: [PostgresValue] = [.int(position), .int(Int64(limit))]
+        if let scope = query.scope {
+            let (filter, names) = condition(scope, first: values.count + 1)
+            filters.append(filter)
+            values += names.map { .text($0) }
+        }
+        for (filter, value) in [
+            ("run =", query.run.map { PostgresValue.text($0) }), ("at >=", query.from.map { .int($0.rawValue) }),
+            ("at <", query.to.map { .int($0.rawValue) }),
+        ] {
+            guard let value else { continue }
+            values.append(value)
+            filters.append("\(filter) $\(values.count)")
+        }
+        return try connection.query(
+            "SELECT \(columns), position FROM ledger WHERE \(filters.joined(separator: " AND ")) ORDER BY position LIMIT $2", values
+        ).map { row throws(PostgresError) in (try row.int(20), try decode(row)) }
+    }
+
     private static func condition(_ scope: Scope, first: Int) -> (sql: String, names: [String]) {
         switch scope {
         case .org(let org): ("org = $\(first)", [org])

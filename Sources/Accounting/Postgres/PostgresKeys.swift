@@ -25,12 +25,19 @@ public struct PostgresKeys: KeyStore {
                     .text(key.id), .text(hash), org, project, .text(key.user), .text(key.roles.joined(separator: " ")),
                     .text(key.onCut.rawValue), at, .int(key.revokedAt?.rawValue),
                 ])
+            if key.settings != KeySettings() { try Self.write(key.settings, of: key.id, &connection) }
         }
     }
 
     public func active(hash: String) async throws(PostgresError) -> APIKey? {
         try await database.read { (connection) throws(PostgresError) in
             try connection.query("\(Self.selection) WHERE hash = $1 AND revoked_at IS NULL", [.text(hash)]).map(Self.decode).first
+        }
+    }
+
+    public func find(hash: String) async throws(PostgresError) -> APIKey? {
+        try await database.read { (connection) throws(PostgresError) in
+            try connection.query("\(Self.selection) WHERE hash = $1", [.text(hash)]).map(Self.decode).first
         }
     }
 
@@ -58,23 +65,61 @@ public struct PostgresKeys: KeyStore {
         }
     }
 
+    @discardableResult
+    public func set(_ settings: KeySettings, of id: String) async throws(PostgresError) -> Bool {
+        try await database.write { (connection) throws(PostgresError) in
+            let found = try connection.query("SELECT EXISTS (SELECT FROM keys WHERE id = $1)", [.text(id)])
+            guard try found.first?.bool(0) == true else { return false }
+            try Self.write(settings, of: id, &connection)
+            return true
+        }
+    }
+
     public func orgs() async throws(PostgresError) -> [String] {
         try await database.read { (connection) throws(PostgresError) in
             try connection.query("SELECT name FROM orgs ORDER BY name").map { row throws(PostgresError) in try row.text(0) }
         }
     }
 
-    private static let selection = "SELECT id, org, project, user_id, roles, on_cut, created_at, revoked_at FROM keys"
+    private static let selection = """
+        SELECT id, org, project, user_id, roles, on_cut, created_at, revoked_at, alias, models, metadata, expires_at, blocked
+        FROM keys LEFT JOIN key_settings ON key_id = id
+        """
+
+    private static func write(_ settings: KeySettings, of id: String, _ connection: inout PostgresConnection) throws(PostgresError) {
+        try connection.query(
+            """
+            INSERT INTO key_settings (key_id, alias, models, metadata, expires_at, blocked) VALUES ($1, $2, $3, $4, $5, $6)
+            ON CONFLICT (key_id) DO UPDATE SET alias = excluded.alias, models = excluded.models, metadata = excluded.metadata,
+                expires_at = excluded.expires_at, blocked = excluded.blocked
+            """,
+            [
+                .text(id), .text(settings.alias), .text(settings.models.joined(separator: "\n")), .text(settings.metadata),
+                .int(settings.expiresAt?.rawValue), .bool(settings.isBlocked),
+            ])
+    }
+
+    private static func settings(_ row: PostgresRows.Row) throws(PostgresError) -> KeySettings {
+        var settings = KeySettings()
+        guard let models = row.optionalText(9) else { return settings }
+        settings.alias = row.optionalText(8)
+        settings.models = models.split(separator: "\n").map(String.init)
+        settings.metadata = try row.text(10)
+        settings.expiresAt = try row.optionalInt(11).map { Milliseconds($0) }
+        settings.isBlocked = try row.bool(12)
+        return settings
+    }
 
     private static func decode(_ row: PostgresRows.Row) throws(PostgresError) -> APIKey {
         let (id, org, project, user) = (try row.text(0), try row.text(1), try row.text(2), row.optionalText(3))
         let (roles, onCut) = (try row.text(4), try row.text(5))
         let (createdAt, revokedAt) = (try row.int(6), try row.optionalInt(7))
+        let settings = try settings(row)
         return try PostgresError.reading("a key") {
             try APIKey(
                 id: id, org: org, project: project, user: user, roles: roles.split(separator: " ").map(String.init),
                 onCut: APIKey.OnCut(rawValue: onCut) ?? .error, createdAt: Milliseconds(createdAt),
-                revokedAt: revokedAt.map { Milliseconds($0) })
+                revokedAt: revokedAt.map { Milliseconds($0) }, settings: settings)
         }
     }
 }

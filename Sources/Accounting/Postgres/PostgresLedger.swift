@@ -6,7 +6,7 @@ internal import Synchronization
 ///
 /// A short `Mutex` guards the set of days that are known to have a partition.
 public final class PostgresLedger: LedgerPages {
-    private let database: PostgresDatabase
+    let database: PostgresDatabase
     private let knownDays = Mutex<Set<Int64>>([])
 
     public init(_ database: PostgresDatabase) { self.database = database }
@@ -85,6 +85,20 @@ public final class PostgresLedger: LedgerPages {
         do throws(PostgresError) {
             return try await database.read { (connection) throws(PostgresError) in
                 let found = try LedgerStatements.page(scope, before: position ?? .max, limit: limit, &connection)
+                return LedgerPage(rows: found.map(\.row), next: found.count == limit ? found.last?.position : nil)
+            }
+        } catch {
+            throw LedgerStoreError(error)
+        }
+    }
+}
+
+extension PostgresLedger {
+    public func rows(_ query: LedgerQuery, after position: Int64?, limit: Int) async throws(LedgerStoreError) -> LedgerPage {
+        let limit = min(max(1, limit), StoreLimits.page)
+        do throws(PostgresError) {
+            return try await database.read { (connection) throws(PostgresError) in
+                let found = try LedgerStatements.rows(query, after: position ?? .min, limit: limit, &connection)
                 return LedgerPage(rows: found.map(\.row), next: found.count == limit ? found.last?.position : nil)
             }
         } catch {

@@ -24,19 +24,26 @@ public struct KeyTable: KeyStore {
                     key.id, hash, key.org, key.project, key.user, key.roles.joined(separator: " "), key.onCut.rawValue, at,
                     key.revokedAt?.rawValue,
                 ])
+            if key.settings != KeySettings() { try Self.write(key.settings, of: key.id, db) }
         }
     }
 
     /// The key with this hash that is not revoked.
     public func active(hash: String) async throws(EmbeddedDatabaseError) -> APIKey? {
         try await database.read { db in
-            try Row.fetchOne(db, sql: "SELECT * FROM keys WHERE hash = ? AND revoked_at IS NULL", arguments: [hash]).map(Self.decode)
+            try Row.fetchOne(db, sql: "\(Self.selection) WHERE hash = ? AND revoked_at IS NULL", arguments: [hash]).map(Self.decode)
+        }
+    }
+
+    public func find(hash: String) async throws(EmbeddedDatabaseError) -> APIKey? {
+        try await database.read { db in
+            try Row.fetchOne(db, sql: "\(Self.selection) WHERE hash = ?", arguments: [hash]).map(Self.decode)
         }
     }
 
     public func find(id: String) async throws(EmbeddedDatabaseError) -> APIKey? {
         try await database.read { db in
-            try Row.fetchOne(db, sql: "SELECT * FROM keys WHERE id = ?", arguments: [id]).map(Self.decode)
+            try Row.fetchOne(db, sql: "\(Self.selection) WHERE id = ?", arguments: [id]).map(Self.decode)
         }
     }
 
@@ -45,7 +52,7 @@ public struct KeyTable: KeyStore {
         let limit = min(max(1, limit), StoreLimits.page)
         return try await database.read { db in
             try Row.fetchAll(
-                db, sql: "SELECT * FROM keys WHERE id > ? AND (? IS NULL OR org = ?) ORDER BY id LIMIT ?",
+                db, sql: "\(Self.selection) WHERE id > ? AND (? IS NULL OR org = ?) ORDER BY id LIMIT ?",
                 arguments: [cursor ?? "", org, org, limit]
             ).map(Self.decode)
         }
@@ -59,6 +66,40 @@ public struct KeyTable: KeyStore {
         }
     }
 
+    @discardableResult
+    public func set(_ settings: KeySettings, of id: String) async throws(EmbeddedDatabaseError) -> Bool {
+        try await database.write { db in
+            guard try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM keys WHERE id = ?)", arguments: [id]) ?? false else {
+                return false
+            }
+            try Self.write(settings, of: id, db)
+            return true
+        }
+    }
+
+    private static let selection = "SELECT * FROM keys LEFT JOIN key_settings ON key_settings.key_id = keys.id"
+
+    private static func write(_ settings: KeySettings, of id: String, _ db: Database) throws {
+        try db.execute(
+            sql: "INSERT OR REPLACE INTO key_settings (key_id, alias, models, metadata, expires_at, blocked) VALUES (?,?,?,?,?,?)",
+            arguments: [
+                id, settings.alias, settings.models.joined(separator: "\n"), settings.metadata, settings.expiresAt?.rawValue,
+                settings.isBlocked,
+            ])
+    }
+
+    private static func settings(_ row: Row) -> KeySettings {
+        var settings = KeySettings()
+        guard let models: String = row["models"] else { return settings }
+        settings.models = models.split(separator: "\n").map(String.init)
+        settings.alias = row["alias"]
+        settings.metadata = row["metadata"]
+        let expiresAt: Int64? = row["expires_at"]
+        settings.expiresAt = expiresAt.map { Milliseconds($0) }
+        settings.isBlocked = row["blocked"]
+        return settings
+    }
+
     /// Every org that ever had a key.
     public func orgs() async throws(EmbeddedDatabaseError) -> [String] {
         try await database.read { db in try String.fetchAll(db, sql: "SELECT name FROM orgs ORDER BY name") }
@@ -70,6 +111,7 @@ public struct KeyTable: KeyStore {
         return try APIKey(
             id: row["id"], org: row["org"], project: row["project"], user: row["user"],
             roles: roles.split(separator: " ").map(String.init), onCut: APIKey.OnCut(rawValue: row["on_cut"]) ?? .error,
-            createdAt: Milliseconds(row["created_at"]), revokedAt: revokedAt.map { Milliseconds($0) })
+            createdAt: Milliseconds(row["created_at"]), revokedAt: revokedAt.map { Milliseconds($0) },
+            settings: settings(row))
     }
 }

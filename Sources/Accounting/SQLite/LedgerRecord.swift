@@ -81,6 +81,33 @@ enum LedgerRecord {
         return try Row.fetchAll(db, sql: sql, arguments: [run, lease.id, lease.org]).map(decode)
     }
 
+    /// The oldest rows first, after `position` if given.
+    static func rows(_ query: LedgerQuery, after position: Int64?, limit: Int, _ db: Database) throws -> [(position: Int64, row: LedgerRow)]
+    {
+        var filters = ["position > ?"]
+        var arguments: StatementArguments = [position ?? Int64.min]
+        if let scope = query.scope {
+            let (filter, names) = condition(scope)
+            filters.append(filter)
+            arguments += StatementArguments(names)
+        }
+        if let run = query.run {
+            filters.append("run = ?")
+            arguments += [run]
+        }
+        if let from = query.from {
+            filters.append("at >= ?")
+            arguments += [from.rawValue]
+        }
+        if let to = query.to {
+            filters.append("at < ?")
+            arguments += [to.rawValue]
+        }
+        arguments += [limit]
+        let sql = "SELECT position, \(columns) FROM ledger WHERE \(filters.joined(separator: " AND ")) ORDER BY position LIMIT ?"
+        return try Row.fetchAll(db, sql: sql, arguments: arguments).map { (position: $0["position"], row: try decode($0)) }
+    }
+
     private static func decode(_ row: Row) throws -> LedgerRow {
         guard let kind = LedgerRow.Kind(rawValue: row["kind"]) else { throw EmbeddedDatabaseError.failed("unknown ledger kind") }
         let path = try TenancyPath(org: row["org"], project: row["project"], user: row["user"], key: row["key"])

@@ -43,4 +43,16 @@ public struct SQLiteLedger: LedgerPages {
             throw .failed(error.description)
         }
     }
+
+    public func rows(_ query: LedgerQuery, after position: Int64?, limit: Int) async throws(LedgerStoreError) -> LedgerPage {
+        let limit = min(max(1, limit), StoreLimits.page)
+        do {
+            return try await database.read { db in
+                let found = try LedgerRecord.rows(query, after: position, limit: limit, db)
+                return LedgerPage(rows: found.map(\.row), next: found.count == limit ? found.last?.position : nil)
+            }
+        } catch {
+            throw .failed(error.description)
+        }
+    }
 }

@@ -12,6 +12,7 @@ enum Schema {
         migrator.registerMigration("3 conversations") { db in try db.execute(sql: conversations) }
         migrator.registerMigration("4 budget edition") { db in try db.execute(sql: budgetEdition) }
         migrator.registerMigration("5 counter root") { db in try db.execute(sql: epochs) }
+        migrator.registerMigration("6 visibility") { db in try db.execute(sql: visibility) }
         return migrator
     }
 
@@ -94,6 +95,19 @@ enum Schema {
             BEGIN UPDATE counter SET value = value + 1 WHERE name = 'budget edition'; END;
         CREATE TRIGGER budget_is_gone AFTER DELETE ON budgets
             BEGIN UPDATE counter SET value = value + 1 WHERE name = 'budget edition'; END;
+        """
+
+    /// Why runs were cut, and what may change of a key.
+    private static let visibility = """
+        CREATE TABLE run_ends (
+            run TEXT PRIMARY KEY, org TEXT NOT NULL, project TEXT NOT NULL, user TEXT, key TEXT, model TEXT NOT NULL,
+            outcome TEXT NOT NULL, detail TEXT NOT NULL, at INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX run_ends_at ON run_ends (at);
+        CREATE TABLE key_settings (
+            key_id TEXT PRIMARY KEY REFERENCES keys, alias TEXT, models TEXT NOT NULL, metadata TEXT NOT NULL, expires_at INTEGER,
+            blocked INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
         """
 
     private static let conversations = """

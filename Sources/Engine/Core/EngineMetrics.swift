@@ -12,6 +12,11 @@ public protocol EngineMetrics: Sendable {
     func reservationForced(model: String, reason: ReserveReason)
     /// Tokens that an upstream reported beyond what was reserved for its call. The tenant does not pay them.
     func usageBeyondReservation(model: String, tokens: Int)
+    /// The run is settled; its last event follows. Must not wait. Besides counting, the place to remember why a run was cut.
+    /// - Parameter time: milliseconds since 1970.
+    func runConcluded(_ run: RunHandle, _ ending: RunEnding, _ settled: SettledUsage, at time: Int64)
+    /// A `chat.usage` told that a window has reached this many per cent: 50, 80 or 95.
+    func budgetWarning(level: Int)
     /// Tokens that the run was settled for.
     func tokensSettled(model: String, input: Int, output: Int)
     func firstToken(model: String, after: Duration)
@@ -22,6 +27,11 @@ public protocol EngineMetrics: Sendable {
     func cutLatency(_ latency: Duration)
     /// A turn that could not be saved. The run goes on; a person should look at the store.
     func conversationNotSaved()
+}
+
+extension EngineMetrics {
+    public func runConcluded(_ run: RunHandle, _ ending: RunEnding, _ settled: SettledUsage, at time: Int64) {}
+    public func budgetWarning(level: Int) {}
 }
 
 /// For tests and tools that count nothing.

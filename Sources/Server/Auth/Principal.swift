@@ -14,6 +14,10 @@ struct Principal: Sendable, Hashable {
     let user: String?
     let roles: [String]
     let onCut: OnCut
+    /// The models that the key may call; empty: all.
+    var models: [String] = []
+
+    func mayCall(_ model: String) -> Bool { models.isEmpty || models.contains(model) }
 
     func has(role: String) -> Bool { roles.contains(role) }
 }

@@ -10,15 +10,14 @@ struct ConfiguredModels: ModelCatalog {
     struct Entry: Sendable {
         let model: Configuration.Model
         let provider: any ModelProvider
-        let pricing: ModelPricing?
     }
 
     /// In the order of the configuration; the first is the default.
     let entries: [Entry]
 
-    init(_ models: [Configuration.Model], prices: PriceTable, client: HTTPClient) {
+    init(_ models: [Configuration.Model], client: HTTPClient) {
         entries = models.map { model in
-            Entry(model: model, provider: Self.provider(model, client: client), pricing: prices.pricing(for: model.id))
+            Entry(model: model, provider: Self.provider(model, client: client))
         }
     }
 
@@ -53,7 +52,7 @@ struct ConfiguredModels: ModelCatalog {
 
 extension ConfiguredModels.Entry {
     /// As `GET /v1/models` lists it; prices for a million tokens as decimal strings.
-    var json: JSONValue {
+    func json(_ pricing: ModelPricing?) -> JSONValue {
         var object = JSONObject([
             ("id", .string(model.id)), ("object", "model"), ("created", 0), ("owned_by", .string(model.provider.rawValue)),
         ])
@@ -65,13 +64,10 @@ extension ConfiguredModels.Entry {
         ]
         if let price = pricing?.base {
             object["x_price"] = [
-                "input_per_million": .string(Self.perMillion(price.inputFresh)),
-                "output_per_million": .string(Self.perMillion(price.outputVisible)),
+                "input_per_million": .string(price.inputFresh.perMillion),
+                "output_per_million": .string(price.outputVisible.perMillion),
             ]
         }
         return .object(object)
     }
-
-    /// Pico-USD for a token is micro-USD for a million; nine decimals hold it exactly as nano-USD.
-    private static func perMillion(_ price: PicoUSD) -> String { NanoUSD(price.rawValue * 1_000).decimalText }
 }

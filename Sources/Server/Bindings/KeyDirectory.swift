@@ -5,10 +5,9 @@ struct KeyDirectory: Authenticator.Directory {
     let keys: any KeyStore
 
     func principal(forKeyHash hash: String) async throws -> Principal? {
-        try await keys.active(hash: hash).map { key in
-            Principal(
-                keyID: key.id, org: key.org, project: key.project, user: key.user, roles: key.roles,
-                onCut: Principal.OnCut(rawValue: key.onCut.rawValue) ?? .error)
-        }
+        guard let key = try await keys.active(hash: hash), !key.settings.refuses(at: WallClock.now()) else { return nil }
+        return Principal(
+            keyID: key.id, org: key.org, project: key.project, user: key.user, roles: key.roles,
+            onCut: Principal.OnCut(rawValue: key.onCut.rawValue) ?? .error, models: key.settings.models)
     }
 }

@@ -117,6 +117,7 @@ extension WindowReport {
         let unit = window.key.unit
         self.init(
             scope: window.key.scope.text, unit: unit.rawValue, window: window.key.period.rawValue, limit: unit.text(window.cap),
-            used: unit.text(window.used), held: unit.text(window.held))
+            used: unit.text(window.used), held: unit.text(window.held), suspense: unit.text(window.suspense),
+            resetsAt: window.resetsAt?.rawValue)
     }
 }

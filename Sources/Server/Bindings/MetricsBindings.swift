@@ -5,8 +5,15 @@ internal import Telemetry
 /// What the engine tells about itself, counted.
 struct EngineMetricsBinding: EngineMetrics {
     let metrics: ServerMetrics
+    let ends: RunEndRecorder
 
     func runStarted(model: String) { metrics.runsActive.add() }
+
+    func runConcluded(_ run: RunHandle, _ ending: RunEnding, _ settled: SettledUsage, at time: Int64) {
+        ends.record(run, ending, at: time)
+    }
+
+    func budgetWarning(level: Int) { metrics.budgetWarnings(level: level).add() }
 
     func runEnded(model: String, outcome: RunOutcome, cutReason: Engine.CutReason?) {
         metrics.runsActive.subtract()

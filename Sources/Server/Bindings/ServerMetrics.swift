@@ -15,6 +15,7 @@ struct ServerMetrics: Sendable {
     let costNanoUSD: Metric
     let outboxRows: Metric
     let estimatedCharges: Metric
+    let runEndsDropped: Metric
 
     init(_ registry: MetricRegistry) {
         self.registry = registry
@@ -31,6 +32,8 @@ struct ServerMetrics: Sendable {
         costNanoUSD = registry.counter("kdcube_cost_nanousd_total", "Charges of settled runs in nano-USD")
         estimatedCharges = registry.counter(
             "kdcube_charges_estimated_total", "Runs charged by our own count, because the upstream reported no usage")
+        runEndsDropped = registry.counter(
+            "kdcube_run_ends_dropped_total", "Cut or failed runs of which it could not be kept why; their charges are in the ledger")
         outboxRows = registry.gauge("kdcube_outbox_rows", "Ledger rows that are not in the ledger yet")
     }
 
@@ -64,6 +67,11 @@ struct ServerMetrics: Sendable {
 
     func cuts(reason: String) -> Metric {
         registry.counter("kdcube_cuts_total", "Runs that were cut, by reason", [("reason", reason)])
+    }
+
+    func budgetWarnings(level: Int) -> Metric {
+        registry.counter(
+            "kdcube_budget_warnings_total", "Runs that were told that a window has reached this many per cent", [("level", String(level))])
     }
 
     func counterOperations(_ operation: String) -> Metric {

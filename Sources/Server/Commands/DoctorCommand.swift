@@ -141,5 +141,5 @@ struct DoctorCommand: AsyncParsableCommand {
 }
 
 extension String {
-    fileprivate var trimmingTrailingSlash: String { hasSuffix("/") ? String(dropLast()) : self }
+    var trimmingTrailingSlash: String { hasSuffix("/") ? String(dropLast()) : self }
 }

@@ -22,6 +22,7 @@ struct Stores: Sendable {
     let ledger: any LedgerPages
     let usage: any UsageStore
     let root: any CounterRoot
+    let runEnds: any RunEndStore
 
     /// Makes the data directory if it is needed and not there. Reads files: not on an event loop. Postgres is connected to when it is
     /// first asked something.
@@ -35,6 +36,7 @@ struct Stores: Sendable {
             ledger = PostgresLedger(database)
             usage = PostgresUsage(database)
             root = PostgresCounterRoot(database)
+            runEnds = PostgresRunEnds(database)
             return
         }
         do {
@@ -50,6 +52,7 @@ struct Stores: Sendable {
         ledger = SQLiteLedger(database)
         usage = UsageQuery(database)
         root = SQLiteCounterRoot(database, clock: WallClock.accounting)
+        runEnds = RunEndTable(database)
     }
 
     func conversations(of owner: ConversationOwner) -> any ConversationArchive {

@@ -25,7 +25,7 @@ struct OriginMiddleware: RouterMiddleware {
             if request.method == .options, request.headers[.accessControlRequestMethod] != nil { return Self.preflight(allowed) }
             var response = try await answer(request, context, next)
             response.headers[.accessControlAllowOrigin] = allowed
-            response.headers[.accessControlExposeHeaders] = "x-request-id, x-run-id, retry-after, x-should-retry"
+            response.headers[.accessControlExposeHeaders] = BudgetHeaders.exposed
             response.headers[values: .vary].append("Origin")
             return response
         }

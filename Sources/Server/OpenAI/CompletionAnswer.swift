@@ -42,6 +42,14 @@ struct CompletionAnswer: Sendable {
         }
     }
 
+    /// What the run was charged; nil before its end.
+    var costUSD: String? {
+        switch ending {
+        case .complete(_, _, let settled), .cut(_, let settled), .error(_, _, let settled): settled.costUSD
+        default: nil
+        }
+    }
+
     /// - Throws: the run's error.
     func json() throws(HTTPFailure) -> JSONValue {
         switch ending {

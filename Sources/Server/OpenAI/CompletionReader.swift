@@ -47,7 +47,7 @@ struct CompletionReader: Sendable {
     }
 
     /// The answer as one object, once the run has ended.
-    func whole(_ opening: Opening) async throws -> JSONValue {
+    func whole(_ opening: Opening) async throws -> CompletionAnswer {
         defer { seat?.cancel() }
         var answer = CompletionAnswer(
             id: handle.completionID, run: handle.identity.run, created: handle.startedAt / 1_000, model: handle.model)
@@ -56,7 +56,7 @@ struct CompletionReader: Sendable {
             for entry in batch { answer.add(entry.body) }
         }
         guard handle.outcome != nil else { throw CancellationError() }
-        return try answer.json()
+        return answer
     }
 }
 

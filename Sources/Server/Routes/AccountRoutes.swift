@@ -1,4 +1,5 @@
 internal import Accounting
+internal import Engine
 internal import HTTPTypes
 internal import Hummingbird
 internal import JSON
@@ -6,16 +7,20 @@ internal import JSON
 /// What a caller may ask about models, its own budgets and its own conversations.
 struct AccountRoutes: Sendable {
     let models: ConfiguredModels
+    let prices: PriceBook
     let windows: WindowReader
     let stores: Stores
 
     func add(to group: RouterGroup<AppContext>) {
-        group.get("models") { _, _ in Response.json(["object": "list", "data": .array(models.entries.map(\.json))]) }
+        group.get("models") { _, context in
+            let principal = try context.principal
+            return Response.json(["object": "list", "data": .array(models.entries.filter { principal.mayCall($0.model.id) }.map(json))])
+        }
         group.get("models/:id") { _, context in
             guard let entry = models.entry(try context.parameters.require("id")) else {
                 throw HTTPFailure(.notFound, code: "model_not_found", message: "There is no such model.", param: "model")
             }
-            return Response.json(entry.json)
+            return Response.json(json(entry))
         }
         group.get("quota", use: quota)
         group.get("conversations", use: list)
@@ -23,21 +28,25 @@ struct AccountRoutes: Sendable {
         group.delete("conversations/:id", use: delete)
     }
 
+    private func json(_ entry: ConfiguredModels.Entry) -> JSONValue { entry.json(prices.table.pricing(for: entry.model.id)) }
+
     @Sendable private func quota(_ request: Request, context: AppContext) async throws -> Response {
         let principal = try context.principal
         let path = try TenancyPath(org: principal.org, project: principal.project, user: principal.user, key: principal.keyID)
-        var found: [JSONValue] = []
+        var found: [WindowSnapshot] = []
         do {
-            for scope in path.scopes { found += try await windows.usage(of: scope).windows.map(\.json) }
+            for scope in path.scopes { found += try await windows.usage(of: scope).windows }
         } catch {
             throw HTTPFailure(
                 .serviceUnavailable, code: "accounting_unavailable", type: "server_error",
                 message: "The counters cannot be read right now. Try again.", headers: [.retryAfter: "1"])
         }
-        return .json([
+        var response = Response.json([
             "org": .string(principal.org), "project": .string(principal.project), "user": principal.user.map { .string($0) } ?? .null,
-            "windows": .array(found),
+            "windows": .array(found.map(\.json)),
         ])
+        response.headers.append(contentsOf: BudgetHeaders.fields(found.map(WindowReport.init), now: WallClock.now()))
+        return response
     }
 
     // MARK: Conversations

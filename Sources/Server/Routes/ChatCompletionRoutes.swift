@@ -30,8 +30,11 @@ struct ChatCompletionRoutes: Sendable {
                 try await reader.write(opening, with: &stream, to: &writer)
             }
         } else {
-            response = .json(try await reader.whole(opening))
+            let answer = try await reader.whole(opening)
+            response = .json(try answer.json())
+            if let cost = answer.costUSD { response.headers[.costUSD] = cost }
         }
+        response.headers.append(contentsOf: await handle.budgetHeaders)
         response.headers[.runID] = handle.identity.run.text
         return response
     }

@@ -19,8 +19,13 @@ struct RunRoutes: Sendable {
         let wantsStream = request.headers[.accept]?.contains("text/event-stream") ?? false
         let message = try ChatMessage(await JSONBody.read(request))
         let handle = try await intake.start(message, as: context.principal)
-        if wantsStream { return try Self.stream(handle, after: 0) }
+        if wantsStream {
+            var response = try Self.stream(handle, after: 0)
+            response.headers.append(contentsOf: await handle.budgetHeaders)
+            return response
+        }
         var response = Response.json(handle.names, status: .accepted)
+        response.headers.append(contentsOf: await handle.budgetHeaders)
         response.headers[.runID] = handle.identity.run.text
         return response
     }

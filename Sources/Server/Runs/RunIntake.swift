@@ -15,6 +15,7 @@ struct RunIntake: Sendable {
         guard let model = message.model ?? defaultModel else {
             throw HTTPFailure(StartFailure(.modelNotFound, "there is no model configured"))
         }
+        try check(model, principal)
         return try await start(
             RunRequest(
                 tenant: principal.tenant, model: model,
@@ -27,6 +28,7 @@ struct RunIntake: Sendable {
     /// A completion in OpenAI's dialect ends with its client, unless it asks for more: nobody could come back for the rest.
     func start(_ completion: ChatCompletionRequest, as principal: Principal) async throws(HTTPFailure) -> RunHandle {
         try check(completion.hints, principal)
+        try check(completion.model, principal)
         return try await start(
             RunRequest(
                 tenant: principal.tenant, model: completion.model, input: .prompt(completion.messages),
@@ -36,6 +38,15 @@ struct RunIntake: Sendable {
 
     private func check(_ hints: TenantHints, _ principal: Principal) throws(HTTPFailure) {
         do { try hints.check(against: principal) } catch { throw .tenantMismatch(error) }
+    }
+
+    private func check(_ model: String, _ principal: Principal) throws(HTTPFailure) {
+        guard principal.mayCall(model) else {
+            throw HTTPFailure(
+                .forbidden, code: "model_not_allowed", type: "permission_error", message: "This key may not call that model.",
+                param: "model",
+                headers: [.shouldRetry: "false"])
+        }
     }
 
     private func start(_ request: RunRequest) async throws(HTTPFailure) -> RunHandle {

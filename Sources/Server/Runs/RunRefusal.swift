@@ -17,6 +17,7 @@ extension HTTPFailure {
             code = "budget_exceeded"
             // SDKs retry by status; a spent budget does not come back within their patience.
             headers[.shouldRetry] = "false"
+            headers.append(contentsOf: cut.budgetHeaders)
         case .rateLimited:
             status = .tooManyRequests
             code = "rate_limit_exceeded"
@@ -76,7 +77,7 @@ extension CutDescription {
     func rateLimitHeaders(resetsIn seconds: Int64?) -> HTTPFields {
         guard let unit, let limit, unit == "tokens" || unit == "requests" else { return [:] }
         var headers: HTTPFields = [:]
-        let values = [("limit", limit), ("remaining", "0"), ("reset", seconds.map { "\($0)s" })]
+        let values = [("limit", limit), ("remaining", "0"), ("reset", seconds.map { DurationText.of(seconds: $0) })]
         for case (let kind, let value?) in values {
             if let name = HTTPField.Name("x-ratelimit-\(kind)-\(unit)") { headers[name] = value }
         }

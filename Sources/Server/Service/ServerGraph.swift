@@ -52,10 +52,12 @@ struct ServerGraph {
         var clientConfiguration = OpenAIProvider.clientConfiguration()
         if let connect = configuration.models.map(\.connectTimeout).max() { clientConfiguration.timeout.connect = .init(connect) }
         let client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: clientConfiguration)
-        let models = ConfiguredModels(configuration.models, prices: prices, client: client)
+        let models = ConfiguredModels(configuration.models, client: client)
+        let book = PriceBook(prices, file: configuration.priceFile, models: configuration.models, accountant: accountant)
+        let ends = RunEndRecorder(store: stores.runEnds, metrics: metrics)
         let coordinator = RunCoordinator(
             meter: MeterBinding(accountant: accountant), models: models, conversations: ConversationBinding(stores: stores),
-            metrics: EngineMetricsBinding(metrics: metrics))
+            metrics: EngineMetricsBinding(metrics: metrics, ends: ends))
         let intake = RunIntake(
             coordinator: coordinator, defaultModel: models.entries.first?.model.id, disconnects: DisconnectRules(configuration))
         let authenticator = Authenticator(directory: KeyDirectory(keys: stores.keys), metrics: metrics)
@@ -65,7 +67,7 @@ struct ServerGraph {
         ChatNamespace(intake: intake, authenticator: authenticator, metrics: metrics).install(on: sockets)
         let readiness = Readiness(stores: stores, redis: counters.connection)
         let routes = ServerRoutes(
-            configuration: configuration, intake: intake, authenticator: authenticator, models: models,
+            configuration: configuration, intake: intake, authenticator: authenticator, models: models, prices: book,
             windows: WindowReader(stores, counters: counters.isEmbedded ? nil : counters.store), stores: stores,
             readiness: readiness, metrics: metrics, outbox: counters.outbox)
         let front = RealtimeServer(
@@ -82,6 +84,7 @@ struct ServerGraph {
             Background { await accountant.run() },
             Background { await succession.run(accountant) },
             Background { await forgetOldRuns(coordinator) },
+            Background { await ends.run() },
             front,
             RunDrain(coordinator: coordinator, readiness: readiness, grace: configuration.server.grace),
         ]
@@ -93,6 +96,7 @@ struct ServerGraph {
         try? await client.shutdown()
         await accountant.leave()
         succession.board.discard()
+        await ends.flush()
         await counters.connection?.close()
         await stores.close()
         try result.get()

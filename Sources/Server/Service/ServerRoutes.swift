@@ -10,6 +10,7 @@ struct ServerRoutes: Sendable {
     let intake: RunIntake
     let authenticator: Authenticator
     let models: ConfiguredModels
+    let prices: PriceBook
     let windows: WindowReader
     let stores: Stores
     let readiness: Readiness
@@ -30,10 +31,15 @@ struct ServerRoutes: Sendable {
         let authentication = AuthenticationMiddleware(authenticator: authenticator)
         let api = router.group("v1").add(middleware: refusals).add(middleware: authentication)
         RunRoutes(intake: intake).add(to: api)
+        WhyRoutes(explainer: RunExplainer(stores: stores, windows: windows), coordinator: intake.coordinator).add(to: api)
         ChatCompletionRoutes(intake: intake).add(to: api)
-        AccountRoutes(models: models, windows: windows, stores: stores).add(to: api)
+        AccountRoutes(models: models, prices: prices, windows: windows, stores: stores).add(to: api)
         let twoCall = router.group("sse").add(middleware: refusals).add(middleware: authentication)
         TwoCallRoutes(intake: intake).add(to: twoCall)
+        VirtualKeyRoutes(stores: stores).add(to: router.group("key").add(middleware: refusals).add(middleware: authentication))
+        let admin = router.group("api/admin").add(middleware: refusals).add(middleware: authentication).add(middleware: AdminMiddleware())
+        AdminLedgerRoutes(stores: stores, windows: windows).add(to: admin)
+        AdminPriceRoutes(prices: prices, models: models).add(to: admin)
         return router
     }
 }

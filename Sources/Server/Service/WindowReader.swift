@@ -52,6 +52,16 @@ struct WindowReader: Sendable {
         return ScopeUsage(scope: usage.scope, windows: windows, totals: usage.totals)
     }
 
+    /// Brings what the counters have decided for the scope (every organisation without one) into the ledger.
+    func flush(_ scope: Scope?) async throws {
+        guard let counters else { return }
+        if let scope {
+            if let org = try await org(of: scope) { try await counters.flushRows(org: org) }
+        } else {
+            for org in try await stores.keys.orgs() { try await counters.flushRows(org: org) }
+        }
+    }
+
     func org(of scope: Scope) async throws -> String? {
         switch scope {
         case .org(let org), .project(let org, _), .user(let org, _, _): org

@@ -10,6 +10,7 @@ struct DurableStoreContract {
         let budgets: any BudgetStore
         let keys: any KeyStore
         let usage: any UsageStore
+        let runEnds: any RunEndStore
         let conversations: @Sendable (ConversationOwner) -> any ConversationArchive
         let root: any CounterRoot
     }
@@ -25,6 +26,9 @@ struct DurableStoreContract {
         ("the sum over any span is that of the rows in it, to the millisecond", { try await $0.sums() }),
         ("a row comes back as it was written", { try await $0.wholeRows() }),
         ("pages go from the newest to the oldest without a gap", { try await $0.pages() }),
+        ("rows are found by scope, run and time, oldest first, page by page", { try await $0.queries() }),
+        ("why a run ended is kept once, until it is too old", { try await $0.runEnds() }),
+        ("a key's settings come back as they were, and change", { try await $0.keySettings() }),
         ("another process reads and writes budgets while the server runs; versions never fall", { try await $0.budgetChanges() }),
         ("a reading of budgets is repeated only when some budget has changed", { try await $0.budgetEditions() }),
         ("budgets set at the same time by many get versions of their own", { try await $0.budgetRaces() }),

@@ -14,7 +14,7 @@ struct DurableStoreContractTests {
                 let database = try EmbeddedDatabase(path: file)
                 return DurableStoreContract.Process(
                     ledger: SQLiteLedger(database), budgets: BudgetTable(database), keys: KeyTable(database), usage: UsageQuery(database),
-                    conversations: { ConversationTable(database, of: $0) },
+                    runEnds: RunEndTable(database), conversations: { ConversationTable(database, of: $0) },
                     root: SQLiteCounterRoot(database, clock: clock))
             }
             let run = try #require(DurableStoreContract.items.first { $0.name == item }?.run)
@@ -29,9 +29,8 @@ struct DurableStoreContractTests {
         let processes = databases.map { database in
             DurableStoreContract.Process(
                 ledger: PostgresLedger(database), budgets: PostgresBudgets(database), keys: PostgresKeys(database),
-                usage: PostgresUsage(database), conversations: { PostgresConversations(database, of: $0) },
-                root: PostgresCounterRoot(database)
-            )
+                usage: PostgresUsage(database), runEnds: PostgresRunEnds(database),
+                conversations: { PostgresConversations(database, of: $0) }, root: PostgresCounterRoot(database))
         }
         let run = try #require(DurableStoreContract.items.first { $0.name == item }?.run)
         let result = await Result { try await run(DurableStoreContract(server: processes[0], tool: processes[1])) }

@@ -33,6 +33,7 @@ class Plan:
     rate: float = 0  # tokens a second; 0 = as fast as the client reads
     usage: bool = True
     prompt_tokens: int = 7
+    tokens_per_chunk: int = 1  # what the usage says of each chunk: an upstream with another vocabulary than ours
     status: int = 200  # anything else is answered with an OpenAI error body instead of a stream
     stall_after: int | None = None  # keep the connection open and say nothing more
     drop_after: int | None = None  # close the connection in the middle of the stream, once all of it has been sent
@@ -193,7 +194,7 @@ class Witness:
     def _usage(self, request: Request) -> dict:
         plan = request.plan
         prompt = max((count(name, request.body["messages"]) for name in plan.encodings), default=plan.prompt_tokens)
-        counts = {"prompt_tokens": prompt, "completion_tokens": plan.tokens + plan.hidden + plan.reports_more}
+        counts = {"prompt_tokens": prompt, "completion_tokens": plan.tokens * plan.tokens_per_chunk + plan.hidden + plan.reports_more}
         counts["total_tokens"] = sum(counts.values())
         if plan.hidden:
             counts["completion_tokens_details"] = {"reasoning_tokens": plan.hidden}

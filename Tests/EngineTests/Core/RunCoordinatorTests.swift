@@ -224,8 +224,8 @@ struct RunCoordinatorTests {
             guard case .usage(let report) = entry.body else { return nil }
             return (entry.timestamp - handle.startedAt, report.warning)
         }
-        #expect(usages.map(\.0) == [0, 1_000, 1_400, 2_400, 3_400])
-        #expect(usages.map(\.1) == [nil, nil, 80, 80, 80])
+        #expect(usages.map(\.0) == [0, 1_000, 1_400, 1_400, 2_400, 3_400])
+        #expect(usages.map(\.1) == [nil, nil, 50, 80, nil, nil])
     }
 
     @Test("the limit of live runs is refused, and a place is free again when one ends")

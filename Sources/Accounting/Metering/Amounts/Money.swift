@@ -29,6 +29,13 @@ public struct NanoUSD: Sendable, Hashable, Comparable, Codable {
         rawValue = value
     }
 
+    /// Reads a JSON number, which may have an exponent: `1e-05`. Otherwise as ``init(decimal:)``.
+    public init(number text: String) throws(AmountError) {
+        let value = try DecimalText.scaled(text, places: 9, rounding: .exact)
+        guard value <= AccountingLimits.amountMax else { throw .tooLarge }
+        rawValue = value
+    }
+
     /// The exact decimal text, with two decimals at least: `5.00`, `0.000015`.
     public var decimalText: String {
         let magnitude = rawValue.magnitude

@@ -16,8 +16,13 @@ struct RunCost: Sendable {
         settled.requests = countsRequest ? 0 : 1
     }
 
-    /// Pinned at admission by the longest that the prompt can be.
-    var price: ModelPrice { pricing.price(promptTokens: prompt.bound) }
+    /// Pinned at admission; of a prompt that is only bounded, the dearest that it can turn out to have.
+    var price: ModelPrice {
+        switch prompt {
+        case .exact: pricing.price(promptTokens: prompt.bound)
+        case .atMost: pricing.worst(promptUpTo: prompt.bound)
+        }
+    }
 
     mutating func add(output tokens: Int64, reasoning: Bool) {
         if reasoning { output.outputReasoning += tokens } else { output.outputVisible += tokens }

@@ -28,6 +28,14 @@ public struct ModelPrice: Sendable, Hashable {
         return try cost.adding(try outputReasoning.times(usage.outputReasoning))
     }
 
+    /// The larger of both, class by class.
+    func upperBound(_ other: ModelPrice) -> ModelPrice {
+        ModelPrice(
+            inputFresh: max(inputFresh, other.inputFresh), inputCacheRead: max(inputCacheRead, other.inputCacheRead),
+            inputCacheWrite: max(inputCacheWrite, other.inputCacheWrite), outputVisible: max(outputVisible, other.outputVisible),
+            outputReasoning: max(outputReasoning, other.outputReasoning))
+    }
+
     /// The dearest that a prompt token can turn out to be.
     public var inputWorst: PicoUSD { max(inputFresh, inputCacheRead, inputCacheWrite) }
     /// The dearest that an output token can turn out to be.
@@ -36,22 +44,27 @@ public struct ModelPrice: Sendable, Hashable {
 
 /// A model's prices by the length of the prompt: some models price the whole call higher above a threshold.
 public struct ModelPricing: Sendable, Hashable {
-    struct Tier: Sendable, Hashable {
+    public struct Tier: Sendable, Hashable {
         /// The tier holds for prompts of more tokens than this.
-        let promptAbove: Int64
-        let price: ModelPrice
+        public let promptAbove: Int64
+        public let price: ModelPrice
+
+        public init(promptAbove: Int64, price: ModelPrice) {
+            self.promptAbove = promptAbove
+            self.price = price
+        }
     }
 
     public let base: ModelPrice
     /// By ascending threshold.
-    let tiers: [Tier]
+    public let tiers: [Tier]
 
     public init(_ base: ModelPrice) {
         self.base = base
         tiers = []
     }
 
-    init(base: ModelPrice, tiers: [Tier]) {
+    public init(base: ModelPrice, tiers: [Tier]) {
         self.base = base
         self.tiers = tiers.sorted { $0.promptAbove < $1.promptAbove }
     }
@@ -59,6 +72,14 @@ public struct ModelPricing: Sendable, Hashable {
     /// The price of a call with that many prompt tokens.
     public func price(promptTokens: Int64) -> ModelPrice {
         tiers.last { promptTokens > $0.promptAbove }?.price ?? base
+    }
+
+    /// The dearest price, class by class, of all that a prompt of at most that many tokens can turn out to have.
+    ///
+    /// What is held before a call, when the prompt is only bounded: a tier that is cheaper than the one below it must not
+    /// make a short prompt cost more than was held (metering.md §2, item 4).
+    public func worst(promptUpTo bound: Int64) -> ModelPrice {
+        tiers.reduce(base) { worst, tier in bound > tier.promptAbove ? worst.upperBound(tier.price) : worst }
     }
 
     public var isFree: Bool { ([base] + tiers.map(\.price)).allSatisfy { $0.inputWorst == .zero && $0.outputWorst == .zero } }

@@ -26,7 +26,7 @@ public struct PriceTable: Sendable {
             guard let fields = member.value.objectValue else {
                 throw PriceTableError(model: member.key, field: "", rule: .notAnObject)
             }
-            if let pricing = try LiteLLMModel(name: member.key, fields: fields).pricing() { models[member.key] = pricing }
+            models[member.key] = try LiteLLMPrice(name: member.key, fields: fields).pricing()
         }
         self.init(version: version, models: models)
     }
@@ -35,6 +35,13 @@ public struct PriceTable: Sendable {
     public func pricing(for model: String) -> ModelPricing? { models[model] }
 
     public var modelNames: [String] { models.keys.sorted() }
+
+    public var count: Int { models.count }
+
+    /// The same prices and version with more names for models that have none yet.
+    public func adding(_ more: [String: ModelPricing], version: String? = nil) -> PriceTable {
+        PriceTable(version: version ?? self.version, models: models.merging(more) { known, _ in known })
+    }
 }
 
 public struct PriceTableError: Error, Sendable, Hashable, CustomStringConvertible {
@@ -59,67 +66,5 @@ public struct PriceTableError: Error, Sendable, Hashable, CustomStringConvertibl
         case .tooHigh, .amount(.tooLarge): "prices: \(model).\(field) is above 1 USD a token; prices are per token"
         case .amount: "prices: \(model).\(field) must not be negative"
         }
-    }
-}
-
-/// One entry of LiteLLM's file.
-private struct LiteLLMModel {
-    let name: String
-    let fields: JSONObject
-
-    func pricing() throws(PriceTableError) -> ModelPricing? {
-        guard let input = try price("input_cost_per_token"), let output = try price("output_cost_per_token") else { return nil }
-        let base = ModelPrice(
-            inputFresh: input, inputCacheRead: try price("cache_read_input_token_cost"),
-            inputCacheWrite: try price("cache_creation_input_token_cost"), outputVisible: output,
-            outputReasoning: try price("output_cost_per_reasoning_token"))
-        var tiers: [ModelPricing.Tier] = []
-        for threshold in thresholds() {
-            let suffix = "_above_\(threshold)k_tokens"
-            tiers.append(
-                ModelPricing.Tier(
-                    promptAbove: threshold * 1000,
-                    price: ModelPrice(
-                        inputFresh: try price("input_cost_per_token\(suffix)") ?? base.inputFresh,
-                        inputCacheRead: try price("cache_read_input_token_cost\(suffix)") ?? base.inputCacheRead,
-                        inputCacheWrite: try price("cache_creation_input_token_cost\(suffix)") ?? base.inputCacheWrite,
-                        outputVisible: try price("output_cost_per_token\(suffix)") ?? base.outputVisible,
-                        outputReasoning: try price("output_cost_per_token\(suffix)") ?? base.outputReasoning)))
-        }
-        return ModelPricing(base: base, tiers: tiers)
-    }
-
-    /// The N of every `…_above_<N>k_tokens`.
-    private func thresholds() -> Set<Int64> {
-        var found: Set<Int64> = []
-        for member in fields.members {
-            guard let marker = member.key.firstRange(of: "_above_"), member.key.hasSuffix("k_tokens") else { continue }
-            let digits = member.key[marker.upperBound...].dropLast("k_tokens".count)
-            if let threshold = Int64(digits), (1...100_000).contains(threshold) { found.insert(threshold) }
-        }
-        return found
-    }
-
-    private func price(_ field: String) throws(PriceTableError) -> PicoUSD? {
-        guard let value = fields[field], value != .null else { return nil }
-        guard let text = value.numberText ?? value.stringValue else { throw PriceTableError(model: name, field: field, rule: .notANumber) }
-        let pico: Int64
-        do { pico = try DecimalText.scaled(text, places: 12, rounding: .up) } catch {
-            throw PriceTableError(model: name, field: field, rule: .amount(error))
-        }
-        guard pico <= AccountingLimits.pricePicoMax else { throw PriceTableError(model: name, field: field, rule: .tooHigh) }
-        return PicoUSD(pico)
-    }
-}
-
-extension StringProtocol {
-    /// Where `other` stands first. The standard library has none without Foundation's or a regular expression.
-    fileprivate func firstRange(of other: String) -> Range<Index>? {
-        var start = startIndex
-        while start < endIndex {
-            if self[start...].hasPrefix(other) { return start..<index(start, offsetBy: other.count) }
-            start = index(after: start)
-        }
-        return nil
     }
 }

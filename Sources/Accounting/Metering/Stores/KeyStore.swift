@@ -11,11 +11,12 @@ public struct APIKey: Sendable, Hashable {
     public let onCut: OnCut
     public let createdAt: Milliseconds
     public let revokedAt: Milliseconds?
+    public let settings: KeySettings
 
     /// - Throws: ``ScopeError`` when a name or a role is no name.
     public init(
         id: String, org: String, project: String, user: String? = nil, roles: [String] = [], onCut: OnCut = .error,
-        createdAt: Milliseconds, revokedAt: Milliseconds? = nil
+        createdAt: Milliseconds, revokedAt: Milliseconds? = nil, settings: KeySettings = KeySettings()
     ) throws(ScopeError) {
         _ = try TenancyPath(org: org, project: project, user: user, key: id)
         for role in roles { try TenancyName.check(role) }
@@ -27,7 +28,26 @@ public struct APIKey: Sendable, Hashable {
         self.onCut = onCut
         self.createdAt = createdAt
         self.revokedAt = revokedAt
+        self.settings = settings
     }
+}
+
+/// What may change of a key after it was made.
+public struct KeySettings: Sendable, Hashable {
+    /// A name for people.
+    public var alias: String?
+    /// The models that the key may call; empty: all. No id holds a line break.
+    public var models: [String] = []
+    /// What the caller of the API keeps with it: the text of a JSON object.
+    public var metadata = "{}"
+    /// From then on the key is refused.
+    public var expiresAt: Milliseconds?
+    /// Refused until it is unblocked.
+    public var isBlocked = false
+
+    public init() {}
+
+    public func refuses(at now: Milliseconds) -> Bool { isBlocked || expiresAt.map { $0 <= now } ?? false }
 }
 
 /// The API keys, and the orgs, projects and users that they brought about.
@@ -38,11 +58,18 @@ public protocol KeyStore: Sendable {
     func create(_ key: APIKey, hash: String) async throws
     /// The key with this hash that is not revoked.
     func active(hash: String) async throws -> APIKey?
+    /// The key with this hash, revoked or not.
+    func find(hash: String) async throws -> APIKey?
     func find(id: String) async throws -> APIKey?
     /// Keys by id, after `cursor`; of one org if given. At most ``StoreLimits/page``.
     func list(org: String?, after cursor: String?, limit: Int) async throws -> [APIKey]
     /// - Returns: false when there is no such key, or it was revoked before.
     func revoke(id: String, at: Milliseconds) async throws -> Bool
+    /// Changes what may be changed of a key after it was made.
+    ///
+    /// - Returns: false when there is no such key.
+    @discardableResult
+    func set(_ settings: KeySettings, of id: String) async throws -> Bool
     /// Every org that ever had a key.
     func orgs() async throws -> [String]
 }

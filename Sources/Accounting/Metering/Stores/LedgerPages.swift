@@ -1,7 +1,7 @@
-/// A part of the ledger, newest first.
+/// A part of the ledger.
 public struct LedgerPage: Sendable {
     public let rows: [LedgerRow]
-    /// Pass it as `before` for the next page; nil at the end.
+    /// Pass it as `before` or `after` for the next page; nil at the end.
     public let next: Int64?
 
     public init(rows: [LedgerRow], next: Int64?) {
@@ -18,6 +18,9 @@ public protocol LedgerPages: LedgerStore {
     /// The notes of leases of `org` that were suspended and that nobody has settled since: the oldest first, at most
     /// ``StoreLimits/page``.
     func suspended(org: String) async throws(LedgerStoreError) -> [LedgerRow]
+
+    /// The oldest rows first, of those that match. At most ``StoreLimits/page``.
+    func rows(_ query: LedgerQuery, after position: Int64?, limit: Int) async throws(LedgerStoreError) -> LedgerPage
 }
 
 extension LedgerStore {

@@ -6,4 +6,11 @@ public enum StoreLimits {
     public static let turnBytes = 4 << 20
     /// Turns that are kept of one conversation; the oldest go first.
     public static let turnsPerConversation = 1_000
+    /// How long it is kept why a run was cut (ms): 90 days, as long as people dispute an invoice.
+    public static let runEndRetention = Milliseconds(90 * 86_400_000)
+    /// Model ids that a key may be limited to.
+    public static let modelsPerKey = 100
+    /// Bytes of a key's alias, and of its metadata as JSON.
+    public static let keyAliasBytes = 256
+    public static let keyMetadataBytes = 16 << 10
 }

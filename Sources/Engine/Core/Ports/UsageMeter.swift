@@ -170,13 +170,22 @@ public struct WindowReport: Sendable, Hashable {
     public let limit: String
     public let used: String
     public let held: String
+    /// What a lost process held and nobody has accounted for yet; counts like held.
+    public let suspense: String
+    /// Milliseconds since 1970; nil for a window that never ends.
+    public let resetsAt: Int64?
 
-    public init(scope: String, unit: String, window: String, limit: String, used: String, held: String) {
+    public init(
+        scope: String, unit: String, window: String, limit: String, used: String, held: String, suspense: String = "0",
+        resetsAt: Int64? = nil
+    ) {
         self.scope = scope
         self.unit = unit
         self.window = window
         self.limit = limit
         self.used = used
         self.held = held
+        self.suspense = suspense
+        self.resetsAt = resetsAt
     }
 }

@@ -17,7 +17,6 @@ extension Run {
         private var deltas = 0
         private var usageTold: Int64
         private var usageChecked: Int64
-        private var warningTold: Int?
 
         init(run: Run) {
             self.run = run
@@ -28,7 +27,7 @@ extension Run {
             usageTold = run.parts.startedNanoseconds
             usageChecked = usageTold
             // `chat.usage` at the start told this one.
-            warningTold = lease.report().warning
+            tally.warnings = UsageWarnings(told: lease.report().warning)
         }
 
         mutating func run() async -> RunStateMachine.Event {
@@ -133,11 +132,15 @@ extension Run {
 
         private mutating func tellUsage(_ now: Int64, interval: Int64) {
             let report = run.report()
-            let crossed = (report.warning ?? 0) > (warningTold ?? 0)
-            guard crossed || now - usageTold >= interval else { return }
+            guard !tellWarnings(report, now), now - usageTold >= interval else { return }
             usageTold = now
-            warningTold = report.warning
-            run.log.append(.usage(report), at: run.timestamp(now))
+            run.log.append(.usage(report.warning(nil)), at: run.timestamp(now))
+        }
+
+        private mutating func tellWarnings(_ report: UsageReport, _ now: Int64) -> Bool {
+            guard run.tellWarnings(report, &tally.warnings, at: run.timestamp(now)) else { return false }
+            usageTold = now
+            return true
         }
     }
 }

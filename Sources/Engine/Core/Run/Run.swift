@@ -220,6 +220,11 @@ final class Run: Sendable {
     }
 
     private func conclude(_ ending: RunEnding, _ settled: SettledUsage, _ tally: RunTally) {
+        let now = timestamp(parts.clock.nowNanoseconds)
+        var warnings = tally.warnings
+        // What was reached since the last look; the settlement has brought the windows up to date.
+        _ = tellWarnings(report(), &warnings, at: now)
+        parts.metrics.runConcluded(parts.handle, ending, settled, at: now)
         switch ending {
         case .complete(let reason):
             for step in tally.finishedCalls() { append(.step(step)) }

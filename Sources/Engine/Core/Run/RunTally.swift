@@ -24,6 +24,8 @@ struct RunTally: Sendable {
     var failure: ProviderError?
     /// Set where the whole output was reserved.
     var reserved: ReservedOutput?
+    /// Of the windows' thresholds; a run that never began has nothing to tell.
+    var warnings = UsageWarnings(told: 100)
     /// False while nothing was asked of the upstream.
     var wasCalled = false
 

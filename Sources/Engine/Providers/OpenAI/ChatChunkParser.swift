@@ -10,12 +10,37 @@ struct ChatChunkParser: Sendable {
     private static let shortChunkBytes = 16
 
     private var estimator = TokenEstimator()
+    private var visible: CalibratedCount
+    private var thinking: CalibratedCount
+    /// Our own counts, before they were scaled.
+    private var counted = (visible: 0, thinking: 0)
+    private var reported: ModelUsage?
     /// Set once the model said why it stopped.
     private(set) var finishReason: String?
     /// After `[DONE]` nothing counts any more.
     private(set) var isDone = false
 
-    init() {}
+    /// - Parameter ratio: how many tokens the upstream counts for each of ours (``UsageCalibration``).
+    init(ratio: CalibrationRatio = .one) {
+        visible = CalibratedCount(ratio)
+        thinking = CalibratedCount(ratio)
+    }
+
+    /// What this answer has taught about the upstream's count of output; nil without its usage.
+    ///
+    /// Some upstreams tell reasoning tokens apart, some bill them among the others: what is compared is the same on both sides.
+    var outputSample: UsageCalibration.Sample? {
+        guard let reported else { return nil }
+        guard reported.outputReasoning == 0 else {
+            return UsageCalibration.Sample(counted: counted.visible, reported: reported.outputVisible)
+        }
+        return UsageCalibration.Sample(counted: counted.visible + counted.thinking, reported: reported.outputVisible)
+    }
+
+    /// The same for the prompt, of which we had counted `estimate`.
+    func promptSample(estimate: Int) -> UsageCalibration.Sample? {
+        reported.map { UsageCalibration.Sample(counted: estimate, reported: $0.inputTokens) }
+    }
 
     mutating func accept(_ data: [UInt8], into events: inout [ModelEvent]) throws(ProviderError) {
         guard !isDone else { return }
@@ -32,7 +57,11 @@ struct ChatChunkParser: Sendable {
         guard chunk.objectValue != nil else { throw Self.malformed("the upstream sent a chunk that is no object") }
         if let error = chunk["error"], error != .null { throw UpstreamFailure.inBand(error) }
         for choice in chunk["choices"]?.arrayValue ?? [] { try accept(choice: choice, into: &events) }
-        if let usage = chunk["usage"], usage.objectValue != nil { events.append(.usage(try Self.usage(usage))) }
+        if let usage = chunk["usage"], usage.objectValue != nil {
+            let usage = try Self.usage(usage)
+            reported = usage
+            events.append(.usage(usage))
+        }
     }
 
     /// Takes a whole `chat.completion`: its messages are deltas of one piece.
@@ -80,7 +109,8 @@ struct ChatChunkParser: Sendable {
         _ text: String, _ marker: DeltaMarker, _ index: Int, into events: inout [ModelEvent]
     ) {
         guard !text.isEmpty else { return }
-        events.append(.delta(ModelDelta(text: text, tokens: tokens(of: text), marker: marker, index: index)))
+        events.append(
+            .delta(ModelDelta(text: text, tokens: tokens(of: text, isThinking: marker == .thinking), marker: marker, index: index)))
     }
 
     private mutating func append(call: JSONValue, into events: inout [ModelEvent]) {
@@ -91,14 +121,23 @@ struct ChatChunkParser: Sendable {
                 ToolCallDelta(
                     index: Int(clamping: call["index"]?.integerValue ?? 0), id: call["id"]?.stringValue,
                     name: function?["name"]?.stringValue, argumentsFragment: arguments,
-                    tokens: tokens(of: arguments))))
+                    tokens: tokens(of: arguments, isProven: false))))
     }
 
-    /// At least 1, and 1 for a short chunk of one piece; the estimate for longer ones.
-    private mutating func tokens(of text: String) -> Int {
+    /// At least 1, and 1 for a short chunk of one piece; the estimate for longer ones; scaled to the upstream's way of counting.
+    ///
+    /// - Parameter isProven: whether the bytes bound the tokens. A tool call's name and frame are billed and not in its text.
+    private mutating func tokens(of text: String, isThinking: Bool = false, isProven: Bool = true) -> Int {
         let estimate = estimator.add(text)
         let isShort = text.utf8.count <= Self.shortChunkBytes && !text.dropFirst().contains(where: \.isWhitespace)
-        return isShort ? 1 : max(estimate, 1)
+        let count = isShort ? 1 : max(estimate, 1)
+        let bound = isProven ? text.utf8.count : nil
+        if isThinking {
+            counted.thinking += count
+            return thinking.next(count, atMost: bound)
+        }
+        counted.visible += count
+        return visible.next(count, atMost: bound)
     }
 
     /// OpenAI's classes overlap: cached tokens are inside the prompt, reasoning tokens inside the completion.

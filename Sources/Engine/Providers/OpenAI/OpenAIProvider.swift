@@ -53,6 +53,8 @@ public struct OpenAIProvider: ModelProvider {
     private let configuration: Configuration
     private let clock: any EngineClock
     private let url: String
+    /// Of this model alone: models of one upstream may have different vocabularies.
+    private let calibration = UsageCalibration()
 
     /// - Parameter client: shared by all providers, owned and shut down by the caller.
     public init(client: HTTPClient, configuration: Configuration, clock: any EngineClock = SystemEngineClock()) {
@@ -78,8 +80,10 @@ public struct OpenAIProvider: ModelProvider {
 
     public var countsAreExact: Bool { false }
 
+    /// The bound is proven and stays what it is; only the estimate below it follows what the upstream has reported.
     public func promptTokens(_ request: ModelRequest) -> PromptCount {
-        ChatRequestBody.promptTokens(request, overhead: configuration.promptOverhead)
+        let count = ChatRequestBody.promptTokens(request, overhead: configuration.promptOverhead)
+        return .atMost(count.bound, estimate: min(calibration.prompt.times(count.likely), count.bound))
     }
 
     public func stream(_ request: ModelRequest) -> any ModelStream {
@@ -92,6 +96,8 @@ public struct OpenAIProvider: ModelProvider {
         return OpenAIStream(
             UpstreamCall(
                 client: client, request: call, timeouts: configuration.timeouts, clock: clock,
+                calibration: calibration,
+                promptEstimate: ChatRequestBody.promptTokens(request, overhead: configuration.promptOverhead).likely,
                 secret: configuration.apiKey, isStreamed: configuration.isStreamed))
     }
 }

@@ -74,6 +74,9 @@ struct UpstreamCall: Sendable {
     let request: HTTPClientRequest
     let timeouts: OpenAIProvider.Timeouts
     let clock: any EngineClock
+    let calibration: UsageCalibration
+    /// Our own count of the prompt, before it was scaled.
+    let promptEstimate: Int
     /// Never shown, should the upstream repeat it.
     let secret: String?
     /// False: the answer comes as one object.
@@ -98,8 +101,9 @@ struct UpstreamCall: Sendable {
             guard response.status.code == 200 else { return .failure(await refusal(response)) }
             guard isStreamed else { return await readWhole(response, watch, handoff) }
             var parser = EventStreamParser()
-            var chunks = ChatChunkParser()
+            var chunks = ChatChunkParser(ratio: calibration.output)
             var received: [ServerSentEvent] = []
+            var hasLearned = false
             for try await buffer in response.body {
                 hasBegun = true
                 let arrivedAt = clock.nowNanoseconds
@@ -116,6 +120,11 @@ struct UpstreamCall: Sendable {
                 }
                 if !events.isEmpty, await !handoff.send(Handoff.Batch(events: events, arrivedAt: arrivedAt)) { return .failure(.cancelled) }
                 if let failure { return .failure(failure) }
+                // Before the run can end, so that the next one knows.
+                if chunks.isDone, !hasLearned {
+                    hasLearned = true
+                    calibration.learn(output: chunks.outputSample, prompt: chunks.promptSample(estimate: promptEstimate))
+                }
                 if chunks.isDone { handoff.finish(.success(chunks.finishReason ?? "stop")) }
                 watch.enter(chunks.isDone ? .trailer : .idle)
             }

@@ -1,0 +1,149 @@
+internal import Accounting
+internal import HTTPTypes
+internal import JSON
+
+/// Our keys and budgets in LiteLLM's words: a virtual key is a key with budgets of its own.
+///
+/// `max_budget` is a money budget of the key, `tpm_limit` and `rpm_limit` are a minute's tokens and requests: the same
+/// budgets that `kdcube budget` shows, with the same hard cut.
+struct VirtualKeys: Sendable {
+    let stores: Stores
+
+    // MARK: Finding
+
+    /// By its secret or its id; revoked keys are gone.
+    func find(_ text: String) async throws -> APIKey? {
+        let found: APIKey?
+        if text.hasPrefix(APISecret.prefix) {
+            guard let hash = APISecret.hash(ofCredential: text) else { return nil }
+            found = try await stores.keys.find(hash: hash)
+        } else {
+            found = try await stores.keys.find(id: text)
+        }
+        return found?.revokedAt == nil ? found : nil
+    }
+
+    // MARK: Making and changing
+
+    /// - Returns: the key and its secret, which is shown this once.
+    func generate(_ fields: KeyFields, by admin: Principal, now: Milliseconds) async throws -> (key: APIKey, secret: String) {
+        let org = fields.organization ?? admin.org
+        guard admin.administers(org: org) else {
+            throw HTTPFailure(
+                .forbidden, code: "scope_denied", type: "permission_error", message: "This key administers another organisation.",
+                param: "organization_id")
+        }
+        let secret = APISecret()
+        guard let hash = APISecret.hash(ofCredential: secret.secret) else { throw HTTPFailure.badRequest("no key could be made") }
+        let key: APIKey
+        do {
+            key = try APIKey(
+                id: "key_" + RandomText.urlSafe(bytes: 12), org: org, project: fields.team ?? admin.project, user: fields.user,
+                createdAt: now,
+                settings: Self.settings(KeySettings(), changedBy: fields, now: now))
+        } catch {
+            throw HTTPFailure.badRequest(
+                "organization_id, team_id and user_id must be names of at most \(AccountingLimits.nameBytes) bytes without blanks and / { }."
+            )
+        }
+        // Before the key can be used, so that no run of it is without its caps.
+        try await setBudgets(fields, of: key.id)
+        try await stores.keys.create(key, hash: hash)
+        return (key, secret.secret)
+    }
+
+    func update(_ key: APIKey, _ fields: KeyFields, now: Milliseconds) async throws {
+        for (name, value, known) in [
+            ("organization_id", fields.organization, key.org), ("team_id", fields.team, key.project), ("user_id", fields.user, key.user),
+        ] where value != nil && value != known {
+            throw HTTPFailure(
+                .badRequest, code: "unsupported_parameter", message: "The \(name) of a key cannot change: make another key.", param: name)
+        }
+        try await setBudgets(fields, of: key.id)
+        try await stores.keys.set(Self.settings(key.settings, changedBy: fields, now: now), of: key.id)
+    }
+
+    func set(blocked: Bool, _ key: APIKey) async throws {
+        var settings = key.settings
+        settings.isBlocked = blocked
+        try await stores.keys.set(settings, of: key.id)
+    }
+
+    private static func settings(_ old: KeySettings, changedBy fields: KeyFields, now: Milliseconds) -> KeySettings {
+        var settings = old
+        switch fields.alias {
+        case .keep: break
+        case .remove: settings.alias = nil
+        case .set(let alias): settings.alias = alias
+        }
+        switch fields.duration {
+        case .keep: break
+        case .remove: settings.expiresAt = nil
+        case .set(let duration): settings.expiresAt = now + duration.span
+        }
+        settings.models = fields.models ?? settings.models
+        settings.metadata = fields.metadata ?? settings.metadata
+        settings.isBlocked = fields.isBlocked ?? settings.isBlocked
+        return settings
+    }
+
+    private func setBudgets(_ fields: KeyFields, of id: String) async throws {
+        let scope = Scope.key(id)
+        let known = try await stores.budgets.list(scope: scope)
+        let old = known.first { $0.isMaxBudget }
+        switch (fields.maxBudget, fields.budgetPeriod) {
+        case (.keep, .keep): break
+        case (.remove, _):
+            if let old { _ = try await stores.budgets.remove(scope: scope, unit: .usd, period: old.period) }
+        case (let amount, let period):
+            guard let limit = amount.value ?? old?.limit else {
+                throw HTTPFailure.badRequest("budget_duration needs a max_budget.", param: "budget_duration")
+            }
+            let next: Period
+            if case .keep = period { next = old?.period ?? .total } else { next = period.value ?? .total }
+            try await stores.budgets.set(Budget(scope: scope, unit: .usd, period: next, limit: limit))
+            // After the new one is set: at no moment is the key without a cap.
+            if let old, old.period != next { _ = try await stores.budgets.remove(scope: scope, unit: .usd, period: old.period) }
+        }
+        for (change, unit) in [(fields.tokensPerMinute, MeterUnit.tokens), (fields.requestsPerMinute, .requests)] {
+            switch change {
+            case .keep: break
+            case .remove: _ = try await stores.budgets.remove(scope: scope, unit: unit, period: .minute)
+            case .set(let limit): try await stores.budgets.set(Budget(scope: scope, unit: unit, period: .minute, limit: limit))
+            }
+        }
+    }
+
+    // MARK: Showing
+
+    /// The members that `/key/generate` and `/key/info` share.
+    func describe(_ key: APIKey, now: Milliseconds) async throws -> JSONObject {
+        let scope = Scope.key(key.id)
+        let budgets = try await stores.budgets.list(scope: scope)
+        let money = budgets.first { $0.isMaxBudget }
+        let window = money?.window(at: now)
+        func limit(_ unit: MeterUnit) -> JSONValue {
+            budgets.first { $0.unit == unit && $0.period == .minute }.map { .integer($0.limit) } ?? .null
+        }
+        func text(_ value: String?) -> JSONValue { value.map { .string($0) } ?? .null }
+        let spent = try await stores.ledger.sum(scope, from: window?.start ?? Milliseconds(.min), to: window?.end ?? Milliseconds(.max))
+        let settings = key.settings
+        return JSONObject([
+            ("token", .string(key.id)), ("token_id", .string(key.id)), ("key_alias", text(settings.alias)), ("user_id", text(key.user)),
+            ("team_id", .string(key.project)), ("organization_id", .string(key.org)),
+            ("models", .array(settings.models.map { .string($0) })),
+            ("max_budget", money.map { .number(NanoUSD($0.limit).decimalText) } ?? .null),
+            ("budget_duration", text(money?.period.budgetDuration)),
+            ("budget_reset_at", money?.period == .total ? .null : text(window?.end.rfc3339)),
+            ("spend", .number(NanoUSD(spent.nanoUSD).decimalText)), ("tpm_limit", limit(.tokens)), ("rpm_limit", limit(.requests)),
+            ("expires", text(settings.expiresAt?.rfc3339)), ("blocked", .bool(settings.isBlocked)),
+            ("metadata", (try? JSONValue(parsing: settings.metadata)) ?? .object(JSONObject())),
+            ("created_at", .string(key.createdAt.rfc3339)),
+        ])
+    }
+}
+
+extension Budget {
+    /// LiteLLM knows one money budget a key. Of several that `kdcube budget` made, the first listed stands for it.
+    fileprivate var isMaxBudget: Bool { unit == .usd }
+}

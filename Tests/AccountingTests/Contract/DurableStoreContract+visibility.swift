@@ -1,0 +1,68 @@
+import Accounting
+import Testing
+
+/// The items of export, of "why was I cut" and of key settings.
+extension DurableStoreContract {
+    func queries() async throws {
+        let ledger = server.ledger
+        _ = try await ledger.append(try rows(7))
+        _ = try await ledger.append(try rows(3, org: "beta"))
+        func ids(_ query: LedgerQuery, limit: Int = 2) async throws -> [String] {
+            var found: [String] = []
+            try await tool.ledger.forEachPage(of: query, limit: limit) { page in
+                #expect(page.count <= limit)
+                found += page.map(\.chargeID)
+            }
+            return found
+        }
+        let acme = (0..<7).map { "acme-\($0)" }
+        #expect(try await ids(LedgerQuery()) == acme + ["beta-0", "beta-1", "beta-2"])
+        #expect(try await ids(LedgerQuery(scope: .org("acme"))) == acme)
+        #expect(try await ids(LedgerQuery(scope: .key("k1"), from: now + Milliseconds(2))) == Array(acme[2...]) + ["beta-2"])
+        #expect(
+            try await ids(LedgerQuery(scope: .org("acme"), from: now + Milliseconds(2), to: now + Milliseconds(5))) == Array(acme[2..<5]))
+        #expect(try await ids(LedgerQuery(run: "r1"), limit: 100).count == 10)
+        #expect(try await ids(LedgerQuery(run: "nobody's")).isEmpty)
+        #expect(try await ids(LedgerQuery(scope: .org("nobody"))).isEmpty)
+    }
+
+    func runEnds() async throws {
+        let cut = RunEnd(
+            run: "run_1", path: try Make.path(), model: "demo", outcome: .cut, detail: #"{"reason":"budget_exceeded"}"#, at: now)
+        let failed = RunEnd(
+            run: "run_2", path: try Make.path(user: nil, key: nil), model: "demo", outcome: .error, detail: "{}", at: now + Milliseconds(10)
+        )
+        try await server.runEnds.append([])
+        try await server.runEnds.append([cut, failed])
+        let later = RunEnd(run: "run_1", path: try Make.path(org: "beta"), model: "x", outcome: .error, detail: "{}", at: now)
+        try await tool.runEnds.append([later])
+        #expect(try await tool.runEnds.find(run: "run_1") == cut, "the first end stays")
+        #expect(try await tool.runEnds.find(run: "run_2") == failed)
+        #expect(try await tool.runEnds.find(run: "run_3") == nil)
+        #expect(try await tool.runEnds.forget(before: now + Milliseconds(10)) == 1)
+        #expect(try await server.runEnds.find(run: "run_1") == nil)
+        #expect(try await server.runEnds.find(run: "run_2") == failed)
+    }
+
+    func keySettings() async throws {
+        var settings = KeySettings()
+        settings.alias = "night shift"
+        settings.models = ["demo", "gpt 5"]
+        settings.metadata = #"{"team":"a"}"#
+        let key = try APIKey(id: "k9", org: "acme", project: "web", user: "ann", createdAt: now, settings: settings)
+        try await server.keys.create(key, hash: "h9")
+        #expect(try await tool.keys.active(hash: "h9") == key)
+        settings.expiresAt = now + Milliseconds(1_000)
+        settings.isBlocked = true
+        settings.alias = nil
+        #expect(try await tool.keys.set(settings, of: "k9"))
+        #expect(try await server.keys.find(id: "k9")?.settings == settings)
+        #expect(try await server.keys.list(org: "acme", after: nil, limit: 10).map(\.settings) == [settings])
+        #expect(try await tool.keys.set(settings, of: "no key") == false)
+        #expect(try await server.keys.revoke(id: "k9", at: now))
+        #expect(try await server.keys.active(hash: "h9") == nil)
+        #expect(try await server.keys.find(hash: "h9")?.id == "k9")
+        settings.isBlocked = false
+        #expect(!settings.refuses(at: now) && settings.refuses(at: now + Milliseconds(1_000)))
+    }
+}
