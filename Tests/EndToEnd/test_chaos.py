@@ -9,6 +9,7 @@ import time
 from collections import Counter
 
 import pytest
+from test_reconcile import reconcile
 
 from rig.ledger import charged_nano_postgres, runs_postgres
 from rig.readers import Reading, flood
@@ -16,7 +17,6 @@ from rig.server import INPUT_NANO, OUTPUT_NANO, Installation, dollars, nano
 from rig.sse import wait_for
 from rig.waiting import wait_until
 from rig.witness import Plan
-from test_reconcile import reconcile
 
 RUNS = 1_000
 SERVERS = 4
@@ -56,6 +56,7 @@ class Fleet:
     def settled(self) -> None:
         """Nothing is held, nothing is on its way, and the counters agree with the ledger."""
         for tenant in self.tenants:
+
             def clean(tenant=tenant) -> bool:
                 status, (report,) = reconcile(self.installations[0], "--org", tenant.org)
                 return status == 0 and report["suspended"] == [] and report["awaited"] == []

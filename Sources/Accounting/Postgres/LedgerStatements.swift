@@ -153,7 +153,7 @@ enum LedgerStatements {
         }
         return try connection.query(
             "SELECT \(columns), position FROM ledger WHERE \(filters.joined(separator: " AND ")) ORDER BY position LIMIT $2", values
-        ).map { row throws(PostgresError) in (try row.int(20), try decode(row)) }
+        ).map { row throws(PostgresError) in (try row.int(21), try decode(row)) }
     }
 
     private static func condition(_ scope: Scope, first: Int) -> (sql: String, names: [String]) {

@@ -57,6 +57,13 @@ extension Accountant {
         await task.value
     }
 
+    /// - Returns: false while the durable root cannot be told of this process.
+    func introduce() async -> Bool {
+        guard root != nil, !state.withLock({ $0.isKnown }) else { return true }
+        await answerForLives()
+        return state.withLock { $0.isKnown }
+    }
+
     /// Ends this process's part: nothing of it is missing when the counters lose their data from now on.
     ///
     /// Does nothing while something is unsettled: then its next start has to answer for it.
@@ -70,6 +77,7 @@ extension Accountant {
         guard let root else { return }
         do {
             try await root.beat(holder)
+            state.withLock { $0.isKnown = true }
             for (org, epoch) in try await root.pending().sorted(by: { $0.key < $1.key }) { await answer(for: org, epoch) }
         } catch {
             // The root is away: nobody is granted anything new meanwhile, and the next round asks again.

@@ -23,6 +23,8 @@ public final class Accountant: Sendable {
         /// Windows for which the durable root is being asked, and the round of answers that is under way.
         var widening: [LoadedWindow: Task<Bool, Never>] = [:]
         var answering: Task<Void, Never>?
+        /// True once the durable root has heard of this process.
+        var isKnown = false
     }
 
     struct LoadedWindow: Hashable {
@@ -139,6 +141,8 @@ public final class Accountant: Sendable {
     /// Opens a lease under these budgets: brings windows in that the store lacks, and recomputes spans by the
     /// store's time where ours was off.
     func openLease(_ attribution: Attribution, budgets: [Budget], fixed: Amounts, offers: [Offer], shareFloor: Int64) async -> OpenOutcome {
+        // Before it holds anything the root has to know of it: it waits only for processes that it has heard of.
+        guard await introduce() else { return .unavailable }
         let key = LeaseKey(org: attribution.path.org, id: newLeaseID(run: attribution.run))
         var note: (any LeaseNote)?
         // What is not opened is on no board. Every other way out says so.
