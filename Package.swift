@@ -104,7 +104,8 @@ let package = Package(
             name: "kdcube",
             dependencies: [
                 "JSON", "Telemetry", "Digest", "TransportWire", "Transport", "Engine", "EngineProviders", "Accounting",
-                "AccountingBoard", "AccountingRedis", "AccountingPostgres", "AccountingSQLite", .hummingbird, .httpTypes, .nioCore, .nioPosix, .nioHTTP1,
+                "AccountingBoard", "AccountingRedis", "AccountingPostgres", "AccountingSQLite", .hummingbird, .httpTypes, .nioCore,
+                .nioPosix, .nioHTTP1,
                 .lifecycle, .unixSignals,
                 .logging,
                 .asyncHTTPClient, .argumentParser, .yams,
