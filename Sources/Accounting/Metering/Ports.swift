@@ -40,7 +40,7 @@ public struct LedgerSum: Sendable, Hashable {
         self.requests = requests
     }
 
-    public var amounts: Amounts { Amounts(nanoUSD: nanoUSD, tokens: usage.total, requests: requests) }
+    public var amounts: Amounts { Amounts(nanoUSD: nanoUSD, usage: usage, requests: requests) }
 }
 
 /// The append-only ledger: the durable truth about what was consumed.

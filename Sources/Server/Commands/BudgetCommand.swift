@@ -13,7 +13,7 @@ struct BudgetCommand: AsyncParsableCommand {
 
         @OptionGroup var store: StoreOptions
         @OptionGroup var window: WindowOptions
-        @Option(help: "The cap: US dollars as a decimal, or a whole number of tokens or requests.") var limit: String
+        @Option(help: "The cap: US dollars as a decimal, or a whole number of tokens, requests or runs.") var limit: String
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
@@ -21,9 +21,11 @@ struct BudgetCommand: AsyncParsableCommand {
                 let budget = try await store.stores().budgets.set(
                     Budget(scope: window.scope, unit: window.unit, period: window.window, limit: limit))
                 if json { return Output.line(budget.json.jsonText) }
+                let amount = "\(budget.unit.text(budget.limit)) \(budget.unit.rawValue)"
                 Output.line(
-                    "\(budget.scope.text) may spend \(budget.unit.text(budget.limit)) \(budget.unit.rawValue) in each \(budget.period.rawValue)"
-                )
+                    budget.unit == .runs
+                        ? "\(budget.scope.text) may have \(amount) at one time"
+                        : "\(budget.scope.text) may spend \(amount) in each \(budget.period.rawValue)")
             }
         }
     }
@@ -70,7 +72,7 @@ struct BudgetCommand: AsyncParsableCommand {
 /// What names a budget.
 struct WindowOptions: ParsableArguments {
     @Option(help: "org:O, project:O/P, user:O/P/U or key:ID.") var scope: String
-    @Option(help: "usd, tokens or requests.") var unit: String
+    @Option(help: "usd, tokens, input_tokens, output_tokens, requests or runs (at one time, with window total).") var unit: String
     @Option(help: "minute, hour, day, week, month or total (UTC).") var window: String
 
     static func parse(scope text: String) throws -> Scope {

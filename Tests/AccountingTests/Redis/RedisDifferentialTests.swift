@@ -171,7 +171,9 @@ private struct DifferentialRun {
                 attribution: Attribution(
                     path: try TenancyPath(org: org, project: "web", user: nil, key: nil), run: "run \(ids)", model: "demo",
                     priceVersion: "v1"),
-                path: path(), held: Amounts(nanoUSD: amount(upTo: 60), tokens: amount(upTo: 60), requests: 1),
+                path: path(),
+                held: Amounts(
+                    nanoUSD: amount(upTo: 60), tokens: amount(upTo: 60), requests: 1, inputTokens: amount(upTo: 60), runs: 1),
                 spent: spent(above: .zero), sequence: Int64.random(in: 0...3, using: &random), ttl: ttl()))
     }
 
@@ -209,8 +211,11 @@ private struct DifferentialRun {
                 path: try TenancyPath(org: org, project: "web", user: chance(2) ? "a:b" : nil, key: chance(2) ? "k1" : nil),
                 run: "run \(ids) {\"x\"}\r\n", model: "demo", priceVersion: chance(2) ? "" : "v1"),
             path: path(),
-            fixed: Amounts(nanoUSD: amount(upTo: 60), tokens: amount(upTo: 60), requests: Int64.random(in: 0...1, using: &random)),
-            offers: offers(atLeast: chance(40) ? 0 : 1), shareFloor: Int64.random(in: 0...64, using: &random), ttl: ttl())
+            fixed: Amounts(
+                nanoUSD: amount(upTo: 60), tokens: amount(upTo: 60), requests: Int64.random(in: 0...1, using: &random),
+                inputTokens: amount(upTo: 60), runs: Int64.random(in: 0...1, using: &random)),
+            offers: offers(atLeast: chance(40) ? 0 : 1), shareFloor: Int64.random(in: 0...64, using: &random), continues: chance(4),
+            ttl: ttl())
     }
 
     private mutating func step() -> StepLease {
@@ -264,7 +269,10 @@ private struct DifferentialRun {
         var tokens = Int64.random(in: 1...300, using: &random)
         var offers: [Offer] = []
         for _ in 0..<Int.random(in: least...max(least, chance(30) ? 17 : 5), using: &random) {
-            offers.append(Offer(tokens: tokens, amounts: Amounts(nanoUSD: chance(5) ? 0 : tokens * 2, tokens: tokens)))
+            offers.append(
+                Offer(
+                    tokens: tokens,
+                    amounts: Amounts(nanoUSD: chance(5) ? 0 : tokens * 2, tokens: tokens, outputTokens: chance(5) ? 0 : tokens)))
             tokens = chance(30) ? tokens : tokens / 2
             if tokens == 0, !chance(30) { break }
         }

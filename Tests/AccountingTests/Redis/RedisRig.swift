@@ -91,7 +91,7 @@ enum Given {
         var offers: [Offer] = []
         var tokens = largest
         while tokens > 0 {
-            offers.append(Offer(tokens: tokens, amounts: Amounts(nanoUSD: tokens * price, tokens: tokens)))
+            offers.append(Offer(tokens: tokens, amounts: Amounts(nanoUSD: tokens * price, tokens: tokens, outputTokens: tokens)))
             tokens /= 2
         }
         return offers

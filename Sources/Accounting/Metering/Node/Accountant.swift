@@ -127,7 +127,9 @@ public final class Accountant: Sendable {
 
     /// Opens a lease under these budgets: brings windows in that the store lacks, and recomputes spans by the
     /// store's time where ours was off.
-    func openLease(_ attribution: Attribution, budgets: [Budget], fixed: Amounts, offers: [Offer], shareFloor: Int64) async -> OpenOutcome {
+    func openLease(
+        _ attribution: Attribution, budgets: [Budget], fixed: Amounts, offers: [Offer], shareFloor: Int64, continues: Bool = false
+    ) async -> OpenOutcome {
         let key = LeaseKey(org: attribution.path.org, id: newLeaseID(run: attribution.run))
         for _ in 0..<AccountingLimits.openAttempts {
             let guess = clock.now() + state.withLock { $0.offset }
@@ -135,7 +137,7 @@ public final class Accountant: Sendable {
             guard await bringIn(path, org: key.org) else { return .unavailable }
             let command = OpenLease(
                 lease: key, holder: holder, attribution: attribution, path: path, fixed: fixed, offers: offers, shareFloor: shareFloor,
-                ttl: ttl)
+                continues: continues, ttl: ttl)
             let sent = clock.monotonic()
             let reply: CounterReply
             do { reply = try await applyTwice(.open(command)) } catch {

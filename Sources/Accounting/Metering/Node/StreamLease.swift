@@ -202,7 +202,8 @@ public final class StreamLease: Sendable {
             return state.withLock { $0.machine.rollRefused(CutCause(reason: .policyDenied)) }
         }
         let outcome = await accountant.openLease(
-            attribution, budgets: budgets, fixed: fixed, offers: offers, shareFloor: AccountingLimits.shareFloorTokens)
+            attribution, budgets: budgets, fixed: fixed, offers: offers, shareFloor: AccountingLimits.shareFloorTokens,
+            continues: true)
         switch outcome {
         case .opened(let grant):
             let now = clock.monotonic()

@@ -17,6 +17,7 @@ public struct Budget: Sendable, Hashable {
         throws(BudgetError)
     {
         guard limit >= 0 else { throw BudgetError(field: .limit, rule: .amount(.negative)) }
+        guard unit != .runs || period == .total else { throw BudgetError(field: .period, rule: .runsHaveNoPeriod) }
         guard limit <= AccountingLimits.amountMax else { throw BudgetError(field: .limit, rule: .amount(.tooLarge)) }
         self.scope = scope
         self.unit = unit
@@ -56,6 +57,8 @@ public struct BudgetError: Error, Sendable, Hashable, CustomStringConvertible {
         case scope(ScopeError)
         case amount(AmountError)
         case unknownWord
+        /// ``MeterUnit/runs`` are counted at one time and not over some time.
+        case runsHaveNoPeriod
     }
 
     public let field: Field
@@ -73,7 +76,8 @@ public struct BudgetError: Error, Sendable, Hashable, CustomStringConvertible {
         case .amount(.negative): "limit must not be negative"
         case .amount(.tooPrecise): "limit has more than 9 decimals"
         case .amount(.tooLarge): "limit is too large (at most 9000000 usd, or \(AccountingLimits.amountMax) tokens or requests)"
-        case .unknownWord where field == .unit: "unit must be usd, tokens or requests"
+        case .unknownWord where field == .unit: "unit must be \(MeterUnit.list)"
+        case .runsHaveNoPeriod: "window must be total for unit runs, which counts the runs at one time"
         case .unknownWord: "window must be minute, hour, day, week, month or total"
         }
     }
