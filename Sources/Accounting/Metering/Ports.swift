@@ -12,15 +12,16 @@ public enum CounterStoreError: Error, Sendable, Hashable {
 public protocol CounterStore: Sendable {
     func apply(_ command: CounterCommand) async throws(CounterStoreError) -> CounterReply
 
-    /// Names what holds the data now; another name means that data may have been lost (see ``Epoch``). Empty where none can be.
-    var incarnation: String { get }
+    /// Names what holds the org's data now; another name means that data may have been lost (see ``Epoch``). Empty where none can
+    /// be, or while it is not known.
+    func incarnation(org: String) -> String
 
     /// Returns when every ledger row that this store has made for `org` so far is in the ledger.
     func flushRows(org: String) async throws(CounterStoreError)
 }
 
 extension CounterStore {
-    public var incarnation: String { "" }
+    public func incarnation(org: String) -> String { "" }
 }
 
 public enum LedgerStoreError: Error, Sendable, Hashable {

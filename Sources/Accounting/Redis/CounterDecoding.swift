@@ -111,7 +111,8 @@ extension RedisFault {
         case .server(let error):
             switch error.code {
             // Not now: it loads its data, has lost its primary, or is held up.
-            case "LOADING", "MASTERDOWN", "CLUSTERDOWN", "READONLY", "NOREPLICAS", "BUSY", "TRYAGAIN": .unreachable(error.code)
+            case "LOADING", "MASTERDOWN", "CLUSTERDOWN", "READONLY", "NOREPLICAS", "BUSY", "TRYAGAIN", "ASK", "MOVED":
+                .unreachable(error.code)
             default: .failed("\(error.code) \(error.message)")
             }
         }

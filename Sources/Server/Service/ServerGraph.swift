@@ -86,6 +86,7 @@ struct ServerGraph {
         lifecycle.maximumGracefulShutdownDuration = configuration.server.grace + .seconds(20)
         let result = await Result { try await ServiceGroup(configuration: lifecycle).run() }
         try? await client.shutdown()
+        await counters.outbox?.close()
         await counters.connection?.close()
         await stores.close()
         try result.get()

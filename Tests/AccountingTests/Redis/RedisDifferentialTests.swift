@@ -44,7 +44,7 @@ private struct DifferentialRun {
     mutating func go(commands: Int) async throws {
         try await compare(.read(org: org, windows: []))
         try await compare(.clear(org: org, epoch: epoch))
-        try await compare(.begin(org: org, Epoch(number: epoch, incarnation: node.store.incarnation)))
+        try await compare(.begin(org: org, Epoch(number: epoch, incarnation: node.store.incarnation(org: org))))
         let (_, now) = try await node.store.decide(.read(org: org, windows: []))
         makePool(now)
         for ref in pool {
@@ -87,7 +87,7 @@ private struct DifferentialRun {
 
     private mutating func compare(_ command: CounterCommand, _ index: Int = -1) async throws {
         let (reply, now) = try await node.store.decide(command)
-        let expected = model.apply(command, incarnation: node.store.incarnation, now: now)
+        let expected = model.apply(command, incarnation: node.store.incarnation(org: org), now: now)
         let place: Comment = "seed \(seed), command \(index): \(String(describing: command))"
         #expect(reply == expected, place)
         seen[String(String(describing: expected).prefix { $0 != "(" }), default: 0] += 1
@@ -159,7 +159,7 @@ private struct DifferentialRun {
         if chance(2) { return .clear(org: org, epoch: epoch - (chance(4) ? 1 : 0)) }
         if chance(2) { epoch += 1 }
         let number = chance(5) ? epoch - 1 : epoch
-        return .begin(org: org, Epoch(number: number, incarnation: chance(5) ? "another" : node.store.incarnation))
+        return .begin(org: org, Epoch(number: number, incarnation: chance(5) ? "another" : node.store.incarnation(org: org)))
     }
 
     private mutating func claim() throws -> CounterCommand {

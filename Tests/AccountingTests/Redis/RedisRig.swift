@@ -54,14 +54,16 @@ struct RedisNode {
         connection = RedisConnection(configuration, on: MultiThreadedEventLoopGroup.singleton.next())
         outbox = RedisOutbox(
             connection, ledger: ledger, consumer: name, logger: quiet, claimAfter: Milliseconds(claimAfter), orgs: { orgs })
-        store = RedisCounterStore(connection, outbox: outbox)
+        store = RedisCounterStore(outbox: outbox)
         try await connection.start()
         for org in orgs where begins { try await begin(org) }
     }
 
     /// Starts a life of the org's counters, as the accountant does; a second node of the same life changes nothing. Nothing was before it.
     func begin(_ org: String, epoch: Int64 = 1) async throws {
-        _ = try await store.apply(.begin(org: org, Epoch(number: epoch, incarnation: store.incarnation)))
+        // In a cluster it is not known before the first call which process has the org.
+        try await store.flushRows(org: org)
+        _ = try await store.apply(.begin(org: org, Epoch(number: epoch, incarnation: store.incarnation(org: org))))
         _ = try await store.apply(.clear(org: org, epoch: epoch))
     }
 
