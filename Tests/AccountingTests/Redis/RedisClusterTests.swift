@@ -153,7 +153,7 @@ struct RedisClusterTests {
             Given.window(.org(org), .tokens, cap: 1_000), Given.window(.project(org: org, project: "web"), .requests, cap: 10),
         ]
         for window in path { _ = try await node.store.apply(.load(org: org, window: window, used: 0)) }
-        let key = LeaseKey(org: org, id: lease)
+        let key = LeaseKey(org: org, id: "\(org).\(lease)")
         let open = OpenLease(
             lease: key, holder: Given.holder, attribution: try Given.attribution(org: org, run: lease), path: path,
             fixed: Amounts(requests: 1), offers: Given.offers(tokens, price: 1), shareFloor: 1_000, ttl: Milliseconds(30_000))

@@ -80,7 +80,8 @@ extension CounterMachine {
         }
         let at = accountingTime(of: lease, now: now)
         addRow(lease, kind, change, spent.usage - lease.spent.usage, estimated: spent.estimated, at: at)
-        if overrun != .zero {
+        // More out than was held for it, and less in, is no overrun of the whole: a window of output tokens shows it.
+        if overrun.nanoUSD > 0 || overrun.tokens > 0 || overrun.requests > 0 {
             addRow(lease, .overrun, overrun, UsageClasses(outputVisible: overrun.tokens), estimated: spent.estimated, at: at)
         }
         lease.held = lease.held - fromHold

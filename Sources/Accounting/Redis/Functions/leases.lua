@@ -102,7 +102,7 @@ local function commit(ledger, lease, spent, kind, path, now)
   local usage = {}
   for i = 2, 6 do usage[i - 1] = spent[i] - lease.spent[i] end
   add_row(ledger, lease, kind, change[1], usage, change[3], spent.est, now)
-  if overrun[1] + overrun[2] + overrun[3] + overrun[4] + overrun[5] > 0 then
+  if overrun[1] + overrun[2] + overrun[3] > 0 then
     add_row(ledger, lease, 'overrun', overrun[1], { 0, 0, 0, overrun[2], 0 }, overrun[3], spent.est, now)
   end
   for u = 1, UNIT_COUNT do lease.held[u] = lease.held[u] - from[u] end
