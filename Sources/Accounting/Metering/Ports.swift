@@ -56,8 +56,15 @@ public protocol LedgerStore: Sendable {
     /// What was charged to one lease, which was opened for `run`.
     func charges(of lease: LeaseKey, run: String) async throws(LedgerStoreError) -> LeaseCharges
 
-    /// The sum of charges of `scope` with `from <= at < to`.
-    func sum(_ scope: Scope, from: Milliseconds, to: Milliseconds) async throws(LedgerStoreError) -> LedgerSum
+    /// The sum of charges of `scope` with `from <= at < to`, for one model or for all.
+    func sum(_ scope: Scope, model: String?, from: Milliseconds, to: Milliseconds) async throws(LedgerStoreError) -> LedgerSum
+}
+
+extension LedgerStore {
+    /// For all models.
+    public func sum(_ scope: Scope, from: Milliseconds, to: Milliseconds) async throws(LedgerStoreError) -> LedgerSum {
+        try await sum(scope, model: nil, from: from, to: to)
+    }
 }
 
 /// What the ledger holds of one lease.
@@ -119,6 +126,11 @@ public struct BudgetReading: Sendable, Hashable {
     public init(budgets: [Budget], edition: Int64) {
         self.budgets = budgets
         self.edition = edition
+    }
+
+    /// Without the budgets of other models.
+    public func limiting(_ model: String) -> BudgetReading {
+        BudgetReading(budgets: budgets.filter { $0.model == nil || $0.model == model }, edition: edition)
     }
 }
 

@@ -7,6 +7,7 @@ enum PostgresMigrations {
         [
             (1, "ledger", PackageResources.v1_ledger_sql), (2, "tenancy", PackageResources.v2_tenancy_sql),
             (3, "conversations", PackageResources.v3_conversations_sql), (4, "root", PackageResources.v4_root_sql),
+            (5, "model budgets", PackageResources.v5_model_budgets_sql),
         ]
     }
 

@@ -12,7 +12,7 @@ public struct PostgresUsage: UsageStore {
                 var windows: [WindowSnapshot] = []
                 for budget in try PostgresBudgets.list(scope, &connection) {
                     let ref = budget.window(at: now)
-                    let sum = try LedgerStatements.sum(scope, from: ref.start, to: ref.end, &connection)
+                    let sum = try LedgerStatements.sum(scope, model: budget.model, from: ref.start, to: ref.end, &connection)
                     windows.append(
                         WindowSnapshot(key: ref.key, cap: ref.cap, used: sum.amounts[ref.key.unit], held: 0, suspense: 0, end: ref.end))
                 }

@@ -26,10 +26,13 @@ actor FaultyLedger: LedgerStore {
         return LeaseCharges(rows.values.filter { $0.lease == lease.id && $0.attribution.path.org == lease.org })
     }
 
-    func sum(_ scope: Scope, from: Milliseconds, to: Milliseconds) throws(LedgerStoreError) -> LedgerSum {
+    func sum(_ scope: Scope, model: String?, from: Milliseconds, to: Milliseconds) throws(LedgerStoreError) -> LedgerSum {
         guard !isAway else { throw .unreachable("away") }
         var sum = LedgerSum()
-        for row in rows.values where row.kind.isCharge && row.attribution.path.scopes.contains(scope) && row.at >= from && row.at < to {
+        for row in rows.values
+        where (model ?? row.attribution.model) == row.attribution.model && row.kind.isCharge && row.attribution.path.scopes.contains(scope)
+            && row.at >= from && row.at < to
+        {
             sum.nanoUSD += row.nanoUSD
             sum.usage = sum.usage + row.usage
             sum.requests += row.requests

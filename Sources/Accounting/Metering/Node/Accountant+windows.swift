@@ -39,7 +39,7 @@ extension Accountant {
     private func tryLoad(_ window: WindowRef, org: String) async -> Bool? {
         do {
             try await store.flushRows(org: org)
-            let sum = try await ledger.sum(window.key.scope, from: window.start, to: window.end)
+            let sum = try await ledger.sum(window.key.scope, model: window.key.model, from: window.start, to: window.end)
             switch try await applyTwice(.load(org: org, window: window, used: sum.amounts[window.key.unit])) {
             case .done: return true
             case .lost: return nil
@@ -71,7 +71,7 @@ extension Accountant {
                 if let known = loaded.first(where: { $0.key == ref.key }) {
                     windows.append(known)
                 } else {
-                    let sum = try await ledger.sum(ref.key.scope, from: ref.start, to: ref.end)
+                    let sum = try await ledger.sum(ref.key.scope, model: ref.key.model, from: ref.start, to: ref.end)
                     windows.append(
                         WindowSnapshot(key: ref.key, cap: ref.cap, used: sum.amounts[ref.key.unit], held: 0, suspense: 0, end: ref.end))
                 }

@@ -82,7 +82,7 @@ public final class Accountant: Sendable {
 
     /// Holds the worst case of the prompt and a first slice in every window of the path, or refuses.
     public func open(_ admission: Admission) async -> AdmissionOutcome {
-        guard let reading = await budgets(for: admission.path) else { return .unavailable }
+        guard let reading = await budgets(for: admission.path)?.limiting(admission.model) else { return .unavailable }
         let budgets = reading.budgets
         let prices = state.withLock { $0.prices }
         let known = prices.pricing(for: admission.model)
