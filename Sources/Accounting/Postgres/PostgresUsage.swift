@@ -26,7 +26,7 @@ public struct PostgresUsage: UsageStore {
         try await database.read { (connection) throws(PostgresError) in
             let found = try connection.query(
                 """
-                SELECT scope FROM budgets UNION
+                SELECT scope FROM all_budgets UNION
                 SELECT scope FROM ledger_sums WHERE grain = \(LedgerRanges.day) AND scope >= 'org:' AND scope < 'org;'
                 """
             ).map { row throws(PostgresError) in try row.text(0) }

@@ -30,7 +30,7 @@ public struct UsageQuery: UsageStore {
     public func scopes() async throws(EmbeddedDatabaseError) -> [Scope] {
         try await database.read { db in
             let charged = try String.fetchAll(db, sql: "SELECT DISTINCT org FROM ledger").map { Scope.org($0) }
-            let limited = try String.fetchAll(db, sql: "SELECT DISTINCT scope FROM budgets").compactMap { try? Scope($0) }
+            let limited = try String.fetchAll(db, sql: "SELECT DISTINCT scope FROM all_budgets").compactMap { try? Scope($0) }
             return Set(charged + limited).sorted(by: Scope.areInOrder)
         }
     }

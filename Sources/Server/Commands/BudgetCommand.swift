@@ -91,11 +91,10 @@ struct WindowOptions: ParsableArguments {
 
 extension Budget {
     var json: JSONValue {
-        var members: [String: JSONValue] = [
+        let value: JSONValue = [
             "scope": .string(scope.text), "unit": .string(unit.rawValue), "window": .string(period.rawValue), "limit": unit.json(limit),
         ]
-        if let model { members["model"] = .string(model) }
-        return .object(members)
+        return value.naming(model: model)
     }
 }
 
@@ -110,13 +109,21 @@ extension WindowSnapshot {
     /// The member of `windows` in `usage --json` and `GET /v1/quota`.
     var json: JSONValue {
         let unit = key.unit
-        var members: [String: JSONValue] = [
+        let value: JSONValue = [
             "scope": .string(key.scope.text), "unit": .string(unit.rawValue), "window": .string(key.period.rawValue),
             "limit": unit.json(cap),
             "used": unit.json(used), "held": unit.json(held), "suspense": unit.json(suspense),
             "resets_at": resetsAt.map { .integer($0.rawValue) } ?? .null,
         ]
-        if let model = key.model { members["model"] = .string(model) }
+        return value.naming(model: key.model)
+    }
+}
+
+extension JSONValue {
+    /// The same object with the model that a budget or window is about, if it is about one.
+    fileprivate func naming(model: String?) -> JSONValue {
+        guard let model, var members = objectValue else { return self }
+        members["model"] = .string(model)
         return .object(members)
     }
 }

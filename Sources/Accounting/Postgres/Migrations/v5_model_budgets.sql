@@ -11,5 +11,5 @@ CREATE TABLE model_budgets (
 );
 
 CREATE VIEW all_budgets AS
-    SELECT scope, '' COLLATE "C" AS model, unit, period, amount, version, generation FROM budgets
+    SELECT scope, ''::text COLLATE "C" AS model, unit, period, amount, version, generation FROM budgets
     UNION ALL SELECT scope, model, unit, period, amount, version, generation FROM model_budgets;
