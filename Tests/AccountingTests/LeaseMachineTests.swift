@@ -176,8 +176,10 @@ struct LeaseMachineTests {
         machine.receive(.wrongSpan(now: ManualClock.monday), sent: t0)
         #expect(machine.take(1, reasoning: false, now: t0).outcome == .awaitGrant, "the old window's balance is not spent in the new one")
         guard case .roll(let fixed, let offers, _) = machine.nextRequest(now: t0) else { throw CounterStoreContract.Unexpected.reply }
-        #expect(offers.last == Offer(tokens: 1, amounts: Amounts(nanoUSD: 2, tokens: 1)))
-        #expect(fixed == Amounts(nanoUSD: 100, tokens: 100, requests: 0), "the prompt is still to be paid, the request is not")
+        #expect(offers.last == Offer(tokens: 1, amounts: Amounts(nanoUSD: 2, tokens: 1, outputTokens: 1)))
+        #expect(
+            fixed == Amounts(nanoUSD: 100, tokens: 100, requests: 0, inputTokens: 100, runs: 1),
+            "the prompt is still to be paid, the request is not")
         let old = machine.reopened(
             LeaseMachine.Grant(
                 lease: LeaseKey(org: "acme", id: "l2"), tokens: 8, asked: 8, authorised: 116, windows: [try window()],

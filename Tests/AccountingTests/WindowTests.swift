@@ -92,6 +92,13 @@ struct WindowTests {
         #expect(WindowKey("org:acme:usd:day") == nil)
         #expect(WindowKey("org:acme:eur:day:2026-11-23") == nil)
         #expect(WindowKey("") == nil)
+        for model in ["demo", "lab/gpt:4o", "/x//y", "ünï"] {
+            let key = WindowKey(scope: .key("k:1"), model: model, unit: .inputTokens, period: .day, window: "2026-11-23")
+            #expect(WindowKey(key.text) == key)
+        }
+        #expect(WindowKey("org:acme//:usd:total:all") == nil)
+        #expect(throws: BudgetError.self) { try Budget(scope: "org:a", model: "a b", unit: "usd", period: "day", limit: "1") }
+        #expect(throws: BudgetError.self) { try Budget(scope: "org:a", unit: "runs", period: "day", limit: "1") }
     }
 
     @Test(

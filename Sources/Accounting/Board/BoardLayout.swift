@@ -18,7 +18,7 @@ enum BoardLayout {
     static let recordOffset = 512
     static let recordBytesMax = slotBytes - recordOffset
     static let progressOffset = 24
-    static let progressWords = 12
+    static let progressWords = 15
     /// Number, words, checksum.
     static let progressBytes = (progressWords + 2) * 8
     /// Slots are made in groups, so that a board is as large as its process was busy.
@@ -59,25 +59,30 @@ extension LeaseProgress {
         case 1: granted.nanoUSD
         case 2: granted.tokens
         case 3: granted.requests
-        case 4: spent.nanoUSD
-        case 5: spent.usage.inputFresh
-        case 6: spent.usage.inputCacheRead
-        case 7: spent.usage.inputCacheWrite
-        case 8: spent.usage.outputVisible
-        case 9: spent.usage.outputReasoning
-        case 10: spent.requests
+        case 4: granted.inputTokens
+        case 5: granted.outputTokens
+        case 6: granted.runs
+        case 7: spent.nanoUSD
+        case 8: spent.usage.inputFresh
+        case 9: spent.usage.inputCacheRead
+        case 10: spent.usage.inputCacheWrite
+        case 11: spent.usage.outputVisible
+        case 12: spent.usage.outputReasoning
+        case 13: spent.requests
         default: spent.estimated ? 1 : 0
         }
     }
 
     init(words: [Int64]) {
         self.init(
-            sequence: words[0], granted: Amounts(nanoUSD: words[1], tokens: words[2], requests: words[3]),
+            sequence: words[0],
+            granted: Amounts(
+                nanoUSD: words[1], tokens: words[2], requests: words[3], inputTokens: words[4], outputTokens: words[5], runs: words[6]),
             spent: Spent(
-                nanoUSD: words[4],
+                nanoUSD: words[7],
                 usage: UsageClasses(
-                    inputFresh: words[5], inputCacheRead: words[6], inputCacheWrite: words[7], outputVisible: words[8],
-                    outputReasoning: words[9]),
-                requests: words[10], estimated: words[11] == 1))
+                    inputFresh: words[8], inputCacheRead: words[9], inputCacheWrite: words[10], outputVisible: words[11],
+                    outputReasoning: words[12]),
+                requests: words[13], estimated: words[14] == 1))
     }
 }

@@ -20,9 +20,9 @@ public enum AccountingLimits {
     static let outputTokensMax: Int64 = 100_000_000
     /// What is reserved for a run in mode H whose client and model name no maximum (metering.md §5).
     static let reservedOutputTokens: Int64 = 4_096
-    /// Windows of one path: four scopes × three units × six periods is 72; real paths have under ten, and each costs
-    /// a read and a write in every grant.
-    public static let windowsPerPath = 72
+    /// Windows of one path: four scopes × (five units × six periods + runs) × (all models, the run's model) is 248; real
+    /// paths have under ten, and each costs a read and a write in every grant.
+    public static let windowsPerPath = 248
     /// Sizes offered in one request for a grant: 1024 halved down to 1 is eleven.
     public static let offers = 16
     /// How long the node may not be heard of before its lease is suspended (ms), default.

@@ -12,15 +12,16 @@ public enum CounterStoreError: Error, Sendable, Hashable {
 public protocol CounterStore: Sendable {
     func apply(_ command: CounterCommand) async throws(CounterStoreError) -> CounterReply
 
-    /// Names what holds the data now; another name means that data may have been lost (see ``Epoch``). Empty where none can be.
-    var incarnation: String { get }
+    /// Names what holds the org's data now; another name means that data may have been lost (see ``Epoch``). Empty where none can
+    /// be, or while it is not known.
+    func incarnation(org: String) -> String
 
     /// Returns when every ledger row that this store has made for `org` so far is in the ledger.
     func flushRows(org: String) async throws(CounterStoreError)
 }
 
 extension CounterStore {
-    public var incarnation: String { "" }
+    public func incarnation(org: String) -> String { "" }
 }
 
 public enum LedgerStoreError: Error, Sendable, Hashable {
@@ -40,7 +41,7 @@ public struct LedgerSum: Sendable, Hashable {
         self.requests = requests
     }
 
-    public var amounts: Amounts { Amounts(nanoUSD: nanoUSD, tokens: usage.total, requests: requests) }
+    public var amounts: Amounts { Amounts(nanoUSD: nanoUSD, usage: usage, requests: requests) }
 }
 
 /// The append-only ledger: the durable truth about what was consumed.
@@ -55,8 +56,15 @@ public protocol LedgerStore: Sendable {
     /// What was charged to one lease, which was opened for `run`.
     func charges(of lease: LeaseKey, run: String) async throws(LedgerStoreError) -> LeaseCharges
 
-    /// The sum of charges of `scope` with `from <= at < to`.
-    func sum(_ scope: Scope, from: Milliseconds, to: Milliseconds) async throws(LedgerStoreError) -> LedgerSum
+    /// The sum of charges of `scope` with `from <= at < to`, for one model or for all.
+    func sum(_ scope: Scope, model: String?, from: Milliseconds, to: Milliseconds) async throws(LedgerStoreError) -> LedgerSum
+}
+
+extension LedgerStore {
+    /// For all models.
+    public func sum(_ scope: Scope, from: Milliseconds, to: Milliseconds) async throws(LedgerStoreError) -> LedgerSum {
+        try await sum(scope, model: nil, from: from, to: to)
+    }
 }
 
 /// What the ledger holds of one lease.
@@ -144,6 +152,11 @@ public struct BudgetReading: Sendable, Hashable {
     public init(budgets: [Budget], edition: Int64) {
         self.budgets = budgets
         self.edition = edition
+    }
+
+    /// Without the budgets of other models.
+    public func limiting(_ model: String) -> BudgetReading {
+        BudgetReading(budgets: budgets.filter { $0.model == nil || $0.model == model }, edition: edition)
     }
 }
 

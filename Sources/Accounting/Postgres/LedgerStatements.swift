@@ -72,8 +72,9 @@ enum LedgerStatements {
     // MARK: Sums
 
     static func sum(
-        _ scope: Scope, from: Milliseconds, to: Milliseconds, _ connection: inout PostgresConnection
+        _ scope: Scope, model: String? = nil, from: Milliseconds, to: Milliseconds, _ connection: inout PostgresConnection
     ) throws(PostgresError) -> LedgerSum {
+        if let model { return try sumOfRows(scope, model: model, from: from, to: to, &connection) }
         let ranges = LedgerRanges(from: from, to: to)
         let list = amounts.joined(separator: ", ")
         let buckets = "SELECT \(list) FROM ledger_sums WHERE scope = $1 AND"
@@ -95,7 +96,23 @@ enum LedgerStatements {
         let answer = try connection.query(
             "SELECT \(sums) FROM (\(parts.joined(separator: " UNION ALL "))) parts",
             [.text(scope.text)] + bounds.flatMap { [.int($0.lowerBound), .int($0.upperBound)] } + names.map { .text($0) })
-        guard let row = answer.first else { throw .malformed("no sum") }
+        return try decodeSum(answer.first)
+    }
+
+    /// Sums are kept for all models together. What one model's window has used is added up from the rows, when the window is loaded.
+    private static func sumOfRows(
+        _ scope: Scope, model: String, from: Milliseconds, to: Milliseconds, _ connection: inout PostgresConnection
+    ) throws(PostgresError) -> LedgerSum {
+        let (condition, names) = condition(scope, first: 4)
+        let sums = amounts.map { "coalesce(sum(\($0)), 0)::int8" }.joined(separator: ", ")
+        let answer = try connection.query(
+            "SELECT \(sums) FROM ledger WHERE is_charge AND model = $1 AND at >= $2 AND at < $3 AND \(condition)",
+            [.text(model), .int(from.rawValue), .int(to.rawValue)] + names.map { .text($0) })
+        return try decodeSum(answer.first)
+    }
+
+    private static func decodeSum(_ row: PostgresRows.Row?) throws(PostgresError) -> LedgerSum {
+        guard let row else { throw .malformed("no sum") }
         return LedgerSum(
             nanoUSD: try row.int(0),
             usage: UsageClasses(

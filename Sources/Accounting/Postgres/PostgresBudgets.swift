@@ -12,33 +12,50 @@ public struct PostgresBudgets: BudgetStore {
     public func set(_ budget: Budget) async throws(PostgresError) -> Budget {
         try await database.write { (connection) throws(PostgresError) in
             try connection.query("SELECT value FROM counter WHERE name = 'budgets' FOR UPDATE")
-            let key: [PostgresValue] = [.text(budget.scope.text), .text(budget.unit.rawValue), .text(budget.period.rawValue)]
+            let key: [PostgresValue] = [
+                .text(budget.scope.text), .text(budget.unit.rawValue), .text(budget.period.rawValue), .text(budget.model ?? ""),
+            ]
             let found = try connection.query(
-                "SELECT \(Self.columns) FROM budgets WHERE scope = $1 AND unit = $2 AND period = $3", key)
+                "SELECT \(Self.columns) FROM all_budgets WHERE scope = $1 AND unit = $2 AND period = $3 AND model = $4", key)
             let current = try found.map(Self.decode).first
             if let current, current.limit == budget.limit { return current }
             let version = try Self.raiseVersion(&connection)
             let changed = try PostgresError.reading("a budget") {
                 try Budget(
-                    scope: budget.scope, unit: budget.unit, period: budget.period, limit: budget.limit, version: version,
+                    scope: budget.scope, model: budget.model, unit: budget.unit, period: budget.period, limit: budget.limit,
+                    version: version,
                     generation: current?.generation ?? version)
             }
-            try connection.query(
-                """
-                INSERT INTO budgets (scope, unit, period, amount, version, generation) VALUES ($1, $2, $3, $4, $5, $6)
-                ON CONFLICT (scope, unit, period) DO UPDATE SET amount = excluded.amount, version = excluded.version
-                """, key + [.int(changed.limit), .int(changed.version), .int(changed.generation)])
+            let numbers: [PostgresValue] = [.int(changed.limit), .int(changed.version), .int(changed.generation)]
+            if budget.model == nil {
+                try connection.query(
+                    """
+                    INSERT INTO budgets (scope, unit, period, amount, version, generation) VALUES ($1, $2, $3, $4, $5, $6)
+                    ON CONFLICT (scope, unit, period) DO UPDATE SET amount = excluded.amount, version = excluded.version
+                    """, key.dropLast() + numbers)
+            } else {
+                try connection.query(
+                    """
+                    INSERT INTO model_budgets (scope, unit, period, model, amount, version, generation) VALUES ($1, $2, $3, $4, $5, $6, $7)
+                    ON CONFLICT (scope, model, unit, period) DO UPDATE SET amount = excluded.amount, version = excluded.version
+                    """, key + numbers)
+            }
             return changed
         }
     }
 
-    public func remove(scope: Scope, unit: MeterUnit, period: Period) async throws(PostgresError) -> Bool {
+    public func remove(scope: Scope, model: String?, unit: MeterUnit, period: Period) async throws(PostgresError) -> Bool {
         try await database.write { (connection) throws(PostgresError) in
             // The count is raised for a removal too: readers compare it.
             _ = try Self.raiseVersion(&connection)
-            let removed = try connection.query(
-                "DELETE FROM budgets WHERE scope = $1 AND unit = $2 AND period = $3",
-                [.text(scope.text), .text(unit.rawValue), .text(period.rawValue)])
+            let key: [PostgresValue] = [.text(scope.text), .text(unit.rawValue), .text(period.rawValue)]
+            let removed =
+                if let model {
+                    try connection.query(
+                        "DELETE FROM model_budgets WHERE scope = $1 AND unit = $2 AND period = $3 AND model = $4", key + [.text(model)])
+                } else {
+                    try connection.query("DELETE FROM budgets WHERE scope = $1 AND unit = $2 AND period = $3", key)
+                }
             return removed.affected > 0
         }
     }
@@ -49,7 +66,8 @@ public struct PostgresBudgets: BudgetStore {
 
     static func list(_ scope: Scope?, _ connection: inout PostgresConnection) throws(PostgresError) -> [Budget] {
         try connection.query(
-            "SELECT \(columns) FROM budgets WHERE $1::text IS NULL OR scope = $1 ORDER BY scope, unit, period", [.text(scope?.text)]
+            "SELECT \(columns) FROM all_budgets WHERE $1::text IS NULL OR scope = $1 ORDER BY scope, model, unit, period",
+            [.text(scope?.text)]
         ).map(decode)
     }
 
@@ -70,10 +88,10 @@ public struct PostgresBudgets: BudgetStore {
                 let rows = try connection.query(
                     """
                     SELECT \(Self.columns), c.value FROM counter c
-                    LEFT JOIN budgets ON scope = ANY ($1) AND c.value IS DISTINCT FROM $2 WHERE c.name = 'budgets'
-                    ORDER BY array_position($1, scope), unit, period
+                    LEFT JOIN all_budgets ON scope = ANY ($1) AND c.value IS DISTINCT FROM $2 WHERE c.name = 'budgets'
+                    ORDER BY array_position($1, scope), model, unit, period
                     """, [.texts(scopes), .int(known)])
-                guard let edition = try rows.first?.int(6) else { throw .malformed("no budget edition") }
+                guard let edition = try rows.first?.int(7) else { throw .malformed("no budget edition") }
                 guard edition != known else { return nil }
                 let budgets = try rows.map { row throws(PostgresError) in row.optionalText(0) == nil ? nil : try Self.decode(row) }
                 return BudgetReading(budgets: budgets.compactMap { $0 }, edition: edition)
@@ -83,7 +101,7 @@ public struct PostgresBudgets: BudgetStore {
         }
     }
 
-    private static let columns = "scope, unit, period, amount, version, generation"
+    private static let columns = "scope, unit, period, amount, version, generation, model"
 
     private static func raiseVersion(_ connection: inout PostgresConnection) throws(PostgresError) -> Int64 {
         let row = try connection.query("UPDATE counter SET value = value + 1 WHERE name = 'budgets' RETURNING value").first
@@ -93,11 +111,14 @@ public struct PostgresBudgets: BudgetStore {
 
     private static func decode(_ row: PostgresRows.Row) throws(PostgresError) -> Budget {
         let (scope, amount, version, generation) = (try row.text(0), try row.int(3), try row.int(4), try row.int(5))
+        let model = try row.text(6)
         guard let unit = MeterUnit(rawValue: try row.text(1)), let period = Period(rawValue: try row.text(2)) else {
             throw .malformed("a budget")
         }
         return try PostgresError.reading("a budget") {
-            try Budget(scope: Scope(scope), unit: unit, period: period, limit: amount, version: version, generation: generation)
+            try Budget(
+                scope: Scope(scope), model: model.isEmpty ? nil : model, unit: unit, period: period, limit: amount, version: version,
+                generation: generation)
         }
     }
 }

@@ -50,10 +50,10 @@ public final class PostgresLedger: LedgerPages {
         }
     }
 
-    public func sum(_ scope: Scope, from: Milliseconds, to: Milliseconds) async throws(LedgerStoreError) -> LedgerSum {
+    public func sum(_ scope: Scope, model: String?, from: Milliseconds, to: Milliseconds) async throws(LedgerStoreError) -> LedgerSum {
         do throws(PostgresError) {
             return try await database.read { (connection) throws(PostgresError) in
-                try LedgerStatements.sum(scope, from: from, to: to, &connection)
+                try LedgerStatements.sum(scope, model: model, from: from, to: to, &connection)
             }
         } catch {
             throw LedgerStoreError(error)

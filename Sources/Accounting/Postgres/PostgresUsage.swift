@@ -12,7 +12,7 @@ public struct PostgresUsage: UsageStore {
                 var windows: [WindowSnapshot] = []
                 for budget in try PostgresBudgets.list(scope, &connection) {
                     let ref = budget.window(at: now)
-                    let sum = try LedgerStatements.sum(scope, from: ref.start, to: ref.end, &connection)
+                    let sum = try LedgerStatements.sum(scope, model: budget.model, from: ref.start, to: ref.end, &connection)
                     windows.append(
                         WindowSnapshot(key: ref.key, cap: ref.cap, used: sum.amounts[ref.key.unit], held: 0, suspense: 0, end: ref.end))
                 }
@@ -26,7 +26,7 @@ public struct PostgresUsage: UsageStore {
         try await database.read { (connection) throws(PostgresError) in
             let found = try connection.query(
                 """
-                SELECT scope FROM budgets UNION
+                SELECT scope FROM all_budgets UNION
                 SELECT scope FROM ledger_sums WHERE grain = \(LedgerRanges.day) AND scope >= 'org:' AND scope < 'org;'
                 """
             ).map { row throws(PostgresError) in try row.text(0) }

@@ -67,10 +67,8 @@ struct CounterDecoder {
             return .denied(by: window, windows: windows, now: now)
         case "committed": return .committed(windows: windows, now: now)
         case "settled":
-            let overrun = (parts[2].string ?? "").split(separator: ",").compactMap { Int64($0) }
-            guard overrun.count == 3 else { throw .failed("a settlement without its overrun") }
-            return .settled(
-                overrun: Amounts(nanoUSD: overrun[0], tokens: overrun[1], requests: overrun[2]), windows: windows, now: now)
+            guard let overrun = parts[2].string.flatMap({ Amounts($0) }) else { throw .failed("a settlement without its overrun") }
+            return .settled(overrun: overrun, windows: windows, now: now)
         case "windows": return .windows(windows, now: now)
         default: throw .failed("an unknown answer")
         }
@@ -113,7 +111,8 @@ extension RedisFault {
         case .server(let error):
             switch error.code {
             // Not now: it loads its data, has lost its primary, or is held up.
-            case "LOADING", "MASTERDOWN", "CLUSTERDOWN", "READONLY", "NOREPLICAS", "BUSY", "TRYAGAIN": .unreachable(error.code)
+            case "LOADING", "MASTERDOWN", "CLUSTERDOWN", "READONLY", "NOREPLICAS", "BUSY", "TRYAGAIN", "ASK", "MOVED":
+                .unreachable(error.code)
             default: .failed("\(error.code) \(error.message)")
             }
         }

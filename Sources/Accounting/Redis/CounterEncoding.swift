@@ -40,6 +40,7 @@ extension RedisCommand {
         try append(open.holder, open.attribution, of: open.lease)
         try append(exact: open.ttl.rawValue)
         try append(exact: open.shareFloor)
+        append(open.continues ? "1" : "0")
         append(open.fixed)
         append(open.offers)
         let refs = open.path.map(\.key) == path ? open.path : path.map(Self.ended)
@@ -87,11 +88,8 @@ extension RedisCommand {
         try append(exact: holder.fence)
     }
 
-    private mutating func append(_ amounts: Amounts) {
-        append(amounts.nanoUSD)
-        append(amounts.tokens)
-        append(amounts.requests)
-    }
+    /// One argument: most components of most amounts are zero.
+    private mutating func append(_ amounts: Amounts) { append(amounts.text) }
 
     private mutating func append(_ spent: Spent) {
         append(spent.nanoUSD)

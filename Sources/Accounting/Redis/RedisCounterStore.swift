@@ -12,17 +12,14 @@ internal import Synchronization
 /// window is `.missing` until it is loaded from the ledger and every lease is unknown; what such leases had spent and not yet committed
 /// is known to their holders alone.
 public final class RedisCounterStore: CounterStore {
-    private let connection: RedisConnection
     private let outbox: RedisOutbox
     private let known = Mutex<[LeaseKey: [WindowKey]]>([:])
 
-    /// - Parameter connection: made with ``RedisConnection/Configuration/counters(url:logger:)``.
-    public init(_ connection: RedisConnection, outbox: RedisOutbox) {
-        self.connection = connection
-        self.outbox = outbox
-    }
+    /// - Parameter outbox: its connection was made with ``RedisConnection/Configuration/counters(url:logger:)``.
+    public init(outbox: RedisOutbox) { self.outbox = outbox }
 
-    public var incarnation: String { connection.incarnation }
+    /// The `run_id` of the Redis process that has the org's keys; in a cluster, of the master of their slot.
+    public func incarnation(org: String) -> String { outbox.masters.incarnation(org: org) }
 
     public func apply(_ command: CounterCommand) async throws(CounterStoreError) -> CounterReply {
         try await decide(command).reply
@@ -49,9 +46,16 @@ public final class RedisCounterStore: CounterStore {
         case .read(let org, let windows): return try await decide(command, org: org, windows: windows)
         case .reap(let org?, let grace): return try await reap(org: org, grace: grace)
         case .reap(nil, let grace):
-            var total = 0
-            var now = Milliseconds(0)
-            for org in await outbox.orgs() {
+            return try await reapAll(grace: grace)
+        }
+    }
+
+    private func reapAll(grace: Milliseconds) async throws(CounterStoreError) -> (reply: CounterReply, now: Milliseconds) {
+        var total = 0
+        var now: Milliseconds?
+        var failure: CounterStoreError?
+        for org in await outbox.orgs() {
+            do throws(CounterStoreError) {
                 let (reply, at) = try await reap(org: org, grace: grace)
                 now = at
                 switch reply {
@@ -60,9 +64,14 @@ public final class RedisCounterStore: CounterStore {
                 case .lost: continue
                 default: return (reply, at)
                 }
+            } catch {
+                // In a cluster the orgs of the other masters are reaped all the same.
+                guard outbox.masters.isCluster else { throw error }
+                failure = failure ?? error
             }
-            return (.reaped(leases: total, now: now), now)
         }
+        if now == nil, let failure { throw failure }
+        return (.reaped(leases: total, now: now ?? Milliseconds(0)), now ?? Milliseconds(0))
     }
 
     // MARK: Commands without a lease
@@ -81,7 +90,7 @@ public final class RedisCounterStore: CounterStore {
     ) async throws(CounterStoreError) -> (reply: CounterReply, now: Milliseconds) {
         var call = RedisFunctions.call(command.name, epoch: try RedisKeys(org: org).epoch, keys: names)
         try call.appendArguments(of: command, path: windows)
-        let (answer, now) = try await send(call, path: windows)
+        let (answer, now) = try await send(call, org: org, path: windows)
         guard case .reply(let reply) = answer else { throw .failed("an answer to another question") }
         return (reply, now)
     }
@@ -96,7 +105,7 @@ public final class RedisCounterStore: CounterStore {
         for _ in 0..<2 {
             var call = try Self.call(command.name, about: lease, path: path)
             try call.appendArguments(of: command, path: path)
-            let (answer, now) = try await send(call, path: path)
+            let (answer, now) = try await send(call, org: lease.org, path: path)
             switch answer {
             case .reply(let reply):
                 remember(lease, path, after: reply)
@@ -124,7 +133,7 @@ public final class RedisCounterStore: CounterStore {
             var due = RedisFunctions.call("due", epoch: keys.epoch, keys: [keys.leases])
             try due.appendArguments(of: .reap(org: org, grace: grace), path: [])
             due.append(Int64(RedisLimits.reapBatchMax))
-            let (answer, now) = try await send(due, path: [])
+            let (answer, now) = try await send(due, org: org, path: [])
             first = first ?? now
             guard case .due(let ids) = answer else {
                 if case .reply(let reply) = answer { return (reply, now) }
@@ -143,10 +152,11 @@ public final class RedisCounterStore: CounterStore {
 
     // MARK: Private
 
-    private func send(_ call: RedisCommand, path: [WindowKey]) async throws(CounterStoreError) -> (answer: CounterAnswer, now: Milliseconds)
-    {
+    private func send(
+        _ call: RedisCommand, org: String, path: [WindowKey]
+    ) async throws(CounterStoreError) -> (answer: CounterAnswer, now: Milliseconds) {
         let value: RedisValue
-        do { value = try await connection.callFunction(call) } catch { throw error.counterError }
+        do { value = try await outbox.masters.callFunction(call, org: org) } catch { throw error.counterError }
         return try CounterDecoder(path: path).decode(value)
     }
 

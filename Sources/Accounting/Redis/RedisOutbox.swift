@@ -16,7 +16,7 @@ public final class RedisOutbox: Sendable {
 
     /// The orgs whose streams this process looks at.
     let orgs: @Sendable () async -> [String]
-    private let connection: RedisConnection
+    let masters: RedisMasters
     private let ledger: any LedgerStore
     private let consumer: String
     private let claimAfter: Milliseconds
@@ -25,6 +25,7 @@ public final class RedisOutbox: Sendable {
     private let waiting = Mutex<[String: Int]>([:])
 
     /// - Parameters:
+    ///   - connection: the Redis that stands alone, or a node of the cluster; its owner starts and closes it.
     ///   - consumer: this process among those that drain; the node's id.
     ///   - claimAfter: how long a row may stay unacknowledged with another consumer before it is taken over.
     ///   - orgs: asked every two seconds, and by a reap of all orgs.
@@ -32,13 +33,16 @@ public final class RedisOutbox: Sendable {
         _ connection: RedisConnection, ledger: any LedgerStore, consumer: String, logger: Logger,
         claimAfter: Milliseconds = Milliseconds(RedisLimits.outboxClaimMilliseconds), orgs: @escaping @Sendable () async -> [String]
     ) {
-        self.connection = connection
+        masters = RedisMasters(connection)
         self.ledger = ledger
         self.consumer = consumer
         self.claimAfter = claimAfter
         self.logger = logger
         self.orgs = orgs
     }
+
+    /// Closes what was opened to the other masters of a cluster.
+    public func close() async { await masters.close() }
 
     /// Rows that waited in the streams when they were last looked at (`kdcube_outbox_rows`).
     public var backlog: Int { waiting.withLock { $0.values.reduce(0, +) } }
@@ -73,8 +77,8 @@ public final class RedisOutbox: Sendable {
                 isComplete = false
                 touch(org)
                 logger.warning("outbox waits", metadata: ["reason": "\(error)"])
-                // One org's trouble is its own; without Redis none can be drained.
-                if case .unreachable = error { break }
+                // One org's trouble is its own, and one master's in a cluster; without Redis none can be drained.
+                if case .unreachable = error, !masters.isCluster { break }
             }
         }
         if !isComplete { for org in work { touch(org) } }
@@ -91,7 +95,7 @@ public final class RedisOutbox: Sendable {
         var from = "-"
         while true {
             let batch = try await entries(RedisCommand("XRANGE", key, from, last, "COUNT", String(RedisLimits.outboxBatchMax)), org: org)
-            try await commit(batch, key: key)
+            try await commit(batch, org: org, key: key)
             guard batch.count == RedisLimits.outboxBatchMax, let end = batch.last?.id else { return }
             from = "(\(end)"
         }
@@ -120,14 +124,14 @@ public final class RedisOutbox: Sendable {
             let claim = RedisCommand(
                 "XAUTOCLAIM", key, Self.group, consumer, String(claimAfter.rawValue), from, "COUNT",
                 String(RedisLimits.outboxBatchMax))
-            guard let parts = try await inGroup(claim, key: key).elements, parts.count >= 2, let next = parts[0].string else {
+            guard let parts = try await inGroup(claim, org: org, key: key).elements, parts.count >= 2, let next = parts[0].string else {
                 throw .failed("XAUTOCLAIM answered something else")
             }
-            try await commit((parts[1].elements ?? []).compactMap { LedgerEntry($0, org: org) }, key: key)
+            try await commit((parts[1].elements ?? []).compactMap { LedgerEntry($0, org: org) }, org: org, key: key)
             from = next
         } while from != "0-0" && !Task.isCancelled
         try await drain(org: org)
-        let length = try await send(RedisCommand("XLEN", key)).number ?? 0
+        let length = try await send(RedisCommand("XLEN", key), org: org).number ?? 0
         waiting.withLock { $0[org] = length == 0 ? nil : Int(length) }
     }
 
@@ -137,21 +141,22 @@ public final class RedisOutbox: Sendable {
             "XREADGROUP", "GROUP", Self.group, consumer, "COUNT", String(RedisLimits.outboxBatchMax), "STREAMS", key, ">")
         while !Task.isCancelled {
             // [[key, [entry, …]]], or null when there is nothing new.
-            guard let streams = try await inGroup(read, key: key).elements, let pair = streams.first?.elements, pair.count == 2 else {
+            guard let streams = try await inGroup(read, org: org, key: key).elements, let pair = streams.first?.elements, pair.count == 2
+            else {
                 return
             }
             let batch = (pair[1].elements ?? []).compactMap { LedgerEntry($0, org: org) }
             guard !batch.isEmpty else { return }
-            try await commitWithPatience(batch, key: key)
+            try await commitWithPatience(batch, org: org, key: key)
             if batch.count < RedisLimits.outboxBatchMax { return }
         }
     }
 
     /// A batch that was read belongs to this process until it is acknowledged, so a ledger that is away is waited for.
-    private func commitWithPatience(_ batch: [LedgerEntry], key: String) async throws(CounterStoreError) {
+    private func commitWithPatience(_ batch: [LedgerEntry], org: String, key: String) async throws(CounterStoreError) {
         var pause = RedisLimits.outboxRetryMilliseconds.lowerBound
         while true {
-            do throws(CounterStoreError) { return try await commit(batch, key: key) } catch {
+            do throws(CounterStoreError) { return try await commit(batch, org: org, key: key) } catch {
                 guard !Task.isCancelled else { throw error }
                 logger.warning("ledger rows wait", metadata: ["reason": "\(error)", "rows": "\(batch.count)"])
                 try? await Task.sleep(for: .milliseconds(pause))
@@ -161,7 +166,7 @@ public final class RedisOutbox: Sendable {
     }
 
     /// Appends, and only then acknowledges and deletes.
-    private func commit(_ batch: [LedgerEntry], key: String) async throws(CounterStoreError) {
+    private func commit(_ batch: [LedgerEntry], org: String, key: String) async throws(CounterStoreError) {
         let readable = batch.filter { $0.row != nil }
         if readable.count < batch.count {
             logger.error("outbox rows cannot be read", metadata: ["stream": "\(key)", "rows": "\(batch.count - readable.count)"])
@@ -181,30 +186,30 @@ public final class RedisOutbox: Sendable {
             acknowledge.append(entry.id)
             delete.append(entry.id)
         }
-        _ = try await send(acknowledge)
-        _ = try await send(delete)
+        _ = try await send(acknowledge, org: org)
+        _ = try await send(delete, org: org)
     }
 
     private func entries(_ command: RedisCommand, org: String) async throws(CounterStoreError) -> [LedgerEntry] {
-        guard let list = try await send(command).elements else { throw .failed("a stream answered something else") }
+        guard let list = try await send(command, org: org).elements else { throw .failed("a stream answered something else") }
         return list.compactMap { LedgerEntry($0, org: org) }
     }
 
     /// A group command; makes the group when it is not there (a new org, or a Redis that came back empty).
-    private func inGroup(_ command: RedisCommand, key: String) async throws(CounterStoreError) -> RedisValue {
-        do throws(RedisFault) { return try await connection.call(command) } catch {
+    private func inGroup(_ command: RedisCommand, org: String, key: String) async throws(CounterStoreError) -> RedisValue {
+        do throws(RedisFault) { return try await masters.call(command, org: org) } catch {
             guard case .server(let refusal) = error, refusal.code == "NOGROUP" else { throw error.counterError }
         }
         do throws(RedisFault) {
-            _ = try await connection.call(RedisCommand("XGROUP", "CREATE", key, Self.group, "0", "MKSTREAM"))
+            _ = try await masters.call(RedisCommand("XGROUP", "CREATE", key, Self.group, "0", "MKSTREAM"), org: org)
         } catch {
             // Another process was faster.
             guard case .server(let refusal) = error, refusal.code == "BUSYGROUP" else { throw error.counterError }
         }
-        return try await send(command)
+        return try await send(command, org: org)
     }
 
-    private func send(_ command: RedisCommand) async throws(CounterStoreError) -> RedisValue {
-        do throws(RedisFault) { return try await connection.call(command) } catch { throw error.counterError }
+    private func send(_ command: RedisCommand, org: String) async throws(CounterStoreError) -> RedisValue {
+        do throws(RedisFault) { return try await masters.call(command, org: org) } catch { throw error.counterError }
     }
 }

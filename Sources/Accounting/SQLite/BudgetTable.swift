@@ -17,12 +17,16 @@ public struct BudgetTable: BudgetStore {
             if let current, current.limit == budget.limit { return current }
             let version = try Self.nextVersion(db)
             let changed = try Budget(
-                scope: budget.scope, unit: budget.unit, period: budget.period, limit: budget.limit, version: version,
+                scope: budget.scope, model: budget.model, unit: budget.unit, period: budget.period, limit: budget.limit, version: version,
                 generation: current?.generation ?? version)
+            let (table, column, value) = Self.place(budget.model)
             try db.execute(
-                sql: "INSERT OR REPLACE INTO budgets (scope, unit, period, amount, version, generation) VALUES (?,?,?,?,?,?)",
-                arguments: [
-                    changed.scope.text, changed.unit.rawValue, changed.period.rawValue, changed.limit, changed.version,
+                sql: """
+                    INSERT OR REPLACE INTO \(table) (scope, \(column)unit, period, amount, version, generation)
+                    VALUES (?,\(column.isEmpty ? "" : "?,")?,?,?,?,?)
+                    """,
+                arguments: [changed.scope.text] + value + [
+                    changed.unit.rawValue, changed.period.rawValue, changed.limit, changed.version,
                     changed.generation,
                 ])
             return changed
@@ -30,11 +34,12 @@ public struct BudgetTable: BudgetStore {
     }
 
     /// - Returns: false when there was none.
-    public func remove(scope: Scope, unit: MeterUnit, period: Period) async throws(EmbeddedDatabaseError) -> Bool {
+    public func remove(scope: Scope, model: String?, unit: MeterUnit, period: Period) async throws(EmbeddedDatabaseError) -> Bool {
         try await database.write { db in
+            let (table, column, value) = Self.place(model)
             try db.execute(
-                sql: "DELETE FROM budgets WHERE scope = ? AND unit = ? AND period = ?",
-                arguments: [scope.text, unit.rawValue, period.rawValue])
+                sql: "DELETE FROM \(table) WHERE scope = ? AND unit = ? AND period = ?\(column.isEmpty ? "" : " AND model = ?")",
+                arguments: [scope.text, unit.rawValue, period.rawValue] + value)
             return db.changesCount > 0
         }
     }
@@ -44,8 +49,10 @@ public struct BudgetTable: BudgetStore {
         try await database.read { db in
             let filter = scope == nil ? "" : "WHERE scope = ?"
             let arguments = scope.map { StatementArguments([$0.text]) } ?? StatementArguments()
-            return try Row.fetchAll(db, sql: "SELECT * FROM budgets \(filter) ORDER BY scope, unit, period", arguments: arguments)
-                .map(Self.decode)
+            return try Row.fetchAll(
+                db, sql: "SELECT * FROM all_budgets \(filter) ORDER BY scope, model, unit, period", arguments: arguments
+            )
+            .map(Self.decode)
         }
     }
 
@@ -76,7 +83,8 @@ public struct BudgetTable: BudgetStore {
     }
 
     private static func reading(_ path: TenancyPath, edition: Int64, _ db: Database) throws -> BudgetReading {
-        let statement = try db.cachedStatement(sql: "SELECT unit, period, amount, version, generation FROM budgets WHERE scope = ?")
+        let statement = try db.cachedStatement(
+            sql: "SELECT unit, period, amount, version, generation, model FROM all_budgets WHERE scope = ?")
         var budgets: [Budget] = []
         for scope in path.scopes {
             let rows = try Row.fetchCursor(statement, arguments: [scope.text])
@@ -86,7 +94,9 @@ public struct BudgetTable: BudgetStore {
                     throw EmbeddedDatabaseError.failed("unreadable budget")
                 }
                 budgets.append(
-                    try Budget(scope: scope, unit: unit, period: period, limit: row[2], version: row[3], generation: row[4]))
+                    try Budget(
+                        scope: scope, model: Self.model(row[5]), unit: unit, period: period, limit: row[2], version: row[3],
+                        generation: row[4]))
             }
         }
         return BudgetReading(budgets: budgets, edition: edition)
@@ -94,10 +104,17 @@ public struct BudgetTable: BudgetStore {
 
     private static func find(_ budget: Budget, _ db: Database) throws -> Budget? {
         try Row.fetchOne(
-            db, sql: "SELECT * FROM budgets WHERE scope = ? AND unit = ? AND period = ?",
-            arguments: [budget.scope.text, budget.unit.rawValue, budget.period.rawValue]
+            db, sql: "SELECT * FROM all_budgets WHERE scope = ? AND unit = ? AND period = ? AND model = ?",
+            arguments: [budget.scope.text, budget.unit.rawValue, budget.period.rawValue, budget.model ?? ""]
         ).map(decode)
     }
+
+    /// Budgets of one model have a table of their own: the release before them does not see it, and goes on with its own.
+    private static func place(_ model: String?) -> (table: String, column: String, value: StatementArguments) {
+        model.map { ("model_budgets", "model, ", [$0]) } ?? ("budgets", "", StatementArguments())
+    }
+
+    private static func model(_ column: String) -> String? { column.isEmpty ? nil : column }
 
     private static func nextVersion(_ db: Database) throws -> Int64 {
         let sql = "INSERT INTO counter VALUES ('budgets', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value"
@@ -110,7 +127,8 @@ public struct BudgetTable: BudgetStore {
             throw EmbeddedDatabaseError.failed("unreadable budget")
         }
         return try Budget(
-            scope: Scope(row["scope"]), unit: unit, period: period, limit: row["amount"], version: row["version"],
+            scope: Scope(row["scope"]), model: model(row["model"]), unit: unit, period: period, limit: row["amount"],
+            version: row["version"],
             generation: row["generation"])
     }
 }

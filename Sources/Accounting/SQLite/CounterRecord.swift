@@ -74,7 +74,7 @@ enum CounterRecord {
                 """)
         for lease in leases {
             try update.execute(arguments: [
-                lease.holder.node, lease.holder.fence, text(lease.held), text(lease.spent), lease.sequence, lease.decision.text,
+                lease.holder.node, lease.holder.fence, lease.held.text, text(lease.spent), lease.sequence, lease.decision.text,
                 lease.expiresAt.rawValue, lease.phase.rawValue, lease.key.org, lease.key.id,
             ])
             guard db.changesCount == 0 else { continue }
@@ -87,7 +87,7 @@ enum CounterRecord {
             try insert.execute(arguments: [
                 lease.key.org, lease.key.id, lease.holder.node, lease.holder.fence, path.project, path.user, path.key,
                 lease.attribution.run, lease.attribution.model, lease.attribution.priceVersion,
-                lease.path.map(\.text).joined(separator: "\n"), lease.spanEnd.rawValue, text(lease.held), text(lease.spent),
+                lease.path.map(\.text).joined(separator: "\n"), lease.spanEnd.rawValue, lease.held.text, text(lease.spent),
                 lease.sequence, lease.decision.text, lease.expiresAt.rawValue, lease.phase.rawValue,
             ])
         }
@@ -118,8 +118,6 @@ enum CounterRecord {
             sequence: row["sequence"], decision: decision, expiresAt: Milliseconds(row["expires_at"]), phase: phase)
     }
 
-    private static func text(_ amounts: Amounts) -> String { "\(amounts.nanoUSD),\(amounts.tokens),\(amounts.requests)" }
-
     private static func text(_ spent: Spent) -> String {
         let usage = spent.usage
         let numbers = [
@@ -130,8 +128,8 @@ enum CounterRecord {
     }
 
     private static func amounts(_ text: String) throws -> Amounts {
-        let numbers = try numbers(text, count: 3)
-        return Amounts(nanoUSD: numbers[0], tokens: numbers[1], requests: numbers[2])
+        guard let amounts = Amounts(text) else { throw EmbeddedDatabaseError.failed("unreadable amounts") }
+        return amounts
     }
 
     private static func spent(_ text: String) throws -> Spent {

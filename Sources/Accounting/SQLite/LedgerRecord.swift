@@ -33,8 +33,12 @@ enum LedgerRecord {
         return inserted
     }
 
-    static func sum(_ scope: Scope, from: Milliseconds, to: Milliseconds, _ db: Database) throws -> LedgerSum {
-        let (filter, names) = condition(scope)
+    static func sum(_ scope: Scope, model: String? = nil, from: Milliseconds, to: Milliseconds, _ db: Database) throws -> LedgerSum {
+        var (filter, names) = condition(scope)
+        if let model {
+            filter += " AND model = ?"
+            names.append(model)
+        }
         let sql = """
             SELECT sum(nano_usd), sum(input_fresh), sum(input_cache_read), sum(input_cache_write), sum(output_visible), \
             sum(output_reasoning), sum(requests) FROM ledger WHERE is_charge AND at >= ? AND at < ? AND \(filter)

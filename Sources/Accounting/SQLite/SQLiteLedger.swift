@@ -13,8 +13,8 @@ public struct SQLiteLedger: LedgerPages {
         do { return try await database.write { try LedgerRecord.insert(rows, $0) } } catch { throw .failed(error.description) }
     }
 
-    public func sum(_ scope: Scope, from: Milliseconds, to: Milliseconds) async throws(LedgerStoreError) -> LedgerSum {
-        do { return try await database.read { try LedgerRecord.sum(scope, from: from, to: to, $0) } } catch {
+    public func sum(_ scope: Scope, model: String?, from: Milliseconds, to: Milliseconds) async throws(LedgerStoreError) -> LedgerSum {
+        do { return try await database.read { try LedgerRecord.sum(scope, model: model, from: from, to: to, $0) } } catch {
             throw .failed(error.description)
         }
     }

@@ -13,8 +13,25 @@ enum Schema {
         migrator.registerMigration("4 budget edition") { db in try db.execute(sql: budgetEdition) }
         migrator.registerMigration("5 counter root") { db in try db.execute(sql: epochs) }
         migrator.registerMigration("6 visibility") { db in try db.execute(sql: visibility) }
+        migrator.registerMigration("7 model budgets") { db in try db.execute(sql: modelBudgets) }
         return migrator
     }
+
+    private static let modelBudgets = """
+        CREATE TABLE model_budgets (
+            scope TEXT NOT NULL, model TEXT NOT NULL, unit TEXT NOT NULL, period TEXT NOT NULL, amount INTEGER NOT NULL,
+            version INTEGER NOT NULL, generation INTEGER NOT NULL, PRIMARY KEY (scope, model, unit, period)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TRIGGER model_budget_is_new AFTER INSERT ON model_budgets
+            BEGIN UPDATE counter SET value = value + 1 WHERE name = 'budget edition'; END;
+        CREATE TRIGGER model_budget_is_changed AFTER UPDATE ON model_budgets
+            BEGIN UPDATE counter SET value = value + 1 WHERE name = 'budget edition'; END;
+        CREATE TRIGGER model_budget_is_gone AFTER DELETE ON model_budgets
+            BEGIN UPDATE counter SET value = value + 1 WHERE name = 'budget edition'; END;
+        CREATE VIEW all_budgets AS
+            SELECT scope, '' AS model, unit, period, amount, version, generation FROM budgets
+            UNION ALL SELECT scope, model, unit, period, amount, version, generation FROM model_budgets;
+        """
 
     private static let epochs = """
         CREATE TABLE epochs (

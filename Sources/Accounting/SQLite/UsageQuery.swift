@@ -18,7 +18,7 @@ public struct UsageQuery: UsageStore {
                     return WindowSnapshot(
                         key: ref.key, cap: ref.cap, used: window.used, held: window.held, suspense: window.suspense, end: ref.end)
                 }
-                let sum = try LedgerRecord.sum(scope, from: ref.start, to: ref.end, db)
+                let sum = try LedgerRecord.sum(scope, model: budget.model, from: ref.start, to: ref.end, db)
                 return WindowSnapshot(key: ref.key, cap: ref.cap, used: sum.amounts[ref.key.unit], held: 0, suspense: 0, end: ref.end)
             }
             return ScopeUsage(
@@ -30,7 +30,7 @@ public struct UsageQuery: UsageStore {
     public func scopes() async throws(EmbeddedDatabaseError) -> [Scope] {
         try await database.read { db in
             let charged = try String.fetchAll(db, sql: "SELECT DISTINCT org FROM ledger").map { Scope.org($0) }
-            let limited = try String.fetchAll(db, sql: "SELECT DISTINCT scope FROM budgets").compactMap { try? Scope($0) }
+            let limited = try String.fetchAll(db, sql: "SELECT DISTINCT scope FROM all_budgets").compactMap { try? Scope($0) }
             return Set(charged + limited).sorted(by: Scope.areInOrder)
         }
     }

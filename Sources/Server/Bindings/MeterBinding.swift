@@ -106,7 +106,8 @@ extension CutDescription {
         }
         let unit = window.key.unit
         self.init(
-            reason: reason, scopeKind: window.key.scope.kind.rawValue, scopeID: window.key.scope.id, unit: unit.rawValue,
+            reason: reason, scopeKind: window.key.scope.kind.rawValue, scopeID: window.key.scope.id, model: window.key.model,
+            unit: unit.rawValue,
             window: window.key.period.rawValue, limit: unit.text(window.cap), used: unit.text(window.used),
             resetsAt: window.resetsAt?.rawValue)
     }

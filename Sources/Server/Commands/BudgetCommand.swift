@@ -13,17 +13,21 @@ struct BudgetCommand: AsyncParsableCommand {
 
         @OptionGroup var store: StoreOptions
         @OptionGroup var window: WindowOptions
-        @Option(help: "The cap: US dollars as a decimal, or a whole number of tokens or requests.") var limit: String
+        @Option(help: "The cap: US dollars as a decimal, or a whole number of tokens, requests or runs.") var limit: String
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
             try await reportingFailures {
                 let budget = try await store.stores().budgets.set(
-                    Budget(scope: window.scope, unit: window.unit, period: window.window, limit: limit))
+                    Budget(
+                        scope: window.scope, model: window.model, unit: window.unit, period: window.window, limit: limit))
                 if json { return Output.line(budget.json.jsonText) }
+                let model = budget.model.map { " with \($0)" } ?? ""
+                let amount = "\(budget.unit.text(budget.limit)) \(budget.unit.rawValue)"
                 Output.line(
-                    "\(budget.scope.text) may spend \(budget.unit.text(budget.limit)) \(budget.unit.rawValue) in each \(budget.period.rawValue)"
-                )
+                    budget.unit == .runs
+                        ? "\(budget.scope.text)\(model) may have \(amount) at one time"
+                        : "\(budget.scope.text)\(model) may spend \(amount) in each \(budget.period.rawValue)")
             }
         }
     }
@@ -41,8 +45,8 @@ struct BudgetCommand: AsyncParsableCommand {
                 let budgets = try await store.stores().budgets.list(scope: scope)
                 if json { return Output.line(JSONValue.array(budgets.map(\.json)).jsonText) }
                 Output.table(
-                    [["SCOPE", "UNIT", "WINDOW", "LIMIT"]]
-                        + budgets.map { [$0.scope.text, $0.unit.rawValue, $0.period.rawValue, $0.unit.text($0.limit)] })
+                    [["SCOPE", "MODEL", "UNIT", "WINDOW", "LIMIT"]]
+                        + budgets.map { [$0.scope.text, $0.model ?? "all", $0.unit.rawValue, $0.period.rawValue, $0.unit.text($0.limit)] })
             }
         }
     }
@@ -57,8 +61,10 @@ struct BudgetCommand: AsyncParsableCommand {
         func run() async throws {
             try await reportingFailures {
                 // The limit is not part of a budget's name; zero stands in to have the rest checked.
-                let budget = try Budget(scope: window.scope, unit: window.unit, period: window.window, limit: "0")
-                let removed = try await store.stores().budgets.remove(scope: budget.scope, unit: budget.unit, period: budget.period)
+                let budget = try Budget(
+                    scope: window.scope, model: window.model, unit: window.unit, period: window.window, limit: "0")
+                let removed = try await store.stores().budgets.remove(
+                    scope: budget.scope, model: budget.model, unit: budget.unit, period: budget.period)
                 if json { Output.line((["removed": .bool(removed)] as JSONValue).jsonText) }
                 guard removed else { throw CommandFailure("there is no such budget; see `kdcube budget list`") }
                 if !json { Output.line("removed \(budget.scope.text) \(budget.unit.rawValue) \(budget.period.rawValue)") }
@@ -70,7 +76,8 @@ struct BudgetCommand: AsyncParsableCommand {
 /// What names a budget.
 struct WindowOptions: ParsableArguments {
     @Option(help: "org:O, project:O/P, user:O/P/U or key:ID.") var scope: String
-    @Option(help: "usd, tokens or requests.") var unit: String
+    @Option(help: "Only runs of this model.") var model: String?
+    @Option(help: "usd, tokens, input_tokens, output_tokens, requests or runs (at one time, with window total).") var unit: String
     @Option(help: "minute, hour, day, week, month or total (UTC).") var window: String
 
     static func parse(scope text: String) throws -> Scope {
@@ -84,9 +91,10 @@ struct WindowOptions: ParsableArguments {
 
 extension Budget {
     var json: JSONValue {
-        [
+        let value: JSONValue = [
             "scope": .string(scope.text), "unit": .string(unit.rawValue), "window": .string(period.rawValue), "limit": unit.json(limit),
         ]
+        return value.naming(model: model)
     }
 }
 
@@ -101,11 +109,21 @@ extension WindowSnapshot {
     /// The member of `windows` in `usage --json` and `GET /v1/quota`.
     var json: JSONValue {
         let unit = key.unit
-        return [
+        let value: JSONValue = [
             "scope": .string(key.scope.text), "unit": .string(unit.rawValue), "window": .string(key.period.rawValue),
             "limit": unit.json(cap),
             "used": unit.json(used), "held": unit.json(held), "suspense": unit.json(suspense),
             "resets_at": resetsAt.map { .integer($0.rawValue) } ?? .null,
         ]
+        return value.naming(model: key.model)
+    }
+}
+
+extension JSONValue {
+    /// The same object with the model that a budget or window is about, if it is about one.
+    fileprivate func naming(model: String?) -> JSONValue {
+        guard let model, var members = objectValue else { return self }
+        members["model"] = .string(model)
+        return .object(members)
     }
 }

@@ -187,7 +187,8 @@ extension Configuration.BudgetSetting {
             return value.text
         }
         self.init(
-            scope: try needed("scope"), unit: try needed("unit"), window: try needed("window"), limit: try needed("limit"),
+            scope: try needed("scope"), model: try section.string("model", default: ""), unit: try needed("unit"),
+            window: try needed("window"), limit: try needed("limit"),
             setting: section.path)
         try section.refuseUnknownKeys()
     }

@@ -63,6 +63,8 @@ struct Configuration: Sendable, Hashable {
 
     struct BudgetSetting: Sendable, Hashable {
         var scope: String
+        /// Empty for all models.
+        var model = ""
         var unit: String
         var window: String
         var limit: String

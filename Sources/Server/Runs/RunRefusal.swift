@@ -22,7 +22,8 @@ extension HTTPFailure {
             status = .tooManyRequests
             code = "rate_limit_exceeded"
             headers = cut.rateLimitHeaders(resetsIn: retryAfter)
-            if let retryAfter { headers[.retryAfter] = String(retryAfter) }
+            // A place among the runs at one time comes back when one of them ends, and nobody knows when.
+            if let seconds = retryAfter ?? (cut.unit == "runs" ? 1 : nil) { headers[.retryAfter] = String(seconds) }
         case .accountingUnavailable:
             status = .serviceUnavailable
             code = "accounting_unavailable"
@@ -93,6 +94,7 @@ extension CutDescription {
             default: return "This run was refused (\(reason.rawValue))."
             }
         }
+        if unit == "runs" { return "The \(scopeKind) \(scopeID) has \(limit) runs at one time, which is its limit. Wait for one to end." }
         let amount = unit == "usd" ? "$\(limit)" : "\(limit) \(unit)"
         let period = window.map { $0 == "total" ? " in all" : " for this \($0)" } ?? ""
         let reset = resetsAt.map { " It resets at \(Date(timeIntervalSince1970: Double($0) / 1_000).formatted(.iso8601))." } ?? ""

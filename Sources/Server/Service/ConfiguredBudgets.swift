@@ -15,7 +15,9 @@ actor ConfiguredBudgets: BudgetDirectory {
         self.store = store
         self.settings = try settings.map { setting throws(ConfigurationError) in
             do throws(BudgetError) {
-                return try Budget(scope: setting.scope, unit: setting.unit, period: setting.window, limit: setting.limit)
+                return try Budget(
+                    scope: setting.scope, model: setting.model.isEmpty ? nil : setting.model, unit: setting.unit, period: setting.window,
+                    limit: setting.limit)
             } catch {
                 throw ConfigurationError(setting: setting.setting, origin: nil, rule: error.description)
             }

@@ -30,7 +30,7 @@ struct Counters: Sendable {
         let outbox = RedisOutbox(connection, ledger: stores.ledger, consumer: "node-\(RandomText.urlSafe(bytes: 6))", logger: logger) {
             (try? await stores.keys.orgs()) ?? []
         }
-        store = RedisCounterStore(connection, outbox: outbox)
+        store = RedisCounterStore(outbox: outbox)
         self.connection = connection
         self.outbox = outbox
     }

@@ -52,7 +52,9 @@ struct Reconciliation: Sendable {
             let window = budget.window(at: WallClock.now())
             let before = try await counted(window)
             try await reader.flush(org: org)
-            let charged = try await stores.ledger.sum(window.key.scope, from: window.start, to: window.end).amounts[window.key.unit]
+            let charged = try await stores.ledger.sum(
+                window.key.scope, model: window.key.model, from: window.start, to: window.end
+            ).amounts[window.key.unit]
             let after = try await counted(window)
             guard let before, let after else { return nil }
             if min(before, after) <= charged, charged <= max(before, after) { return nil }

@@ -97,6 +97,7 @@ struct ServerGraph {
         await accountant.leave()
         succession.board.discard()
         await ends.flush()
+        await counters.outbox?.close()
         await counters.connection?.close()
         await stores.close()
         try result.get()

@@ -26,7 +26,7 @@ struct WindowReader: Sendable {
         }
         do { try await connection.start() } catch { throw CommandFailure("the Redis of --redis cannot be reached") }
         let outbox = RedisOutbox(connection, ledger: stores.ledger, consumer: "cli-\(RandomText.urlSafe(bytes: 6))", logger: logger) { [] }
-        counters = RedisCounterStore(connection, outbox: outbox)
+        counters = RedisCounterStore(outbox: outbox)
     }
 
     /// What the counters have charged so far is in the ledger when this returns.

@@ -27,6 +27,9 @@ struct CounterStoreContract {
         ("a budget that was made anew is loaded again", { try await $0.generations() }),
         ("commands that no node sends change nothing", { try await $0.nonsense() }),
         ("without windows everything is granted and recorded", { try await $0.unlimited() }),
+        ("tokens in, tokens out and their sum are counted apart", { try await $0.tokensApart() }),
+        ("runs at one time: held, never used, given back", { try await $0.runsAtOneTime() }),
+        ("a run that goes on under a new lease keeps its place", { try await $0.runsContinue() }),
         ("the ledger's sum is what the windows count", { try await $0.ledgerAgrees() }),
     ]
 

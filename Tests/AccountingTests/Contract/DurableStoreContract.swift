@@ -174,6 +174,12 @@ struct DurableStoreContract {
         let anew = try await tool.set(try Budget(scope: "org:acme", unit: "usd", period: "day", limit: "6"))
         #expect(anew.generation > raised.version)
         #expect(try await server.list(scope: nil).count == 3)
+        let one = try await tool.set(try Budget(scope: "key:k1", model: "lab/gpt:4o", unit: "tokens", period: "total", limit: "7"))
+        #expect(try await server.list(scope: .key("k1")).map(\.limit) == [100, 7])
+        #expect(try await server.budgets(for: try Make.path()).limiting("demo").budgets.map(\.limit) == [6_000_000_000, 100])
+        #expect(try await server.budgets(for: try Make.path()).limiting("lab/gpt:4o").budgets.last == one)
+        #expect(try await tool.remove(scope: .key("k1"), model: "lab/gpt:4o", unit: .tokens, period: .total))
+        #expect(try await !tool.remove(scope: .key("k1"), model: "lab/gpt:4o", unit: .tokens, period: .total))
         #expect(try await server.list(scope: .key("k1")).map(\.limit) == [100])
     }
 
@@ -216,6 +222,9 @@ struct DurableStoreContract {
         let usage = try await tool.usage.usage(of: .org("acme"), now: now)
         #expect(usage.windows.map { [$0.cap, $0.used, $0.held] } == [[1_000, 27, 0]])
         #expect(usage.totals.requests == 9)
+        let (day, end) = (now - Milliseconds(86_400_000), now + Milliseconds(86_400_000))
+        #expect(try await tool.ledger.sum(.org("acme"), model: "demo", from: day, to: end) == usage.totals)
+        #expect(try await tool.ledger.sum(.org("acme"), model: "other", from: day, to: end) == LedgerSum())
         let later = try await tool.usage.usage(of: .org("acme"), now: now + Milliseconds(3_600_000))
         #expect(later.windows.map(\.used) == [0], "the next hour starts at zero")
         #expect(try await tool.usage.scopes() == [.org("acme"), .user(org: "acme", project: "web", user: "ann")])

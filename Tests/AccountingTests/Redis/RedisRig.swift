@@ -26,10 +26,13 @@ actor FaultyLedger: LedgerStore {
         return LeaseCharges(rows.values.filter { $0.lease == lease.id && $0.attribution.path.org == lease.org })
     }
 
-    func sum(_ scope: Scope, from: Milliseconds, to: Milliseconds) throws(LedgerStoreError) -> LedgerSum {
+    func sum(_ scope: Scope, model: String?, from: Milliseconds, to: Milliseconds) throws(LedgerStoreError) -> LedgerSum {
         guard !isAway else { throw .unreachable("away") }
         var sum = LedgerSum()
-        for row in rows.values where row.kind.isCharge && row.attribution.path.scopes.contains(scope) && row.at >= from && row.at < to {
+        for row in rows.values
+        where (model ?? row.attribution.model) == row.attribution.model && row.kind.isCharge && row.attribution.path.scopes.contains(scope)
+            && row.at >= from && row.at < to
+        {
             sum.nanoUSD += row.nanoUSD
             sum.usage = sum.usage + row.usage
             sum.requests += row.requests
@@ -54,14 +57,16 @@ struct RedisNode {
         connection = RedisConnection(configuration, on: MultiThreadedEventLoopGroup.singleton.next())
         outbox = RedisOutbox(
             connection, ledger: ledger, consumer: name, logger: quiet, claimAfter: Milliseconds(claimAfter), orgs: { orgs })
-        store = RedisCounterStore(connection, outbox: outbox)
+        store = RedisCounterStore(outbox: outbox)
         try await connection.start()
         for org in orgs where begins { try await begin(org) }
     }
 
     /// Starts a life of the org's counters, as the accountant does; a second node of the same life changes nothing. Nothing was before it.
     func begin(_ org: String, epoch: Int64 = 1) async throws {
-        _ = try await store.apply(.begin(org: org, Epoch(number: epoch, incarnation: store.incarnation)))
+        // In a cluster it is not known before the first call which process has the org.
+        try await store.flushRows(org: org)
+        _ = try await store.apply(.begin(org: org, Epoch(number: epoch, incarnation: store.incarnation(org: org))))
         _ = try await store.apply(.clear(org: org, epoch: epoch))
     }
 
@@ -91,7 +96,7 @@ enum Given {
         var offers: [Offer] = []
         var tokens = largest
         while tokens > 0 {
-            offers.append(Offer(tokens: tokens, amounts: Amounts(nanoUSD: tokens * price, tokens: tokens)))
+            offers.append(Offer(tokens: tokens, amounts: Amounts(nanoUSD: tokens * price, tokens: tokens, outputTokens: tokens)))
             tokens /= 2
         }
         return offers

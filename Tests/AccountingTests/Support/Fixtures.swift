@@ -20,18 +20,19 @@ enum Make {
     static let holder = LeaseHolder(node: "n1", fence: 1)
 
     static func offers(_ sizes: [Int64], nanoEach: Int64 = 0) -> [Offer] {
-        sizes.map { Offer(tokens: $0, amounts: Amounts(nanoUSD: $0 * nanoEach, tokens: $0)) }
+        sizes.map { Offer(tokens: $0, amounts: Amounts(nanoUSD: $0 * nanoEach, tokens: $0, outputTokens: $0)) }
     }
 
     static func open(
         _ lease: String = "l1", org: String = "acme", path: [WindowRef], fixed: Amounts = Amounts(requests: 1),
         offers sizes: [Int64] = [64, 32, 16, 8, 4, 2, 1], nanoEach: Int64 = 0, holder: LeaseHolder = Make.holder,
-        shareFloor: Int64 = 32, ttl: Milliseconds = Milliseconds(30_000)
+        shareFloor: Int64 = 32, continues: Bool = false, ttl: Milliseconds = Milliseconds(30_000)
     ) throws -> CounterCommand {
         .open(
             OpenLease(
                 lease: LeaseKey(org: org, id: lease), holder: holder, attribution: try attribution(org: org, run: "run-\(lease)"),
-                path: path, fixed: fixed, offers: offers(sizes, nanoEach: nanoEach), shareFloor: shareFloor, ttl: ttl))
+                path: path, fixed: fixed, offers: offers(sizes, nanoEach: nanoEach), shareFloor: shareFloor,
+                continues: continues, ttl: ttl))
     }
 
     static func step(

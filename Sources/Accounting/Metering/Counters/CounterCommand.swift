@@ -72,12 +72,16 @@ public struct OpenLease: Sendable, Hashable {
     public let offers: [Offer]
     /// Offers up to this many tokens ignore the fair share.
     public let shareFloor: Int64
+    /// True when the run lives already, under a lease that is settled next: its place is taken whether or not one is free.
+    /// Until that settlement it counts twice, which refuses others a moment longer and never lets one in too many.
+    public let continues: Bool
     public let ttl: Milliseconds
 
     public init(
         lease: LeaseKey, holder: LeaseHolder, attribution: Attribution, path: [WindowRef], fixed: Amounts, offers: [Offer],
-        shareFloor: Int64 = AccountingLimits.shareFloorTokens, ttl: Milliseconds = AccountingLimits.leaseTTL
+        shareFloor: Int64 = AccountingLimits.shareFloorTokens, continues: Bool = false, ttl: Milliseconds = AccountingLimits.leaseTTL
     ) {
+        self.continues = continues
         self.lease = lease
         self.holder = holder
         self.attribution = attribution

@@ -15,7 +15,9 @@ extension CounterMachine {
         }
 
         let path = open.path.map(\.key)
-        switch choose(open.offers, above: open.fixed, path: path, shareFloor: open.shareFloor, newLeases: 1) {
+        var asked = open.fixed
+        if open.continues { asked.runs = 0 }
+        switch choose(open.offers, above: asked, path: path, shareFloor: open.shareFloor, newLeases: 1) {
         case .denied(let key):
             guard let window = windows[key] else { return .missing([key], now: now) }
             return .denied(by: window.snapshot, windows: snapshots(path), now: now)
@@ -25,6 +27,7 @@ extension CounterMachine {
                 update(key) { window in
                     window.held += held[key.unit]
                     window.liveLeases += 1
+                    if open.continues, key.unit == .runs { window.allowance = max(window.allowance, window.taken) }
                 }
             }
             let lease = LeaseState(

@@ -80,7 +80,8 @@ extension CounterMachine {
         }
         let at = accountingTime(of: lease, now: now)
         addRow(lease, kind, change, spent.usage - lease.spent.usage, estimated: spent.estimated, at: at)
-        if overrun != .zero {
+        // More out than was held for it, and less in, is no overrun of the whole: a window of output tokens shows it.
+        if overrun.nanoUSD > 0 || overrun.tokens > 0 || overrun.requests > 0 {
             addRow(lease, .overrun, overrun, UsageClasses(outputVisible: overrun.tokens), estimated: spent.estimated, at: at)
         }
         lease.held = lease.held - fromHold
@@ -105,7 +106,8 @@ extension CounterMachine {
                 estimated: estimated, at: at, epoch: epochs[lease.key.org]?.epoch.number ?? 0))
     }
 
-    /// Suspends what ended `grace` ago, never frees it (metering.md §9, trap 3); forgets settled leases and windows
+    /// Suspends what ended `grace` ago and frees none of it (metering.md §9, trap 3) but the run's place among the runs at one
+    /// time: that is no money, and whoever held it stopped forwarding when its lease ended. Forgets settled leases and windows
     /// that nobody can ask for any more.
     mutating func reap(org: String?, grace: Milliseconds, now: Milliseconds) -> CounterReply {
         guard grace.rawValue >= 0 else { return .refused(.time) }
@@ -130,6 +132,8 @@ extension CounterMachine {
     private mutating func suspend(_ found: LeaseState, now: Milliseconds) {
         var lease = found
         lease.phase = .suspended
+        for key in lease.path where key.unit == .runs { update(key) { $0.held -= found.held.runs } }
+        lease.held.runs = 0
         for key in lease.path {
             update(key) { window in
                 window.held -= lease.held[key.unit]

@@ -56,7 +56,7 @@ public struct Spent: Sendable, Hashable {
 
     public static let zero = Spent()
 
-    public var amounts: Amounts { Amounts(nanoUSD: nanoUSD, tokens: usage.total, requests: requests) }
+    public var amounts: Amounts { Amounts(nanoUSD: nanoUSD, usage: usage, requests: requests) }
 
     public var isValid: Bool { usage.isValid && amounts.isValid }
 
@@ -95,7 +95,7 @@ public enum LeaseDecision: Sendable, Hashable {
         case .denied(let window): "d\(window.text)"
         case .committed: "c"
         case .rolled: "r"
-        case .settled(let overrun): "s\(overrun.nanoUSD),\(overrun.tokens),\(overrun.requests)"
+        case .settled(let overrun): "s\(overrun.text)"
         }
     }
 
@@ -111,9 +111,8 @@ public enum LeaseDecision: Sendable, Hashable {
         case "c": self = .committed
         case "r": self = .rolled
         case "s":
-            let parts = rest.split(separator: ",").compactMap { Int64($0) }
-            guard parts.count == 3 else { return nil }
-            self = .settled(overrun: Amounts(nanoUSD: parts[0], tokens: parts[1], requests: parts[2]))
+            guard let overrun = Amounts(rest) else { return nil }
+            self = .settled(overrun: overrun)
         default: return nil
         }
     }

@@ -51,5 +51,5 @@ public struct LedgerRow: Sendable, Hashable {
         self.epoch = epoch
     }
 
-    public var amounts: Amounts { Amounts(nanoUSD: nanoUSD, tokens: usage.total, requests: requests) }
+    public var amounts: Amounts { Amounts(nanoUSD: nanoUSD, usage: usage, requests: requests) }
 }

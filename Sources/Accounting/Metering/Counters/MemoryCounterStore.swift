@@ -42,8 +42,12 @@ public actor MemoryLedger: LedgerStore {
         LeaseCharges(rows.filter { $0.lease == lease.id && $0.attribution.path.org == lease.org })
     }
 
-    public func sum(_ scope: Scope, from: Milliseconds, to: Milliseconds) async throws(LedgerStoreError) -> LedgerSum {
-        LedgerSum(rows.filter { from <= $0.at && $0.at < to && $0.attribution.path.scopes.contains(scope) })
+    public func sum(_ scope: Scope, model: String?, from: Milliseconds, to: Milliseconds) async throws(LedgerStoreError) -> LedgerSum {
+        LedgerSum(
+            rows.filter {
+                from <= $0.at && $0.at < to && $0.attribution.path.scopes.contains(scope)
+                    && (model ?? $0.attribution.model) == $0.attribution.model
+            })
     }
 }
 

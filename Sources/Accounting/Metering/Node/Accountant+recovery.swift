@@ -22,7 +22,7 @@ extension Accountant {
         do {
             // Rows that the last life has left in the store are charges all the same: in they go before it is sealed.
             try await store.flushRows(org: org)
-            let incarnation = store.incarnation
+            let incarnation = store.incarnation(org: org)
             guard !incarnation.isEmpty else { return false }
             let life = try await root.seal(org: org, incarnation: incarnation)
             guard case .done = try await apply(.begin(org: org, life.epoch)) else { return false }
@@ -86,7 +86,7 @@ extension Accountant {
     }
 
     private func answer(for org: String, _ epoch: Epoch) async {
-        guard let root, epoch.incarnation == store.incarnation else { return }
+        guard let root, epoch.incarnation == store.incarnation(org: org) else { return }
         let isNew = state.withLock { $0.claimed[org] != epoch.number }
         if isNew {
             // Sealed by another process: this one's memory of the store is of an earlier life.

@@ -48,7 +48,7 @@ extension Accountant {
             return false
         }
         do {
-            guard let release = try await root.release(ref, org: org, incarnation: store.incarnation, upTo: target) else {
+            guard let release = try await root.release(ref, org: org, incarnation: store.incarnation(org: org), upTo: target) else {
                 return await recover(org: org)
             }
             guard case .done = try await applyTwice(.release(org: org, window: ref.key, released: release.released)) else { return false }

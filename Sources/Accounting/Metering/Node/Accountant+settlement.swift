@@ -115,8 +115,8 @@ extension Accountant {
             case .settled: break
             case .pointless: if !isLast { left.append(settlement) }
             case .failed:
-                // The store is still away: the rest waits for the next round.
-                left += pending[index...]
+                // The store is still away, or the part of it that has this org: the rest waits for the next round, before this one.
+                left += pending[(index + 1)...] + [settlement]
                 break rounds
             }
         }

@@ -44,7 +44,7 @@ extension Accountant {
                 if case .done = try await applyTwice(.load(org: org, window: window, used: used)) { return true }
                 return false
             }
-            let incarnation = store.incarnation
+            let incarnation = store.incarnation(org: org)
             guard let last = try await root.release(window, org: org, incarnation: incarnation, upTo: 0) else { return nil }
             let used = try await used(window)
             // In a life that is not cleared all that was released before counts as spent, and only what comes on top may be granted.
@@ -67,7 +67,7 @@ extension Accountant {
     }
 
     private func used(_ window: WindowRef) async throws(LedgerStoreError) -> Int64 {
-        try await ledger.sum(window.key.scope, from: window.start, to: window.end).amounts[window.key.unit]
+        try await ledger.sum(window.key.scope, model: window.key.model, from: window.start, to: window.end).amounts[window.key.unit]
     }
 
     /// The running window of every budget of a path, for `GET /v1/quota`; widest scope first. A window that the store does
@@ -91,7 +91,7 @@ extension Accountant {
                 if let known = loaded.first(where: { $0.key == ref.key }) {
                     windows.append(known)
                 } else {
-                    let sum = try await ledger.sum(ref.key.scope, from: ref.start, to: ref.end)
+                    let sum = try await ledger.sum(ref.key.scope, model: ref.key.model, from: ref.start, to: ref.end)
                     windows.append(
                         WindowSnapshot(key: ref.key, cap: ref.cap, used: sum.amounts[ref.key.unit], held: 0, suspense: 0, end: ref.end))
                 }

@@ -94,7 +94,7 @@ public final class Accountant: Sendable {
 
     /// Holds the worst case of the prompt and a first slice in every window of the path, or refuses.
     public func open(_ admission: Admission) async -> AdmissionOutcome {
-        guard let reading = await budgets(for: admission.path) else { return .unavailable }
+        guard let reading = await budgets(for: admission.path)?.limiting(admission.model) else { return .unavailable }
         let budgets = reading.budgets
         let prices = state.withLock { $0.prices }
         let known = prices.pricing(for: admission.model)
@@ -140,7 +140,9 @@ public final class Accountant: Sendable {
 
     /// Opens a lease under these budgets: brings windows in that the store lacks, and recomputes spans by the
     /// store's time where ours was off.
-    func openLease(_ attribution: Attribution, budgets: [Budget], fixed: Amounts, offers: [Offer], shareFloor: Int64) async -> OpenOutcome {
+    func openLease(
+        _ attribution: Attribution, budgets: [Budget], fixed: Amounts, offers: [Offer], shareFloor: Int64, continues: Bool = false
+    ) async -> OpenOutcome {
         // Before it holds anything the root has to know of it: it waits only for processes that it has heard of.
         guard await introduce() else { return .unavailable }
         let key = LeaseKey(org: attribution.path.org, id: newLeaseID(run: attribution.run))
@@ -159,7 +161,7 @@ public final class Accountant: Sendable {
             note = board?.post(LeaseClaim(lease: key, attribution: attribution, path: path, granted: .zero))
             let command = OpenLease(
                 lease: key, holder: holder, attribution: attribution, path: path, fixed: fixed, offers: offers, shareFloor: shareFloor,
-                ttl: ttl)
+                continues: continues, ttl: ttl)
             let sent = clock.monotonic()
             let reply: CounterReply
             do { reply = try await applyTwice(.open(command)) } catch {

@@ -18,7 +18,7 @@ public struct CounterRebuild: Sendable {
     public func begin(org: String) async throws -> Epoch {
         // A life is known by its incarnation, so one that no store has comes in between.
         _ = try await root.seal(org: org, incarnation: "rebuilt by \(holder.node)/\(holder.fence)")
-        let life = try await root.seal(org: org, incarnation: store.incarnation)
+        let life = try await root.seal(org: org, incarnation: store.incarnation(org: org))
         guard case .done = try await store.apply(.begin(org: org, life.epoch)) else {
             throw CounterStoreError.failed("the counters changed their incarnation meanwhile")
         }

@@ -80,7 +80,7 @@ struct RunCost: Sendable {
 
     /// The worst case that the next lease has to hold besides its slice.
     var fixed: Amounts {
-        var amounts = Amounts(requests: 1 - settled.requests)
+        var amounts = Amounts(requests: 1 - settled.requests, runs: 1)
         let prompt: Int64
         switch self.prompt {
         case .exact(let tokens): prompt = tokens - settled.usage.inputFresh
@@ -89,6 +89,7 @@ struct RunCost: Sendable {
         let pico = (try? price.inputWorst.times(max(0, prompt))) ?? PicoUSD(Int64.max)
         amounts.nanoUSD = min(pico.nanoRoundedUp.rawValue, AccountingLimits.amountMax)
         amounts.tokens = max(0, prompt)
+        amounts.inputTokens = amounts.tokens
         return amounts
     }
 

@@ -19,7 +19,7 @@ enum SliceLadder {
         sizes.append(smallest)
         return sizes.map { tokens in
             let nano = max(0, run.worst(moreOutput: balance + tokens).rawValue - authorised)
-            return Offer(tokens: tokens, amounts: Amounts(nanoUSD: nano, tokens: tokens, requests: 0))
+            return Offer(tokens: tokens, amounts: Amounts(nanoUSD: nano, tokens: tokens, outputTokens: tokens))
         }
     }
 

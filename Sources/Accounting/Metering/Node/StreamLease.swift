@@ -187,7 +187,9 @@ public final class StreamLease: Sendable {
     /// A changed cap goes to the store before the step that it should bind; a changed set of budgets makes a new lease.
     private func refreshBudgets() async {
         let edition = state.withLock { $0.reading.edition }
-        guard let reading = await accountant.budgets(for: attribution.path, changedSince: edition) else { return }
+        guard let reading = await accountant.budgets(for: attribution.path, changedSince: edition)?.limiting(attribution.model) else {
+            return
+        }
         let known = state.withLock { state -> [Budget] in
             defer { state.reading = reading }
             return state.reading.budgets
@@ -203,7 +205,7 @@ public final class StreamLease: Sendable {
     }
 
     private func roll(fixed: Amounts, offers: [Offer]) async {
-        guard let reading = await accountant.budgets(for: attribution.path) else {
+        guard let reading = await accountant.budgets(for: attribution.path)?.limiting(attribution.model) else {
             return state.withLock { $0.machine.storeFailed() }
         }
         let budgets = reading.budgets
@@ -212,7 +214,8 @@ public final class StreamLease: Sendable {
             return state.withLock { $0.machine.rollRefused(CutCause(reason: .policyDenied)) }
         }
         let outcome = await accountant.openLease(
-            attribution, budgets: budgets, fixed: fixed, offers: offers, shareFloor: AccountingLimits.shareFloorTokens)
+            attribution, budgets: budgets, fixed: fixed, offers: offers, shareFloor: AccountingLimits.shareFloorTokens,
+            continues: true)
         switch outcome {
         case .opened(let grant, let note):
             let now = clock.monotonic()
@@ -293,5 +296,5 @@ extension CounterReply {
 
 extension Budget {
     /// What makes it this budget and no other; its limit may change.
-    fileprivate var identity: [String] { [scope.text, unit.rawValue, period.rawValue, String(generation)] }
+    fileprivate var identity: [String] { [scope.text, model ?? "", unit.rawValue, period.rawValue, String(generation)] }
 }

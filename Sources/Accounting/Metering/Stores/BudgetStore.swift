@@ -9,7 +9,14 @@ public protocol BudgetStore: BudgetDirectory {
     @discardableResult
     func set(_ budget: Budget) async throws -> Budget
     /// - Returns: false when there was none.
-    func remove(scope: Scope, unit: MeterUnit, period: Period) async throws -> Bool
+    func remove(scope: Scope, model: String?, unit: MeterUnit, period: Period) async throws -> Bool
     /// All budgets by scope, or those of one scope.
     func list(scope: Scope?) async throws -> [Budget]
+}
+
+extension BudgetStore {
+    /// Removes a budget for all models.
+    public func remove(scope: Scope, unit: MeterUnit, period: Period) async throws -> Bool {
+        try await remove(scope: scope, model: nil, unit: unit, period: period)
+    }
 }

@@ -1,6 +1,8 @@
 /// A cap: at most `limit` of `unit` in every `period` of `scope`.
 public struct Budget: Sendable, Hashable {
     public let scope: Scope
+    /// The one model that it counts, as clients name it; nil counts all.
+    public let model: String?
     public let unit: MeterUnit
     public let period: Period
     /// In the unit's base: nano-USD, tokens, requests. Zero is a cap that admits nothing.
@@ -12,13 +14,16 @@ public struct Budget: Sendable, Hashable {
 
     /// - Throws: ``BudgetError`` when the limit is outside 0…``AccountingLimits/amountMax``.
     public init(
-        scope: Scope, unit: MeterUnit, period: Period, limit: Int64, version: Int64 = 1, generation: Int64 = 1
+        scope: Scope, model: String? = nil, unit: MeterUnit, period: Period, limit: Int64, version: Int64 = 1, generation: Int64 = 1
     )
         throws(BudgetError)
     {
         guard limit >= 0 else { throw BudgetError(field: .limit, rule: .amount(.negative)) }
+        guard unit != .runs || period == .total else { throw BudgetError(field: .period, rule: .runsHaveNoPeriod) }
         guard limit <= AccountingLimits.amountMax else { throw BudgetError(field: .limit, rule: .amount(.tooLarge)) }
+        if let model, !Self.isModel(model) { throw BudgetError(field: .model, rule: .modelName) }
         self.scope = scope
+        self.model = model
         self.unit = unit
         self.period = period
         self.limit = limit
@@ -29,33 +34,45 @@ public struct Budget: Sendable, Hashable {
     /// Reads a budget as people write it on the command line or in the configuration.
     ///
     /// - Throws: ``BudgetError`` naming the field and the rule it broke.
-    public init(scope: String, unit: String, period: String, limit: String) throws(BudgetError) {
+    public init(scope: String, model: String? = nil, unit: String, period: String, limit: String) throws(BudgetError) {
         let parsedScope: Scope
         do { parsedScope = try Scope(scope) } catch { throw BudgetError(field: .scope, rule: .scope(error)) }
         guard let parsedUnit = MeterUnit(rawValue: unit) else { throw BudgetError(field: .unit, rule: .unknownWord) }
         guard let parsedPeriod = Period(rawValue: period) else { throw BudgetError(field: .period, rule: .unknownWord) }
         let amount: Int64
         do { amount = try parsedUnit.amount(limit) } catch { throw BudgetError(field: .limit, rule: .amount(error)) }
-        try self.init(scope: parsedScope, unit: parsedUnit, period: parsedPeriod, limit: amount)
+        try self.init(scope: parsedScope, model: model, unit: parsedUnit, period: parsedPeriod, limit: amount)
+    }
+
+    /// A model's name may hold slashes and colons, and nothing that parts names in keys.
+    private static func isModel(_ name: String) -> Bool {
+        !name.isEmpty && name.utf8.count <= AccountingLimits.nameBytes
+            && name.unicodeScalars.allSatisfy { scalar in
+                scalar.value > 0x20 && scalar.value != 0x7F && !scalar.properties.isWhitespace && !"{}".unicodeScalars.contains(scalar)
+                    && scalar.properties.generalCategory != .control && scalar.properties.generalCategory != .format
+            }
     }
 
     /// The window of this budget that contains `instant`.
     public func window(at instant: Milliseconds) -> WindowRef {
         let span = WindowSpan(period, containing: instant)
         return WindowRef(
-            key: WindowKey(scope: scope, unit: unit, period: period, window: span.id), cap: limit, version: version,
+            key: WindowKey(scope: scope, model: model, unit: unit, period: period, window: span.id), cap: limit, version: version,
             generation: generation, start: span.start, end: span.end)
     }
 }
 
 /// Which field of a budget broke which rule.
 public struct BudgetError: Error, Sendable, Hashable, CustomStringConvertible {
-    public enum Field: String, Sendable { case scope, unit, period = "window", limit }
+    public enum Field: String, Sendable { case scope, model, unit, period = "window", limit }
 
     public enum Rule: Sendable, Hashable {
         case scope(ScopeError)
         case amount(AmountError)
         case unknownWord
+        case modelName
+        /// ``MeterUnit/runs`` are counted at one time and not over some time.
+        case runsHaveNoPeriod
     }
 
     public let field: Field
@@ -73,7 +90,9 @@ public struct BudgetError: Error, Sendable, Hashable, CustomStringConvertible {
         case .amount(.negative): "limit must not be negative"
         case .amount(.tooPrecise): "limit has more than 9 decimals"
         case .amount(.tooLarge): "limit is too large (at most 9000000 usd, or \(AccountingLimits.amountMax) tokens or requests)"
-        case .unknownWord where field == .unit: "unit must be usd, tokens or requests"
+        case .modelName: "model must be a name of 1 to \(AccountingLimits.nameBytes) bytes without spaces and { }"
+        case .unknownWord where field == .unit: "unit must be \(MeterUnit.list)"
+        case .runsHaveNoPeriod: "window must be total for unit runs, which counts the runs at one time"
         case .unknownWord: "window must be minute, hour, day, week, month or total"
         }
     }

@@ -6,6 +6,16 @@ public enum MeterUnit: String, Sendable, Hashable, CaseIterable, Codable {
     case tokens
     /// Admitted runs.
     case requests
+    case inputTokens = "input_tokens"
+    case outputTokens = "output_tokens"
+    /// Runs at one time: held while a run lives, and never used up.
+    case runs
+
+    /// All words, for a sentence.
+    public static var list: String {
+        let words = allCases.map(\.rawValue)
+        return words.dropLast().joined(separator: ", ") + " or " + (words.last ?? "")
+    }
 
     /// An amount as people write it: dollars as exact decimals, counts as integers.
     public func text(_ amount: Int64) -> String {

@@ -10,8 +10,8 @@ enum Tranche {
     private static func smallest(_ unit: MeterUnit) -> Int64 {
         switch unit {
         case .usd: 50_000_000
-        case .tokens: 20_000
-        case .requests: 100
+        case .tokens, .inputTokens, .outputTokens: 20_000
+        case .requests, .runs: 100
         }
     }
 

@@ -1,20 +1,26 @@
 /// Names one window: the window id is part of it, so a window starts again without a reset job.
 public struct WindowKey: Sendable, Hashable {
     public let scope: Scope
+    /// The one model that is counted; nil for all.
+    public let model: String?
     public let unit: MeterUnit
     public let period: Period
     /// ``WindowSpan/id``.
     public let window: String
 
-    public init(scope: Scope, unit: MeterUnit, period: Period, window: String) {
+    public init(scope: Scope, model: String? = nil, unit: MeterUnit, period: Period, window: String) {
         self.scope = scope
+        self.model = model
         self.unit = unit
         self.period = period
         self.window = window
     }
 
-    /// `project:acme/web:usd:day:2026-11-23`: read from the right, because names may hold colons.
-    public var text: String { "\(scope.text):\(unit.rawValue):\(period.rawValue):\(window)" }
+    /// `project:acme/web:usd:day:2026-11-23`, or `project:acme/web//gpt-4o:usd:day:2026-11-23` for one model: read from the right,
+    /// because names may hold colons. No scope holds two slashes in a row, so the first two begin the model.
+    public var text: String {
+        "\(scope.text)\(model.map { "//\($0)" } ?? ""):\(unit.rawValue):\(period.rawValue):\(window)"
+    }
 
     /// The inverse of ``text``; nil for other text.
     public init?(_ text: String) {
@@ -25,10 +31,16 @@ public struct WindowKey: Sendable, Hashable {
             parts.append(String(rest[rest.index(after: colon)...]))
             rest = rest[..<colon]
         }
-        guard let unit = MeterUnit(rawValue: parts[2]), let period = Period(rawValue: parts[1]), !parts[0].isEmpty,
-            let scope = try? Scope(String(rest))
+        var mark = rest.endIndex
+        var model: String?
+        if let slashes = zip(rest.indices, rest.indices.dropFirst()).first(where: { rest[$0] == "/" && rest[$1] == "/" }) {
+            mark = slashes.0
+            model = String(rest[rest.index(after: slashes.1)...])
+        }
+        guard model != "", let unit = MeterUnit(rawValue: parts[2]), let period = Period(rawValue: parts[1]), !parts[0].isEmpty,
+            let scope = try? Scope(String(rest[..<mark]))
         else { return nil }
-        self.init(scope: scope, unit: unit, period: period, window: parts[0])
+        self.init(scope: scope, model: model, unit: unit, period: period, window: parts[0])
     }
 }
 

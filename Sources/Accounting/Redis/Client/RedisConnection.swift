@@ -23,12 +23,14 @@ public final class RedisConnection: Sendable {
     }
 
     public let eventLoop: any EventLoop
+    let configuration: Configuration
     private let link: NIOLoopBoundBox<RedisLink>
     private let healthBox: RedisHealthBox
 
     public init(_ configuration: Configuration, on eventLoop: any EventLoop) {
         let health = RedisHealthBox()
         self.eventLoop = eventLoop
+        self.configuration = configuration
         self.healthBox = health
         self.link = .makeBoxSendingValue(
             RedisLink(configuration: configuration, eventLoop: eventLoop, health: health), eventLoop: eventLoop)
@@ -39,6 +41,9 @@ public final class RedisConnection: Sendable {
 
     /// `run_id` of the Redis process that was last connected to; empty before the first. Any thread.
     var incarnation: String { healthBox.incarnation }
+
+    /// True when the Redis that was last connected to is a node of a cluster. Any thread.
+    var isCluster: Bool { healthBox.isCluster }
 
     /// Connects and waits for the first outcome. After a throw the attempts go on in the background, so a server may start without
     /// its Redis and refuse runs until it is there.

@@ -56,6 +56,12 @@ public enum RedisLimits {
     /// First and longest pause after a failed append or read, in milliseconds.
     static let outboxRetryMilliseconds: ClosedRange<Int64> = 50...1_000
 
+    /// Times that one command is sent to another master of a cluster before it counts as unanswered.
+    static let redirectsMax = 4
+
+    /// How often at most the map of slots is asked for while a master does not answer, in milliseconds.
+    static let slotsMilliseconds: Int64 = 100
+
     /// Largest integer that Lua's doubles hold exactly: 2^53.
     static let exactInteger: Int64 = 1 << 53
 }

@@ -156,7 +156,7 @@ final class RedisLink {
     private func identify(_ info: RedisValue) {
         let lines = (info.string ?? "").split(whereSeparator: \.isNewline)
         incarnation = lines.first { $0.hasPrefix("run_id:") }.map { String($0.dropFirst("run_id:".count)) } ?? ""
-        health.identify(incarnation)
+        health.identify(incarnation, isCluster: lines.contains("redis_mode:cluster"))
     }
 
     /// AUTH, SELECT, INFO and what the owner wants on each connection, in one write; ready when all are answered well.
@@ -175,6 +175,10 @@ final class RedisLink {
                 switch result {
                 case .success(let value):
                     if name == "INFO" { self.identify(value) }
+                    missing -= 1
+                    if missing == 0 { self.handle(.prepared) }
+                // A replica in a cluster has the functions of its master; it is asked for the slots, and becomes a master itself.
+                case .failure(.server(let error)) where error.code == "READONLY" && self.health.isCluster:
                     missing -= 1
                     if missing == 0 { self.handle(.prepared) }
                 case .failure(.server(let error)): self.handle(.prepareFailed("\(name) was refused: \(error.code) \(error.message)"))
@@ -248,12 +252,14 @@ final class RedisLink {
 /// The health of a connection for readers on any thread; a short `Mutex`.
 final class RedisHealthBox: Sendable {
     private let value = Mutex(RedisHealth.connecting)
-    private let name = Mutex("")
+    private let name = Mutex((incarnation: "", isCluster: false))
 
     /// The Redis process that was last connected to; empty before the first.
-    var incarnation: String { name.withLock { $0 } }
+    var incarnation: String { name.withLock { $0.incarnation } }
 
-    func identify(_ incarnation: String) { name.withLock { $0 = incarnation } }
+    var isCluster: Bool { name.withLock { $0.isCluster } }
+
+    func identify(_ incarnation: String, isCluster: Bool) { name.withLock { $0 = (incarnation, isCluster) } }
 
     var current: RedisHealth { value.withLock { $0 } }
 

@@ -1,4 +1,4 @@
-#!lua name=kdcube_v2
+#!lua name=kdcube_v3
 --[[
 Windows and leases, decided in one call each: the Redis form of CounterMachine (Sources/Accounting/Metering/Counters), which is its
 model in the differential test. Change both or neither, and raise the version in every name when the behaviour changes.
@@ -22,11 +22,13 @@ A reply is {word, now, ...}.
 local AMOUNT_MAX = 9000000000000000
 local COUNT_MAX = 4000000000000000000 -- what HINCRBY may reach: far from the end of int64
 local NEVER = 253402300800000
-local WINDOWS_MAX = 72
+local WINDOWS_MAX = 248
 local OFFERS_MAX = 16
 local WINDOW_RETENTION = 7 * 86400000
 local SETTLED_RETENTION = 600000
-local UNITS = { usd = 1, tokens = 2, requests = 3 }
+-- The order of all amounts (Amounts.swift).
+local UNITS = { usd = 1, tokens = 2, requests = 3, input_tokens = 4, output_tokens = 5, runs = 6 }
+local UNIT_COUNT, RUNS = 6, 6
 local SPENT = { 'nano', 'in', 'cread', 'cwrite', 'out', 'think', 'req' }
 
 local function text(number) return string.format('%.0f', number) end
@@ -47,9 +49,30 @@ local function reader(args)
   return self
 end
 
-local function read_amounts(input) return { input.number(), input.number(), input.number() } end
+-- '1500,64,1': zeros at the end are left off.
+local function amounts_from(word)
+  local amounts, unit = { 0, 0, 0, 0, 0, 0 }, 0
+  for number in string.gmatch(word, '[^,]+') do
+    unit = unit + 1
+    amounts[unit] = tonumber(number)
+  end
+  return amounts
+end
 
-local function are_amounts(amounts) return is_amount(amounts[1]) and is_amount(amounts[2]) and is_amount(amounts[3]) end
+local function read_amounts(input) return amounts_from(input.word()) end
+
+local function amounts_text(amounts)
+  local last = UNIT_COUNT
+  while last > 3 and amounts[last] == 0 do last = last - 1 end
+  local parts = {}
+  for u = 1, last do parts[u] = text(amounts[u]) end
+  return table.concat(parts, ',')
+end
+
+local function are_amounts(amounts)
+  for u = 1, UNIT_COUNT do if not is_amount(amounts[u]) then return false end end
+  return true
+end
 
 -- {nano, in, cread, cwrite, out, think, req, est = '0' or '1'}
 local function read_spent(input)
@@ -61,7 +84,9 @@ end
 
 local function tokens_of(spent) return spent[2] + spent[3] + spent[4] + spent[5] + spent[6] end
 
-local function amounts_of(spent) return { spent[1], tokens_of(spent), spent[7] } end
+local function amounts_of(spent)
+  return { spent[1], tokens_of(spent), spent[7], spent[2] + spent[3] + spent[4], spent[5] + spent[6], 0 }
+end
 
 local function is_spent(spent)
   for i = 1, 7 do if not is_amount(spent[i]) then return false end end
@@ -107,7 +132,7 @@ local function read_window(key)
   local f = redis.call('HMGET', key, 'cap', 'used', 'held', 'susp', 'end', 'ver', 'gen', 'live', 'rel', 'lost', 'ep')
   if not f[1] or f[11] ~= epoch then return false end
   return {
-    key = key, unit = UNITS[string.match(key, ':(%a+):%a+:[^:]*$')],
+    key = key, unit = UNITS[string.match(key, ':([%a_]+):%a+:[^:]*$')],
     cap = tonumber(f[1]), used = tonumber(f[2]), held = tonumber(f[3]), susp = tonumber(f[4]), ends = tonumber(f[5]),
     ver = tonumber(f[6]), gen = tonumber(f[7]), live = tonumber(f[8]), rel = tonumber(f[9]),
     lost = is_cleared and 0 or tonumber(f[10]),

@@ -24,7 +24,8 @@ local function read_open(keys, args)
   local input = reader(args)
   local open = {
     node = input.word(), fence = input.word(), project = input.word(), user = input.word(), apikey = input.word(), run = input.word(),
-    model = input.word(), price = input.word(), ttl = input.number(), floor = input.number(), fixed = read_amounts(input),
+    model = input.word(), price = input.word(), ttl = input.number(), floor = input.number(),
+    continues = input.word() == '1', fixed = read_amounts(input),
     offers = read_offers(input), refs = {},
   }
   for i = 4, #keys do
@@ -37,7 +38,7 @@ end
 
 local function grant_open(keys, open, path, index, now)
   local held, span = {}, NEVER
-  for u = 1, 3 do held[u] = open.fixed[u] + open.offers[index].amounts[u] end
+  for u = 1, UNIT_COUNT do held[u] = open.fixed[u] + open.offers[index].amounts[u] end
   for i, window in ipairs(path) do
     move(window, 'held', held[window.unit])
     move(window, 'live', 1)
@@ -75,7 +76,10 @@ local function open_lease(keys, args)
   end
   if #missing > 0 then return { 'missing', now, missing } end
   for i, window in ipairs(path) do raise_cap(window, open.refs[i].cap, open.refs[i].ver) end
-  local index, shut = choose(open.offers, open.fixed, path, open.floor, 1)
+  local asked = { unpack(open.fixed) }
+  -- The run lives already: its place is taken whether or not one is free.
+  if open.continues then asked[RUNS] = 0 end
+  local index, shut = choose(open.offers, asked, path, open.floor, 1)
   if not index then return reply('d' .. text(shut), now, keys, 4) end
   return grant_open(keys, open, path, index, now)
 end
@@ -85,11 +89,11 @@ local function refill(lease, offers, floor, path, now)
   if now >= lease.span then return 'r' end
   if #offers == 0 then return 'c' end
   for _, window in ipairs(path) do if not window then return 'r' end end
-  local index, shut = choose(offers, { 0, 0, 0 }, path, floor, 0)
+  local index, shut = choose(offers, { 0, 0, 0, 0, 0, 0 }, path, floor, 0)
   if not index then return 'd' .. text(shut) end
   local amounts = offers[index].amounts
   for _, window in ipairs(path) do move(window, 'held', amounts[window.unit]) end
-  for u = 1, 3 do lease.held[u] = lease.held[u] + amounts[u] end
+  for u = 1, UNIT_COUNT do lease.held[u] = lease.held[u] + amounts[u] end
   return 'g' .. text(index)
 end
 
@@ -156,7 +160,8 @@ local function due_leases(keys, args)
   return { 'due', now, redis.call('ZRANGEBYSCORE', keys[1], '-inf', text(now - grace), 'LIMIT', 0, args[2]) }
 end
 
--- KEYS: ledger, leases, lease, windows. Moves what a lease holds into suspense if it still is due; frees nothing.
+-- KEYS: ledger, leases, lease, windows. Moves what a lease holds into suspense if it still is due; frees only its place
+-- among the runs at one time.
 local function reap_lease(keys, args)
   local now, grace = now_ms(), tonumber(args[1])
   local lease = read_lease(keys[3])
@@ -169,11 +174,12 @@ local function reap_lease(keys, args)
   for _, window in ipairs(read_path(keys, 4)) do
     if window then
       move(window, 'held', -lease.held[window.unit])
-      move(window, 'susp', lease.held[window.unit])
+      -- A place among the runs at one time is no money: it is free again.
+      if window.unit ~= RUNS then move(window, 'susp', lease.held[window.unit]) end
       move(window, 'live', -1)
     end
   end
-  lease.phase = 'suspended'
+  lease.phase, lease.held[RUNS] = 'suspended', 0
   add_row(keys[1], lease, 'suspense', lease.held[1], { 0, 0, 0, lease.held[2], 0 }, lease.held[3], '1', now)
   write_lease(lease)
   redis.call('ZREM', keys[2], lease.id)
@@ -282,7 +288,7 @@ end
 local function read_windows(keys) return { 'windows', now_ms(), 0, snapshots(keys, 1) } end
 
 local function register(name, decide, flags)
-  redis.register_function { function_name = 'kdcube_' .. name .. '_v2', callback = decide, flags = flags or {} }
+  redis.register_function { function_name = 'kdcube_' .. name .. '_v3', callback = decide, flags = flags or {} }
 end
 
 register('begin', begin_epoch)

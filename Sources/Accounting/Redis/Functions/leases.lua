@@ -2,7 +2,7 @@
 -- Leases: reading, writing, committing, finishing. Follows accounting.lua in the same library.
 
 local LEASE_FIELDS = {
-  'node', 'fence', 'seq', 'phase', 'dec', 'exp', 'span', 'path', 'h1', 'h2', 'h3', 'nano', 'in', 'cread', 'cwrite', 'out', 'think',
+  'node', 'fence', 'seq', 'phase', 'dec', 'exp', 'span', 'path', 'held', 'nano', 'in', 'cread', 'cwrite', 'out', 'think',
   'req', 'est', 'project', 'user', 'apikey', 'run', 'model', 'price', 'ep',
 }
 
@@ -17,14 +17,14 @@ local function read_lease(key)
   return {
     key = key, id = string.match(key, '^{[^}]*}:lease:(.*)$'), node = f.node, fence = f.fence, seq = tonumber(f.seq), phase = f.phase,
     dec = f.dec, exp = tonumber(f.exp), span = tonumber(f.span), path = f.path, spent = spent,
-    held = { tonumber(f.h1), tonumber(f.h2), tonumber(f.h3) }, fields = f,
+    held = amounts_from(f.held), fields = f,
   }
 end
 
 local function write_lease(lease)
   local spent = lease.spent
   redis.call('HSET', lease.key, 'node', lease.node, 'fence', lease.fence, 'seq', text(lease.seq), 'phase', lease.phase, 'dec', lease.dec,
-    'exp', text(lease.exp), 'h1', text(lease.held[1]), 'h2', text(lease.held[2]), 'h3', text(lease.held[3]), 'nano', text(spent[1]),
+    'exp', text(lease.exp), 'held', amounts_text(lease.held), 'nano', text(spent[1]),
     'in', text(spent[2]), 'cread', text(spent[3]), 'cwrite', text(spent[4]), 'out', text(spent[5]), 'think', text(spent[6]),
     'req', text(spent[7]), 'est', spent.est, 'ep', epoch)
 end
@@ -84,10 +84,10 @@ end
 
 -- Moves the difference to what the lease has committed into `used`: from what is held first, the rest is an overrun, returned.
 local function commit(ledger, lease, spent, kind, path, now)
-  local overrun = { 0, 0, 0 }
+  local overrun = { 0, 0, 0, 0, 0, 0 }
   if same_spent(spent, lease.spent) then return overrun end
   local before, after, change, from = amounts_of(lease.spent), amounts_of(spent), {}, {}
-  for u = 1, 3 do
+  for u = 1, UNIT_COUNT do
     change[u] = after[u] - before[u]
     from[u] = math.min(math.max(change[u], 0), lease.held[u])
     overrun[u] = math.max(change[u] - from[u], 0)
@@ -105,7 +105,7 @@ local function commit(ledger, lease, spent, kind, path, now)
   if overrun[1] + overrun[2] + overrun[3] > 0 then
     add_row(ledger, lease, 'overrun', overrun[1], { 0, 0, 0, overrun[2], 0 }, overrun[3], spent.est, now)
   end
-  for u = 1, 3 do lease.held[u] = lease.held[u] - from[u] end
+  for u = 1, UNIT_COUNT do lease.held[u] = lease.held[u] - from[u] end
   lease.spent = spent
   return overrun
 end
@@ -120,9 +120,9 @@ local function finish(keys, lease, spent, path, now)
       if live then move(window, 'live', -1) end
     end
   end
-  lease.held = { 0, 0, 0 }
+  lease.held = { 0, 0, 0, 0, 0, 0 }
   lease.phase = 'settled'
-  lease.dec = 's' .. text(overrun[1]) .. ',' .. text(overrun[2]) .. ',' .. text(overrun[3])
+  lease.dec = 's' .. amounts_text(overrun)
   lease.exp = now
   write_lease(lease)
   redis.call('ZREM', keys[2], lease.id)

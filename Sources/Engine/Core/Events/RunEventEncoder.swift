@@ -122,6 +122,7 @@ public enum RunEventEncoder {
         } else {
             writer.null()
         }
+        if let model = cut.model { writer.member("model", model) }
         optional(cut.unit, "unit", into: &writer)
         optional(cut.window, "window", into: &writer)
         amount(cut.limit, "limit", unit: cut.unit, into: &writer)

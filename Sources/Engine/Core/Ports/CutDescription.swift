@@ -13,6 +13,8 @@ public struct CutDescription: Sendable, Hashable {
     /// `org`, `project`, `user` or `key`.
     public let scopeKind: String?
     public let scopeID: String?
+    /// Set when the window counts one model only.
+    public let model: String?
     public let unit: String?
     public let window: String?
     /// Wire text: decimal for `usd`, an integer for every other unit.
@@ -23,12 +25,14 @@ public struct CutDescription: Sendable, Hashable {
     public let decisionID: String?
 
     public init(
-        reason: CutReason, scopeKind: String? = nil, scopeID: String? = nil, unit: String? = nil, window: String? = nil,
+        reason: CutReason, scopeKind: String? = nil, scopeID: String? = nil, model: String? = nil, unit: String? = nil,
+        window: String? = nil,
         limit: String? = nil, used: String? = nil, resetsAt: Int64? = nil, decisionID: String? = nil
     ) {
         self.reason = reason
         self.scopeKind = scopeKind
         self.scopeID = scopeID
+        self.model = model
         self.unit = unit
         self.window = window
         self.limit = limit

@@ -172,6 +172,9 @@ struct FinalChecks {
             switch budget.unit {
             case .requests: total += 1
             case .tokens: total += run.delivered + plan.promptTokens
+            case .inputTokens: total += plan.promptTokens
+            case .outputTokens: total += run.delivered
+            case .runs: break
             case .usd: total += (run.delivered * model.output + plan.promptTokens * model.input + 999) / 1_000
             }
         }

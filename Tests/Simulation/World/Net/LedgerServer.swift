@@ -22,8 +22,12 @@ final class LedgerServer: @unchecked Sendable {
         return true
     }
 
-    func sum(_ scope: Scope, from: Milliseconds, to: Milliseconds) -> LedgerSum {
-        LedgerSum(rows.filter { from <= $0.at && $0.at < to && $0.attribution.path.scopes.contains(scope) })
+    func sum(_ scope: Scope, model: String? = nil, from: Milliseconds, to: Milliseconds) -> LedgerSum {
+        LedgerSum(
+            rows.filter {
+                from <= $0.at && $0.at < to && $0.attribution.path.scopes.contains(scope)
+                    && (model ?? $0.attribution.model) == $0.attribution.model
+            })
     }
 
     func charges(of lease: LeaseKey) -> LeaseCharges {

@@ -32,8 +32,8 @@ struct LedgerLink: LedgerStore {
 
     func append(_ rows: [LedgerRow]) async throws(LedgerStoreError) -> Int { throw .failed("only the outbox appends") }
 
-    func sum(_ scope: Scope, from: Milliseconds, to: Milliseconds) async throws(LedgerStoreError) -> LedgerSum {
-        try await ask { $0.sum(scope, from: from, to: to) }
+    func sum(_ scope: Scope, model: String?, from: Milliseconds, to: Milliseconds) async throws(LedgerStoreError) -> LedgerSum {
+        try await ask { $0.sum(scope, model: model, from: from, to: to) }
     }
 
     func charges(of lease: LeaseKey, run: String) async throws(LedgerStoreError) -> LeaseCharges {

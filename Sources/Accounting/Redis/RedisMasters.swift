@@ -1,0 +1,139 @@
+internal import NIOCore
+internal import NIOPosix
+internal import Synchronization
+
+/// The connections of a counter store: one to a Redis that stands alone, one a master to a cluster. Which it is, the Redis says.
+///
+/// Every command names the org whose keys it touches, and all keys of an org are in one slot, so no command can cross slots. May be
+/// used from any task; a short `Mutex` guards the map.
+///
+/// `MOVED` is followed. `ASK` is not: a slot that is being moved has an org's counters in two halves, and half the counters decide
+/// nothing; the org's runs wait until the slot has arrived, which is a new life for it (``Epoch``), like a failover.
+final class RedisMasters: Sendable {
+    private struct State {
+        var slots = RedisSlots()
+        var connections: [(address: RedisURL.Address, connection: RedisConnection)] = []
+        var refresh: Task<Void, Never>?
+        var refreshedAt: ContinuousClock.Instant?
+        var isClosed = false
+
+        func connection(to address: RedisURL.Address) -> RedisConnection? { connections.first { $0.address == address }?.connection }
+    }
+
+    private let seed: RedisConnection
+    private let state = Mutex(State())
+
+    /// - Parameter seed: the Redis that stands alone, or any node of the cluster.
+    init(_ seed: RedisConnection) { self.seed = seed }
+
+    /// True when one master may be away while others are not.
+    var isCluster: Bool { seed.isCluster }
+
+    /// The `run_id` of the process that has the org's keys; empty while it is not known.
+    func incarnation(org: String) -> String {
+        guard seed.isCluster else { return seed.incarnation }
+        return known(org)?.incarnation ?? ""
+    }
+
+    func call(_ command: RedisCommand, org: String) async throws(RedisFault) -> RedisValue {
+        try await route(org) { (connection) throws(RedisFault) in try await connection.call(command) }
+    }
+
+    /// As ``call(_:org:)``, and the library is loaded where it is missing.
+    func callFunction(_ command: RedisCommand, org: String) async throws(RedisFault) -> RedisValue {
+        try await route(org) { (connection) throws(RedisFault) in try await connection.callFunction(command) }
+    }
+
+    /// Closes all but the seed, which its owner closes.
+    func close() async {
+        let all = state.withLock { state in
+            defer { state.connections = [] }
+            state.isClosed = true
+            return state.connections.map(\.connection)
+        }
+        for connection in all { await connection.close() }
+    }
+
+    // MARK: Private
+
+    private func known(_ org: String) -> RedisConnection? {
+        state.withLock { state in state.slots.master(of: RedisSlots.slot(org: org)).flatMap { state.connection(to: $0) } }
+    }
+
+    private func route(
+        _ org: String, _ call: (RedisConnection) async throws(RedisFault) -> RedisValue
+    ) async throws(RedisFault) -> RedisValue {
+        guard seed.isCluster else { return try await call(seed) }
+        for _ in 0..<RedisLimits.redirectsMax {
+            if known(org) == nil { await refresh() }
+            guard let connection = known(org) else { throw .unreachable("no master has the slot of the org") }
+            do throws(RedisFault) { return try await call(connection) } catch {
+                switch error {
+                case .server(let refusal) where refusal.code == "MOVED": await refresh()
+                // Perhaps another has taken over; the caller repeats what was not answered.
+                case .unreachable, .lost, .timeout, .closed:
+                    await refreshAtTimes()
+                    throw error
+                default: throw error
+                }
+            }
+        }
+        throw .unreachable("the slot of the org is being moved")
+    }
+
+    /// While a master is away every command fails; the map is asked for now and then only.
+    private func refreshAtTimes() async {
+        let pause = Duration.milliseconds(RedisLimits.slotsMilliseconds)
+        guard state.withLock({ $0.refreshedAt.map { $0.duration(to: .now) >= pause } ?? true }) else { return }
+        await refresh()
+    }
+
+    /// Asks the nodes one after another which master has what. Callers at one time share the work.
+    private func refresh() async {
+        let task = state.withLock { state -> Task<Void, Never> in
+            if let task = state.refresh { return task }
+            // Not structured: several commands wait for it, and one that is cancelled must not take it from the others.
+            let task = Task { await self.performRefresh() }
+            state.refresh = task
+            return task
+        }
+        await task.value
+    }
+
+    private func performRefresh() async {
+        let nodes = state.withLock { $0.connections.map(\.connection) } + [seed]
+        for node in nodes {
+            guard case .ready = node.health, let answer = try? await node.call(RedisCommand("CLUSTER", "SLOTS")),
+                let slots = RedisSlots(answer, asked: node.configuration.url.address), !slots.masters.isEmpty
+            else { continue }
+            await take(slots)
+            break
+        }
+        state.withLock { state in
+            state.refresh = nil
+            state.refreshedAt = .now
+        }
+    }
+
+    private func take(_ slots: RedisSlots) async {
+        let (new, gone) = state.withLock { state -> ([RedisConnection], [RedisConnection]) in
+            guard !state.isClosed else { return ([], []) }
+            let masters = slots.masters
+            let gone = state.connections.filter { !masters.contains($0.address) }.map(\.connection)
+            state.connections.removeAll { !masters.contains($0.address) }
+            var new: [RedisConnection] = []
+            for address in masters where state.connection(to: address) == nil {
+                var configuration = seed.configuration
+                configuration.url.address = address
+                let connection = RedisConnection(configuration, on: MultiThreadedEventLoopGroup.singleton.next())
+                state.connections.append((address, connection))
+                new.append(connection)
+            }
+            state.slots = slots
+            return (new, gone)
+        }
+        // One that cannot be reached is tried again in the background.
+        for connection in new { try? await connection.start() }
+        for connection in gone { await connection.close() }
+    }
+}
