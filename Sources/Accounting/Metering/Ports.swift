@@ -12,6 +12,10 @@ public enum CounterStoreError: Error, Sendable, Hashable {
 public protocol CounterStore: Sendable {
     func apply(_ command: CounterCommand) async throws(CounterStoreError) -> CounterReply
 
+    /// Like ``apply(_:)`` for a `load` or an `assert`, but `.lost` and nothing done when what holds the data is not `incarnation` any
+    /// more: these two bring in what the ledger said before.
+    func apply(_ command: CounterCommand, in incarnation: String) async throws(CounterStoreError) -> CounterReply
+
     /// Names what holds the data now; another name means that data may have been lost (see ``Epoch``). Empty where none can be.
     var incarnation: String { get }
 
@@ -21,6 +25,11 @@ public protocol CounterStore: Sendable {
 
 extension CounterStore {
     public var incarnation: String { "" }
+
+    /// For stores that lose nothing.
+    public func apply(_ command: CounterCommand, in incarnation: String) async throws(CounterStoreError) -> CounterReply {
+        try await apply(command)
+    }
 }
 
 public enum LedgerStoreError: Error, Sendable, Hashable {

@@ -49,6 +49,7 @@ struct LeaseMachine: Sendable {
     private var mustRoll = false
     private var heartbeatDue = false
     private var isEnded = false
+    private var isSettling = false
     private var failures = 0
     private var denial: Denial?
     private var lastAsked: Milliseconds
@@ -232,6 +233,7 @@ struct LeaseMachine: Sendable {
     /// - Returns: how the old one has to be settled.
     mutating func reopened(_ grant: Grant, now: Milliseconds) -> PendingSettlement {
         let spent = run.current
+        claim.settle(spent)
         let old = PendingSettlement(
             command: SettleLease(lease: lease, holder: holder, sequence: sequence + 1, spent: spent), claim: claim)
         claim = grant.claim
@@ -288,20 +290,22 @@ struct LeaseMachine: Sendable {
     mutating func settlement(_ usage: FinalUsage) -> (settlement: PendingSettlement, usage: UsageClasses, cost: NanoUSD) {
         let final = run.final(usage)
         sequence += 1
+        isSettling = true
+        claim.settle(final.spent)
         let command = SettleLease(lease: lease, holder: holder, sequence: sequence, spent: final.spent)
         return (PendingSettlement(command: command, claim: claim), final.usage, final.cost)
     }
 
-    /// For the board: by our own count, as if the provider never said anything.
+    /// For the board: by our own count, as if the provider never said anything. A run that was admitted has its prompt.
     var progress: LeaseProgress {
-        LeaseProgress(
-            sequence: sequence, granted: claim.granted,
-            spent: run.output == .zero ? .zero : run.final(.counted(inputTokens: nil)).spent)
+        LeaseProgress(sequence: sequence, granted: claim.granted, spent: run.final(.counted(inputTokens: nil)).spent)
     }
 
     /// What to tell counters that have forgotten the lease, and the number of the last step that counts as decided: one that
     /// is on its way will be decided anew.
-    var reclaimed: (claim: LeaseClaim, sequence: Int64) { (claim, unanswered.map { $0.sequence - 1 } ?? sequence) }
+    var reclaimed: (claim: LeaseClaim, sequence: Int64) {
+        (claim, unanswered.map { $0.sequence - 1 } ?? (isSettling ? sequence - 1 : sequence))
+    }
 
     mutating func settled(_ windows: [WindowSnapshot]) {
         if !windows.isEmpty { self.windows = windows }
