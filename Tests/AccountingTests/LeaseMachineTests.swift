@@ -50,6 +50,17 @@ struct LeaseMachineTests {
         #expect(step.offers.map(\.amounts.nanoUSD) == [264, 132, 66, 32, 16, 8, 4, 2])
     }
 
+    @Test("a lease that is being settled is claimed as before its last command, and for no more than it spent")
+    func claimWhileSettling() throws {
+        var machine = try machine()
+        _ = machine.take(40, reasoning: false, now: t0)
+        #expect(machine.reclaimed.claim.granted == Amounts(tokens: 64) && machine.reclaimed.sequence == 0)
+        let settlement = machine.settlement(.counted(inputTokens: 10)).settlement
+        #expect(settlement.command.sequence == 1)
+        #expect(machine.reclaimed.sequence == 0, "the settlement itself is decided anew")
+        #expect(settlement.claim?.granted.tokens == 50 && machine.reclaimed.claim == settlement.claim)
+    }
+
     @Test("an empty purse waits for the grant and then pays exactly the take that waited")
     func waits() throws {
         var machine = try machine(tokens: 2)

@@ -12,6 +12,10 @@ public enum CounterStoreError: Error, Sendable, Hashable {
 public protocol CounterStore: Sendable {
     func apply(_ command: CounterCommand) async throws(CounterStoreError) -> CounterReply
 
+    /// Like ``apply(_:)`` for a `load` or an `assert`, but `.lost` and nothing done when what holds the data is not `incarnation` any
+    /// more: these two bring in what the ledger said before.
+    func apply(_ command: CounterCommand, in incarnation: String) async throws(CounterStoreError) -> CounterReply
+
     /// Names what holds the org's data now; another name means that data may have been lost (see ``Epoch``). Empty where none can
     /// be, or while it is not known.
     func incarnation(org: String) -> String
@@ -22,6 +26,11 @@ public protocol CounterStore: Sendable {
 
 extension CounterStore {
     public func incarnation(org: String) -> String { "" }
+
+    /// For stores that lose nothing.
+    public func apply(_ command: CounterCommand, in incarnation: String) async throws(CounterStoreError) -> CounterReply {
+        try await apply(command)
+    }
 }
 
 public enum LedgerStoreError: Error, Sendable, Hashable {

@@ -34,6 +34,8 @@ enum BudgetHeaders {
                 fields[.limitTokens] = tightest.window.limit
                 fields[.remainingTokens] = remaining
                 fields[.resetTokens] = reset(tightest.window, now)
+            // OpenAI's clients know no header for these; `GET /v1/quota` shows them.
+            case .inputTokens, .outputTokens, .runs: continue
             }
         }
         return fields

@@ -40,6 +40,25 @@ struct RedisCounterStoreTests {
         await node.connection.close()
     }
 
+    @Test("What was computed for one incarnation is not brought into another")
+    func otherIncarnation() async throws {
+        let server = try await RedisServer()
+        let node = try await RedisNode(server, ledger: FaultyLedger())
+        let load = CounterCommand.load(org: "acme", window: Given.window(scope, .tokens, cap: 1_000), used: 0)
+        for incarnation in ["another", ""] {
+            let reply = try await node.store.apply(load, in: incarnation)
+            guard case .lost = reply else {
+                Issue.record("\(reply)")
+                continue
+            }
+        }
+        guard case .done = try await node.store.apply(load, in: node.store.incarnation(org: "acme")) else {
+            Issue.record("the present one takes it")
+            return
+        }
+        await node.connection.close()
+    }
+
     @Test("A process that did not open the lease finds its path by itself")
     func foreignLease() async throws {
         let server = try await RedisServer()

@@ -223,6 +223,70 @@ struct RedisLossTests {
         }
     }
 
+    @Test("A settlement that was acknowledged and lost before the ledger had it is charged all the same, once")
+    func acknowledgedAndLost() async throws {
+        try await TemporaryDatabase.with { file in
+            let database = try EmbeddedDatabase(path: file)
+            let server = try await RedisServer()
+            let node = try await Server("one", server, database, budgets: BudgetList([budget]))
+            let lease = try #require(try await node.open("a"))
+            _ = await stream(lease, wish: 40)
+            #expect(await lease.settle(.counted(inputTokens: 10)).isRecorded)
+            #expect(try await charged(database) == 0, "the row waits in Redis")
+            server.kill()
+            try await server.launch()
+            #expect(await eventually { node.redis.connection.health == .ready })
+            let next = try await node.openWhenRebuilt("b")
+            _ = await next.settle(.nothing)
+            for _ in 0..<3 {
+                await node.accountant.tick()
+                try await node.redis.store.flushRows(org: "acme")
+            }
+            #expect(try await charged(database) == 50)
+            #expect(try await node.window(budget).used == 50)
+            await node.redis.connection.close()
+        }
+    }
+
+    @Test("Counters that were not told that their life is cleared are told later")
+    func toldLater() async throws {
+        try await TemporaryDatabase.with { file in
+            let database = try EmbeddedDatabase(path: file)
+            let server = try await RedisServer()
+            let node = try await Server("one", server, database, budgets: BudgetList([budget]))
+            _ = try #require(try await node.open("a"))
+            let root = SQLiteCounterRoot(database, clock: SystemAccountingClock(wall: SystemTime.now))
+            server.kill()
+            try await server.launch()
+            #expect(await eventually { node.redis.connection.health == .ready })
+            let life = try await root.seal(org: "acme", incarnation: node.redis.store.incarnation(org: "acme")).epoch
+            _ = try await node.redis.store.apply(.begin(org: "acme", life))
+            let ref = budget.window(at: SystemTime.now())
+            _ = try await node.redis.store.apply(.load(org: "acme", window: ref, used: 0, released: budget.limit))
+            #expect(try await node.window(budget).unaccounted == budget.limit)
+            // This process has answered; its word to the counters was lost.
+            #expect(try await root.confirm(org: "acme", epoch: life, holder: LeaseHolder(node: "one", fence: 1)))
+            #expect(try await root.pending().isEmpty)
+            await node.accountant.tick()
+            #expect(try await node.window(budget).unaccounted == 0)
+            await node.redis.connection.close()
+        }
+    }
+
+    @Test("A process is known to the root before it holds anything")
+    func knownFirst() async throws {
+        try await TemporaryDatabase.with { file in
+            let database = try EmbeddedDatabase(path: file)
+            let server = try await RedisServer()
+            let node = try await Server("one", server, database, budgets: BudgetList([budget]))
+            _ = try #require(try await node.open("a"))
+            let root = SQLiteCounterRoot(database, clock: SystemAccountingClock(wall: SystemTime.now))
+            let life = try await root.seal(org: "acme", incarnation: "another").epoch
+            #expect(try await !root.confirm(org: "acme", epoch: life, holder: LeaseHolder(node: "two", fence: 1)))
+            await node.redis.connection.close()
+        }
+    }
+
     @Test("A settlement that meets a new life is charged there; rows of the old life are refused")
     func settlesAcross() async throws {
         try await TemporaryDatabase.with { file in

@@ -32,6 +32,7 @@ struct SimulationTests {
         print("\(Self.seeds) seeds: \(counts)")
         #expect(counts.granted > 50_000 && counts.denied > 5_000 && counts.rolled > 500)
         #expect(counts.suspended > 30 && counts.stale > 500 && counts.faults > 10_000)
+        #expect(counts.lost > 1_000 && counts.begun > 2_000 && counts.asserted > 500 && counts.cleared > 1_000)
     }
 
     @Test("the same seed gives the same trace, to the last number")
@@ -43,7 +44,7 @@ struct SimulationTests {
         #expect(Simulation.play(seed: 1).digest != Simulation.play(seed: 12).digest)
     }
 
-    @Test("a broken store is caught within 200 seeds, and the report says how to see it again", arguments: Defect.allCases)
+    @Test("a broken store or root is caught within 200 seeds, and the report says how to see it again", arguments: Defect.allCases)
     func defects(defect: Defect) throws {
         let caught = (UInt64(0)..<200).lazy.map { Simulation.play(seed: $0, defect: defect) }.first { $0.violation != nil }
         let report = try #require(caught, "\(defect.rawValue) was not seen")

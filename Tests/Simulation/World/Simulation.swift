@@ -39,6 +39,11 @@ public struct SimulationReport: Sendable {
         public var rolled = 0
         public var suspended = 0
         public var stale = 0
+        /// Commands of a life that had ended, lives that began, leases that were brought into one, lives that were cleared.
+        public var lost = 0
+        public var begun = 0
+        public var asserted = 0
+        public var cleared = 0
 
         public init() {}
 
@@ -50,6 +55,13 @@ public struct SimulationReport: Sendable {
             case .wrongSpan: rolled += 1
             case .suspended: suspended += 1
             case .staleFence, .staleSequence, .unknownLease: stale += 1
+            case .lost: lost += 1
+            default: break
+            }
+            switch (command, reply) {
+            case (.begin, .done): begun += 1
+            case (.assert, .done): asserted += 1
+            case (.clear, .done): cleared += 1
             default: break
             }
         }
@@ -63,6 +75,10 @@ public struct SimulationReport: Sendable {
             sum.rolled += right.rolled
             sum.suspended += right.suspended
             sum.stale += right.stale
+            sum.lost += right.lost
+            sum.begun += right.begun
+            sum.asserted += right.asserted
+            sum.cleared += right.cleared
             return sum
         }
     }

@@ -13,8 +13,12 @@ final class World: @unchecked Sendable {
     private(set) var budgets: BudgetTruth
     var trace: Trace
     private(set) var violation: Violation?
-    private var checks = CommandChecks()
+    private var checks: CommandChecks
     private var openRuns: Int
+    /// What was granted to each lease in any life of the counters, by the command that asked.
+    private var granted: [LeaseKey: [Int64: Amounts]] = [:]
+    /// Admissions after everything has healed, to see that they are decided.
+    private var probes = Probes()
     private(set) var counts = SimulationReport.Counts()
     /// Set at its making, because the witness looks at the world.
     private(set) lazy var witness = Witness(self)
@@ -24,11 +28,13 @@ final class World: @unchecked Sendable {
         plan = planner.plan()
         self.profile = profile
         loop = SimulationLoop(now: plan.start, random: SeededGenerator(seed: seed, stream: 2))
-        ledger = LedgerServer()
+        ledger = LedgerServer(defect)
         store = StoreServer(
-            loop, ledger: ledger, offset: plan.storeOffset, defect: defect, keepsSnapshots: profile.storeLosses > 0)
+            loop, ledger: ledger, offset: plan.storeOffset, defect: defect, isRooted: plan.isRooted,
+            keepsSnapshots: profile.storeLosses > 0)
         network = Network(loop, store: store, profile: profile, timeout: plan.callTimeout)
         budgets = BudgetTruth(plan.budgets)
+        checks = CommandChecks(mayOverrun: profile.liars > 0)
         trace = Trace(kept: kept)
         runs = Array(repeating: nil, count: plan.runs.count)
         openRuns = plan.runs.count
@@ -57,14 +63,55 @@ final class World: @unchecked Sendable {
         if openRuns > 0 { fail("liveness", "\(openRuns) runs have not ended \(bound - plan.start - plan.healsAt) ms after the faults") }
         // What is late is under way for a while; then silent leases have to be reaped.
         if profile.late > 0 { pass(until: loop.now + 4 * plan.callTimeout) { false } }
-        pass(until: loop.now + plan.ttl * 2 + 8_000) { [unowned self] in isAtRest }
+        probe()
+        rest()
         if violation == nil { FinalChecks(self).check() }
+        if violation == nil, plan.isRooted { testify() }
         shutDown()
     }
 
+    private func rest() { pass(until: loop.now + plan.ttl * 2 + 8_000) { [unowned self] in isAtRest } }
+
+    /// Whoever held something and died with its machine: somebody finds out what it had spent. Then nothing may be missing any more.
+    private func testify() {
+        for seat in seats {
+            seat.left += seat.buried
+            seat.buried = []
+            seat.process?.succeed()
+        }
+        rest()
+        probe()
+        rest()
+        if violation == nil { FinalChecks(self).checkEvidence(probes) }
+    }
+
+    /// A run of each path that says nothing: is it decided whether it may start?
+    private func probe() {
+        guard plan.isRooted else { return }
+        probes = Probes()
+        let paths = Set(plan.runs.map(\.path)).map { ($0.scopes.map(\.text).joined(), $0) }.sorted { $0.0 < $1.0 }
+        for (_, path) in paths where violation == nil {
+            guard let process = seats.lazy.compactMap(\.process).first, let accountant = process.accountant else { return }
+            process.spawn { [self] in
+                let outcome = await accountant.open(Admission(path: path, run: "probe", model: Plan.models[0].name, prompt: .exact(0)))
+                if case .admitted(let lease) = outcome { _ = await lease.settle(.nothing) }
+                probes.outcomes.append((path, outcome))
+            }
+            let count = probes.outcomes.count
+            pass(until: loop.now + 20_000) { [unowned self] in probes.outcomes.count > count }
+            if probes.outcomes.count == count { fail("liveness", "an admission after the faults is not decided") }
+        }
+    }
+
     private var isAtRest: Bool {
-        store.outbox.isEmpty && store.counters.machine.leases.values.allSatisfy { $0.phase != .live }
+        store.outbox.isEmpty && seats.allSatisfy(\.left.isEmpty)
+            && (isAccounted || seats.contains { !$0.buried.isEmpty })
+            && store.counters.machine.leases.values.allSatisfy { $0.phase != .live }
             && !store.counters.machine.leases.values.contains { $0.phase == .suspended && isOfLivingProcess($0) }
+    }
+
+    private var isAccounted: Bool {
+        ledger.root.pending.isEmpty && store.counters.machine.windows.values.allSatisfy { $0.unaccounted == 0 }
     }
 
     func isOfLivingProcess(_ lease: LeaseState) -> Bool {
@@ -98,8 +145,8 @@ final class World: @unchecked Sendable {
         counts.faults += 1
         trace.note(.fault, at: loop.now, say: "fault: \(fault)")
         switch fault {
-        case .crash(let seat, let back):
-            kill(seats[seat])
+        case .crash(let seat, let back, let keepsBoard):
+            kill(seats[seat], keepsBoard: keepsBoard)
             loop.after(back) { [unowned self] in restart(seats[seat]) }
         case .pause(let seat, let span):
             guard let process = seats[seat].process else { return }
@@ -116,7 +163,8 @@ final class World: @unchecked Sendable {
         case .directoryOutage(let seat, let span):
             seats[seat].directoryIsAway = true
             loop.after(span) { [unowned self] in seats[seat].directoryIsAway = false }
-        case .storeLoss(let all): store.lose(all: all)
+        case .storeLoss(let back): lose(back: back)
+        case .rebuild: rebuild()
         case .cap(let index, let permille):
             budgets.setCap(index, permille: permille)
             announce()
@@ -144,7 +192,27 @@ final class World: @unchecked Sendable {
         }
     }
 
-    private func kill(_ seat: Seat) {
+    private func lose(back: Int64?) {
+        store.lose(back: back)
+        checks.lost()
+        for seat in seats {
+            loop.after(loop.random.integer(plan.reconnect)) { seat.process?.reconnect() }
+        }
+    }
+
+    /// As ``CounterRebuild`` does.
+    private func rebuild() {
+        guard !ledger.isAway, !store.isAway else { return }
+        for org in ledger.root.lives.keys.sorted() {
+            let before = ledger.root.lives
+            _ = ledger.root.seal(org, "rebuilt")
+            let life = ledger.root.seal(org, store.incarnation)
+            observeRoot(before)
+            _ = store.apply(.begin(org: org, life.epoch), for: store.incarnation)
+        }
+    }
+
+    private func kill(_ seat: Seat, keepsBoard: Bool = true) {
         guard let process = seat.process else { return }
         seat.process = nil
         for index in runs.indices {
@@ -153,11 +221,14 @@ final class World: @unchecked Sendable {
             case nil:
                 witness.crashed(index)
                 openRuns -= 1
-            case .settled(let settlement, _): if !settlement.isRecorded { witness.crashed(index) }
+            case .settled(let settlement, _):
+                // What the ledger does not have yet is not known any more if the store should lose it, too.
+                let isUnproven = !keepsBoard && profile.storeLosses > 0 && process.board?.has(plan.runs[index].name) == true
+                if !settlement.isRecorded || isUnproven { witness.crashed(index) }
             case .refused, .notStarted: break
             }
         }
-        process.crash()
+        process.crash(keepsBoard: keepsBoard)
     }
 
     private func restart(_ seat: Seat) {
@@ -174,6 +245,7 @@ final class World: @unchecked Sendable {
             seat.directoryIsAway = false
             restart(seat)
             seat.process?.executor.resume()
+            seat.process?.reconnect()
         }
     }
 
@@ -184,10 +256,11 @@ final class World: @unchecked Sendable {
         trace.note(
             .command, at: loop.now, Int64(command.name.utf8.count), Int64(changes.rows.count), reply.digest,
             say: reply.isIdle ? "" : "\(command.brief) -> \(reply.brief)")
-        if let found = checks.check(command, changes, machine, mayOverrun: profile.liars > 0) { fail(found.rule, found.detail) }
+        note(command, reply)
+        if let found = checks.check(command, reply, changes, machine, budgets) { fail(found.rule, found.detail) }
+        if plan.isRooted, !changes.windows.isEmpty { checkReleases(changes.windows, machine) }
     }
 
-    /// I4: what a run has taken is covered by what its leases have committed or hold.
     /// The windows that a reserved run was admitted by; none for a run that gets slices.
     func windowsHolding(_ index: Int) -> [WindowKey] {
         let run = plan.runs[index]
@@ -195,6 +268,38 @@ final class World: @unchecked Sendable {
         return (store.leasesOfRun[run.name] ?? []).lazy.compactMap { self.store.counters.machine.leases[$0]?.path }.first ?? []
     }
 
+    /// The root has done something.
+    func observeRoot(_ before: [String: EpochState]) {
+        guard before != ledger.root.lives else { return }
+        for (org, life) in ledger.root.lives.sorted(by: { $0.key < $1.key }) where before[org] != life {
+            trace.note(
+                .root, at: loop.now, life.epoch.number, life.isCleared ? 1 : 0,
+                say: "life \(life.epoch.number) of \(org) is in \(life.epoch.incarnation)\(life.isCleared ? ", cleared" : "")")
+        }
+    }
+
+    private func note(_ command: CounterCommand, _ reply: CounterReply) {
+        guard case .granted(let offer, _, _) = reply else { return }
+        switch command {
+        case .open(let open): granted[open.lease, default: [:]][0] = open.fixed + open.offers[offer].amounts
+        case .step(let step): granted[step.lease, default: [:]][step.sequence] = step.offers[offer].amounts
+        default: break
+        }
+    }
+
+    /// I1: the counters have no more than the root released, and that is no more than the cap.
+    private func checkReleases(_ windows: Set<WindowKey>, _ machine: CounterMachine) {
+        for key in windows {
+            guard let window = machine.windows[key] else { continue }
+            let released = ledger.root.released(key)
+            let cap = budgets.highest[BudgetTruth.name(key.scope, key.unit, key.period)] ?? 0
+            guard window.released <= released, released <= cap else {
+                return fail("I1", "\(key.text): the counters have \(window.released), the root released \(released) of \(cap)")
+            }
+        }
+    }
+
+    /// I4: what a run has taken is covered by what its leases were granted, and by what they have committed or hold.
     func checkPurse(of index: Int) {
         let run = plan.runs[index]
         let taken = witness.runs[index].delivered + run.prompt.bound
@@ -202,11 +307,18 @@ final class World: @unchecked Sendable {
         let cost = (witness.runs[index].delivered * model.output + run.prompt.bound * model.input + 999) / 1_000
         var covered = Amounts.zero
         for key in store.leasesOfRun[run.name] ?? [] {
-            guard let lease = store.counters.machine.leases[key] else { continue }
-            covered = covered + lease.held + lease.spent.amounts
+            // Counters that have lost data know of a lease again when its holder has noticed.
+            if profile.storeLosses > 0 {
+                for amounts in granted[key, default: [:]].values { covered = covered + amounts }
+            } else if let lease = store.counters.machine.leases[key] {
+                covered = covered + lease.held + lease.spent.amounts
+            }
         }
         guard taken <= covered.tokens, cost <= covered.nanoUSD else {
             return fail("I4", "\(run.name) has taken \(taken) tokens for \(cost) and its leases cover \(covered)")
         }
     }
 }
+
+/// What became of admissions after everything has healed.
+struct Probes { var outcomes: [(path: TenancyPath, outcome: AdmissionOutcome)] = [] }

@@ -20,6 +20,8 @@ extension Accountant {
         defer { state.withLock { $0.recovering[org] = nil } }
         guard let root else { return false }
         do {
+            // Whoever may hold something is waited for; nothing is opened before this is known.
+            try await root.beat(holder)
             // Rows that the last life has left in the store are charges all the same: in they go before it is sealed.
             try await store.flushRows(org: org)
             let incarnation = store.incarnation(org: org)
@@ -27,13 +29,14 @@ extension Accountant {
             let life = try await root.seal(org: org, incarnation: incarnation)
             guard case .done = try await apply(.begin(org: org, life.epoch)) else { return false }
             state.withLock { state in
-                guard state.lives[org] != life.epoch.number else { return }
-                state.lives[org] = life.epoch.number
+                guard state.lives[org] != life.epoch else { return }
+                state.lives[org] = life.epoch
                 state.known = state.known.filter { $0.org != org }
                 state.claimed[org] = nil
             }
             if life.isCleared {
                 guard case .done = try await apply(.clear(org: org, epoch: life.epoch.number)) else { return false }
+                state.withLock { $0.cleared[org] = life.epoch.number }
             }
             return true
         } catch {
@@ -68,17 +71,25 @@ extension Accountant {
     ///
     /// Does nothing while something is unsettled: then its next start has to answer for it.
     public func leave() async {
-        guard let root, state.withLock({ $0.leases.isEmpty && $0.pending.isEmpty }), board?.isEmpty ?? true else { return }
+        await proveSettlements()
+        guard let root, state.withLock({ $0.leases.isEmpty && $0.settlements.isEmpty && !$0.hasForgotten }), board?.isEmpty ?? true else {
+            return
+        }
         // A root that is away is told by the next start of this node.
         try? await root.leave(holder)
     }
 
     private func performAnswers() async {
         guard let root else { return }
+        await proveSettlements()
         do {
             try await root.beat(holder)
             state.withLock { $0.isKnown = true }
-            for (org, epoch) in try await root.pending().sorted(by: { $0.key < $1.key }) { await answer(for: org, epoch) }
+            let pending = try await root.pending()
+            for (org, epoch) in pending.sorted(by: { $0.key < $1.key }) { await answer(for: org, epoch) }
+            // Cleared, and the counters were not reached: `recover` tells them.
+            let untold = state.withLock { state in state.lives.filter { state.cleared[$0.key] != $0.value.number }.keys.sorted() }
+            for org in untold where pending[org] == nil { _ = await recover(org: org) }
         } catch {
             // The root is away: nobody is granted anything new meanwhile, and the next round asks again.
             return
@@ -91,25 +102,40 @@ extension Accountant {
         if isNew {
             // Sealed by another process: this one's memory of the store is of an earlier life.
             guard await recover(org: org) else { return }
-            let (leases, pending) = state.withLock { state in (Array(state.leases.values), state.pending) }
+            let (leases, settlements) = state.withLock { state in
+                for (number, open) in state.settlements where open.settlement.command.lease.org == org {
+                    // What earlier counters have taken and the ledger does not show is settled anew.
+                    if case .settled(let life) = open.phase, life != epoch {
+                        state.settlements[number]?.phase = .postponed
+                    }
+                }
+                return (
+                    state.leases.sorted { $0.key < $1.key }.map(\.value), state.settlements.sorted { $0.key < $1.key }.map(\.value)
+                )
+            }
             for lease in leases where lease.attribution.path.org == org {
                 if case .failed = await lease.reclaim() { return }
             }
-            for settlement in pending where settlement.command.lease.org == org {
-                guard let claim = settlement.claim else { continue }
-                if case .failed = await reclaim(claim, sequence: settlement.command.sequence - 1) { return }
+            for open in settlements where open.settlement.command.lease.org == org && open.phase != .settled(epoch) {
+                guard let claim = open.settlement.claim else { continue }
+                if case .failed = await reclaim(claim, sequence: open.settlement.command.sequence - 1) { return }
             }
             state.withLock { $0.claimed[org] = epoch.number }
         }
         guard (try? await root.confirm(org: org, epoch: epoch, holder: holder)) == true else { return }
-        // Unanswered, it is repeated: the root says that the life is cleared, and `recover` carries that to the store.
-        _ = try? await applyTwice(.clear(org: org, epoch: epoch.number))
+        // Unanswered, it is repeated in the next round.
+        guard case .done = try? await applyTwice(.clear(org: org, epoch: epoch.number)) else { return }
+        state.withLock { $0.cleared[org] = epoch.number }
     }
 
     /// Makes a lease that the store does not know known again: held is what was granted and is not in the ledger.
     ///
     /// - Parameter sequence: of the last command that counts as decided; the next one is decided anew.
     func reclaim(_ claim: LeaseClaim, sequence: Int64) async -> ClaimOutcome {
+        // The ledger is asked when no row of an earlier life can be added to it any more, and the answer is worth something in this life only.
+        let org = claim.lease.org
+        if state.withLock({ $0.lives[org] == nil }), await !recover(org: org) { return .failed }
+        guard let incarnation = state.withLock({ $0.lives[org]?.incarnation }) else { return .failed }
         do {
             try await store.flushRows(org: claim.lease.org)
             let charges = try await ledger.charges(of: claim.lease, run: claim.attribution.run)
@@ -120,8 +146,11 @@ extension Accountant {
             let command = AssertLease(
                 lease: claim.lease, holder: holder, attribution: claim.attribution, path: claim.path, held: held, spent: spent,
                 sequence: max(0, sequence), ttl: ttl)
-            switch try await applyTwice(.assert(command)) {
+            switch try await apply(.assert(command), in: incarnation) {
             case .done, .suspended: return .known
+            // Another process has answered for it, or its last holder has settled it without a difference.
+            case .staleFence: return .settled
+            case .lost: _ = await recover(org: org)
             case .missing(let keys, _): forget(keys, org: claim.lease.org)
             default: break
             }

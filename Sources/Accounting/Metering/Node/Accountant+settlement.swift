@@ -5,9 +5,10 @@ extension Accountant {
     ///
     /// - Returns: nil when the store could not be reached; the settlement is then kept and tried by ``run()``.
     func settle(_ settlement: PendingSettlement) async -> (overrun: Amounts, windows: [WindowSnapshot])? {
+        let number = register(settlement, .underway)
         var pause = AccountingLimits.retryPause
         for attempt in 1...AccountingLimits.settleAttempts {
-            switch await trySettle(settlement) {
+            switch await trySettle(settlement, number) {
             case .settled(let overrun, let windows): return (overrun, windows)
             case .pointless: return nil
             case .failed where attempt < AccountingLimits.settleAttempts:
@@ -16,17 +17,32 @@ extension Accountant {
             case .failed: break
             }
         }
-        postpone(settlement)
+        state.withLock { $0.settlements[number]?.phase = .postponed }
+        reportPending()
         return nil
     }
 
     /// Leaves a settlement to ``run()``.
     func postpone(_ settlement: PendingSettlement) {
-        let count = state.withLock { state in
-            if state.pending.count < AccountingLimits.pendingSettlements { state.pending.append(settlement) }
-            return state.pending.count
+        _ = register(settlement, .postponed)
+        reportPending()
+    }
+
+    private func register(_ settlement: PendingSettlement, _ phase: OpenSettlement.Phase) -> Int {
+        state.withLock { state in
+            state.lastSettlement += 1
+            if state.settlements.count < AccountingLimits.pendingSettlements {
+                state.settlements[state.lastSettlement] = OpenSettlement(settlement: settlement, phase: phase)
+            } else {
+                state.hasForgotten = true
+            }
+            return state.lastSettlement
         }
-        metrics?.settlementsPending(count)
+    }
+
+    private func reportPending() {
+        guard let metrics else { return }
+        metrics.settlementsPending(state.withLock { $0.settlements.values.count { $0.phase == .postponed } })
     }
 
     enum SettleOutcome {
@@ -36,19 +52,65 @@ extension Accountant {
         case failed
     }
 
-    func trySettle(_ settlement: PendingSettlement) async -> SettleOutcome {
-        let outcome = await decideSettlement(settlement)
-        // An opening that may still arrive is not over.
-        let isOver = settlement.mayOpenUntil.map { $0 <= clock.monotonic() } ?? true
+    private func trySettle(_ settlement: PendingSettlement, _ number: Int) async -> SettleOutcome {
+        let org = settlement.command.lease.org
+        let life = state.withLock { $0.lives[org] } ?? .embedded
+        let outcome = await trySettle(settlement)
         switch outcome {
-        case .settled: settlement.note?.remove()
-        case .pointless: if isOver { settlement.note?.remove() }
+        case .settled where root != nil && settlement.claim != nil: state.withLock { $0.settlements[number]?.phase = .settled(life) }
+        case .settled: conclude(number)
+        case .pointless:
+            // An opening that may still arrive is not over.
+            if settlement.mayOpenUntil.map({ $0 <= clock.monotonic() }) ?? true { conclude(number) }
         case .failed: break
         }
         return outcome
     }
 
-    private func decideSettlement(_ settlement: PendingSettlement) async -> SettleOutcome {
+    private func conclude(_ number: Int) {
+        let settlement = state.withLock { $0.settlements.removeValue(forKey: number) }?.settlement
+        settlement?.note?.remove()
+    }
+
+    /// Forgets settlements that have come to the ledger, and has those settled anew that counters may have lost before.
+    func proveSettlements() async {
+        let settled = state.withLock { state in
+            state.settlements.compactMap { number, open -> (number: Int, org: String, life: Epoch)? in
+                guard case .settled(let life) = open.phase else { return nil }
+                return (number, open.settlement.command.lease.org, life)
+            }
+        }
+        guard !settled.isEmpty else { return }
+        for org in Set(settled.map(\.org)).sorted() {
+            guard let present = await flush(org: org) else { continue }
+            for entry in settled where entry.org == org {
+                if entry.life == present {
+                    conclude(entry.number)
+                } else {
+                    state.withLock { $0.settlements[entry.number]?.phase = .postponed }
+                }
+            }
+        }
+    }
+
+    /// Brings all rows of the org to the ledger.
+    ///
+    /// - Returns: the life whose rows have come there: none of an earlier one is known to have. Nil when a store did not answer.
+    func flush(org: String) async -> Epoch? {
+        guard let root, let life = state.withLock({ $0.lives[org] }) else { return nil }
+        do {
+            try await store.flushRows(org: org)
+            // Rows of a life that was sealed before are refused. Then the next one waits for this process, and is among those that wait.
+            let next = try await root.pending()[org]
+            if let next, next != life { return next }
+            let incarnation = store.incarnation(org: org)
+            return incarnation == life.incarnation ? life : Epoch(number: life.number + 1, incarnation: incarnation)
+        } catch {
+            return nil
+        }
+    }
+
+    func trySettle(_ settlement: PendingSettlement) async -> SettleOutcome {
         let command = settlement.command
         do {
             switch try await apply(.settle(command)) {
@@ -71,8 +133,12 @@ extension Accountant {
         case .failed: return .failed
         }
         do {
-            guard case .settled(let overrun, let windows, _) = try await apply(.settle(settlement.command)) else { return .pointless }
-            return .settled(overrun: overrun, windows: windows)
+            switch try await apply(.settle(settlement.command)) {
+            case .settled(let overrun, let windows, _): return .settled(overrun: overrun, windows: windows)
+            // Lost again meanwhile.
+            case .lost, .unknownLease: return .failed
+            default: return .pointless
+            }
         } catch {
             return .failed
         }
@@ -102,29 +168,17 @@ extension Accountant {
 
     /// One round of ``run()``.
     public func tick() async {
-        let (leases, pending) = state.withLock { state -> ([StreamLease], [PendingSettlement]) in
-            defer { state.pending = [] }
+        let (leases, postponed) = state.withLock { state -> ([StreamLease], [(Int, PendingSettlement)]) in
             // In the order of admission: a round must not depend on how a dictionary is laid out.
-            return (state.leases.sorted { $0.key < $1.key }.map(\.value), state.pending)
+            let postponed = state.settlements.filter { $0.value.phase == .postponed }.sorted { $0.key < $1.key }
+            return (state.leases.sorted { $0.key < $1.key }.map(\.value), postponed.map { ($0.key, $0.value.settlement) })
         }
         for lease in leases { lease.heartbeat() }
-        var left: [PendingSettlement] = []
-        rounds: for (index, settlement) in pending.enumerated() {
-            let isLast = settlement.mayOpenUntil.map { $0 <= clock.monotonic() } ?? true
-            switch await trySettle(settlement) {
-            case .settled: break
-            case .pointless: if !isLast { left.append(settlement) }
-            case .failed:
-                // The store is still away, or the part of it that has this org: the rest waits for the next round, before this one.
-                left += pending[(index + 1)...] + [settlement]
-                break rounds
-            }
+        for (number, settlement) in postponed {
+            // With a store that is still away the rest waits for the next round.
+            if case .failed = await trySettle(settlement, number) { break }
         }
-        let count = state.withLock { [left] state in
-            state.pending = left + state.pending
-            return state.pending.count
-        }
-        metrics?.settlementsPending(count)
+        reportPending()
         await answerForLives()
         // A store that is away reaps when it is back.
         _ = try? await apply(.reap(org: nil, grace: AccountingLimits.reapGrace))

@@ -3,6 +3,10 @@ internal import Synchronization
 extension Accountant {
     /// Sees to it that the store has these windows. Runs that start together share one load of each.
     func bringIn(_ path: [WindowRef], org: String) async -> Bool {
+        // At the first contact the root learns of this process, and the counters of what the root knows.
+        if root != nil, state.withLock({ $0.lives[org] == nil }) {
+            guard await recover(org: org) else { return false }
+        }
         let loads = state.withLock { state -> [Task<Bool, Never>] in
             path.filter { !state.known.contains(LoadedWindow($0, org: org)) }.map { ref in
                 let window = LoadedWindow(ref, org: org)
@@ -48,7 +52,7 @@ extension Accountant {
             guard let last = try await root.release(window, org: org, incarnation: incarnation, upTo: 0) else { return nil }
             let used = try await used(window)
             // In a life that is not cleared all that was released before counts as spent, and only what comes on top may be granted.
-            switch try await applyTwice(.load(org: org, window: window, used: used, released: last.released)) {
+            switch try await apply(.load(org: org, window: window, used: used, released: last.released), in: incarnation) {
             case .done: break
             case .lost: return nil
             default: return false

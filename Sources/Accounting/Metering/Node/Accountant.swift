@@ -9,16 +9,22 @@ public final class Accountant: Sendable {
         /// By ``StreamLease/number``.
         var leases: [Int: StreamLease] = [:]
         var lastLease = 0
-        var pending: [PendingSettlement] = []
+        /// What is not known to be in the ledger, in the order in which it came.
+        var settlements: [Int: OpenSettlement] = [:]
+        var lastSettlement = 0
+        /// A settlement found no room: what it was about is with the reaper, and nobody can say that all is settled.
+        var hasForgotten = false
         /// Store time minus our wall clock.
         var offset = Milliseconds(0)
         var random: any RandomNumberGenerator & Sendable
         /// Windows that the store was seen to have.
         var known: Set<LoadedWindow> = []
         var loading: [LoadedWindow: Task<Bool, Never>] = [:]
-        /// The life of each org's counters that this process has seen, and the one that it has brought its leases into.
-        var lives: [String: Int64] = [:]
+        /// The life of each org's counters that this process has seen begin, the one that it has brought its leases into, and the one
+        /// whose counters were told that everybody has.
+        var lives: [String: Epoch] = [:]
         var claimed: [String: Int64] = [:]
+        var cleared: [String: Int64] = [:]
         var recovering: [String: Task<Bool, Never>] = [:]
         /// Windows for which the durable root is being asked, and the round of answers that is under way.
         var widening: [LoadedWindow: Task<Bool, Never>] = [:]
@@ -149,7 +155,9 @@ public final class Accountant: Sendable {
         var note: (any LeaseNote)?
         // What is not opened is on no board. Every other way out says so.
         var isOpen = false
-        defer { if !isOpen { note?.remove() } }
+        // A try that was not answered may arrive yet, also after the next one was refused.
+        var isUncertain = false
+        defer { if !isOpen { if isUncertain { abandon(key, note: note) } else { note?.remove() } } }
         var attempts = 0
         var stalls = 0
         while attempts < AccountingLimits.openAttempts, stalls < rootRounds {
@@ -164,11 +172,12 @@ public final class Accountant: Sendable {
                 continues: continues, ttl: ttl)
             let sent = clock.monotonic()
             let reply: CounterReply
-            do { reply = try await applyTwice(.open(command)) } catch {
-                isOpen = true
-                abandon(key, note: note)
-                return .unavailable
-            }
+            do {
+                do { reply = try await apply(.open(command)) } catch {
+                    isUncertain = true
+                    reply = try await apply(.open(command))
+                }
+            } catch { return .unavailable }
             switch reply {
             case .granted(let index, let windows, let now):
                 isOpen = true
@@ -196,8 +205,7 @@ public final class Accountant: Sendable {
             case .missing(let keys, _): forget(keys, org: key.org)
             default:
                 // For instance a process that was stopped in between: its first try was opened, and suspended since.
-                isOpen = true
-                abandon(key, note: note)
+                isUncertain = true
                 return .unavailable
             }
         }
@@ -225,6 +233,22 @@ public final class Accountant: Sendable {
     }
 
     // MARK: For leases
+
+    /// Like ``apply(_:)``, for what was computed from the ledger while the counters were in that incarnation: in another one it would be
+    /// out of date.
+    func apply(_ command: CounterCommand, in incarnation: String) async throws(CounterStoreError) -> CounterReply {
+        for isLast in [false, true] {
+            do {
+                let reply = try await store.apply(command, in: incarnation)
+                metrics?.counterOperation(command.name, failed: false)
+                return reply
+            } catch {
+                metrics?.counterOperation(command.name, failed: true)
+                if isLast { throw error }
+            }
+        }
+        throw .failed("no try")
+    }
 
     func apply(_ command: CounterCommand) async throws(CounterStoreError) -> CounterReply {
         do {

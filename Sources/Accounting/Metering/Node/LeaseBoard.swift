@@ -1,3 +1,5 @@
+internal import Synchronization
+
 /// Where a process writes down what it spends from its leases, so that whoever comes after it can settle them to the token.
 ///
 /// A lease is posted before it is opened and noted before each token is forwarded: what is on the board is never less than what a client
@@ -54,6 +56,11 @@ extension Accountant {
     /// - Returns: false when a store did not answer: try again later.
     public func settle(_ left: LeftBehind) async -> Bool {
         // Whoever speaks for a dead process speaks after it.
+        let orgs = Set(left.leases.map(\.claim.lease.org)).sorted()
+        for org in orgs where root != nil && state.withLock({ $0.lives[org] == nil }) {
+            guard await recover(org: org) else { return false }
+        }
+        let lives = state.withLock { $0.lives }
         let successor = LeaseHolder(node: holder.node, fence: max(holder.fence, left.holder.fence + 1))
         for (claim, progress) in left.leases {
             var spent = progress.spent
@@ -62,9 +69,14 @@ extension Accountant {
                 lease: claim.lease, holder: successor, sequence: progress.sequence + AccountingLimits.successorSteps, spent: spent)
             var claim = claim
             claim.granted = progress.granted
+            claim.settle(spent)
             if case .failed = await trySettle(PendingSettlement(command: command, claim: claim)) { return false }
         }
         guard left.isComplete, let root else { return true }
+        // Counters that lost data meanwhile may have lost a settlement that no ledger has.
+        for org in orgs {
+            guard let present = await flush(org: org), present == lives[org] else { return false }
+        }
         do { try await root.leave(left.holder) } catch { return false }
         return true
     }

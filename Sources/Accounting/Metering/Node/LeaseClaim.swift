@@ -12,6 +12,9 @@ public struct LeaseClaim: Sendable, Hashable {
         self.path = path
         self.granted = granted
     }
+
+    /// Nothing more will be spent: the rest may have been freed already, and others may have it.
+    mutating func settle(_ spent: Spent) { granted = granted.lowerBound(spent.amounts).upperBound(.zero) }
 }
 
 /// What became of a claim.
@@ -38,4 +41,19 @@ struct PendingSettlement: Sendable {
     var progress: LeaseProgress {
         LeaseProgress(sequence: command.sequence, granted: claim?.granted ?? .zero, spent: command.spent)
     }
+}
+
+/// A settlement that is not known to be in the ledger, and how far it has come.
+struct OpenSettlement: Sendable {
+    enum Phase: Sendable, Hashable {
+        /// Somebody waits for it.
+        case underway
+        /// Left to ``Accountant/run()``.
+        case postponed
+        /// The counters have taken it in this life, and may lose it yet.
+        case settled(Epoch)
+    }
+
+    let settlement: PendingSettlement
+    var phase: Phase
 }

@@ -52,6 +52,7 @@ struct LeaseMachine: Sendable {
     private var mustRoll = false
     private var heartbeatDue = false
     private var isEnded = false
+    private var isSettling = false
     private var failures = 0
     private var denial: Denial?
     private var lastAsked: Milliseconds
@@ -242,6 +243,7 @@ struct LeaseMachine: Sendable {
     /// - Returns: how the old one has to be settled.
     mutating func reopened(_ grant: Grant, now: Milliseconds) -> PendingSettlement {
         let spent = run.current
+        claim.settle(spent)
         let old = PendingSettlement(
             command: SettleLease(lease: lease, holder: holder, sequence: sequence + 1, spent: spent), claim: claim)
         claim = grant.claim
@@ -299,25 +301,29 @@ struct LeaseMachine: Sendable {
     mutating func settlement(_ usage: FinalUsage) -> (settlement: PendingSettlement, usage: UsageClasses, cost: NanoUSD) {
         let final = run.final(usage)
         sequence += 1
+        isSettling = true
+        claim.settle(final.spent)
         let command = SettleLease(lease: lease, holder: holder, sequence: sequence, spent: final.spent)
         return (PendingSettlement(command: command, claim: claim), final.usage, final.cost)
     }
 
     /// For the board: what to charge if nothing more is ever heard of the run. By our own count, or, where deltas do not track what is
-    /// billed, all that was reserved.
+    /// billed, all that was reserved. A run that was admitted has its prompt.
     var progress: LeaseProgress {
         let spent: Spent =
             if isReserved {
                 run.final(.assumed(UsageClasses(inputFresh: run.prompt.bound, outputVisible: outputMax ?? 0))).spent
             } else {
-                run.output == .zero ? .zero : run.final(.counted(inputTokens: nil)).spent
+                run.final(.counted(inputTokens: nil)).spent
             }
         return LeaseProgress(sequence: sequence, granted: claim.granted, spent: spent)
     }
 
     /// What to tell counters that have forgotten the lease, and the number of the last step that counts as decided: one that
     /// is on its way will be decided anew.
-    var reclaimed: (claim: LeaseClaim, sequence: Int64) { (claim, unanswered.map { $0.sequence - 1 } ?? sequence) }
+    var reclaimed: (claim: LeaseClaim, sequence: Int64) {
+        (claim, unanswered.map { $0.sequence - 1 } ?? (isSettling ? sequence - 1 : sequence))
+    }
 
     mutating func settled(_ windows: [WindowSnapshot]) {
         if !windows.isEmpty { self.windows = windows }

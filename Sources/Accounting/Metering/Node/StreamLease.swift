@@ -38,6 +38,7 @@ public final class StreamLease: Sendable {
         self.accountant = accountant
         self.clock = clock
         self.number = number
+        // From now on the prompt may be with the provider, whether or not it answers before this process dies.
         state.withLock { $0.post() }
     }
 
@@ -223,7 +224,10 @@ public final class StreamLease: Sendable {
                 state.reading = reading
                 var old = state.machine.reopened(grant, now: now)
                 old.note = state.note
+                // What the old lease does not pay, the new one does: on the board at one moment, as in the machine.
+                old.note?.note(old.progress)
                 state.note = note
+                state.post()
                 return old
             }
             _ = await accountant.settle(old)

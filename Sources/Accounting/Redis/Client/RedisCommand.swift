@@ -6,6 +6,8 @@ public struct RedisCommand: Sendable {
     private(set) var count = 0
     /// Where the word goes that names the Redis process at the other end; see ``appendIncarnation()``.
     private var incarnationOffset: Int?
+    /// Set when only this Redis may carry it out; another is given a word that it does not answer to.
+    var onlyIncarnation: String?
 
     public init(_ words: String...) {
         for word in words { append(word) }
@@ -51,7 +53,8 @@ public struct RedisCommand: Sendable {
             return
         }
         buffer.writeImmutableBuffer(head)
-        buffer.writeString("$\(incarnation.utf8.count)\r\n\(incarnation)\r\n")
+        let word = onlyIncarnation.map { $0 == incarnation ? $0 : "" } ?? incarnation
+        buffer.writeString("$\(word.utf8.count)\r\n\(word)\r\n")
         buffer.writeImmutableBuffer(tail)
     }
 }

@@ -8,27 +8,42 @@ struct CommandChecks {
         /// What was used when the window was loaded, and what its leases' rows have charged since.
         let loaded: Int64
         var charged: Int64 = 0
+        var unaccounted: Int64
     }
 
+    private let mayOverrun: Bool
+
+    /// - Parameter mayOverrun: an upstream may report more than was held.
+    init(mayOverrun: Bool) { self.mayOverrun = mayOverrun }
+
     private var shadows: [WindowKey: Shadow] = [:]
-    private var chargedByLease: [String: Amounts] = [:]
+    /// Of leases that are in the present life: what the ledger had of them when it began, and their rows since.
+    private var chargedByLease: [LeaseKey: Amounts] = [:]
+    private var lives: [String: Int64] = [:]
     private var commands = 0
     /// The full count over windows and leases is dear: it is made every so many commands.
     private static let every = 8
 
     /// - Returns: the rule that was broken, and how.
-    mutating func check(_ command: CounterCommand, _ changes: CounterChanges, _ machine: CounterMachine, mayOverrun: Bool) -> Violation? {
+    mutating func check(
+        _ command: CounterCommand, _ reply: CounterReply, _ changes: CounterChanges, _ machine: CounterMachine, _ budgets: BudgetTruth
+    ) -> Violation? {
+        // What a store that has lost data shows until its next life begins is of no life.
+        if case .lost = reply { return changes.isEmpty ? nil : Violation("lost", "counters without a life have changed") }
         var overrun: [WindowKey: Int64] = [:]
+        if let violation = noteLease(of: command, reply, budgets, &overrun) { return violation }
         for row in changes.rows where row.kind != .suspense {
-            guard let lease = machine.leases[LeaseKey(org: row.attribution.path.org, id: row.lease)] else {
-                return Violation("rows", "row \(row.chargeID) of no lease")
+            let key = LeaseKey(org: row.attribution.path.org, id: row.lease)
+            guard let lease = machine.leases[key] else { return Violation("rows", "row \(row.chargeID) of no lease") }
+            guard row.epoch == machine.epochs[key.org]?.epoch.number ?? 0 else {
+                return Violation("rows", "row \(row.chargeID) of life \(row.epoch)")
             }
             if row.kind == .overrun {
                 if case .step = command { return Violation("I4", "\(row.chargeID): a step spent more than was held") }
                 guard mayOverrun else { return Violation("I4", "\(row.chargeID): an honest run overran by \(row.amounts)") }
                 for key in lease.path { overrun[key, default: 0] += row.amounts[key.unit] }
             } else {
-                chargedByLease[row.lease] = (chargedByLease[row.lease] ?? .zero) + row.amounts
+                chargedByLease[key] = (chargedByLease[key] ?? .zero) + row.amounts
                 for key in lease.path { shadows[key]?.charged += row.amounts[key.unit] }
             }
         }
@@ -38,6 +53,37 @@ struct CommandChecks {
         }
         commands += 1
         return commands % Self.every == 0 ? checkAll(machine) : nil
+    }
+
+    /// The store has lost data: nothing is known of its windows until they are loaded again.
+    mutating func lost() {
+        shadows = [:]
+        chargedByLease = [:]
+    }
+
+    /// What a lease counts from: nothing when it is opened, what the ledger has of it when it is brought in.
+    private mutating func noteLease(
+        of command: CounterCommand, _ reply: CounterReply, _ budgets: BudgetTruth, _ overrun: inout [WindowKey: Int64]
+    ) -> Violation? {
+        switch (command, reply) {
+        case (.begin(let org, let epoch), .done) where lives[org] != epoch.number:
+            lives[org] = epoch.number
+            chargedByLease = chargedByLease.filter { $0.key.org != org }
+        case (.open(let open), .granted): chargedByLease[open.lease] = chargedByLease[open.lease] ?? .zero
+        case (.assert(let claim), .done) where chargedByLease[claim.lease] == nil:
+            chargedByLease[claim.lease] = claim.spent.amounts
+            for key in claim.path.map(\.key) {
+                let more = claim.held[key.unit] - (shadows[key]?.unaccounted ?? 0)
+                guard more > 0 else { continue }
+                overrun[key, default: 0] += more
+                // What was granted in an earlier life was released, and what was released is accounted for to the end.
+                if !mayOverrun, !budgets.unsteady.contains(BudgetTruth.name(key.scope, key.unit, key.period)) {
+                    return Violation("unaccounted", "\(claim.lease.id) brings \(more) more into \(key.text) than was missing")
+                }
+            }
+        default: break
+        }
+        return nil
     }
 
     func checkAll(_ machine: CounterMachine) -> Violation? {
@@ -55,7 +101,7 @@ struct CommandChecks {
         default: return nil
         }
         guard let lease = machine.leases[key] else { return nil }
-        let charged = chargedByLease[key.id] ?? .zero
+        let charged = chargedByLease[key] ?? .zero
         guard charged == lease.spent.amounts else {
             return Violation("conservation", "\(key.id) spent \(lease.spent.amounts), its rows say \(charged)")
         }
@@ -68,19 +114,21 @@ struct CommandChecks {
             shadows[key] = nil
             return nil
         }
-        let total = window.used + window.held + window.suspense
+        let total = window.taken
         guard var shadow = shadows[key], shadow.generation == window.generation else {
-            shadows[key] = Shadow(total: total, generation: window.generation, loaded: window.used)
+            shadows[key] = Shadow(total: total, generation: window.generation, loaded: window.used, unaccounted: window.unaccounted)
             return nil
         }
-        let most = max(shadow.total, window.cap) + overrun
+        let most = max(shadow.total, min(window.cap, window.released)) + overrun
         guard total <= most else {
-            return Violation("I2", "\(key.text): used \(window.used) + held \(window.held) + suspense \(window.suspense) > \(most)")
+            let parts = "used \(window.used) + held \(window.held) + suspense \(window.suspense) + unaccounted \(window.unaccounted)"
+            return Violation("I2", "\(key.text): \(parts) > \(most)")
         }
         guard window.used == shadow.loaded + shadow.charged else {
             return Violation("conservation", "\(key.text): used \(window.used), loaded \(shadow.loaded) + rows \(shadow.charged)")
         }
         shadow.total = total
+        shadow.unaccounted = window.unaccounted
         shadows[key] = shadow
         return nil
     }

@@ -8,13 +8,13 @@ struct FinalChecks {
     init(_ world: World) { self.world = world }
 
     func check() {
-        if let violation = CommandChecks().checkAll(machine) { return world.fail(violation.rule, violation.detail) }
+        if let violation = CommandChecks(mayOverrun: true).checkAll(machine) { return world.fail(violation.rule, violation.detail) }
         checkRest()
         for index in world.plan.runs.indices where world.violation == nil { checkRun(index) }
         for (key, window) in machine.windows where world.violation == nil { checkWindow(key, window) }
         checkDelivered()
         guard world.violation == nil else { return }
-        resolveAll()
+        if world.plan.isRooted { checkUnaccounted() } else { resolveAll() }
     }
 
     private func checkRest() {
@@ -26,6 +26,9 @@ struct FinalChecks {
             case .suspended:
                 guard !world.isOfLivingProcess(lease) else {
                     return world.fail("suspense", "\(lease.key.id) is in suspense though its process lives: \(lease.held)")
+                }
+                guard !world.plan.isRooted || isBuried(lease.holder) else {
+                    return world.fail("suspense", "\(lease.key.id) is in suspense though what it spent was noted: \(lease.held)")
                 }
             }
         }
@@ -47,7 +50,7 @@ struct FinalChecks {
         let run = world.witness.runs[index]
         let plan = world.plan.runs[index]
         let charged = charges(of: plan.name)
-        if run.hasCrashed { return checkCrashed(run, plan, charged) }
+        if run.hasCrashed { return checkCrashed(index, charged) }
         switch run.ending {
         case nil: world.fail("one outcome", "\(plan.name) has none")
         case .refused, .notStarted:
@@ -102,15 +105,81 @@ struct FinalChecks {
         }
     }
 
-    private func checkCrashed(_ run: Witness.Run, _ plan: Plan.Run, _ charged: LedgerSum) {
-        var covered = charged.amounts
-        for key in world.store.leasesOfRun[plan.name] ?? [] {
-            if let lease = machine.leases[key], lease.phase == .suspended { covered = covered + lease.held }
+    /// True when a process died with its machine and what it spent is not known yet.
+    private func isBuried(_ holder: LeaseHolder) -> Bool {
+        world.seats.contains { $0.buried.contains { $0.holder == holder } }
+    }
+
+    private func isBuried(_ index: Int) -> Bool { world.runs[index].map { isBuried($0.process.holder) } ?? false }
+
+    /// The least that a run whose process died has to be charged.
+    private func least(_ index: Int) -> Int64 {
+        let (run, plan) = (world.witness.runs[index], world.plan.runs[index])
+        let least = run.delivered + (run.isAdmitted ? plan.promptTokens : 0)
+        if case .less(let less) = plan.usage, run.reported != nil { return max(0, least - less) }
+        return least
+    }
+
+    /// What the present counters have in suspense of a run.
+    private func suspense(_ run: String) -> Amounts {
+        var held = Amounts.zero
+        for key in world.store.leasesOfRun[run] ?? [] {
+            if let lease = machine.leases[key], lease.phase == .suspended { held = held + lease.held }
         }
-        var least = run.delivered + (run.isAdmitted ? plan.promptTokens : 0)
-        if case .less(let less) = plan.usage, run.reported != nil { least = max(0, least - less) }
-        guard least <= covered.tokens else {
-            return world.fail("crash", "\(plan.name) delivered \(least), charged \(charged.usage.total), with suspense \(covered.tokens)")
+        return held
+    }
+
+    private func checkCrashed(_ index: Int, _ charged: LedgerSum) {
+        let (run, plan) = (world.witness.runs[index], world.plan.runs[index])
+        // What counters have forgotten of it is in no suspense: see `checkUnaccounted`.
+        if world.profile.storeLosses > 0, isBuried(index) { return }
+        let covered = charged.amounts + suspense(plan.name)
+        guard least(index) <= covered.tokens else {
+            let text = "\(plan.name) delivered \(least(index)), charged \(charged.usage.total), with suspense \(covered.tokens)"
+            return world.fail("crash", text)
+        }
+        guard world.plan.isRooted, !isBuried(index), world.profile.liars == 0 else { return }
+        // Its last token may have been paid for and not sent.
+        let most = run.delivered + plan.prompt.bound + plan.batch.upperBound
+        if charged.usage.total > most { world.fail("crash", "\(plan.name) delivered at most \(most), charged \(charged.usage.total)") }
+    }
+
+    /// What the dead have spent and nobody has charged is withheld from everybody.
+    private func checkUnaccounted() {
+        guard !world.profile.rolls, world.profile.liars == 0 else { return }
+        for (key, window) in machine.windows where key.unit == .tokens && isSteady(key) {
+            var missing: Int64 = 0
+            for (index, plan) in world.plan.runs.enumerated()
+            where world.witness.runs[index].hasCrashed && plan.path.scopes.contains(key.scope) {
+                missing += max(0, least(index) - charges(of: plan.name).usage.total - suspense(plan.name).tokens)
+            }
+            guard missing <= window.unaccounted else {
+                return world.fail("unaccounted", "\(key.text) withholds \(window.unaccounted) and \(missing) are missing")
+            }
+        }
+    }
+
+    /// Everybody has answered for what it held.
+    func checkEvidence(_ probes: Probes) {
+        checkRest()
+        for (index, plan) in world.plan.runs.enumerated() where world.witness.runs[index].hasCrashed && world.violation == nil {
+            checkCrashed(index, charges(of: plan.name))
+        }
+        for (key, window) in machine.windows where world.violation == nil {
+            checkWindow(key, window)
+            guard window.unaccounted == 0, window.suspense == 0 else {
+                let text = "\(key.text) has \(window.unaccounted) unaccounted and \(window.suspense) in suspense"
+                return world.fail("liveness", text)
+            }
+        }
+        for (path, outcome) in probes.outcomes where world.violation == nil {
+            switch outcome {
+            case .admitted: break
+            case .refused:
+                let full = machine.windows.values.contains { path.scopes.contains($0.key.scope) && $0.used + 1 > $0.cap }
+                if !full { world.fail("liveness", "a run of \(path.scopes.map(\.text)) is refused and no window is full") }
+            case .unavailable, .priceUnknown: world.fail("liveness", "a run of \(path.scopes.map(\.text)) is not admitted: \(outcome)")
+            }
         }
     }
 
@@ -202,13 +271,15 @@ struct FinalChecks {
             }
         }
         for lease in machine.leases.values where lease.phase == .suspended { resolve(lease.key, lease.spent) }
-        if let violation = CommandChecks().checkAll(machine) { world.fail(violation.rule, violation.detail) }
+        if let violation = CommandChecks(mayOverrun: true).checkAll(machine) { world.fail(violation.rule, violation.detail) }
         for window in machine.windows.values where window.suspense != 0 || window.held != 0 {
             world.fail("resolve", "\(window.key.text) has \(window.suspense) in suspense")
         }
     }
 
-    private func resolve(_ lease: LeaseKey, _ evidence: Spent) { _ = world.store.apply(.resolve(lease, evidence: evidence)) }
+    private func resolve(_ lease: LeaseKey, _ evidence: Spent) {
+        _ = world.store.apply(.resolve(lease, evidence: evidence), for: world.store.incarnation)
+    }
 
     private func chargedTokens(_ run: String) -> Int64 {
         (world.ledger.rows + world.store.outbox).reduce(0) { $1.kind.isCharge && $1.attribution.run == run ? $0 + $1.usage.total : $0 }

@@ -1,7 +1,7 @@
 /// What happened in a world: a digest of all of it, and the last lines in words when somebody wants to read them.
 struct Trace {
     enum Kind: Int64 {
-        case command, reply, rows, ledger, deliver, outcome, fault, budget, outbox
+        case command, reply, rows, ledger, deliver, outcome, fault, budget, outbox, root
     }
 
     private(set) var digest: UInt64 = 0xCBF2_9CE4_8422_2325

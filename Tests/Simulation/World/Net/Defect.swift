@@ -8,6 +8,10 @@ public enum Defect: String, Sendable, CaseIterable {
     case nonIdempotentStep = "non-idempotent-step"
     /// With less headroom than asked, what is left is held and the whole wish admitted.
     case shrinkAndAdmit = "shrink-and-admit"
+    /// The store comes back with older data, or with none, and says that it is the same.
+    case unnoticedLoss = "unnoticed-loss"
+    /// The durable root clears a life when the first process has answered for it.
+    case clearAlone = "clear-alone"
 }
 
 /// ``CounterMachine``, with or without a defect around it. A value.
@@ -19,17 +23,21 @@ struct DefectiveCounters {
 
     init(_ defect: Defect?) { self.defect = defect }
 
-    mutating func apply(_ command: CounterCommand, now: Milliseconds) -> (CounterReply, CounterChanges) {
-        if defect == .nonIdempotentStep, case .step(let step) = command, let lease = machine.leases[step.lease], lease.phase == .live,
+    mutating func apply(
+        _ command: CounterCommand, incarnation: String, now: Milliseconds
+    ) -> (CounterReply, CounterChanges) {
+        // A machine that is made anew below has had one life only.
+        if defect == .nonIdempotentStep, machine.epochs.isEmpty, case .step(let step) = command, let lease = machine.leases[step.lease],
+            lease.phase == .live,
             lease.sequence == step.sequence, lease.holder == step.holder
         {
             return chargeAgain(lease, command, now: now)
         }
-        var reply = machine.apply(command, now: now)
+        var reply = machine.apply(command, incarnation: incarnation, now: now)
         switch (defect, command, reply) {
         case (.refundOnTimer, .reap, _):
             for lease in machine.leases.values where lease.phase == .suspended {
-                _ = machine.apply(.resolve(lease.key, evidence: lease.spent), now: now)
+                _ = machine.apply(.resolve(lease.key, evidence: lease.spent), incarnation: incarnation, now: now)
             }
         case (.shrinkAndAdmit, .open, .granted(_, let windows, let now)), (.shrinkAndAdmit, .step, .granted(_, let windows, let now)):
             reply = .granted(offer: 0, windows: windows, now: now)

@@ -1,17 +1,20 @@
 import Accounting
 
-/// The ledger of a world. Confined to the loop's thread.
+/// The ledger of a world and the durable root beside it. Confined to the loop's thread.
 final class LedgerServer: @unchecked Sendable {
     private var ids: [String: LedgerRow] = [:]
     private(set) var rows: [LedgerRow] = []
+    var root: RootTable
     var isAway = false
     /// Called with a row whose id came before with another content.
     var contradicts: (LedgerRow) -> Void = { _ in }
 
+    init(_ defect: Defect?) { root = RootTable(defect) }
+
     /// - Returns: false when the ledger is away; then nothing was appended.
-    func append(_ new: [LedgerRow]) -> Bool {
+    func append(_ new: some Sequence<LedgerRow>) -> Bool {
         guard !isAway else { return false }
-        for row in new {
+        for row in new where root.takes(row) {
             if let known = ids[row.chargeID] {
                 if known != row { contradicts(row) }
             } else {

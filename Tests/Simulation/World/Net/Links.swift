@@ -4,19 +4,28 @@ import Accounting
 struct StoreLink: CounterStore {
     let process: NodeProcess
 
+    func incarnation(org: String) -> String { process.incarnation }
+
     func apply(_ command: CounterCommand) async throws(CounterStoreError) -> CounterReply {
+        try await apply(command, in: process.incarnation)
+    }
+
+    func apply(_ command: CounterCommand, in incarnation: String) async throws(CounterStoreError) -> CounterReply {
         let world = process.world
-        let answer: Network.Answer = await process.wait(orElse: .failure(.unreachable("the process is gone"))) { wait in
-            world.network.send(command, wait)
+        let answer: Network.Answer = await process.wait(orElse: .failure(.unreachable("disconnected")), isOfStore: true) { wait in
+            world.network.send(command, for: incarnation, wait)
         }
         return try answer.get()
     }
 
     func flushRows(org: String) async throws(CounterStoreError) {
         let world = process.world
-        let isFlushed = await process.wait(orElse: false) { wait in
+        let isFlushed = await process.wait(orElse: false, isOfStore: true) { wait in
+            let incarnation = process.incarnation
             world.loop.after(world.loop.random.integer(0...6)) {
-                guard !world.store.isAway, !world.network.fails() else { return wait.finish(false) }
+                guard !world.store.isAway, incarnation == world.store.incarnation, !world.network.fails() else {
+                    return wait.finish(false)
+                }
                 let isFlushed = world.store.flush(org: org)
                 if world.network.fails() { return wait.finish(false) }
                 world.loop.after(world.loop.random.integer(0...6)) { wait.finish(isFlushed) }

@@ -38,10 +38,14 @@ struct Plan: Sendable {
     }
 
     enum Fault: Sendable {
-        case crash(seat: Int, back: Int64), pause(seat: Int, for: Int64)
+        /// A process dies, with the memory of its machine or without.
+        case crash(seat: Int, back: Int64, keepsBoard: Bool), pause(seat: Int, for: Int64)
         case clockJump(seat: Int, by: Int64), storeClockJump(by: Int64)
         case storeOutage(for: Int64), ledgerOutage(for: Int64), directoryOutage(seat: Int, for: Int64)
-        case storeLoss(all: Bool)
+        /// The store comes back as it was so many commands ago, or empty.
+        case storeLoss(back: Int64?)
+        /// An operator has the counters made anew from the ledger.
+        case rebuild
         case cap(index: Int, permille: Int64), add(Budget), remove(index: Int, back: Int64?)
     }
 
@@ -68,6 +72,10 @@ struct Plan: Sendable {
     /// From then on nothing fails any more (ms after the start).
     var healsAt: Int64
     var callTimeout: Int64
+    /// The counters may lose data, so that a durable root releases each cap to them.
+    var isRooted = false
+    /// How late a process notices that the store's data are others.
+    var reconnect: ClosedRange<Int64> = 0...0
     /// How late a node learns of changed budgets.
     var directoryLag: ClosedRange<Int64> = 0...0
 

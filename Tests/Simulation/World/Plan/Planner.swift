@@ -25,6 +25,8 @@ struct Planner {
             plan.offsets.append(random.integer(-3_000...3_000))
             plan.drifts.append(profile.clockJumps > 0 ? random.integer(-500...500) : 0)
         }
+        plan.isRooted = profile.storeLosses > 0 || random.chance(permille: 150)
+        plan.reconnect = 0...random.pick([5, 100, 1_000])
         plan.storeOffset = profile.storeClockJumps > 0 ? random.integer(-1_000...1_000) : 0
         let paths = makePaths()
         let count = isBig ? random.integer(30...60) : random.integer(2...9)
@@ -38,11 +40,12 @@ struct Planner {
         var paths: [TenancyPath] = []
         for _ in 0...random.integer(0...2) {
             let user = random.pick(["ann", "bob", nil])
-            // Names of this kind are always valid.
+            let isAcme = random.chance(permille: 850)
+            // Names of this kind are always valid. A key belongs to one org.
             guard
                 let path = try? TenancyPath(
-                    org: random.chance(permille: 850) ? "acme" : "omni", project: random.pick(["web", "app"]), user: user,
-                    key: random.pick(["k1", "k2", nil]))
+                    org: isAcme ? "acme" : "omni", project: random.pick(["web", "app"]), user: user,
+                    key: random.pick(isAcme ? ["k1", "k2", nil] : ["k3", nil]))
             else { continue }
             paths.append(path)
         }
@@ -108,7 +111,9 @@ struct Planner {
         let seats = plan.seats
         let ttl = plan.ttl
         func seat(_ random: inout SeededGenerator) -> Int { random.index(seats) }
-        some(profile.crashes, &plan) { .crash(seat: seat(&$0), back: $0.integer(10...10_000)) }
+        some(profile.crashes, &plan) {
+            .crash(seat: seat(&$0), back: $0.integer(10...10_000), keepsBoard: $0.chance(permille: 650))
+        }
         some(profile.pauses, &plan) {
             .pause(seat: seat(&$0), for: $0.chance(permille: 500) ? $0.integer(10...2_000) : ttl + $0.integer(0...8_000))
         }
@@ -119,7 +124,10 @@ struct Planner {
         some(profile.storeOutages, &plan) { .storeOutage(for: $0.integer(10...8_000)) }
         some(profile.ledgerOutages, &plan) { .ledgerOutage(for: $0.integer(10...8_000)) }
         some(profile.directoryOutages, &plan) { .directoryOutage(seat: seat(&$0), for: $0.integer(10...8_000)) }
-        some(profile.storeLosses, &plan) { .storeLoss(all: $0.chance(permille: 300)) }
+        some(profile.storeLosses, &plan) {
+            .storeLoss(back: $0.chance(permille: 350) ? nil : $0.integer(0...$0.pick([4, 60])))
+        }
+        some(profile.rebuilds, &plan) { _ in .rebuild }
         let known = plan.budgets.count
         if known > 0 {
             some(profile.capChanges, &plan) { .cap(index: $0.index(known), permille: $0.integer(0...3_000)) }

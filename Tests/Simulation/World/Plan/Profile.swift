@@ -24,9 +24,10 @@ public struct Profile: Sendable {
     var interrupted: Int64 = 0
     /// Windows are short and roll while runs stream.
     var rolls = false
-    /// The store comes back with an older state, or with none. Off in every profile of ``all``: the counters have to notice it
-    /// by an epoch first.
+    /// The store comes back with an older state, or with none.
     var storeLosses: Int64 = 0
+    /// Counters that are made anew from the ledger while streams go on.
+    var rebuilds: Int64 = 0
 
     public static let all: [Profile] = [
         Profile(name: "calm", interrupted: 100),
@@ -39,14 +40,15 @@ public struct Profile: Sendable {
         Profile(name: "budgets", lostReplies: 20, capChanges: 6, interrupted: 100),
         Profile(name: "directory", budgetChanges: 4, interrupted: 100),
         Profile(name: "liars", lostReplies: 20, liars: 700, interrupted: 200),
+        Profile(name: "loss", interrupted: 100, storeLosses: 2),
+        Profile(
+            name: "losses", lostRequests: 30, lostReplies: 40, doubled: 30, late: 20, crashes: 2, pauses: 1, storeOutages: 1,
+            ledgerOutages: 2, capChanges: 2, interrupted: 100, storeLosses: 4, rebuilds: 1),
         Profile(
             name: "everything", lostRequests: 30, lostReplies: 40, doubled: 40, late: 30, crashes: 2, pauses: 2, clockJumps: 2,
             storeClockJumps: 1, storeOutages: 2, ledgerOutages: 2, directoryOutages: 1, capChanges: 3, budgetChanges: 2, liars: 200,
-            interrupted: 200, rolls: true),
+            interrupted: 200, rolls: true, storeLosses: 1),
     ]
 
-    /// For the rebuild after a loss; by name only.
-    public static let storeLoss = Profile(name: "store-loss", lostReplies: 20, crashes: 1, interrupted: 100, storeLosses: 2)
-
-    public static func named(_ name: String) -> Profile? { (all + [storeLoss]).first { $0.name == name } }
+    public static func named(_ name: String) -> Profile? { all.first { $0.name == name } }
 }
