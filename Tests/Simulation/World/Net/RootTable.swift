@@ -53,7 +53,9 @@ struct RootTable {
     /// Who has not answered for the org's life.
     func awaited(_ org: String) -> [LeaseHolder] {
         guard lives[org]?.isCleared == false else { return [] }
-        return holders.filter { !confirmations.contains(Confirmation(org: org, holder: $0)) }.sorted { ($0.node, $0.fence) < ($1.node, $1.fence) }
+        return holders.filter { !confirmations.contains(Confirmation(org: org, holder: $0)) }.sorted {
+            ($0.node, $0.fence) < ($1.node, $1.fence)
+        }
     }
 
     mutating func confirm(_ org: String, _ epoch: Epoch, _ holder: LeaseHolder) -> Bool {
