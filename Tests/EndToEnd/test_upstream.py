@@ -15,6 +15,9 @@ from rig.witness import text
 #: From the cut as the client sees it to the upstream connection's end (Done-when 5 of the first milestone).
 CUT_TO_CLOSE = 0.1
 
+#: A busy machine may miss it by chance; a connection that waits for a timer misses it each time.
+TRIES = 4
+
 
 def cut_over_socketio(server, tenant, content: str) -> float:
     client = Client(server.url, tenant.key)
@@ -42,29 +45,34 @@ def cut_over_openai(server, tenant, content: str) -> float:
 
 
 @pytest.mark.parametrize("carrier", [cut_over_socketio, cut_over_events, cut_over_openai])
-def test_a_cut_closes_the_upstream_connection(server, tenant, witness, plan, carrier):
-    wanted = plan(tokens=50_000, rate=300)
-    tenant.cap("0.0008")
-    seen = carrier(server, tenant, wanted.prompt())
-    request = witness.request(wanted.id)
-    wait_until("the upstream connection is closed", lambda: request.closed)
-    assert request.closed - seen <= CUT_TO_CLOSE, f"closed {request.closed - seen:.3f} s after the cut was seen"
-    totals = tenant.usage()["totals"]
-    assert 0 < totals["output_tokens"] <= request.sent
+def test_a_cut_closes_the_upstream_connection(server, make_tenant, installation, witness, plan, carrier):
+    waits = []
+    while not waits or (waits[-1] > CUT_TO_CLOSE and len(waits) < TRIES):
+        wanted, tenant = plan(tokens=50_000, rate=300), make_tenant(installation)
+        tenant.cap("0.0008")
+        seen = carrier(server, tenant, wanted.prompt())
+        request = witness.request(wanted.id)
+        wait_until("the upstream connection is closed", lambda request=request: request.closed)
+        waits.append(request.closed - seen)
+        totals = tenant.usage()["totals"]
+        assert 0 < totals["output_tokens"] <= request.sent
+    assert waits[-1] <= CUT_TO_CLOSE, f"closed {waits} s after the cut was seen"
     assert nano(totals["cost_usd"]) == totals["input_tokens"] * INPUT_NANO + totals["output_tokens"] * OUTPUT_NANO <= nano("0.0008")
 
 
 def test_cancel_closes_the_upstream_connection(server, tenant, witness, plan):
-    wanted = plan(tokens=50_000, rate=200)
-    client = Client(server.url, tenant.key)
-    run = client.call("chat_message", {"text": wanted.prompt(), "model": "witness"})["run_id"]
-    wait_until("some text", lambda: answer(client.run(run)))
-    assert client.call("chat_cancel", {"run_id": run})["ok"]
-    at = time.time()
-    request = witness.request(wanted.id)
-    wait_until("the upstream connection is closed", lambda: request.closed)
-    assert request.closed - at <= CUT_TO_CLOSE
-    client.finish(run)
+    client, waits = Client(server.url, tenant.key), []
+    while not waits or (waits[-1] > CUT_TO_CLOSE and len(waits) < TRIES):
+        wanted = plan(tokens=50_000, rate=200)
+        run = client.call("chat_message", {"text": wanted.prompt(), "model": "witness"})["run_id"]
+        wait_until("some text", lambda run=run: answer(client.run(run)))
+        assert client.call("chat_cancel", {"run_id": run})["ok"]
+        at = time.time()
+        request = witness.request(wanted.id)
+        wait_until("the upstream connection is closed", lambda request=request: request.closed)
+        waits.append(request.closed - at)
+        client.finish(run)
+    assert waits[-1] <= CUT_TO_CLOSE, f"closed {waits} s after the cancellation"
     client.close()
 
 
@@ -75,7 +83,8 @@ def stream(server, tenant, wanted) -> tuple[list[dict], dict]:
 
 @pytest.mark.parametrize("fault", [{"drop_after": 20}, {"bad_json_after": 20}], ids=lambda fault: next(iter(fault)))
 def test_a_stream_that_breaks_is_an_error_and_charges_what_was_delivered(server, tenant, plan, fault):
-    envelopes, end = stream(server, tenant, plan(tokens=60, **fault))
+    # Paced, so that what was sent has been read before the connection ends.
+    envelopes, end = stream(server, tenant, plan(tokens=60, rate=100, **fault))
     assert end["type"] == "chat.error" and end["error"]["code"] == "upstream_error"
     assert answer(envelopes) == text(20)
     totals = tenant.usage()["totals"]

@@ -114,7 +114,7 @@ import Testing
             }
             try await server.eventually { server.journal.record.cancelled.count == 1 }
             // A millisecond on a quiet machine; the bound allows for a suite that keeps every core busy.
-            #expect(server.journal.record.cancelled[0] - left < .seconds(1))
+            #expect(server.journal.record.cancelled[0] - left < .seconds(5))
         }
     }
 

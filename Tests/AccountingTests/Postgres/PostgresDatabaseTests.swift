@@ -139,7 +139,7 @@ struct PostgresDatabaseTests {
         await #expect(throws: LedgerStoreError.self) { try await append(("b", now), to: ledger) }
         let clock = ContinuousClock()
         let took = await clock.measure { for _ in 0..<200 { _ = try? await database.ping() } }
-        #expect(took < .seconds(2), "200 refusals took \(took)")
+        #expect(took < .seconds(10), "200 refusals took \(took)")
         try await server.launch()
         let rows = [try row("a", at: now), try row("b", at: now)]
         let isBack = await eventually { try await ledger.append(rows) == 1 }

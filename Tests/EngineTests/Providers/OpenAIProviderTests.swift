@@ -184,6 +184,14 @@ struct OpenAIProviderTests {
         #expect(message.contains("bad key ***!") && !message.contains("sk-secret") && message.count < 260)
     }
 
+    /// Says that a connection is closed within 100 ms, by the best of five tries: a machine that does something else may take
+    /// its time, but a connection that waits for a timer never makes it.
+    private func closesSoon(_ latency: () async throws -> TimeAmount) async throws {
+        var tries: [TimeAmount] = []
+        for _ in 0..<5 where tries.allSatisfy({ $0 >= .milliseconds(100) }) { tries.append(try await latency()) }
+        #expect(tries.contains { $0 < .milliseconds(100) }, "\(tries)")
+    }
+
     private func closeLatency(
         _ steps: [TestUpstream.Step], _ act: (any ModelStream) async throws -> NIODeadline
     ) async throws -> TimeAmount {
@@ -201,41 +209,44 @@ struct OpenAIProviderTests {
 
     @Test("close while the upstream is silent closes its connection within 100 ms (item 5)")
     func closeWhileSilent() async throws {
-        let latency = try await closeLatency([.head(200), .body(Self.chunk), .stall]) { stream in
-            stream.close()
-            return .now()
+        try await closesSoon {
+            try await closeLatency([.head(200), .body(Self.chunk), .stall]) { stream in
+                stream.close()
+                return .now()
+            }
         }
-        #expect(latency < .milliseconds(100), "\(latency)")
     }
 
     @Test("close while the upstream floods closes its connection within 100 ms (item 5)")
     func closeWhileFlooding() async throws {
-        let latency = try await closeLatency([.head(200), .flood(Self.chunk)]) { stream in
-            for _ in 0..<100 { _ = try await stream.next() }
-            stream.close()
-            return .now()
+        try await closesSoon {
+            try await closeLatency([.head(200), .flood(Self.chunk)]) { stream in
+                for _ in 0..<100 { _ = try await stream.next() }
+                stream.close()
+                return .now()
+            }
         }
-        #expect(latency < .milliseconds(100), "\(latency)")
     }
 
     @Test("cancelling a task that waits for the next chunk closes the connection within 100 ms (item 5)")
     func cancelWhileWaiting() async throws {
-        let latency = try await withProvider([.head(200), .body(Self.chunk), .stall]) { provider, upstream in
-            let (signal, continuation) = AsyncStream.makeStream(of: Void.self)
-            let reader = Task { [prompt] in
-                let stream = provider.stream(prompt)
-                _ = try await stream.next()
-                continuation.yield()
-                _ = try await stream.next()
+        try await closesSoon {
+            try await withProvider([.head(200), .body(Self.chunk), .stall]) { provider, upstream in
+                let (signal, continuation) = AsyncStream.makeStream(of: Void.self)
+                let reader = Task { [prompt] in
+                    let stream = provider.stream(prompt)
+                    _ = try await stream.next()
+                    continuation.yield()
+                    _ = try await stream.next()
+                }
+                for await _ in signal { break }
+                let asked = NIODeadline.now()
+                reader.cancel()
+                await #expect(throws: ProviderError.cancelled) { try await reader.value }
+                while upstream.record.closedAt.isEmpty, .now() < asked + .seconds(2) { await Task.yield() }
+                return (try #require(upstream.record.closedAt.first)) - asked
             }
-            for await _ in signal { break }
-            let asked = NIODeadline.now()
-            reader.cancel()
-            await #expect(throws: ProviderError.cancelled) { try await reader.value }
-            while upstream.record.closedAt.isEmpty, .now() < asked + .seconds(2) { await Task.yield() }
-            return (try #require(upstream.record.closedAt.first)) - asked
         }
-        #expect(latency < .milliseconds(100), "\(latency)")
     }
 
     @Test("a consumer that does not read stops the upstream after bounded bytes, and is not timed out for it")

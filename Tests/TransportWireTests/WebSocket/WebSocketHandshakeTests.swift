@@ -143,6 +143,6 @@ struct WebSocketHandshakeTests {
             for name in names { _ = refusal(request(headers + [(name, value)]), subprotocols: ["a"]) }
         }
         // Unoptimised code passes over some 160 KB here; comparing each byte with each other would take minutes.
-        #expect(elapsed < .seconds(2))
+        #expect(elapsed < .seconds(10))
     }
 }
