@@ -61,7 +61,7 @@ def test_a_graceful_stop_lets_running_streams_end(tmp_path, make_tenant):
     reader.start()
     socketed = Client(server.url, tenant.key)
     run = socketed.call("chat_message", body)["run_id"]
-    time.sleep(0.5)
+    wait_until("both runs stream", lambda: server.metrics()["kdcube_runs_active"] == 2)
     server.process.terminate()
     wait_until("it stops being ready", lambda: server.status("/readyz") != 200)
     reader.join(20)
