@@ -1,7 +1,6 @@
 """A store that goes away and comes back, a server that is asked to stop, and two servers on one set of stores."""
 
 import threading
-import time
 
 import pytest
 import requests
@@ -100,6 +99,7 @@ def test_what_a_killed_server_had_delivered_is_charged_by_the_next_one(shared, r
     try:
         server = installation.serve()
         tenant = make_tenant(installation)
+        stranger = make_tenant(installation)
         tenant.cap("0.5", window="month")
         clients = [Client(server.url, tenant.key) for _ in range(3)]
         body = {"text": "go\n@tokens 20000\n@rate 300", "model": "demo"}
@@ -115,6 +115,22 @@ def test_what_a_killed_server_had_delivered_is_charged_by_the_next_one(shared, r
         assert delivered <= usage["totals"]["output_tokens"] <= delivered + 3 * 60
         assert float(usage["windows"][0]["suspense"]) == 0
         assert float(usage["windows"][0]["used"]) == float(usage["totals"]["cost_usd"])
+        # Who comes back for them is told their end, on any transport, and what they were charged.
+        late = Client(again.url, tenant.key)
+        told = 0
+        for client, run in zip(clients, runs, strict=True):
+            last = client.run(run)[-1]["seq"]
+            address = f"{again.url}/v1/runs/{run}"
+            wait_until("it is known to be lost", lambda at=address: requests.get(at, headers=tenant.headers, timeout=10).status_code == 200)
+            assert late.call("chat_resume", {"run_id": run, "after_seq": last})["ok"]
+            rest = late.finish(run)
+            position = {"last-event-id": f"{run}:{last}"}
+            read = requests.get(address + "/events", headers=tenant.headers | position, timeout=10)
+            assert [event["type"] for event in rest] == ["gap", "chat.error"] and "event: chat_error" in read.text
+            assert check_run(rest, last)["error"]["code"] == "server_lost"
+            told += rest[-1]["usage"]["output_tokens"]
+            assert requests.get(address + "/events", headers=stranger.headers, timeout=10).status_code == 404
+        assert told == usage["totals"]["output_tokens"]
         assert check_run(of_sse(collect(again.url, tenant.key, {"text": "hi\n@tokens 5", "model": "demo"})))["type"] == "chat.complete"
     finally:
         installation.stop()

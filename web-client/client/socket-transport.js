@@ -8,6 +8,8 @@ const RUN_EVENTS = [
 ];
 /** How long an acknowledgement may take. */
 const ACK_MS = 10000;
+/** Before asking again for a run that is not settled. */
+const UNSETTLED_MS = 1_000;
 /** Events that come before the acknowledgement names their run are kept up to this number. */
 const MAX_EARLY = 2048;
 
@@ -93,11 +95,17 @@ export class SocketTransport {
     const after = run.lastSeq;
     try {
       const answer = await this.#ask('chat_resume', { run_id: run.id, after_seq: after });
+      if (answer?.error?.code === 'run_unavailable') return this.#askLater(run);
       if (!answer?.ok) return this.report({ resumeRefused: { run, error: errorFrom(answer, { runId: run.id }) } });
       if (answer.from_seq > after + 1) run.receiveGap(answer.from_seq - 1);
     } catch {
       // The acknowledgement was lost with its connection; the next connect asks again.
     }
+  }
+
+  /** Its server was lost and is being settled: its end is known within seconds. */
+  #askLater(run) {
+    setTimeout(() => { if (this.#runs.get(run.id) === run) this.resume(run); }, UNSETTLED_MS);
   }
 
   async cancel(run) {

@@ -61,11 +61,21 @@ public struct PostgresConversations: ConversationArchive {
                 SELECT turn, run, user_text, assistant_text, status, started_at FROM turns
                 WHERE org = $1 AND project = $2 AND user_id = $3 AND conversation = $4 ORDER BY position DESC LIMIT $5
                 """, values
+            ).map(Self.decodeTurn).reversed()
+        }
+    }
+
+    public func turn(ofRun run: String) async throws(ConversationArchiveError) -> PlacedTurn? {
+        let values = names + [.text(run)]
+        return try await read { (connection) throws(PostgresError) in
+            try connection.query(
+                """
+                SELECT turn, run, user_text, assistant_text, status, started_at, conversation FROM turns
+                WHERE org = $1 AND project = $2 AND user_id = $3 AND run = $4
+                """, values
             ).map { row throws(PostgresError) in
-                StoredTurn(
-                    turn: try row.text(0), run: try row.text(1), userText: try row.text(2), assistantText: try row.text(3),
-                    status: try row.text(4), startedAt: Milliseconds(try row.int(5)))
-            }.reversed()
+                PlacedTurn(conversation: try row.text(6), turn: try Self.decodeTurn(row))
+            }.first
         }
     }
 
@@ -103,6 +113,12 @@ public struct PostgresConversations: ConversationArchive {
         AND t.user_id = c.user_id AND t.conversation = c.id ORDER BY position LIMIT 1) AS title
         FROM conversations c WHERE org = $1 AND project = $2 AND user_id = $3
         """
+
+    private static func decodeTurn(_ row: PostgresRows.Row) throws(PostgresError) -> StoredTurn {
+        StoredTurn(
+            turn: try row.text(0), run: try row.text(1), userText: try row.text(2), assistantText: try row.text(3),
+            status: try row.text(4), startedAt: Milliseconds(try row.int(5)))
+    }
 
     private static func decode(_ row: PostgresRows.Row) throws(PostgresError) -> StoredConversation {
         StoredConversation(

@@ -69,12 +69,24 @@ public struct ConversationTable: ConversationArchive {
                     SELECT * FROM turns WHERE org = ? AND project = ? AND user = ? AND conversation = ? ORDER BY position DESC LIMIT ?
                     """,
                 arguments: [owner.org, owner.project, owner.user, conversation, limit]
-            ).reversed().map { row in
-                StoredTurn(
-                    turn: row["turn"], run: row["run"], userText: row["user_text"], assistantText: row["assistant_text"],
-                    status: row["status"], startedAt: Milliseconds(row["started_at"]))
-            }
+            ).reversed().map(Self.decodeTurn)
         }
+    }
+
+    public func turn(ofRun run: String) async throws(ConversationArchiveError) -> PlacedTurn? {
+        let owner = owner
+        return try await read { db in
+            try Row.fetchOne(
+                db, sql: "SELECT * FROM turns WHERE org = ? AND project = ? AND user = ? AND run = ?",
+                arguments: [owner.org, owner.project, owner.user, run]
+            ).map { row in PlacedTurn(conversation: row["conversation"], turn: Self.decodeTurn(row)) }
+        }
+    }
+
+    private static func decodeTurn(_ row: Row) -> StoredTurn {
+        StoredTurn(
+            turn: row["turn"], run: row["run"], userText: row["user_text"], assistantText: row["assistant_text"],
+            status: row["status"], startedAt: Milliseconds(row["started_at"]))
     }
 
     public func find(_ conversation: String) async throws(ConversationArchiveError) -> StoredConversation? {

@@ -98,14 +98,14 @@ struct ChatNamespace: Sendable {
 
     private func resume(_ socket: Socket, _ caller: Caller, _ argument: JSONValue) async throws(HTTPFailure) -> JSONValue {
         let fields = try FieldReader(argument)
-        let handle = try run(fields, caller)
+        let handle = try await run(fields, caller)
         let after = try fields.integer("after_seq", in: 0...(1 << 40)) ?? 0
         try stream(handle, after: Int(after), to: socket)
         return ["ok": true, "from_seq": .integer(max(after + 1, Int64(handle.log.firstSeq)))]
     }
 
     private func cancel(_ socket: Socket, _ caller: Caller, _ argument: JSONValue) async throws(HTTPFailure) -> JSONValue {
-        let handle = try run(FieldReader(argument), caller)
+        let handle = try await run(FieldReader(argument), caller)
         return ["ok": .bool(intake.coordinator.cancel(handle.identity.run))]
     }
 
@@ -139,11 +139,11 @@ struct ChatNamespace: Sendable {
         return ["ok": true, "expires_at": .null]
     }
 
-    private func run(_ fields: FieldReader, _ caller: Caller) throws(HTTPFailure) -> RunHandle {
+    private func run(_ fields: FieldReader, _ caller: Caller) async throws(HTTPFailure) -> RunHandle {
         guard let id = try fields.string("run_id", bytesMax: RequestLimits.runIDBytesMax) else {
             throw fields.failure("run_id", "is needed")
         }
-        return try intake.handle(id, as: caller.principal)
+        return try await intake.handle(id, as: caller.principal)
     }
 
     private func stream(_ handle: RunHandle, after seq: Int, to socket: Socket) throws(HTTPFailure) {

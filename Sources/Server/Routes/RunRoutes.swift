@@ -31,7 +31,7 @@ struct RunRoutes: Sendable {
     }
 
     @Sendable private func state(_ request: Request, context: AppContext) async throws -> Response {
-        let handle = try run(context)
+        let handle = try await run(context)
         return .json([
             "run_id": .string(handle.identity.run.text), "conversation_id": .string(handle.identity.conversation.text),
             "turn_id": .string(handle.identity.turn.text), "model": .string(handle.model),
@@ -41,17 +41,17 @@ struct RunRoutes: Sendable {
     }
 
     @Sendable private func events(_ request: Request, context: AppContext) async throws -> Response {
-        let handle = try run(context)
+        let handle = try await run(context)
         return try Self.stream(handle, after: ResumePosition(request, run: handle.identity.run).after)
     }
 
     @Sendable private func cancel(_ request: Request, context: AppContext) async throws -> Response {
-        let handle = try run(context)
+        let handle = try await run(context)
         return .json(["ok": .bool(intake.coordinator.cancel(handle.identity.run)), "run_id": .string(handle.identity.run.text)])
     }
 
-    private func run(_ context: AppContext) throws -> RunHandle {
-        try intake.handle(context.parameters.require("run"), as: context.principal)
+    private func run(_ context: AppContext) async throws -> RunHandle {
+        try await intake.handle(context.parameters.require("run"), as: context.principal)
     }
 
     /// The run's events from a position to its end.

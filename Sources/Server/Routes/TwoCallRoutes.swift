@@ -29,7 +29,7 @@ struct TwoCallRoutes: Sendable {
                 headers: [.retryAfter: "5"])
         }
         if let header = request.headers[.lastEventID], let run = header.split(separator: ":").first,
-            let handle = try? intake.handle(String(run), as: principal)
+            let handle = try? await intake.handle(String(run), as: principal)
         {
             _ = feed.attach(handle, after: try ResumePosition(request, run: handle.identity.run).after)
         }

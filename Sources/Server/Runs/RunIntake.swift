@@ -8,6 +8,7 @@ struct RunIntake: Sendable {
     /// The model of a message that names none: the first one configured.
     let defaultModel: String?
     var disconnects = DisconnectRules()
+    let lost: LostRuns
 
     /// - Throws: the refusal as every transport tells it.
     func start(_ message: ChatMessage, as principal: Principal) async throws(HTTPFailure) -> RunHandle {
@@ -58,10 +59,15 @@ struct RunIntake: Sendable {
     }
 
     /// A run that the caller may see. One that is somebody else's is as absent as one that never was.
-    func handle(_ text: String, as principal: Principal) throws(HTTPFailure) -> RunHandle {
-        guard let run = RunID(text), let handle = coordinator.handle(for: run), handle.tenant.owns(asSeenBy: principal.tenant) else {
-            throw HTTPFailure(.notFound, code: "run_not_found", message: "There is no such run, or it is no longer kept.", param: "run_id")
+    func handle(_ text: String, as principal: Principal) async throws(HTTPFailure) -> RunHandle {
+        let absent = HTTPFailure(
+            .notFound, code: "run_not_found", message: "There is no such run, or it is no longer kept.", param: "run_id")
+        guard let run = RunID(text) else { throw absent }
+        if let handle = coordinator.handle(for: run) {
+            guard handle.tenant.owns(asSeenBy: principal.tenant) else { throw absent }
+            return handle
         }
+        guard let handle = try await lost.find(run, for: principal.tenant) else { throw absent }
         return handle
     }
 }

@@ -43,7 +43,7 @@ struct ServerGraph {
         let counters = try await Counters(stores, logger: logger)
         let node = "node-\(RandomText.urlSafe(bytes: 6))"
         let holder = LeaseHolder(node: node, fence: WallClock.now().rawValue)
-        let succession = try Succession(data: configuration.stores.data, holder: holder, logger: logger)
+        let succession = try Succession(data: configuration.stores.data, holder: holder, stores: stores, logger: logger)
         let accountant = Accountant(
             store: counters.store, ledger: stores.ledger, directory: budgets,
             prices: prices, holder: holder, clock: WallClock.accounting,
@@ -58,8 +58,10 @@ struct ServerGraph {
         let coordinator = RunCoordinator(
             meter: MeterBinding(accountant: accountant), models: models, conversations: ConversationBinding(stores: stores),
             metrics: EngineMetricsBinding(metrics: metrics, ends: ends))
+        let windows = WindowReader(stores, counters: counters.isEmbedded ? nil : counters.store)
         let intake = RunIntake(
-            coordinator: coordinator, defaultModel: models.entries.first?.model.id, disconnects: DisconnectRules(configuration))
+            coordinator: coordinator, defaultModel: models.entries.first?.model.id, disconnects: DisconnectRules(configuration),
+            lost: LostRuns(stores: stores, windows: windows))
         let authenticator = Authenticator(directory: KeyDirectory(keys: stores.keys), metrics: metrics)
 
         let sockets = SocketIOServer(
@@ -68,7 +70,7 @@ struct ServerGraph {
         let readiness = Readiness(stores: stores, redis: counters.connection)
         let routes = ServerRoutes(
             configuration: configuration, intake: intake, authenticator: authenticator, models: models, prices: book,
-            windows: WindowReader(stores, counters: counters.isEmbedded ? nil : counters.store), stores: stores,
+            windows: windows, stores: stores,
             readiness: readiness, metrics: metrics, outbox: counters.outbox)
         let front = RealtimeServer(
             configuration: frontConfiguration(), ingress: sockets, responder: routes.router().buildResponder(), eventLoopGroup: group,

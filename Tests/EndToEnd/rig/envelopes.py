@@ -2,7 +2,7 @@
 
 from .sse import TERMINAL
 
-_NAMES = {"chat_start", "chat_step", "chat_delta", "chat_usage", "chat_approval"} | TERMINAL
+_NAMES = {"gap", "chat_start", "chat_step", "chat_delta", "chat_usage", "chat_approval"} | TERMINAL
 
 
 def of_sse(events) -> list[dict]:

@@ -14,7 +14,7 @@ class Reading:
     """What one client saw of one run."""
 
     plan: str
-    end: str = "nothing"  # chat.complete, chat.cut, chat.error, refused, gone (its server had died), or nothing
+    end: str = "nothing"  # chat.complete, chat.cut, chat.error, refused, or nothing
     run: str = ""
     delivered: int = 0
     charged: int = 0  # output tokens, as the terminal event says
@@ -45,9 +45,7 @@ async def follow(session: aiohttp.ClientSession, url: str, key: str, plan, patie
         try:
             position = {"last-event-id": f"{reading.run}:{seen[-1]['seq'] if seen else 0}"}
             async with session.get(f"{url}/v1/runs/{reading.run}/events", headers=headers | position) as response:
-                if response.status == 404:
-                    reading.end = "gone"
-                    break
+                assert response.status != 404, "a run is forgotten"
                 if response.status == 200:
                     await _read(response, seen)
         except (aiohttp.ClientError, ConnectionError):

@@ -47,6 +47,17 @@ public struct StoredTurn: Sendable, Hashable {
     }
 }
 
+/// A turn that was looked for by its run, and where it belongs.
+public struct PlacedTurn: Sendable, Hashable {
+    public let conversation: String
+    public let turn: StoredTurn
+
+    public init(conversation: String, turn: StoredTurn) {
+        self.conversation = conversation
+        self.turn = turn
+    }
+}
+
 public enum ConversationArchiveError: Error, Sendable, Hashable {
     /// The conversation has a turn of this id already.
     case turnExists
@@ -67,6 +78,8 @@ public protocol ConversationArchive: Sendable {
     func finishTurn(run: String, assistantText: String, status: String) async throws(ConversationArchiveError) -> Bool
     /// The newest `limit` turns, oldest first; empty when there is no such conversation.
     func turns(of conversation: String, limit: Int) async throws(ConversationArchiveError) -> [StoredTurn]
+    /// - Returns: nil when the owner has no such run, or its turn is gone.
+    func turn(ofRun run: String) async throws(ConversationArchiveError) -> PlacedTurn?
     func find(_ conversation: String) async throws(ConversationArchiveError) -> StoredConversation?
     /// The most recently used first; before `updatedAt` if given.
     func list(before updatedAt: Milliseconds?, limit: Int) async throws(ConversationArchiveError) -> [StoredConversation]

@@ -37,6 +37,17 @@ public final class RunLog: Sendable {
         state = Mutex(State(storage: RunLogStorage(bytesMax: limits.logBytesMax, startedAt: startedAt)))
     }
 
+    /// The log of a run of which only its end is known: readers get a gap from where they were, and the end.
+    ///
+    /// - Parameter terminal: an event with an outcome; its number is above every one that a log can give.
+    public init(identity: RunIdentity, endedAt: Int64, terminal: RunEventBody, limits: EngineLimits = EngineLimits()) {
+        self.identity = identity
+        subscribersMax = limits.subscribersMax
+        var storage = RunLogStorage(bytesMax: limits.logBytesMax, startedAt: endedAt, firstSeq: RunLogStorage.endSeq)
+        _ = storage.append(terminal, at: endedAt)
+        state = Mutex(State(storage: storage))
+    }
+
     /// The number of the newest event; 0 before the first.
     public var lastSeq: Int { state.withLock { $0.storage.lastSeq } }
     /// The number of the oldest event still held.

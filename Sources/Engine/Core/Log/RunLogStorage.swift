@@ -38,13 +38,17 @@ struct RunLogStorage {
     private var eventBytes = 0
 
     /// The number of the oldest event held; one more than `lastSeq` when there is none.
-    private(set) var firstSeq = 1
+    private(set) var firstSeq: Int
     private(set) var terminal: RunEventBody?
 
+    /// More than the number of any event: text offsets have 32 bits, and few events have no text.
+    static let endSeq = 1 << 32
+
     /// - Parameter startedAt: milliseconds since 1970.
-    init(bytesMax: Int, startedAt: Int64) {
+    init(bytesMax: Int, startedAt: Int64, firstSeq: Int = 1) {
         self.bytesMax = bytesMax
         self.startedAt = startedAt
+        self.firstSeq = firstSeq
     }
 
     var lastSeq: Int { firstSeq + marks.count - 1 }

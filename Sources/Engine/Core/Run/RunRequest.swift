@@ -104,6 +104,14 @@ public struct RunHandle: Sendable {
     public let startedAt: Int64
     public let log: RunLog
 
+    public init(identity: RunIdentity, tenant: Tenant, model: String, startedAt: Int64, log: RunLog) {
+        self.identity = identity
+        self.tenant = tenant
+        self.model = model
+        self.startedAt = startedAt
+        self.log = log
+    }
+
     /// How the run ended; nil while it lives.
     public var outcome: RunOutcome? { log.terminal?.outcome }
 }

@@ -1,0 +1,111 @@
+internal import Accounting
+internal import Engine
+internal import HTTPTypes
+internal import JSON
+
+/// Runs whose server died: who comes back for one is told of its end, instead of that there never was such a run.
+///
+/// Who settles a dead process notes the ends of its runs beside the ledger. A process that died between the settlement of a run
+/// and its end leaves a turn that was never finished: that counts as lost once the settlement is old.
+struct LostRuns: Sendable {
+    static let code = "server_lost"
+    static let message = "The server of this run was lost; what it had delivered was charged, and the rest never came."
+    /// A server that lives writes the end of a turn right after the settlement; a pause of this length would be a fault of its own.
+    private static let finishing: Int64 = 10_000
+
+    let stores: Stores
+    let windows: WindowReader
+
+    /// Keeps that these runs were lost. May be repeated.
+    ///
+    /// - Parameter runs: one for each lease; several may be of one run.
+    static func note(_ runs: [Attribution], in stores: Stores) async throws {
+        var ends: [String: RunEnd] = [:]
+        for run in runs { ends[run.run] = RunEnd(lost: run, at: WallClock.now()) }
+        guard !ends.isEmpty else { return }
+        try await stores.runEnds.append(ends.values.sorted { $0.run < $1.run })
+        for end in ends.values { try await finishTurn(of: end, in: stores) }
+    }
+
+    private static func finishTurn(of end: RunEnd, in stores: Stores) async throws {
+        let archive = stores.conversations(of: try ConversationOwner(org: end.path.org, project: end.path.project, user: end.path.user))
+        guard try await archive.turn(ofRun: end.run)?.turn.status == "running" else { return }
+        try await archive.finishTurn(run: end.run, assistantText: "", status: RunOutcome.error.rawValue)
+    }
+
+    /// A handle to read the end of a lost run from.
+    ///
+    /// - Returns: nil when the caller has no such run, or it ended in some other way and is no longer kept.
+    /// - Throws: 503 when it is not known yet: the run lives at another server, or has not been settled.
+    func find(_ run: RunID, for tenant: Tenant) async throws(HTTPFailure) -> RunHandle? {
+        let found: RunHandle?
+        let isPending: Bool
+        do {
+            (found, isPending) = try await look(for: run, of: tenant)
+        } catch {
+            throw Self.pending("What became of this run cannot be read at the moment.")
+        }
+        guard !isPending else { throw Self.pending("This run is at another server, or its server was lost and is being settled.") }
+        return found
+    }
+
+    private static func pending(_ message: String) -> HTTPFailure {
+        HTTPFailure(
+            .serviceUnavailable, code: "run_unavailable", type: "server_error", message: message, param: "run_id",
+            headers: [.retryAfter: "1"])
+    }
+
+    private func look(for run: RunID, of tenant: Tenant) async throws -> (RunHandle?, isPending: Bool) {
+        let owner = try ConversationOwner(org: tenant.org, project: tenant.project, user: tenant.user)
+        guard let placed = try await stores.conversations(of: owner).turn(ofRun: run.text),
+            let conversation = ConversationID(placed.conversation), let turn = TurnID(placed.turn.turn)
+        else { return (nil, false) }
+        var end = try await stores.runEnds.find(run: run.text)
+        let wasRunning = end == nil && placed.turn.status == "running"
+        guard wasRunning || end?.isLost == true else { return (nil, false) }
+        // Rows that the counters have decided and the ledger has not got yet.
+        try await windows.flush(org: tenant.org)
+        let rows = try await stores.ledger.rows(ofRun: run.text)
+        if wasRunning {
+            guard let last = rows.last, last.kind == .settle || last.kind == .resolve,
+                WallClock.now().rawValue - last.at.rawValue > Self.finishing
+            else { return (nil, true) }
+            let lost = RunEnd(lost: last.attribution, at: WallClock.now())
+            try await stores.runEnds.append([lost])
+            try await Self.finishTurn(of: lost, in: stores)
+            end = lost
+        }
+        guard let end else { return (nil, false) }
+        let log = RunLog(
+            identity: RunIdentity(run: run, conversation: conversation, turn: turn), endedAt: end.at.rawValue,
+            terminal: .error(code: Self.code, message: Self.message, SettledUsage(rows)))
+        return (
+            RunHandle(identity: log.identity, tenant: tenant, model: end.model, startedAt: placed.turn.startedAt.rawValue, log: log), false
+        )
+    }
+}
+
+extension RunEnd {
+    fileprivate init(lost run: Attribution, at time: Milliseconds) {
+        let detail: JSONValue = [
+            "error": ["code": .string(LostRuns.code), "message": .string(LostRuns.message)], "message": .string(LostRuns.message),
+        ]
+        self.init(run: run.run, path: run.path, model: run.model, outcome: .error, detail: detail.jsonText, at: time)
+    }
+
+    fileprivate var isLost: Bool {
+        guard let detail = try? JSONValue(parsing: detail) else { return false }
+        return detail["error"]?["code"]?.stringValue == LostRuns.code
+    }
+}
+
+extension SettledUsage {
+    /// What all leases of a run were charged for together.
+    fileprivate init(_ rows: [LedgerRow]) {
+        let charges = rows.filter(\.kind.isCharge)
+        let usage = charges.reduce(UsageClasses.zero) { $0 + $1.usage }
+        self.init(
+            inputTokens: Int(clamping: usage.input), outputTokens: Int(clamping: usage.output),
+            costUSD: NanoUSD(charges.reduce(0) { $0 + $1.nanoUSD }).decimalText, isEstimated: charges.contains(where: \.estimated))
+    }
+}
