@@ -106,9 +106,16 @@ public struct Release: Sendable, Hashable {
 ///
 /// It lives where the ledger lives, because sealing a life and refusing its late rows must be one decision.
 public protocol CounterRoot: Sendable {
-    /// Ends the life before `incarnation`'s; the same incarnation twice in a row is one life. A first life is cleared from
+    /// The org's present life; nil before its first.
+    func life(org: String) async throws(LedgerStoreError) -> EpochState?
+
+    /// Ends the life `last` and begins `incarnation`'s; the same incarnation twice in a row is one life. A first life is cleared from
     /// the start: nobody can hold anything of an earlier one.
-    func seal(org: String, incarnation: String) async throws(LedgerStoreError) -> EpochState
+    ///
+    /// Compares and swaps: a process that has slept must not end, for an incarnation that it saw before, the life that others began since.
+    /// - Parameter last: the number of the life that ``life(org:)`` gave *before* the incarnation was looked at; 0 for none.
+    /// - Returns: the present life, which is another's when `last` was not the present one.
+    func seal(org: String, incarnation: String, after last: Int64) async throws(LedgerStoreError) -> EpochState
 
     /// Raises what the counters may grant of a window to `target`, if it is less; 0 asks only. Never lowers it.
     ///

@@ -6,13 +6,24 @@ public struct PostgresCounterRoot: CounterRoot {
 
     public init(_ database: PostgresDatabase) { self.database = database }
 
-    public func seal(org: String, incarnation: String) async throws(LedgerStoreError) -> EpochState {
+    public func life(org: String) async throws(LedgerStoreError) -> EpochState? {
+        do throws(PostgresError) {
+            return try await database.read { (connection) throws(PostgresError) in
+                let rows = try connection.query("SELECT number, incarnation, cleared FROM epochs WHERE org = $1", [.text(org)])
+                return try rows.first.map { row throws(PostgresError) in try Self.state(row) }
+            }
+        } catch {
+            throw LedgerStoreError(error)
+        }
+    }
+
+    public func seal(org: String, incarnation: String, after known: Int64) async throws(LedgerStoreError) -> EpochState {
         try await write { (connection) throws(PostgresError) in
             // Two processes that find a first life missing at the same time both try to begin it.
             try connection.query(
                 "INSERT INTO epochs VALUES ($1, 1, $2, true) ON CONFLICT (org) DO NOTHING", [.text(org), .text(incarnation)])
             guard let last = try Self.current(org, &connection) else { throw .malformed("no life of an org") }
-            guard last.epoch.incarnation != incarnation else { return last }
+            guard last.epoch.incarnation != incarnation, last.epoch.number == known else { return last }
             let next = Epoch(number: last.epoch.number + 1, incarnation: incarnation)
             try connection.query(
                 "UPDATE epochs SET number = $2, incarnation = $3, cleared = false WHERE org = $1",
@@ -113,8 +124,11 @@ public struct PostgresCounterRoot: CounterRoot {
     /// The life of an org, locked until the transaction ends.
     private static func current(_ org: String, _ connection: inout PostgresConnection) throws(PostgresError) -> EpochState? {
         let row = try connection.query("SELECT number, incarnation, cleared FROM epochs WHERE org = $1 FOR UPDATE", [.text(org)]).first
-        guard let row else { return nil }
-        return EpochState(epoch: Epoch(number: try row.int(0), incarnation: try row.text(1)), isCleared: try row.bool(2))
+        return try row.map { row throws(PostgresError) in try state(row) }
+    }
+
+    private static func state(_ row: PostgresRows.Row) throws(PostgresError) -> EpochState {
+        EpochState(epoch: Epoch(number: try row.int(0), incarnation: try row.text(1)), isCleared: try row.bool(2))
     }
 
     private func write<Value: Sendable>(

@@ -57,11 +57,13 @@ public struct PostgresKeys: KeyStore {
         }
     }
 
-    public func revoke(id: String, at: Milliseconds) async throws(PostgresError) -> Bool {
+    public func revoke(id: String, author: String, at: Milliseconds) async throws(PostgresError) -> Bool {
         try await database.write { (connection) throws(PostgresError) in
             let revoked = try connection.query(
                 "UPDATE keys SET revoked_at = $2 WHERE id = $1 AND revoked_at IS NULL", [.text(id), .int(at.rawValue)])
-            return revoked.affected > 0
+            guard revoked.affected > 0 else { return false }
+            try PostgresRevocations.add(.scope(.key(id)), org: nil, author: author, at: at, &connection)
+            return true
         }
     }
 

@@ -8,7 +8,7 @@ enum PostgresMigrations {
             (1, "ledger", PackageResources.v1_ledger_sql), (2, "tenancy", PackageResources.v2_tenancy_sql),
             (3, "conversations", PackageResources.v3_conversations_sql), (4, "root", PackageResources.v4_root_sql),
             (5, "visibility", PackageResources.v5_visibility_sql),
-            (6, "model budgets", PackageResources.v6_model_budgets_sql),
+            (6, "model budgets", PackageResources.v6_model_budgets_sql), (7, "revocations", PackageResources.v7_revocations_sql),
         ]
     }
 

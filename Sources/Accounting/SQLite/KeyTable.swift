@@ -59,10 +59,12 @@ public struct KeyTable: KeyStore {
     }
 
     /// - Returns: false when there is no such key, or it was revoked before.
-    public func revoke(id: String, at: Milliseconds) async throws(EmbeddedDatabaseError) -> Bool {
+    public func revoke(id: String, author: String, at: Milliseconds) async throws(EmbeddedDatabaseError) -> Bool {
         try await database.write { db in
             try db.execute(sql: "UPDATE keys SET revoked_at = ? WHERE id = ? AND revoked_at IS NULL", arguments: [at.rawValue, id])
-            return db.changesCount > 0
+            guard db.changesCount > 0 else { return false }
+            try RevocationTable.add(.scope(.key(id)), org: nil, author: author, at: at, db)
+            return true
         }
     }
 

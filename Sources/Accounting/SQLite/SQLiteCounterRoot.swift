@@ -11,10 +11,14 @@ public struct SQLiteCounterRoot: CounterRoot {
         self.clock = clock
     }
 
-    public func seal(org: String, incarnation: String) async throws(LedgerStoreError) -> EpochState {
+    public func life(org: String) async throws(LedgerStoreError) -> EpochState? {
+        do { return try await database.read { db in try EpochRecord.current(org, db) } } catch { throw .failed(error.description) }
+    }
+
+    public func seal(org: String, incarnation: String, after known: Int64) async throws(LedgerStoreError) -> EpochState {
         try await write { db in
             let last = try EpochRecord.current(org, db)
-            if let last, last.epoch.incarnation == incarnation { return last }
+            if let last, last.epoch.incarnation == incarnation || last.epoch.number != known { return last }
             let next = EpochState(
                 epoch: Epoch(number: (last?.epoch.number ?? 0) + 1, incarnation: incarnation), isCleared: last == nil)
             try db.execute(

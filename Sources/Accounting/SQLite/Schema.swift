@@ -14,8 +14,15 @@ enum Schema {
         migrator.registerMigration("5 counter root") { db in try db.execute(sql: epochs) }
         migrator.registerMigration("6 visibility") { db in try db.execute(sql: visibility) }
         migrator.registerMigration("7 model budgets") { db in try db.execute(sql: modelBudgets) }
+        migrator.registerMigration("8 revocations") { db in try db.execute(sql: revocations) }
         return migrator
     }
+
+    private static let revocations = """
+        CREATE TABLE revocations (
+            id INTEGER PRIMARY KEY AUTOINCREMENT, target TEXT NOT NULL, org TEXT, author TEXT NOT NULL, at INTEGER NOT NULL
+        ) STRICT;
+        """
 
     private static let modelBudgets = """
         CREATE TABLE model_budgets (

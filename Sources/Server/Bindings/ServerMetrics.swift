@@ -16,6 +16,7 @@ struct ServerMetrics: Sendable {
     let outboxRows: Metric
     let estimatedCharges: Metric
     let runEndsDropped: Metric
+    let revocationFailures: Metric
 
     init(_ registry: MetricRegistry) {
         self.registry = registry
@@ -32,6 +33,8 @@ struct ServerMetrics: Sendable {
         costNanoUSD = registry.counter("kdcube_cost_nanousd_total", "Charges of settled runs in nano-USD")
         estimatedCharges = registry.counter(
             "kdcube_charges_estimated_total", "Runs charged by our own count, because the upstream reported no usage")
+        revocationFailures = registry.counter(
+            "kdcube_revocation_read_failures_total", "Times that the store did not say what is to be cut; it is asked again.")
         runEndsDropped = registry.counter(
             "kdcube_run_ends_dropped_total", "Cut or failed runs of which it could not be kept why; their charges are in the ledger")
         outboxRows = registry.gauge("kdcube_outbox_rows", "Ledger rows that are not in the ledger yet")

@@ -14,13 +14,16 @@ struct BudgetCommand: AsyncParsableCommand {
         @OptionGroup var store: StoreOptions
         @OptionGroup var window: WindowOptions
         @Option(help: "The cap: US dollars as a decimal, or a whole number of tokens, requests or runs.") var limit: String
+        @Flag(help: "Cut what runs in the scope, so that nothing that was granted before is spent.") var revoke = false
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
             try await reportingFailures {
-                let budget = try await store.stores().budgets.set(
+                let stores = try store.stores()
+                let budget = try await stores.budgets.set(
                     Budget(
                         scope: window.scope, model: window.model, unit: window.unit, period: window.window, limit: limit))
+                if revoke { try await stores.revocations.add(.scope(budget.scope), org: nil, author: "command line", at: WallClock.now()) }
                 if json { return Output.line(budget.json.jsonText) }
                 let model = budget.model.map { " with \($0)" } ?? ""
                 let amount = "\(budget.unit.text(budget.limit)) \(budget.unit.rawValue)"

@@ -76,7 +76,8 @@ struct KeysCommand: AsyncParsableCommand {
     }
 
     struct Revoke: AsyncParsableCommand {
-        static let configuration = CommandConfiguration(abstract: "Revoke a key: it is refused from the next request on.")
+        static let configuration = CommandConfiguration(
+            abstract: "Revoke a key: it is refused from the next request on, and what runs by it is cut.")
 
         @OptionGroup var store: StoreOptions
         @Argument(help: "The key's id.") var id: String
@@ -84,7 +85,7 @@ struct KeysCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await reportingFailures {
-                let revoked = try await store.stores().keys.revoke(id: id, at: WallClock.now())
+                let revoked = try await store.stores().keys.revoke(id: id, author: "command line", at: WallClock.now())
                 if json { Output.line((["id": .string(id), "revoked": .bool(revoked)] as JSONValue).jsonText) }
                 guard revoked else { throw CommandFailure("there is no active key \(id); see `kdcube keys list`") }
                 if !json { Output.line("revoked \(id)") }

@@ -23,6 +23,7 @@ struct Stores: Sendable {
     let usage: any UsageStore
     let root: any CounterRoot
     let runEnds: any RunEndStore
+    let revocations: any RevocationStore
 
     /// Makes the data directory if it is needed and not there. Reads files: not on an event loop. Postgres is connected to when it is
     /// first asked something.
@@ -37,6 +38,7 @@ struct Stores: Sendable {
             usage = PostgresUsage(database)
             root = PostgresCounterRoot(database)
             runEnds = PostgresRunEnds(database)
+            revocations = PostgresRevocations(database)
             return
         }
         do {
@@ -53,6 +55,7 @@ struct Stores: Sendable {
         usage = UsageQuery(database)
         root = SQLiteCounterRoot(database, clock: WallClock.accounting)
         runEnds = RunEndTable(database)
+        revocations = RevocationTable(database)
     }
 
     func conversations(of owner: ConversationOwner) -> any ConversationArchive {
@@ -69,6 +72,9 @@ struct Stores: Sendable {
         case .postgres: "postgres"
         }
     }
+
+    /// Whether other servers may serve from these stores: embedded counters have one server at a time.
+    var mayBeShared: Bool { !configuration.redis.isEmpty }
 
     /// Answers when the durable store does.
     func ping() async throws {

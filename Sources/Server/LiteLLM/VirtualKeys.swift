@@ -52,7 +52,7 @@ struct VirtualKeys: Sendable {
         return (key, secret.secret)
     }
 
-    func update(_ key: APIKey, _ fields: KeyFields, now: Milliseconds) async throws {
+    func update(_ key: APIKey, _ fields: KeyFields, by admin: Principal, now: Milliseconds) async throws {
         for (name, value, known) in [
             ("organization_id", fields.organization, key.org), ("team_id", fields.team, key.project), ("user_id", fields.user, key.user),
         ] where value != nil && value != known {
@@ -61,12 +61,15 @@ struct VirtualKeys: Sendable {
         }
         try await setBudgets(fields, of: key.id)
         try await stores.keys.set(Self.settings(key.settings, changedBy: fields, now: now), of: key.id)
+        if fields.isBlocked == true { try await stores.revocations.add(.scope(.key(key.id)), org: key.org, author: admin.keyID, at: now) }
     }
 
-    func set(blocked: Bool, _ key: APIKey) async throws {
+    /// A key that is blocked is cut as well: who blocks it means what runs by it too.
+    func set(blocked: Bool, _ key: APIKey, by admin: Principal) async throws {
         var settings = key.settings
         settings.isBlocked = blocked
         try await stores.keys.set(settings, of: key.id)
+        if blocked { try await stores.revocations.add(.scope(.key(key.id)), org: key.org, author: admin.keyID, at: WallClock.now()) }
     }
 
     private static func settings(_ old: KeySettings, changedBy fields: KeyFields, now: Milliseconds) -> KeySettings {

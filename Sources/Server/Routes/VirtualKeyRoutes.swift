@@ -49,7 +49,7 @@ struct VirtualKeyRoutes: Sendable {
         let reader = try FieldReader(await JSONBody.read(request))
         let key = try await key(in: reader, context)
         let now = WallClock.now()
-        try await keys.update(key, KeyFields(reader), now: now)
+        try await keys.update(key, KeyFields(reader), by: context.principal, now: now)
         guard let changed = try await keys.find(key.id) else { throw Self.absent }
         var body = JSONObject([("key", .string(key.id))])
         for member in try await keys.describe(changed, now: now).members { body[member.key] = member.value }
@@ -74,14 +74,14 @@ struct VirtualKeyRoutes: Sendable {
             guard let key = try await keys.find(name), principal.administers(org: key.org) else { throw Self.absent }
             found.append(key)
         }
-        for key in found { _ = try await keys.stores.keys.revoke(id: key.id, at: WallClock.now()) }
+        for key in found { _ = try await keys.stores.keys.revoke(id: key.id, author: principal.keyID, at: WallClock.now()) }
         return .json(["deleted_keys": .array(names.map { .string($0) })])
     }
 
     @Sendable private func set(blocked: Bool, _ request: Request, context: AppContext) async throws -> Response {
         let reader = try FieldReader(await JSONBody.read(request))
         let key = try await key(in: reader, context)
-        try await keys.set(blocked: blocked, key)
+        try await keys.set(blocked: blocked, key, by: context.principal)
         return .json(["key": .string(key.id), "token": .string(key.id), "blocked": .bool(blocked)])
     }
 

@@ -90,7 +90,9 @@ extension CutDescription {
         guard let scopeKind, let scopeID, let unit, let limit else {
             switch reason {
             case .accountingUnavailable: return "The accounting cannot be reached, so nothing may be spent. Try again."
-            case .killed: return "An operator stopped this run."
+            case .killed:
+                guard let scopeKind, let scopeID else { return "An operator stopped this run." }
+                return "An operator stopped what ran in the \(scopeKind) \(scopeID), or took its key away."
             default: return "This run was refused (\(reason.rawValue))."
             }
         }

@@ -22,6 +22,7 @@ struct ServerGraph {
     ///
     /// - Parameter onReady: told the port once clients can connect.
     func run(onReady: @escaping @Sendable (Int) -> Void) async throws {
+        let started = WallClock.now()
         try configuration.stores.checkServable()
         let stores = try Stores(configuration.stores)
         let budgets = try ConfiguredBudgets(configuration.budgets, in: stores.budgets)
@@ -58,6 +59,7 @@ struct ServerGraph {
         let coordinator = RunCoordinator(
             meter: MeterBinding(accountant: accountant), models: models, conversations: ConversationBinding(stores: stores),
             metrics: EngineMetricsBinding(metrics: metrics, ends: ends))
+        let revocations = RevocationWatch(store: stores.revocations, coordinator: coordinator, metrics: metrics, logger: logger)
         let windows = WindowReader(stores, counters: counters.isEmbedded ? nil : counters.store)
         let intake = RunIntake(
             coordinator: coordinator, defaultModel: models.entries.first?.model.id, disconnects: DisconnectRules(configuration),
@@ -87,6 +89,7 @@ struct ServerGraph {
             Background { await succession.run(accountant) },
             Background { await forgetOldRuns(coordinator) },
             Background { await ends.run() },
+            Background { await revocations.run(since: started) },
             front,
             RunDrain(coordinator: coordinator, readiness: readiness, grace: configuration.server.grace),
         ]

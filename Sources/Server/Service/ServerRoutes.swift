@@ -39,6 +39,7 @@ struct ServerRoutes: Sendable {
         VirtualKeyRoutes(stores: stores).add(to: router.group("key").add(middleware: refusals).add(middleware: authentication))
         let admin = router.group("api/admin").add(middleware: refusals).add(middleware: authentication).add(middleware: AdminMiddleware())
         AdminLedgerRoutes(stores: stores, windows: windows).add(to: admin)
+        AdminStreamRoutes(coordinator: intake.coordinator, stores: stores).add(to: admin)
         AdminPriceRoutes(prices: prices, models: models).add(to: admin)
         return router
     }

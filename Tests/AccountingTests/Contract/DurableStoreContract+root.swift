@@ -15,14 +15,18 @@ extension DurableStoreContract {
         #expect(try await tool.root.seal(org: "acme", incarnation: "one") == first)
         #expect(try await server.ledger.append([try row("a", epoch: 1), try row("b", epoch: 2), try row("c", epoch: 0)]) == 2)
         // Two processes find the loss at the same time.
-        async let here = server.root.seal(org: "acme", incarnation: "two")
-        async let there = tool.root.seal(org: "acme", incarnation: "two")
+        async let here = server.root.seal(org: "acme", incarnation: "two", after: 1)
+        async let there = tool.root.seal(org: "acme", incarnation: "two", after: 1)
         let second = EpochState(epoch: Epoch(number: 2, incarnation: "two"), isCleared: false)
         #expect(try await [here, there] == [second, second])
         #expect(try await tool.ledger.append([try row("late", epoch: 1)]) == 0)
         #expect(try await tool.ledger.append([try row("a", epoch: 2), try row("d", epoch: 2), try row("e", epoch: 0)]) == 2)
         #expect(try await server.ledger.total(.org("acme")).requests == 4)
         #expect(try await server.ledger.page(nil, before: nil, limit: 9).rows.map(\.epoch) == [0, 2, 0, 1])
+        // One that slept since the first life and thinks that its counters live.
+        #expect(try await tool.root.seal(org: "acme", incarnation: "one", after: 1) == second, "compared before it is swapped")
+        #expect(try await tool.root.life(org: "acme") == second)
+        #expect(try await server.root.life(org: "nobody") == nil)
         #expect(try await server.root.seal(org: "beta", incarnation: "two").epoch.number == 1, "each org has lives of its own")
     }
 
@@ -84,5 +88,12 @@ extension DurableStoreContract {
         _ = try await server.ledger.append([try row("d", epoch: 0, kind: .settle)])
         #expect(try await server.ledger.charges(of: lease, run: run).isSettled)
         #expect(try await server.ledger.charges(of: LeaseKey(org: "beta", id: "l"), run: run) == LeaseCharges())
+    }
+}
+
+extension CounterRoot {
+    /// Ends whatever life is present, as a process does that has just looked.
+    func seal(org: String, incarnation: String) async throws -> EpochState {
+        try await seal(org: org, incarnation: incarnation, after: life(org: org)?.epoch.number ?? 0)
     }
 }

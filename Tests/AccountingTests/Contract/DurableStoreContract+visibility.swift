@@ -44,6 +44,48 @@ extension DurableStoreContract {
         #expect(try await server.runEnds.find(run: "run_2") == failed)
     }
 
+    func revocations() async throws {
+        #expect(try await server.revocations.after(0).isEmpty)
+        try await tool.revocations.add(.run("run_1"), org: "acme", author: "command line", at: now)
+        try await server.revocations.add(
+            .scope(.user(org: "acme", project: "web", user: "ann")), org: nil, author: "k1", at: now + Milliseconds(1))
+        let first = try await server.revocations.after(0)
+        #expect(first.map(\.target) == [.run("run_1"), .scope(.user(org: "acme", project: "web", user: "ann"))])
+        #expect(first.map(\.org) == ["acme", nil])
+        let (own, other) = (try Make.path(), try Make.path(org: "beta"))
+        #expect(first.map { $0.covers(run: "run_1", path: own) } == [true, own.user == "ann"])
+        #expect(first.map { $0.covers(run: "run_1", path: other) } == [false, false], "not of another organisation")
+        #expect(first.map(\.author) == ["command line", "k1"] && first.map(\.at) == [now, now + Milliseconds(1)])
+
+        let key = try APIKey(id: "k8", org: "acme", project: "web", createdAt: now)
+        try await server.keys.create(key, hash: "h8")
+        #expect(try await tool.keys.revoke(id: "k8", author: "k1", at: now + Milliseconds(2)))
+        #expect(try await !tool.keys.revoke(id: "k8", author: "k1", at: now + Milliseconds(3)), "once")
+        let last = try #require(first.last)
+        #expect(try await server.revocations.after(last.id).map(\.target) == [.scope(.key("k8"))])
+
+        // Whoever has read up to an id has missed none below it, whoever else is writing.
+        let (server, tool, now) = (server, tool, now)
+        await withThrowingTaskGroup(of: Void.self) { group in
+            for index in 0..<20 {
+                group.addTask {
+                    try await (index % 2 == 0 ? server : tool).revocations.add(.run("race-\(index)"), org: nil, author: "t", at: now)
+                }
+            }
+        }
+        var seen: [Revocation.Target] = []
+        var position = last.id
+        while let page = try? await tool.revocations.after(position), let end = page.last {
+            seen += page.map(\.target)
+            position = end.id
+        }
+        #expect(Set(seen).count == 21 && seen.count == 21)
+        try await server.revocations.forget(before: now + Milliseconds(1))
+        #expect(try await tool.revocations.after(0).map(\.at) == [now + Milliseconds(1), now + Milliseconds(2)])
+        try await tool.revocations.add(.run("run_9"), org: nil, author: "t", at: now)
+        #expect(try await server.revocations.after(position).map(\.target) == [.run("run_9")], "ids are not used twice")
+    }
+
     func keySettings() async throws {
         var settings = KeySettings()
         settings.alias = "night shift"
@@ -59,7 +101,7 @@ extension DurableStoreContract {
         #expect(try await server.keys.find(id: "k9")?.settings == settings)
         #expect(try await server.keys.list(org: "acme", after: nil, limit: 10).map(\.settings) == [settings])
         #expect(try await tool.keys.set(settings, of: "no key") == false)
-        #expect(try await server.keys.revoke(id: "k9", at: now))
+        #expect(try await server.keys.revoke(id: "k9", author: "t", at: now))
         #expect(try await server.keys.active(hash: "h9") == nil)
         #expect(try await server.keys.find(hash: "h9")?.id == "k9")
         settings.isBlocked = false

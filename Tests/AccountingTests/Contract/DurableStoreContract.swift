@@ -11,6 +11,7 @@ struct DurableStoreContract {
         let keys: any KeyStore
         let usage: any UsageStore
         let runEnds: any RunEndStore
+        let revocations: any RevocationStore
         let conversations: @Sendable (ConversationOwner) -> any ConversationArchive
         let root: any CounterRoot
     }
@@ -28,6 +29,7 @@ struct DurableStoreContract {
         ("pages go from the newest to the oldest without a gap", { try await $0.pages() }),
         ("rows are found by scope, run and time, oldest first, page by page", { try await $0.queries() }),
         ("why a run ended is kept once, until it is too old", { try await $0.runEnds() }),
+        ("orders to cut are read in the order of their ids by every process, and a revoked key is one", { try await $0.revocations() }),
         ("a key's settings come back as they were, and change", { try await $0.keySettings() }),
         ("another process reads and writes budgets while the server runs; versions never fall", { try await $0.budgetChanges() }),
         ("a reading of budgets is repeated only when some budget has changed", { try await $0.budgetEditions() }),
@@ -247,8 +249,8 @@ struct DurableStoreContract {
         #expect(try await table.list(org: "nobody", after: nil, limit: 10).isEmpty)
         #expect(try await table.list(org: "acme", after: "k1", limit: 10).map(\.id) == ["k2"])
         #expect(try await table.orgs() == ["acme"], "what failed left nothing behind")
-        #expect(try await table.revoke(id: "k1", at: now))
-        #expect(try await !table.revoke(id: "k1", at: now))
+        #expect(try await table.revoke(id: "k1", author: "t", at: now))
+        #expect(try await !table.revoke(id: "k1", author: "t", at: now))
         #expect(try await tool.keys.active(hash: "aa") == nil)
         #expect(try await table.find(id: "k1")?.revokedAt == now)
     }

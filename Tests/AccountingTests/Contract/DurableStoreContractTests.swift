@@ -14,7 +14,8 @@ struct DurableStoreContractTests {
                 let database = try EmbeddedDatabase(path: file)
                 return DurableStoreContract.Process(
                     ledger: SQLiteLedger(database), budgets: BudgetTable(database), keys: KeyTable(database), usage: UsageQuery(database),
-                    runEnds: RunEndTable(database), conversations: { ConversationTable(database, of: $0) },
+                    runEnds: RunEndTable(database), revocations: RevocationTable(database),
+                    conversations: { ConversationTable(database, of: $0) },
                     root: SQLiteCounterRoot(database, clock: clock))
             }
             let run = try #require(DurableStoreContract.items.first { $0.name == item }?.run)
@@ -29,7 +30,7 @@ struct DurableStoreContractTests {
         let processes = databases.map { database in
             DurableStoreContract.Process(
                 ledger: PostgresLedger(database), budgets: PostgresBudgets(database), keys: PostgresKeys(database),
-                usage: PostgresUsage(database), runEnds: PostgresRunEnds(database),
+                usage: PostgresUsage(database), runEnds: PostgresRunEnds(database), revocations: PostgresRevocations(database),
                 conversations: { PostgresConversations(database, of: $0) }, root: PostgresCounterRoot(database))
         }
         let run = try #require(DurableStoreContract.items.first { $0.name == item }?.run)

@@ -205,8 +205,9 @@ final class World: @unchecked Sendable {
         guard !ledger.isAway, !store.isAway else { return }
         for org in ledger.root.lives.keys.sorted() {
             let before = ledger.root.lives
-            _ = ledger.root.seal(org, "rebuilt")
-            let life = ledger.root.seal(org, store.incarnation)
+            let last = ledger.root.lives[org]?.epoch.number ?? 0
+            let between = ledger.root.seal(org, "rebuilt", after: last)
+            let life = ledger.root.seal(org, store.incarnation, after: between.epoch.number)
             observeRoot(before)
             _ = store.apply(.begin(org: org, life.epoch), for: store.incarnation)
         }

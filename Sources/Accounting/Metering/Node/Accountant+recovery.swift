@@ -22,11 +22,14 @@ extension Accountant {
         do {
             // Whoever may hold something is waited for; nothing is opened before this is known.
             try await root.beat(holder)
+            let last = try await root.life(org: org)?.epoch.number ?? 0
             // Rows that the last life has left in the store are charges all the same: in they go before it is sealed.
             try await store.flushRows(org: org)
             let incarnation = store.incarnation(org: org)
             guard !incarnation.isEmpty else { return false }
-            let life = try await root.seal(org: org, incarnation: incarnation)
+            let life = try await root.seal(org: org, incarnation: incarnation, after: last)
+            // Another process has begun the life of counters that are not those that we see: look again.
+            guard life.epoch.incarnation == incarnation else { return false }
             guard case .done = try await apply(.begin(org: org, life.epoch)) else { return false }
             state.withLock { state in
                 guard state.lives[org] != life.epoch else { return }

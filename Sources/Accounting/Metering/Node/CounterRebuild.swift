@@ -17,8 +17,9 @@ public struct CounterRebuild: Sendable {
     /// - Returns: the new life, which waits for every process.
     public func begin(org: String) async throws -> Epoch {
         // A life is known by its incarnation, so one that no store has comes in between.
-        _ = try await root.seal(org: org, incarnation: "rebuilt by \(holder.node)/\(holder.fence)")
-        let life = try await root.seal(org: org, incarnation: store.incarnation(org: org))
+        let last = try await root.life(org: org)?.epoch.number ?? 0
+        let between = try await root.seal(org: org, incarnation: "rebuilt by \(holder.node)/\(holder.fence)", after: last)
+        let life = try await root.seal(org: org, incarnation: store.incarnation(org: org), after: between.epoch.number)
         guard case .done = try await store.apply(.begin(org: org, life.epoch)) else {
             throw CounterStoreError.failed("the counters changed their incarnation meanwhile")
         }

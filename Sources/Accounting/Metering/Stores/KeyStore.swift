@@ -63,8 +63,11 @@ public protocol KeyStore: Sendable {
     func find(id: String) async throws -> APIKey?
     /// Keys by id, after `cursor`; of one org if given. At most ``StoreLimits/page``.
     func list(org: String?, after cursor: String?, limit: Int) async throws -> [APIKey]
+    /// Refuses the key from now on and orders what runs by it to be cut (``Revocation``), in one transaction.
+    ///
+    /// - Parameter author: the key that gave the order, or how else it came.
     /// - Returns: false when there is no such key, or it was revoked before.
-    func revoke(id: String, at: Milliseconds) async throws -> Bool
+    func revoke(id: String, author: String, at: Milliseconds) async throws -> Bool
     /// Changes what may be changed of a key after it was made.
     ///
     /// - Returns: false when there is no such key.

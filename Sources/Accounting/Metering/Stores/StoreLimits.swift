@@ -8,6 +8,8 @@ public enum StoreLimits {
     public static let turnsPerConversation = 1_000
     /// How long it is kept why a run was cut (ms): 90 days, as long as people dispute an invoice.
     public static let runEndRetention = Milliseconds(90 * 86_400_000)
+    /// How long an order to cut is kept (ms): a day. A server that has not read it by then has been away longer than any run lives.
+    public static let revocationRetention = Milliseconds(86_400_000)
     /// Model ids that a key may be limited to.
     public static let modelsPerKey = 100
     /// Bytes of a key's alias, and of its metadata as JSON.

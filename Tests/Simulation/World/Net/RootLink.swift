@@ -4,8 +4,10 @@ import Accounting
 struct RootLink: CounterRoot {
     let process: NodeProcess
 
-    func seal(org: String, incarnation: String) async throws(LedgerStoreError) -> EpochState {
-        try await ask { $0.seal(org, incarnation) }
+    func life(org: String) async throws(LedgerStoreError) -> EpochState? { try await ask { $0.lives[org] } }
+
+    func seal(org: String, incarnation: String, after last: Int64) async throws(LedgerStoreError) -> EpochState {
+        try await ask { $0.seal(org, incarnation, after: last) }
     }
 
     func release(

@@ -24,9 +24,9 @@ struct RootTable {
     /// Whether the ledger takes a row: life 0 is that of counters that lose nothing.
     func takes(_ row: LedgerRow) -> Bool { row.epoch == 0 || row.epoch == lives[row.attribution.path.org]?.epoch.number }
 
-    mutating func seal(_ org: String, _ incarnation: String) -> EpochState {
+    mutating func seal(_ org: String, _ incarnation: String, after known: Int64) -> EpochState {
         let last = lives[org]
-        if let last, last.epoch.incarnation == incarnation { return last }
+        if let last, last.epoch.incarnation == incarnation || last.epoch.number != known { return last }
         let next = EpochState(epoch: Epoch(number: (last?.epoch.number ?? 0) + 1, incarnation: incarnation), isCleared: last == nil)
         lives[org] = next
         confirmations = confirmations.filter { $0.org != org }

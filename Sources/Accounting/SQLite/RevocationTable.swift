@@ -1,0 +1,36 @@
+public import Accounting
+internal import GRDB
+
+/// Orders to cut in the embedded database, whose one writer gives ids in the order in which they are seen.
+public struct RevocationTable: RevocationStore {
+    private let database: EmbeddedDatabase
+
+    public init(_ database: EmbeddedDatabase) { self.database = database }
+
+    public func add(_ target: Revocation.Target, org: String?, author: String, at: Milliseconds) async throws(EmbeddedDatabaseError) {
+        try await database.write { db in try Self.add(target, org: org, author: author, at: at, db) }
+    }
+
+    static func add(_ target: Revocation.Target, org: String?, author: String, at: Milliseconds, _ db: Database) throws {
+        try db.execute(
+            sql: "INSERT INTO revocations (target, org, author, at) VALUES (?,?,?,?)", arguments: [target.text, org, author, at.rawValue])
+    }
+
+    public func after(_ id: Int64) async throws(EmbeddedDatabaseError) -> [Revocation] {
+        try await database.read { db in
+            try Row.fetchAll(
+                db, sql: "SELECT * FROM revocations WHERE id > ? ORDER BY id LIMIT ?", arguments: [id, StoreLimits.page]
+            ).map { row in
+                Revocation(
+                    id: row["id"], target: try Revocation.Target(row["target"]), org: row["org"], author: row["author"],
+                    at: Milliseconds(row["at"]))
+            }
+        }
+    }
+
+    public func forget(before: Milliseconds) async throws(EmbeddedDatabaseError) {
+        try await database.write { db in
+            try db.execute(sql: "DELETE FROM revocations WHERE at < ?", arguments: [before.rawValue])
+        }
+    }
+}

@@ -1,0 +1,67 @@
+internal import Accounting
+internal import Engine
+internal import Logging
+internal import Telemetry
+
+/// Carries out what others order to cut: the command line, and the other servers of the same store.
+///
+/// One task owns it. A store that does not answer is asked again: an order waits, it is not lost, and nothing new is
+/// admitted meanwhile either.
+struct RevocationWatch: Sendable {
+    /// How long an order may take to be seen. Four small reads a second a server are nothing to a store.
+    static let interval = Duration.milliseconds(250)
+
+    let store: any RevocationStore
+    let coordinator: RunCoordinator
+    let metrics: ServerMetrics
+    let logger: Logger
+
+    /// - Parameter start: when this process began. Older orders were for runs that are no more; one that came between then and
+    ///   the first answer of the store may be for a run of ours.
+    func run(since start: Milliseconds) async {
+        var last: Int64 = 0
+        var isCaughtUp = false
+        var rounds = 0
+        while !Task.isCancelled {
+            do {
+                let orders = try await store.after(last)
+                for order in orders where isCaughtUp || order.at >= start { carryOut(order) }
+                last = orders.last?.id ?? last
+                guard orders.count < StoreLimits.page else { continue }
+                isCaughtUp = true
+                if rounds % 14_400 == 0 { try await store.forget(before: WallClock.now() - StoreLimits.revocationRetention) }
+                rounds += 1
+            } catch {
+                metrics.revocationFailures.add()
+            }
+            try? await Task.sleep(for: Self.interval)
+        }
+    }
+
+    private func carryOut(_ order: Revocation) {
+        let ended = coordinator.kill(order)
+        guard ended > 0 else { return }
+        logger.notice(
+            "runs stopped by order",
+            metadata: ["target": "\(order.target.text)", "author": "\(order.author)", "runs": "\(ended)"])
+    }
+}
+
+extension RunCoordinator {
+    /// Cuts what this process has of it. Linear in the live runs.
+    ///
+    /// - Returns: how many runs were live until now.
+    func kill(_ order: Revocation) -> Int {
+        var description = CutDescription(reason: .killed)
+        if case .scope(let scope) = order.target {
+            description = CutDescription(reason: .killed, scopeKind: scope.kind.rawValue, scopeID: scope.id)
+        }
+        return live().count { run in
+            let tenant = run.handle.tenant
+            guard let path = try? TenancyPath(org: tenant.org, project: tenant.project, user: tenant.user, key: tenant.key) else {
+                return false
+            }
+            return order.covers(run: run.handle.identity.run.text, path: path) && cut(run.handle.identity.run, description)
+        }
+    }
+}
