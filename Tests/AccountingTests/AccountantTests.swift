@@ -31,7 +31,7 @@ struct AccountantTests {
     }
 
     @Test(
-        "1,000 runs that want ten times the cap: charged = delivered <= cap, and less than one admission is left (seeded)",
+        "1,000 runs that want ten times the cap: charged = delivered <= cap, less than one admission is left (complaint 6; seeded)",
         arguments: [11, 12])
     func thousandRuns(seed: UInt64) async throws {
         let cap: Int64 = 60_000
@@ -52,7 +52,9 @@ struct AccountantTests {
         print("seed \(seed): \(window.used) of \(cap), \(totals.cuts) cuts, \(rig.switchable.calls) calls")
     }
 
-    @Test("with every 17th reply lost nothing is granted or charged twice, and nothing stays held (seeded)", arguments: [13, 14])
+    @Test(
+        "with every 17th reply lost nothing is granted or charged twice, and nothing stays held (complaint 20; seeded)",
+        arguments: [13, 14])
     func lostReplies(seed: UInt64) async throws {
         let cap: Int64 = 60_000
         let rig = NodeRig(budgets: [try Budget(scope: .org("acme"), unit: .tokens, period: .day, limit: cap)])
@@ -67,7 +69,7 @@ struct AccountantTests {
         #expect(window.used <= cap && window.held == 0, "seed \(seed): used \(window.used), held \(window.held)")
     }
 
-    @Test("300 runs on one cap ask the store at most 20 times a 1,000 tokens (seeded)")
+    @Test("300 runs on one cap ask the store at most 20 times a 1,000 tokens (complaint 27; seeded)")
     func storeCalls() async throws {
         let rig = NodeRig(budgets: [try Budget(scope: .project(org: "acme", project: "web"), unit: .tokens, period: .day, limit: 150_000)])
         let totals = try await race(rig, runs: 300, wish: 1_000...1_000, seed: 5)

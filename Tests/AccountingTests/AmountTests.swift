@@ -45,7 +45,7 @@ struct AmountTests {
         }
     }
 
-    @Test("commits add up to the total rounded up once, whatever the steps (seeded)")
+    @Test("commits add up to the total rounded up once, whatever the steps (complaint 6: money as floats; seeded)")
     func carriedRemainder() throws {
         let seed: UInt64 = 7
         var random = SplitMix(seed: seed)

@@ -6,7 +6,7 @@ struct LimitsTests {
     private static let minute = Milliseconds(60_000)
 
     @Test(
-        "a minute admits exactly its requests: none more in its last millisecond, all again in the first of the next (metering.md §2, item 25)"
+        "a minute admits exactly its requests: none more in its last millisecond, all again in the first of the next (complaint 25)"
     )
     func minuteOfRequests() async throws {
         let rig = NodeRig(budgets: [try Budget(scope: .org("acme"), unit: .requests, period: .minute, limit: 3)])
@@ -36,7 +36,7 @@ struct LimitsTests {
         guard case .refused = try await rig.open("c") else { throw CounterStoreContract.Unexpected.reply }
     }
 
-    @Test("a minute of tokens is delivered to the last token, and no token more")
+    @Test("a minute of tokens is delivered to the last token, and no token more (complaint 34: one unit a request)")
     func minuteOfTokens() async throws {
         let rig = NodeRig(budgets: [try Budget(scope: .org("acme"), unit: .outputTokens, period: .minute, limit: 100)])
         let lease = try await rig.admitted("a", prompt: .exact(5_000))
@@ -98,7 +98,7 @@ struct LimitsTests {
         try machine.checkInvariants()
     }
 
-    @Test("a budget of one model counts and binds that model alone")
+    @Test("a budget of one model counts and binds that model alone (complaint 16)")
     func models() async throws {
         let rig = NodeRig(budgets: [
             try Budget(scope: .org("acme"), unit: .tokens, period: .day, limit: 10_000),

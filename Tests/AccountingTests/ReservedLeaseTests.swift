@@ -18,7 +18,7 @@ struct ReservedLeaseTests {
         return lease
     }
 
-    @Test("a wish that must not be lowered is held whole or refused (no. 4: admitted on partial headroom)")
+    @Test("a wish that must not be lowered is held whole or refused (complaint 4: admitted on partial headroom)")
     func allOrNothing() async throws {
         let rig = try rig()
         #expect(try await open(rig, most: 991, least: 991) == nil)

@@ -58,7 +58,7 @@ def test_a_refused_call_is_repeated_and_only_the_answer_is_charged(url, metered,
 
 
 def test_a_call_that_broke_off_may_have_been_billed_and_is_charged_as_well(url, payer, witness, plan):
-    """bifrost #3357: a quarter of the bill was missing, because failed calls were not charged."""
+    """Complaint 13: a quarter of the bill was missing, because failed calls were not charged."""
     wanted = plan(tokens=20, fail_first=1, fail_status=0)
     envelopes, end = run(url, payer, wanted, "flaky")
     assert end["type"] == "chat.complete" and answer(envelopes) == text(20)

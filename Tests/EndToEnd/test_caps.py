@@ -38,6 +38,7 @@ def check_crowd(installation: Installation, tenant, outcomes: list) -> int:
 
 @pytest.mark.timeout(240)
 def test_two_server_processes_share_one_cap_through_redis(redis_server, tmp_path, make_tenant):
+    """Complaints 1 and 3: check and record apart, a cap for each process. Complaint 27: so many calls of Redis that it times out."""
     installation = Installation(tmp_path / "shared", redis=redis_server.url)
     try:
         urls = [installation.serve().url, installation.serve().url]
@@ -54,6 +55,7 @@ def test_two_server_processes_share_one_cap_through_redis(redis_server, tmp_path
 
 @pytest.mark.timeout(240)
 def test_one_process_with_embedded_stores(tmp_path, make_tenant):
+    """Complaint 6: an overdraft by runs that all looked before any was charged."""
     installation = Installation(tmp_path / "embedded")
     try:
         url = installation.serve().url

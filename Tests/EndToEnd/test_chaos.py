@@ -107,6 +107,7 @@ def make_fleet(tmp_path, witness, redis_server, postgres_server, make_tenant):
 
 
 def test_a_thousand_runs_at_once_want_ten_times_their_caps(make_fleet):
+    """Complaint 2: a key of 30 dollars that showed 99, on four replicas."""
     per_tenant = RUNS // 4
     cap = per_tenant * (PROMPT_NANO + 20 * OUTPUT_NANO)
     fleet = make_fleet(cap)

@@ -1,4 +1,4 @@
-"""Clients that vanish: who goes on paying, and for how long (metering.md §2, items 10 to 14)."""
+"""Clients that vanish: who goes on paying, and for how long (metering.md §2, complaints 10 to 14 and 17)."""
 
 import socket
 import time
@@ -61,7 +61,7 @@ def end_of(url, tenant, run: str) -> dict:
 
 
 def test_a_streaming_completion_ends_with_its_client_and_what_was_delivered_is_charged(url, leaver, witness, plan):
-    """litellm #33736, llmgateway GHSA-724j: read the answer, leave before the usage chunk, pay nothing."""
+    """Complaints 10 and 14: read the answer, leave before the usage chunk, pay nothing."""
     wanted = plan(tokens=50_000, rate=200)
     response = open_stream(url, leaver, "/v1/chat/completions", completion(wanted))
     read_some(response, 4000)
@@ -79,7 +79,7 @@ def test_a_streaming_completion_ends_with_its_client_and_what_was_delivered_is_c
 
 @pytest.mark.parametrize("stream", [True, False])
 def test_a_client_that_leaves_while_the_upstream_is_silent_ends_it_too(url, leaver, witness, plan, stream):
-    """litellm #13245: a client left, and the upstream went on to the end of its bill."""
+    """Complaint 12: a client left, and the upstream went on to the end of its bill."""
     wanted = plan(tokens=50, first_byte_delay=30)
     body = completion(wanted) | {"stream": stream}
     with pytest.raises(requests.exceptions.RequestException):
@@ -100,7 +100,7 @@ def test_a_completion_that_asks_to_be_drained_goes_on_to_its_end(url, leaver, wi
 
 
 def test_hidden_tokens_are_drained_because_stopping_would_cost_the_whole_reservation(url, leaver, witness, plan):
-    """litellm #36008: interrupted, and priced at one placeholder token."""
+    """Complaint 11: interrupted, and priced at one placeholder token."""
     wanted = plan(tokens=150, rate=150, hidden=400)
     response = open_stream(url, leaver, "/v1/chat/completions", completion(wanted, "thinker", max_tokens=2000))
     read_some(response)
@@ -117,6 +117,7 @@ def start(url, tenant, wanted, model: str) -> tuple[requests.Response, str]:
 
 
 def test_a_run_that_stops_waits_for_its_grace_and_then_ends(url, leaver, witness, plan):
+    """Complaint 17: a dropped connection whose reservation never came back."""
     wanted = plan(tokens=50_000, rate=100)
     response, run = start(url, leaver, wanted, "stopping")
     at = time.time()

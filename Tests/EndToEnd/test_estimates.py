@@ -34,6 +34,7 @@ def charges(fresh, end: dict) -> list[dict]:
 
 
 def test_missing_usage_refunds_nothing_and_is_marked(fresh, plan):
+    """Complaint 15: a missing usage refunded everything."""
     end = run(fresh, plan(tokens=100, usage=False))
     rows = charges(fresh, end)
     assert any(row["estimated"] for row in rows)

@@ -54,7 +54,7 @@ def test_all_of_it_is_held_while_it_streams_and_the_rest_is_given_back(url, hold
 
 
 def test_a_worst_case_that_does_not_fit_is_refused_before_the_upstream_sees_it(url, holder, witness, plan):
-    """litellm #40002, #26845: admitted on what was left, and run uncut."""
+    """Complaint 4: admitted on what was left of the cap, and run uncut."""
     holder.cap(dollars(1000 * OUTPUT_NANO))
     wanted = plan(tokens=5)
     reply = ask(url, holder, "held", wanted, max_tokens=1000)
@@ -90,7 +90,7 @@ def test_hidden_tokens_of_many_runs_at_once_stay_within_the_cap(url, holder, wit
 
 
 def test_hidden_tokens_without_a_report_cost_the_whole_reservation(url, holder, plan):
-    """new-api #5235: a missing usage refunded everything that had been reserved."""
+    """Complaint 15: a missing usage refunded everything that had been reserved."""
     reply = ask(url, holder, "thinker", plan(tokens=10, usage=False), max_tokens=300)
     assert reply.status_code == 200
     assert holder.usage()["totals"]["output_tokens"] == 300

@@ -80,6 +80,7 @@ def test_models_are_listed_and_found(client):
 
 
 def test_a_cut_raises_after_the_partial_text(client, tenant):
+    """Complaint 35: an error in the stream that clients drop, and take what came for an answer."""
     tenant.cap("0.0002")
     received = ""
     with pytest.raises(openai.APIError) as caught:
@@ -92,6 +93,7 @@ def test_a_cut_raises_after_the_partial_text(client, tenant):
 
 
 def test_the_cut_sequence_on_the_wire(server, tenant):
+    """Complaint 35: the error is an unnamed event before [DONE], which SDKs raise; usage comes before it, or nobody would read it."""
     tenant.cap("0.0002", window="day")
     body = {"model": "demo", "messages": ask(1000), "stream": True, "stream_options": {"include_usage": True}}
     response = requests.post(server.url + "/v1/chat/completions", json=body, headers=tenant.headers, timeout=20)
@@ -139,6 +141,7 @@ def test_a_request_window_is_429_with_the_time_to_wait(client, tenant):
 
 
 def test_a_token_window_cuts_too(server, tenant):
+    """Complaint 7: a limit that bound only the request after the one that broke it."""
     tenant.cap("100", unit="tokens", window="day")
     body = {"model": "demo", "messages": ask(1000), "stream": True}
     response = requests.post(server.url + "/v1/chat/completions", json=body, headers=tenant.headers, timeout=20)

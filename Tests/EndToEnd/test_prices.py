@@ -44,6 +44,8 @@ def test_prices_are_listed_shown_and_have_a_version(own):
 
 
 def test_a_price_file_is_checked_before_it_is_used(tmp_path):
+    """Complaint 32: a price a million tokens typed as one a token."""
+
     def check(content: str, *more: str) -> subprocess.CompletedProcess:
         (tmp_path / "p.json").write_text(content)
         command = [str(BINARIES / "kdcube"), "prices", "check", str(tmp_path / "p.json"), *more]
@@ -54,7 +56,6 @@ def test_a_price_file_is_checked_before_it_is_used(tmp_path):
     assert result.returncode == 0
     found = json.loads(result.stdout)
     assert found["models"] == 1 and found["unpriced"] == ["b"] and found["uncharged"] == [{"model": "a", "field": "input_cost_per_request"}]
-    # Complaint 32: a price a million tokens typed as one a token.
     result = check(json.dumps({"a": {"input_cost_per_token": 2.5, "output_cost_per_token": 10}}))
     assert result.returncode == 1 and "a.input_cost_per_token" in result.stderr and len(result.stderr.strip().splitlines()) == 1
     assert check("not json").returncode == 1

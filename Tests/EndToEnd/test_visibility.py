@@ -20,6 +20,7 @@ def warnings(envelopes: list[dict]) -> list[int]:
 @pytest.mark.parametrize("rate", [0, 400], ids=["at full speed", "at a pace"])
 @pytest.mark.parametrize("unit", ["usd", "tokens"])
 def test_each_warning_comes_once_in_order_and_before_the_cut(server, tenant, rate, unit):
+    """Complaint 36: the refusal was the first warning."""
     tenant.cap(dollars(800 * OUTPUT_NANO) if unit == "usd" else "800", unit=unit)
     before = server.metrics()
     envelopes = of_sse(collect(server.url, tenant.key, {"text": f"hi\n@tokens 5000\n@rate {rate}"}))
@@ -49,6 +50,7 @@ def test_the_same_over_socketio(server, tenant):
 
 
 def test_answers_say_what_is_left(server, installation, tenant):
+    """Complaint 36: nobody could ask how much was left."""
     tenant.cap("1.00", window="day")
     tenant.cap("3", unit="requests", window="minute")
     tenant.cap("100", unit="requests", window="day")

@@ -23,6 +23,7 @@ def why(server, run: str, headers: dict) -> requests.Response:
 
 
 def test_a_cut_names_its_cap_and_its_charges(server, installation, tenant):
+    """Complaint 36: a refusal that does not say which cap, and how much is left of it. Complaint 35: an end in silence."""
     last = cut(server, tenant)
     told = wait_until("the reason is kept", lambda: (answer := why(server, last["run_id"], tenant.headers).json())["cut"] and answer)
     assert told["state"] == "cut" and told["cut"] == last["cut"]

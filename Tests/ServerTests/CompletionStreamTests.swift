@@ -55,7 +55,7 @@ struct CompletionStreamTests {
         #expect(ended[1]["choices"] == [] && ended[1]["usage"]?["total_tokens"] == 5)
     }
 
-    @Test("a failure becomes an error event before [DONE]")
+    @Test("a failure becomes an error event before [DONE] (complaint 35)")
     func failure() throws {
         let lines = try lines([.error(code: "upstream_error", message: "gone", settled)], includesUsage: false)
         #expect(lines.count == 2 && lines[0]["error"]?["code"] == "upstream_error" && lines[1] == "[DONE]")

@@ -96,7 +96,7 @@ struct ConfigurationTests {
         #expect(error?.setting == "stores.postgres" && error?.description.contains("secret") == false)
     }
 
-    @Test("Postgres without Redis is refused: servers with counters of their own would each spend a shared budget")
+    @Test("Postgres without Redis is refused: servers with counters of their own would each spend a shared budget (complaint 29)")
     func postgresNeedsRedis() throws {
         let alone = try load(flags: ["stores.postgres": "postgres:///db"])
         #expect(throws: CommandFailure.self) { try alone.stores.checkServable() }
@@ -104,7 +104,7 @@ struct ConfigurationTests {
         try load().stores.checkServable()
     }
 
-    @Test("a protection that this version lacks is refused when it is asked for")
+    @Test("a protection that this version lacks is refused when it is asked for (complaint 29: off in silence)")
     func missingProtections() {
         #expect(throws: ConfigurationError.self) { try load("policies: { directory: / }") }
         #expect(throws: ConfigurationError.self) { try load("server: { tls: { certificate: a.pem } }") }

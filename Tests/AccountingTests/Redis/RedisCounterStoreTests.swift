@@ -13,7 +13,7 @@ struct RedisCounterStoreTests {
         if case .granted(let offer, _, _) = reply { offer } else { nil }
     }
 
-    @Test("A step whose reply was lost is granted once, however often it is repeated")
+    @Test("A step whose reply was lost is granted once, however often it is repeated (complaint 19)")
     func lostReply() async throws {
         let server = try await RedisServer()
         let node = try await RedisNode(server, ledger: FaultyLedger(), deadline: 150)
@@ -104,7 +104,7 @@ struct RedisCounterStoreTests {
         await node.connection.close()
     }
 
-    @Test("Redis killed in the middle: refused at once, and after an empty restart the windows come from the ledger")
+    @Test("Redis killed in the middle: refused at once, and after an empty restart the windows come from the ledger (complaint 23)")
     func restartedEmpty() async throws {
         let server = try await RedisServer()
         let ledger = FaultyLedger()
@@ -176,7 +176,7 @@ struct RedisCounterStoreTests {
         await node.connection.close()
     }
 
-    @Test("Windows expire seven days after their end and a total never does; nothing else of an org has a life of its own")
+    @Test("Windows expire seven days after their end, a total never; nothing else of an org has a life of its own (complaints 23, 25)")
     func lifetimes() async throws {
         let server = try await RedisServer()
         let node = try await RedisNode(server, ledger: FaultyLedger())
@@ -193,7 +193,7 @@ struct RedisCounterStoreTests {
         await node.connection.close()
     }
 
-    @Test("300 leases at once on one cap through two processes: charged is what was consumed, to the token, and never above the cap")
+    @Test("300 leases at once on one cap through two processes: charged is what was consumed, never above the cap (complaint 1)")
     func concurrent() async throws {
         let server = try await RedisServer()
         let ledger = FaultyLedger()

@@ -191,7 +191,7 @@ struct RedisLossTests {
         }
     }
 
-    @Test("A Redis that comes back with yesterday's data: what it has forgotten is neither granted again nor charged twice")
+    @Test("A Redis with yesterday's data: what it has forgotten is neither granted again nor charged twice (complaint 22)")
     func stale() async throws {
         try await TemporaryDatabase.with { file in
             let database = try EmbeddedDatabase(path: file)

@@ -49,7 +49,7 @@ struct RedisOutboxTests {
         await node.connection.close()
     }
 
-    @Test("While the ledger is away rows wait in the stream; none is lost, and a flush says so")
+    @Test("While the ledger is away rows wait in the stream; none is lost, and a flush says so (complaint 28)")
     func ledgerAway() async throws {
         let server = try await RedisServer()
         let ledger = FaultyLedger()
@@ -81,7 +81,7 @@ struct RedisOutboxTests {
         await node.connection.close()
     }
 
-    @Test("What a dead process has read is taken over")
+    @Test("What a dead process has read is taken over (complaint 28: popped before the commit)")
     func deadConsumer() async throws {
         let server = try await RedisServer()
         let ledger = FaultyLedger()

@@ -25,12 +25,15 @@ struct NodeRig {
     }
 
     /// Another process beside the same stores.
-    func another(_ holder: LeaseHolder, board: (any LeaseBoard)? = nil) -> Accountant {
+    func another(
+        _ holder: LeaseHolder, board: (any LeaseBoard)? = nil, metrics: (any AccountingMetrics)? = nil,
+        pendingSettlements: Int = AccountingLimits.pendingSettlements
+    ) -> Accountant {
         Accountant(
             store: switchable, ledger: ledger, directory: directory,
             prices: PriceTable(
                 version: "v1", models: ["demo": ModelPricing(ModelPrice(inputFresh: PicoUSD(150), outputVisible: PicoUSD(600)))]),
-            holder: holder, clock: clock, board: board)
+            holder: holder, clock: clock, board: board, metrics: metrics, pendingSettlements: pendingSettlements)
     }
 
     func admission(_ run: String) throws -> Admission {

@@ -139,7 +139,7 @@ struct AttemptTests {
         #expect(steps.last?.data["next_model"] == "other")
     }
 
-    @Test("what a failed attempt reported is charged (no. 13: failed calls were not billed)")
+    @Test("what a failed attempt reported is charged (complaint 13: failed calls were not billed)")
     func failedIsCharged() async throws {
         let reported = ModelEvent.usage(ModelUsage(inputFresh: 7, outputReasoning: 20))
         let rig = Rig(["demo": [([reported], .fail(Self.dropped)), Self.answer]], RetryPolicy(retries: 1))

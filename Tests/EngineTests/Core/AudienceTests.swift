@@ -3,7 +3,7 @@ import Testing
 
 @testable import Engine
 
-@Suite("Disconnect policy: stop or drain (metering.md §2, items 10 to 14)")
+@Suite("Disconnect policy: stop or drain (metering.md §2, complaints 10 to 14)")
 struct AudienceTests {
     @Test("the grace begins when the last reader leaves, and ends with the next one")
     func graces() throws {
@@ -64,7 +64,7 @@ struct AudienceTests {
         }
     }
 
-    @Test("stop: the run ends when nobody came back within the grace, with what was delivered charged")
+    @Test("stop: the run ends when nobody came back within the grace, with what was delivered charged (complaint 17)")
     func stops() async throws {
         let rig = Rig()
         let handle = try await rig.start(.stop(grace: .seconds(30)))

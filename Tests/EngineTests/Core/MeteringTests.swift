@@ -90,7 +90,7 @@ struct MeteringTests {
         #expect(meter.admissions.first?.outputTokensMin == 60)
     }
 
-    @Test("what does not fit is refused before the upstream is called; only what the client left open is lowered (no. 4, shrink)")
+    @Test("what does not fit is refused before the upstream is called; only what the client left open is lowered (complaint 4, shrink)")
     func refusesOrLowers() async throws {
         let never = TestProvider { _ in preconditionFailure("called upstream") }
         guard case .refused = await run(ModelMetering(configured: .reserve), never, meter: TestMeter(tokens: 59), max: 60) else {
@@ -142,7 +142,7 @@ struct MeteringTests {
         #expect(meter.left == 90)
     }
 
-    @Test("hidden tokens: the upstream's count is charged; without one all that was reserved is, as estimated (no. 14, 15)")
+    @Test("hidden tokens: the upstream's count is charged; without one all that was reserved is, as estimated (complaints 14, 15)")
     func evidence() async throws {
         let delta = ModelEvent.delta(ModelDelta(text: "Yes", tokens: 1))
         let usage = ModelEvent.usage(ModelUsage(inputFresh: 5, outputVisible: 1, outputReasoning: 30))

@@ -27,7 +27,7 @@ struct RunCoordinatorTests {
         #expect(meter.settled.first?.usage.usage.inputTokens == meter.admissions.first?.promptTokens.bound)
     }
 
-    @Test("at the cap the stream is cut in the middle; delivered, taken and settled agree to the token")
+    @Test("at the cap the stream is cut in the middle; delivered, taken and settled agree to the token (complaint 7)")
     func cuts() async throws {
         let meter = TestMeter(tokens: 37, slice: 10)
         let closed = Mutex(false)

@@ -31,7 +31,7 @@ extension Accountant {
     private func register(_ settlement: PendingSettlement, _ phase: OpenSettlement.Phase) -> Int {
         state.withLock { state in
             state.lastSettlement += 1
-            if state.settlements.count < AccountingLimits.pendingSettlements {
+            if state.settlements.count < pendingSettlements {
                 state.settlements[state.lastSettlement] = OpenSettlement(settlement: settlement, phase: phase)
             } else {
                 state.hasForgotten = true

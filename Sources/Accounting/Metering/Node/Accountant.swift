@@ -56,6 +56,7 @@ public final class Accountant: Sendable {
     let holder: LeaseHolder
     let metrics: (any AccountingMetrics)?
     let ttl: Milliseconds
+    let pendingSettlements: Int
     private let executor: (any TaskExecutor)?
     let state: Mutex<State>
 
@@ -63,13 +64,14 @@ public final class Accountant: Sendable {
     ///   - holder: this process; its fence must be higher than that of any earlier process of the same node.
     ///   - executor: where tasks that outlive their caller run; nil for the global one. A simulation brings its own.
     ///   - rootRounds: how often an admission asks again for what the durable root holds back, a tenth of a second apart.
+    ///   - pendingSettlements: how many may wait for the store to come back.
     ///   - random: for the ids of leases.
     public init(
         store: any CounterStore, ledger: any LedgerStore, directory: any BudgetDirectory, prices: PriceTable, holder: LeaseHolder,
         clock: any AccountingClock, root: (any CounterRoot)? = nil, board: (any LeaseBoard)? = nil,
         metrics: (any AccountingMetrics)? = nil,
         leaseTTL: Milliseconds = AccountingLimits.leaseTTL, rootRounds: Int = AccountingLimits.rootRounds,
-        executor: (any TaskExecutor)? = nil,
+        pendingSettlements: Int = AccountingLimits.pendingSettlements, executor: (any TaskExecutor)? = nil,
         random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
     ) {
         self.store = store
@@ -82,6 +84,7 @@ public final class Accountant: Sendable {
         self.clock = clock
         self.metrics = metrics
         ttl = leaseTTL
+        self.pendingSettlements = pendingSettlements
         self.executor = executor
         state = Mutex(State(prices: prices, random: random))
     }
