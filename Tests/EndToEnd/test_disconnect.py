@@ -146,6 +146,26 @@ def test_a_run_without_that_policy_goes_on(url, leaver, witness, plan):
     assert end_of(url, leaver, run)["data"]["finish_reason"] == "stop"
 
 
+@pytest.mark.parametrize("path", ["/v1/runs", "/v1/chat/completions"])
+@pytest.mark.parametrize("policy", ["stop", "drain"])
+def test_a_key_says_what_becomes_of_its_runs_when_their_reader_leaves(metered, url, make_tenant, witness, plan, policy, path):
+    tenant = make_tenant(metered, "--on-disconnect", policy)
+    wanted = plan(tokens=300, rate=100)
+    body = {"text": wanted.prompt(), "model": "witness"} if path == "/v1/runs" else completion(wanted)
+    response = open_stream(url, tenant, path, body, accept="text/event-stream")
+    read_some(response, 1500)
+    leave(response)
+    request = witness.request(wanted.id)
+    wait_until("the upstream is done with", lambda: request.closed or request.finished)
+    end = end_of(url, tenant, response.headers["x-run-id"])
+    charged = tenant.usage()["totals"]["output_tokens"]
+    if policy == "drain":
+        assert request.finished and end["data"]["finish_reason"] == "stop" and charged == 300, "to its end, and charged whole"
+    else:
+        assert request.closed and end["data"]["finish_reason"] == "client_lost"
+        assert 0 < charged == end["usage"]["output_tokens"] <= request.sent < 300, "stopped, and charged what was delivered"
+
+
 @pytest.mark.parametrize("policy", ["stop", "drain"])
 def test_a_socket_that_closes_is_a_reader_that_leaves(url, leaver, witness, plan, policy):
     wanted = plan(tokens=400, rate=100)

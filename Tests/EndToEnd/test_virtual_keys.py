@@ -95,6 +95,16 @@ def test_models_block_expiry_and_deletion(server, admin):
     assert complete(server, other["key"]).status_code == 401 and admin.info(other["key"]).status_code == 404
 
 
+def test_what_becomes_of_a_keys_runs_is_set_changed_and_taken_away(installation, tenant, admin):
+    made = admin.generate(on_disconnect="stop")
+    assert made["on_disconnect"] == "stop"
+    assert admin.post("update", {"key": made["key"], "max_budget": 1}).json()["on_disconnect"] == "stop"
+    assert admin.post("update", {"key": made["key"], "on_disconnect": "drain"}).json()["on_disconnect"] == "drain"
+    listed = {key["id"]: key["on_disconnect"] for key in installation.json("keys", "list", "--org", tenant.org)}
+    assert listed[made["token"]] == "drain" and listed[tenant.key_id] is None
+    assert admin.post("update", {"key": made["key"], "on_disconnect": None}).json()["on_disconnect"] is None
+
+
 @pytest.mark.parametrize(
     "fields",
     [
@@ -131,6 +141,7 @@ def test_what_is_not_supported_is_refused_and_never_ignored(admin, fields):
         {"metadata": []},
         {"user_id": "a/b"},
         {"blocked": "yes"},
+        {"on_disconnect": "wait"},
     ],
     ids=str,
 )

@@ -98,6 +98,21 @@ struct ChatRequestTests {
         #expect(throws: TenantMismatch(field: "project")) { try TenantHints(project: "other/web").check(against: principal) }
     }
 
+    @Test("a client's loss is settled by the request, else its key, else its model, else the server; a completion stops by itself")
+    func disconnectRules() {
+        var rules = DisconnectRules()
+        rules.models["m"] = .stop
+        let stop = RunRequest.ClientLossPolicy.stop(grace: rules.grace)
+        #expect(rules.policy(for: "other", asked: nil, key: nil) == .drain)
+        #expect(rules.policy(for: "m", asked: nil, key: nil) == stop)
+        #expect(rules.policy(for: "m", asked: nil, key: .drain) == .drain)
+        #expect(rules.policy(for: "other", asked: nil, key: .stop) == stop)
+        #expect(rules.policy(for: "other", asked: .drain, key: .stop) == .drain)
+        #expect(DisconnectRules.policyOfCompletion(asked: nil, key: nil) == .stop(grace: .zero))
+        #expect(DisconnectRules.policyOfCompletion(asked: nil, key: .drain) == .drain)
+        #expect(DisconnectRules.policyOfCompletion(asked: .stop, key: .drain) == .stop(grace: .zero))
+    }
+
     @Test("who leaves, and what may be lowered, can be said on every way in")
     func disconnectAndLowering() throws {
         let message = try ChatMessage(parse(#"{"message":{"text":"hi","on_disconnect":"stop"},"lower_max_tokens":true}"#))

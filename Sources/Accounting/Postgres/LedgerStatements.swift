@@ -153,24 +153,31 @@ enum LedgerStatements {
     static func rows(
         _ query: LedgerQuery, after position: Int64, limit: Int, _ connection: inout PostgresConnection
     ) throws(PostgresError) -> [(position: Int64, row: LedgerRow)] {
-        var filters = ["position > $1"]
-        var values: [PostgresValue] = [.int(position), .int(Int64(limit))]
+        let (filter, matching) = condition(query, first: 3)
+        return try connection.query(
+            "SELECT \(columns), position FROM ledger WHERE position > $1 AND \(filter) ORDER BY position LIMIT $2",
+            [.int(position), .int(Int64(limit))] + matching
+        ).map { row throws(PostgresError) in (try row.int(21), try decode(row)) }
+    }
+
+    /// - Parameter first: the number of the first parameter.
+    static func condition(_ query: LedgerQuery, first: Int) -> (sql: String, values: [PostgresValue]) {
+        var filters = ["true"]
+        var values: [PostgresValue] = []
         if let scope = query.scope {
-            let (filter, names) = condition(scope, first: values.count + 1)
+            let (filter, names) = condition(scope, first: first)
             filters.append(filter)
             values += names.map { .text($0) }
         }
         for (filter, value) in [
-            ("run =", query.run.map { PostgresValue.text($0) }), ("at >=", query.from.map { .int($0.rawValue) }),
-            ("at <", query.to.map { .int($0.rawValue) }),
+            ("run =", query.run.map { PostgresValue.text($0) }), ("user_id =", query.user.map { .text($0) }),
+            ("at >=", query.from.map { .int($0.rawValue) }), ("at <", query.to.map { .int($0.rawValue) }),
         ] {
             guard let value else { continue }
+            filters.append("\(filter) $\(first + values.count)")
             values.append(value)
-            filters.append("\(filter) $\(values.count)")
         }
-        return try connection.query(
-            "SELECT \(columns), position FROM ledger WHERE \(filters.joined(separator: " AND ")) ORDER BY position LIMIT $2", values
-        ).map { row throws(PostgresError) in (try row.int(21), try decode(row)) }
+        return (filters.joined(separator: " AND "), values)
     }
 
     private static func condition(_ scope: Scope, first: Int) -> (sql: String, names: [String]) {

@@ -84,20 +84,22 @@ public struct PostgresKeys: KeyStore {
     }
 
     private static let selection = """
-        SELECT id, org, project, user_id, roles, on_cut, created_at, revoked_at, alias, models, metadata, expires_at, blocked
+        SELECT id, org, project, user_id, roles, on_cut, created_at, revoked_at, alias, models, metadata, expires_at, blocked,
+            on_disconnect
         FROM keys LEFT JOIN key_settings ON key_id = id
         """
 
     private static func write(_ settings: KeySettings, of id: String, _ connection: inout PostgresConnection) throws(PostgresError) {
         try connection.query(
             """
-            INSERT INTO key_settings (key_id, alias, models, metadata, expires_at, blocked) VALUES ($1, $2, $3, $4, $5, $6)
+            INSERT INTO key_settings (key_id, alias, models, metadata, expires_at, blocked, on_disconnect)
+            VALUES ($1, $2, $3, $4, $5, $6, $7)
             ON CONFLICT (key_id) DO UPDATE SET alias = excluded.alias, models = excluded.models, metadata = excluded.metadata,
-                expires_at = excluded.expires_at, blocked = excluded.blocked
+                expires_at = excluded.expires_at, blocked = excluded.blocked, on_disconnect = excluded.on_disconnect
             """,
             [
                 .text(id), .text(settings.alias), .text(settings.models.joined(separator: "\n")), .text(settings.metadata),
-                .int(settings.expiresAt?.rawValue), .bool(settings.isBlocked),
+                .int(settings.expiresAt?.rawValue), .bool(settings.isBlocked), .text(settings.onDisconnect?.rawValue),
             ])
     }
 
@@ -109,6 +111,7 @@ public struct PostgresKeys: KeyStore {
         settings.metadata = try row.text(10)
         settings.expiresAt = try row.optionalInt(11).map { Milliseconds($0) }
         settings.isBlocked = try row.bool(12)
+        settings.onDisconnect = row.optionalText(13).flatMap(KeySettings.OnDisconnect.init)
         return settings
     }
 

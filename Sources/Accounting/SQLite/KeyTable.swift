@@ -83,10 +83,13 @@ public struct KeyTable: KeyStore {
 
     private static func write(_ settings: KeySettings, of id: String, _ db: Database) throws {
         try db.execute(
-            sql: "INSERT OR REPLACE INTO key_settings (key_id, alias, models, metadata, expires_at, blocked) VALUES (?,?,?,?,?,?)",
+            sql: """
+                INSERT OR REPLACE INTO key_settings (key_id, alias, models, metadata, expires_at, blocked, on_disconnect)
+                VALUES (?,?,?,?,?,?,?)
+                """,
             arguments: [
                 id, settings.alias, settings.models.joined(separator: "\n"), settings.metadata, settings.expiresAt?.rawValue,
-                settings.isBlocked,
+                settings.isBlocked, settings.onDisconnect?.rawValue,
             ])
     }
 
@@ -99,6 +102,8 @@ public struct KeyTable: KeyStore {
         let expiresAt: Int64? = row["expires_at"]
         settings.expiresAt = expiresAt.map { Milliseconds($0) }
         settings.isBlocked = row["blocked"]
+        let onDisconnect: String? = row["on_disconnect"]
+        settings.onDisconnect = onDisconnect.flatMap(KeySettings.OnDisconnect.init)
         return settings
     }
 

@@ -88,8 +88,16 @@ enum LedgerRecord {
     /// The oldest rows first, after `position` if given.
     static func rows(_ query: LedgerQuery, after position: Int64?, limit: Int, _ db: Database) throws -> [(position: Int64, row: LedgerRow)]
     {
-        var filters = ["position > ?"]
-        var arguments: StatementArguments = [position ?? Int64.min]
+        let (filter, matching) = condition(query)
+        let arguments: StatementArguments = [position ?? Int64.min]
+        let sql = "SELECT position, \(columns) FROM ledger WHERE position > ? AND \(filter) ORDER BY position LIMIT ?"
+        return try Row.fetchAll(db, sql: sql, arguments: arguments + matching + [limit])
+            .map { (position: $0["position"], row: try decode($0)) }
+    }
+
+    static func condition(_ query: LedgerQuery) -> (sql: String, arguments: StatementArguments) {
+        var filters = ["1"]
+        var arguments = StatementArguments()
         if let scope = query.scope {
             let (filter, names) = condition(scope)
             filters.append(filter)
@@ -99,6 +107,10 @@ enum LedgerRecord {
             filters.append("run = ?")
             arguments += [run]
         }
+        if let user = query.user {
+            filters.append("user = ?")
+            arguments += [user]
+        }
         if let from = query.from {
             filters.append("at >= ?")
             arguments += [from.rawValue]
@@ -107,9 +119,7 @@ enum LedgerRecord {
             filters.append("at < ?")
             arguments += [to.rawValue]
         }
-        arguments += [limit]
-        let sql = "SELECT position, \(columns) FROM ledger WHERE \(filters.joined(separator: " AND ")) ORDER BY position LIMIT ?"
-        return try Row.fetchAll(db, sql: sql, arguments: arguments).map { (position: $0["position"], row: try decode($0)) }
+        return (filters.joined(separator: " AND "), arguments)
     }
 
     private static func decode(_ row: Row) throws -> LedgerRow {

@@ -3,7 +3,7 @@ internal import GRDB
 
 /// The ledger in the embedded database. Rows are never changed or deleted: the table refuses it.
 public struct SQLiteLedger: LedgerPages {
-    private let database: EmbeddedDatabase
+    let database: EmbeddedDatabase
 
     public init(_ database: EmbeddedDatabase) { self.database = database }
 

@@ -15,6 +15,9 @@ enum Schema {
         migrator.registerMigration("6 visibility") { db in try db.execute(sql: visibility) }
         migrator.registerMigration("7 model budgets") { db in try db.execute(sql: modelBudgets) }
         migrator.registerMigration("8 revocations") { db in try db.execute(sql: revocations) }
+        migrator.registerMigration("9 disconnect policy of keys") { db in
+            try db.execute(sql: "ALTER TABLE key_settings ADD COLUMN on_disconnect TEXT")
+        }
         return migrator
     }
 

@@ -16,6 +16,8 @@ struct Principal: Sendable, Hashable {
     let onCut: OnCut
     /// The models that the key may call; empty: all.
     var models: [String] = []
+    /// What becomes of its runs that nobody reads, where the request does not say; nil: as configured.
+    var onDisconnect: DisconnectPolicy?
 
     func mayCall(_ model: String) -> Bool { models.isEmpty || models.contains(model) }
 

@@ -17,21 +17,28 @@ struct KeysCommand: AsyncParsableCommand {
         @Option(help: "The user that the key is bound to.") var user: String?
         @Option(help: "A role, such as admin. May be repeated.") var role: [String] = []
         @Option(help: "How a cut stream ends in OpenAI's dialect: error or finish.") var onCut = "error"
+        @Option(help: "What becomes of its runs that nobody reads any more: stop or drain. As configured without it.")
+        var onDisconnect: String?
         @Flag(help: "Print JSON.") var json = false
 
         func validate() throws {
             guard APIKey.OnCut(rawValue: onCut) != nil else { throw ValidationError("--on-cut must be error or finish") }
+            if let onDisconnect, KeySettings.OnDisconnect(rawValue: onDisconnect) == nil {
+                throw ValidationError("--on-disconnect must be stop or drain")
+            }
         }
 
         func run() async throws {
             try await reportingFailures {
                 let secret = APISecret()
                 guard let hash = APISecret.hash(ofCredential: secret.secret) else { throw CommandFailure("no key could be made") }
+                var settings = KeySettings()
+                settings.onDisconnect = onDisconnect.flatMap(KeySettings.OnDisconnect.init)
                 let key: APIKey
                 do {
                     key = try APIKey(
                         id: "key_" + RandomText.urlSafe(bytes: 12), org: org, project: project, user: user, roles: role,
-                        onCut: APIKey.OnCut(rawValue: onCut) ?? .error, createdAt: WallClock.now())
+                        onCut: APIKey.OnCut(rawValue: onCut) ?? .error, createdAt: WallClock.now(), settings: settings)
                 } catch {
                     throw CommandFailure(
                         "names of org, project, user and role must be 1 to \(AccountingLimits.nameBytes) bytes without blanks, / : { }")
@@ -98,7 +105,8 @@ extension APIKey {
     var json: JSONValue {
         [
             "id": .string(id), "org": .string(org), "project": .string(project), "user": user.map { .string($0) } ?? .null,
-            "roles": .array(roles.map { .string($0) }), "on_cut": .string(onCut.rawValue), "created_at": .integer(createdAt.rawValue),
+            "roles": .array(roles.map { .string($0) }), "on_cut": .string(onCut.rawValue),
+            "on_disconnect": settings.onDisconnect.map { .string($0.rawValue) } ?? .null, "created_at": .integer(createdAt.rawValue),
             "revoked_at": revokedAt.map { .integer($0.rawValue) } ?? .null,
         ]
     }

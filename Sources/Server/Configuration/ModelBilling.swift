@@ -1,3 +1,4 @@
+internal import Accounting
 internal import Engine
 
 /// What a model's configuration says about how it is billed, and what its name says where the configuration is silent.
@@ -37,6 +38,22 @@ extension Configuration.Model {
         guard !reasons.isEmpty, meteringMode == .stream else { return nil }
         let named = reasons.map(\.rawValue).joined(separator: ", ")
         return "models[\(index)].metering: \(id) is metered by reservation and not by stream (\(named))"
+    }
+}
+
+extension DisconnectPolicy {
+    init(_ setting: KeySettings.OnDisconnect) {
+        switch setting {
+        case .stop: self = .stop
+        case .drain: self = .drain
+        }
+    }
+
+    var setting: KeySettings.OnDisconnect {
+        switch self {
+        case .stop: .stop
+        case .drain: .drain
+        }
     }
 }
 

@@ -19,7 +19,7 @@ struct Stores: Sendable {
     let durable: Durable
     let keys: any KeyStore
     let budgets: any BudgetStore
-    let ledger: any LedgerPages
+    let ledger: any LedgerSums
     let usage: any UsageStore
     let root: any CounterRoot
     let runEnds: any RunEndStore

@@ -97,4 +97,6 @@ extension HTTPField.Name {
     static let referrerPolicy = known("referrer-policy")
     static let accelBuffering = known("x-accel-buffering")
     static let runID = known("x-run-id")
+    /// Where a list without an envelope says how it goes on.
+    static let nextCursor = known("x-next-cursor")
 }

@@ -20,7 +20,7 @@ struct KeyFields: Sendable {
 
     static let supported: Set<String> = [
         "key", "models", "max_budget", "budget_duration", "tpm_limit", "rpm_limit", "duration", "user_id", "team_id", "organization_id",
-        "metadata", "key_alias", "blocked",
+        "metadata", "key_alias", "blocked", "on_disconnect",
     ]
 
     let organization: String?
@@ -36,6 +36,8 @@ struct KeyFields: Sendable {
     let tokensPerMinute: Change<Int64>
     let requestsPerMinute: Change<Int64>
     let duration: Change<KeyDuration>
+    /// Ours, not LiteLLM's.
+    let onDisconnect: Change<DisconnectPolicy>
 
     init(_ reader: FieldReader) throws(HTTPFailure) {
         for member in reader.object.members where !Self.supported.contains(member.key) && !Self.isEmpty(member.value) {
@@ -82,6 +84,12 @@ struct KeyFields: Sendable {
                 throw reader.failure("duration", "must be a number with s, m, h, d, w or mo, such as 30d")
             }
             return duration
+        }
+        onDisconnect = try Self.change("on_disconnect", reader) { value throws(HTTPFailure) in
+            guard let policy = value.stringValue.flatMap(DisconnectPolicy.init) else {
+                throw reader.failure("on_disconnect", "must be stop or drain")
+            }
+            return policy
         }
     }
 

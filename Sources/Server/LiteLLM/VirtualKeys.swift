@@ -84,6 +84,11 @@ struct VirtualKeys: Sendable {
         case .remove: settings.expiresAt = nil
         case .set(let duration): settings.expiresAt = now + duration.span
         }
+        switch fields.onDisconnect {
+        case .keep: break
+        case .remove: settings.onDisconnect = nil
+        case .set(let policy): settings.onDisconnect = policy.setting
+        }
         settings.models = fields.models ?? settings.models
         settings.metadata = fields.metadata ?? settings.metadata
         settings.isBlocked = fields.isBlocked ?? settings.isBlocked
@@ -140,6 +145,7 @@ struct VirtualKeys: Sendable {
             ("budget_reset_at", money?.period == .total ? .null : text(window?.end.rfc3339)),
             ("spend", .number(NanoUSD(spent.nanoUSD).decimalText)), ("tpm_limit", limit(.tokens)), ("rpm_limit", limit(.requests)),
             ("expires", text(settings.expiresAt?.rfc3339)), ("blocked", .bool(settings.isBlocked)),
+            ("on_disconnect", text(settings.onDisconnect?.rawValue)),
             ("metadata", (try? JSONValue(parsing: settings.metadata)) ?? .object(JSONObject())),
             ("created_at", .string(key.createdAt.rfc3339)),
         ])

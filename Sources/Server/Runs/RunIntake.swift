@@ -23,10 +23,11 @@ struct RunIntake: Sendable {
                 input: .message(text: message.text, system: message.system, knowledge: message.knowledge),
                 conversation: message.conversation, turn: message.turn, outputTokensMax: message.outputTokensMax, tools: message.tools,
                 parameters: message.parameters,
-                onClientLoss: disconnects.policy(for: model, asked: message.onDisconnect), mayLowerOutput: message.mayLowerOutput))
+                onClientLoss: disconnects.policy(for: model, asked: message.onDisconnect, key: principal.onDisconnect),
+                mayLowerOutput: message.mayLowerOutput))
     }
 
-    /// A completion in OpenAI's dialect ends with its client, unless it asks for more: nobody could come back for the rest.
+    /// A completion in OpenAI's dialect ends with its client, unless it or its key asks for more: nobody could come back for the rest.
     func start(_ completion: ChatCompletionRequest, as principal: Principal) async throws(HTTPFailure) -> RunHandle {
         try check(completion.hints, principal)
         try check(completion.model, principal)
@@ -34,7 +35,8 @@ struct RunIntake: Sendable {
             RunRequest(
                 tenant: principal.tenant, model: completion.model, input: .prompt(completion.messages),
                 outputTokensMax: completion.outputTokensMax, tools: completion.tools, parameters: completion.parameters,
-                onClientLoss: completion.onDisconnect == .drain ? .drain : .stop(grace: .zero), mayLowerOutput: completion.mayLowerOutput))
+                onClientLoss: DisconnectRules.policyOfCompletion(asked: completion.onDisconnect, key: principal.onDisconnect),
+                mayLowerOutput: completion.mayLowerOutput))
     }
 
     private func check(_ hints: TenantHints, _ principal: Principal) throws(HTTPFailure) {
@@ -72,7 +74,7 @@ struct RunIntake: Sendable {
     }
 }
 
-/// What becomes of a run that nobody reads: as its message asks, or else its model's setting, or else the server's.
+/// What becomes of a run that nobody reads: as its message asks, or else its key's setting, or else its model's, or else the server's.
 struct DisconnectRules: Sendable {
     var standard = DisconnectPolicy.drain
     var grace = Duration.seconds(30)
@@ -86,11 +88,15 @@ struct DisconnectRules: Sendable {
         for model in configuration.models { models[model.id] = model.onDisconnect }
     }
 
-    func policy(for model: String, asked: DisconnectPolicy?) -> RunRequest.ClientLossPolicy {
-        switch asked ?? models[model] ?? standard {
+    func policy(for model: String, asked: DisconnectPolicy?, key: DisconnectPolicy? = nil) -> RunRequest.ClientLossPolicy {
+        switch asked ?? key ?? models[model] ?? standard {
         case .drain: .drain
         case .stop: .stop(grace: grace)
         }
+    }
+
+    static func policyOfCompletion(asked: DisconnectPolicy?, key: DisconnectPolicy? = nil) -> RunRequest.ClientLossPolicy {
+        asked ?? key == .drain ? .drain : .stop(grace: .zero)
     }
 }
 

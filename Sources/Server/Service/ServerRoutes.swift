@@ -37,6 +37,7 @@ struct ServerRoutes: Sendable {
         let twoCall = router.group("sse").add(middleware: refusals).add(middleware: authentication)
         TwoCallRoutes(intake: intake).add(to: twoCall)
         VirtualKeyRoutes(stores: stores).add(to: router.group("key").add(middleware: refusals).add(middleware: authentication))
+        SpendRoutes(stores: stores, windows: windows).add(to: router, refusals, authentication)
         let admin = router.group("api/admin").add(middleware: refusals).add(middleware: authentication).add(middleware: AdminMiddleware())
         AdminLedgerRoutes(stores: stores, windows: windows).add(to: admin)
         AdminStreamRoutes(coordinator: intake.coordinator, stores: stores).add(to: admin)

@@ -26,6 +26,51 @@ extension DurableStoreContract {
         #expect(try await ids(LedgerQuery(scope: .org("nobody"))).isEmpty)
     }
 
+    func chargesOfRuns() async throws {
+        func row(
+            _ id: String, run: String, _ kind: LedgerRow.Kind, nano: Int64, user: String?, model: String = "demo", hour: Int64
+        ) throws
+            -> LedgerRow
+        {
+            let path = try TenancyPath(org: "acme", project: user == nil ? "lab" : "web", user: user, key: user.map { "key-\($0)" })
+            return LedgerRow(
+                chargeID: id, kind: kind, lease: "l-\(run)", attribution: Attribution(path: path, run: run, model: model, priceVersion: id),
+                nanoUSD: nano, usage: UsageClasses(inputFresh: 1, inputCacheRead: 2, outputVisible: 3, outputReasoning: 4),
+                requests: kind == .settle ? 1 : 0, estimated: id == "b2", at: now + Milliseconds(hour * 3_600_000))
+        }
+        _ = try await server.ledger.append([
+            try row("a1", run: "a", .commit, nano: 5, user: "ann", hour: 0),
+            try row("b1", run: "b", .commit, nano: 50, user: "bob", hour: 1),
+            try row("a2", run: "a", .settle, nano: -2, user: "ann", hour: 13),
+            try row("b2", run: "b", .settle, nano: 3, user: "bob", hour: 2),
+            try row("b3", run: "b", .overrun, nano: 1_000, user: "bob", hour: 2),
+            try row("c1", run: "c", .settle, nano: 7, user: nil, model: "other", hour: 14),
+        ])
+        let ledger = tool.ledger
+        let all = try await ledger.runs(LedgerQuery(scope: .org("acme")), before: nil, limit: 2)
+        #expect(all.runs.map(\.attribution.run) == ["c", "b"])
+        let rest = try await ledger.runs(LedgerQuery(scope: .org("acme")), before: all.next, limit: 2)
+        let first = try #require(rest.runs.first)
+        #expect(rest.runs.count == 1 && rest.next == nil)
+        #expect(first.attribution.run == "a" && first.sum.nanoUSD == 3 && first.sum.requests == 1 && !first.estimated)
+        #expect(first.sum.usage == UsageClasses(inputFresh: 2, inputCacheRead: 4, outputVisible: 6, outputReasoning: 8))
+        #expect(first.first == now && first.last == now + Milliseconds(13 * 3_600_000) && first.attribution.path.user == "ann")
+        let bob = try await ledger.runs(LedgerQuery(user: "bob"), before: nil, limit: 9).runs
+        #expect(bob.map(\.sum.nanoUSD) == [53] && bob.first?.estimated == true, "a note is no charge")
+        let day = try await ledger.runs(LedgerQuery(scope: .key("key-ann"), to: now + Milliseconds(3_600_000)), before: nil, limit: 9).runs
+        #expect(day.map(\.sum.nanoUSD) == [5], "within the span")
+        #expect(try await ledger.rows(LedgerQuery(user: "ann"), after: nil, limit: 9).rows.map(\.chargeID) == ["a1", "a2"])
+        let midnight = WindowSpan(.day, containing: now).end
+        #expect(
+            try await ledger.days(LedgerQuery(scope: .org("acme"))) == [
+                DayCharges(day: midnight - Milliseconds(86_400_000), key: "key-ann", user: "ann", model: "demo", nanoUSD: 5),
+                DayCharges(day: midnight - Milliseconds(86_400_000), key: "key-bob", user: "bob", model: "demo", nanoUSD: 53),
+                DayCharges(day: midnight, key: nil, user: nil, model: "other", nanoUSD: 7),
+                DayCharges(day: midnight, key: "key-ann", user: "ann", model: "demo", nanoUSD: -2),
+            ])
+        #expect(try await ledger.days(LedgerQuery(scope: .org("nobody"))).isEmpty)
+    }
+
     func runEnds() async throws {
         let cut = RunEnd(
             run: "run_1", path: try Make.path(), model: "demo", outcome: .cut, detail: #"{"reason":"budget_exceeded"}"#, at: now)
@@ -96,6 +141,7 @@ extension DurableStoreContract {
         #expect(try await tool.keys.active(hash: "h9") == key)
         settings.expiresAt = now + Milliseconds(1_000)
         settings.isBlocked = true
+        settings.onDisconnect = .drain
         settings.alias = nil
         #expect(try await tool.keys.set(settings, of: "k9"))
         #expect(try await server.keys.find(id: "k9")?.settings == settings)
@@ -104,6 +150,9 @@ extension DurableStoreContract {
         #expect(try await server.keys.revoke(id: "k9", author: "t", at: now))
         #expect(try await server.keys.active(hash: "h9") == nil)
         #expect(try await server.keys.find(hash: "h9")?.id == "k9")
+        settings.onDisconnect = nil
+        #expect(try await server.keys.set(settings, of: "k9"))
+        #expect(try await tool.keys.find(id: "k9")?.settings == settings)
         settings.isBlocked = false
         #expect(!settings.refuses(at: now) && settings.refuses(at: now + Milliseconds(1_000)))
     }

@@ -6,7 +6,7 @@ import Testing
 struct DurableStoreContract {
     /// What one process has.
     struct Process: Sendable {
-        let ledger: any LedgerPages
+        let ledger: any LedgerSums
         let budgets: any BudgetStore
         let keys: any KeyStore
         let usage: any UsageStore
@@ -28,6 +28,7 @@ struct DurableStoreContract {
         ("a row comes back as it was written", { try await $0.wholeRows() }),
         ("pages go from the newest to the oldest without a gap", { try await $0.pages() }),
         ("rows are found by scope, run and time, oldest first, page by page", { try await $0.queries() }),
+        ("charges are added up by run, newest first, and by day, key, user and model", { try await $0.chargesOfRuns() }),
         ("why a run ended is kept once, until it is too old", { try await $0.runEnds() }),
         ("orders to cut are read in the order of their ids by every process, and a revoked key is one", { try await $0.revocations() }),
         ("a key's settings come back as they were, and change", { try await $0.keySettings() }),

@@ -44,6 +44,10 @@ public struct KeySettings: Sendable, Hashable {
     public var expiresAt: Milliseconds?
     /// Refused until it is unblocked.
     public var isBlocked = false
+    /// What becomes of the key's runs that nobody reads any more, where the request does not say; nil: as configured.
+    public var onDisconnect: OnDisconnect?
+
+    public enum OnDisconnect: String, Sendable, Hashable, CaseIterable { case stop, drain }
 
     public init() {}
 

@@ -2,14 +2,17 @@
 public struct LedgerQuery: Sendable, Hashable {
     public var scope: Scope?
     public var run: String?
+    /// Whatever the project.
+    public var user: String?
     /// Accounting time, inclusive.
     public var from: Milliseconds?
     /// Exclusive.
     public var to: Milliseconds?
 
-    public init(scope: Scope? = nil, run: String? = nil, from: Milliseconds? = nil, to: Milliseconds? = nil) {
+    public init(scope: Scope? = nil, run: String? = nil, user: String? = nil, from: Milliseconds? = nil, to: Milliseconds? = nil) {
         self.scope = scope
         self.run = run
+        self.user = user
         self.from = from
         self.to = to
     }

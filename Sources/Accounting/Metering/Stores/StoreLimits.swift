@@ -2,6 +2,8 @@
 public enum StoreLimits {
     /// Rows that a list returns at most: a page, not a dump.
     public static let page = 500
+    /// Sums of a day, key, user and model that one report holds: a month of some hundred keys.
+    public static let dayCharges = 10_000
     /// Bytes of a user's text or an answer that are kept: more than any model's context.
     public static let turnBytes = 4 << 20
     /// Turns that are kept of one conversation; the oldest go first.
