@@ -54,11 +54,29 @@ struct LeaseMachineTests {
     func claimWhileSettling() throws {
         var machine = try machine()
         _ = machine.take(40, reasoning: false, now: t0)
-        #expect(machine.reclaimed.claim.granted == Amounts(tokens: 64) && machine.reclaimed.sequence == 0)
+        let before = machine.reclaim()
+        #expect(before.claim.granted == Amounts(tokens: 64) && before.sequence == 0)
         let settlement = machine.settlement(.counted(inputTokens: 10)).settlement
         #expect(settlement.command.sequence == 1)
-        #expect(machine.reclaimed.sequence == 0, "the settlement itself is decided anew")
-        #expect(settlement.claim?.granted.tokens == 50 && machine.reclaimed.claim == settlement.claim)
+        let after = machine.reclaim()
+        #expect(after.sequence == 0, "the settlement itself is decided anew")
+        #expect(settlement.claim?.granted.tokens == 50 && after.claim == settlement.claim)
+    }
+
+    @Test("an answer from before the counters were told of the lease is void: the same step is asked again")
+    func voidAnswer() throws {
+        var machine = try machine(tokens: 4)
+        #expect(machine.take(4, reasoning: false, now: t0).start)
+        let asked = try step(machine.nextRequest(now: t0))
+        let claim = machine.reclaim()
+        #expect(claim.sequence == asked.sequence - 1 && claim.claim.granted.tokens == 4)
+        machine.receive(.granted(offer: 0, windows: [], now: t0), sent: t0)
+        #expect(machine.take(1, reasoning: false, now: t0).outcome == .awaitGrant, "what the earlier life granted is not spent")
+        let again = try step(machine.nextRequest(now: t0))
+        #expect(again == asked)
+        machine.receive(.granted(offer: 0, windows: [], now: t0), sent: t0)
+        #expect(machine.completePending(now: t0) == .paid)
+        #expect(machine.reclaim().claim.granted.tokens == 4 + asked.offers[0].tokens)
     }
 
     @Test("an empty purse waits for the grant and then pays exactly the take that waited")

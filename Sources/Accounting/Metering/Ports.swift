@@ -12,9 +12,10 @@ public enum CounterStoreError: Error, Sendable, Hashable {
 public protocol CounterStore: Sendable {
     func apply(_ command: CounterCommand) async throws(CounterStoreError) -> CounterReply
 
-    /// Like ``apply(_:)`` for a `load` or an `assert`, but `.lost` and nothing done when what holds the data is not `incarnation` any
-    /// more: these two bring in what the ledger said before.
-    func apply(_ command: CounterCommand, in incarnation: String) async throws(CounterStoreError) -> CounterReply
+    /// Like ``apply(_:)``, but `.lost` and nothing done when the org's counters are not in this life any more: a `load` or an `assert`
+    /// brings in what the ledger said before, and an `open` that comes late would open what is settled. A life may end without its
+    /// incarnation (``CounterRebuild``).
+    func apply(_ command: CounterCommand, in life: Epoch) async throws(CounterStoreError) -> CounterReply
 
     /// Names what holds the org's data now; another name means that data may have been lost (see ``Epoch``). Empty where none can
     /// be, or while it is not known.
@@ -28,7 +29,7 @@ extension CounterStore {
     public func incarnation(org: String) -> String { "" }
 
     /// For stores that lose nothing.
-    public func apply(_ command: CounterCommand, in incarnation: String) async throws(CounterStoreError) -> CounterReply {
+    public func apply(_ command: CounterCommand, in life: Epoch) async throws(CounterStoreError) -> CounterReply {
         try await apply(command)
     }
 }

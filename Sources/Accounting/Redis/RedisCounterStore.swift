@@ -25,8 +25,8 @@ public final class RedisCounterStore: CounterStore {
         try await decide(command).reply
     }
 
-    public func apply(_ command: CounterCommand, in incarnation: String) async throws(CounterStoreError) -> CounterReply {
-        try await decide(command, onlyIn: incarnation).reply
+    public func apply(_ command: CounterCommand, in life: Epoch) async throws(CounterStoreError) -> CounterReply {
+        try await decide(command, onlyIn: life).reply
     }
 
     /// Every row that any process has made for `org` so far is in the ledger when this returns.
@@ -36,16 +36,16 @@ public final class RedisCounterStore: CounterStore {
 
     /// The reply, and the store's time at which it was decided.
     func decide(
-        _ command: CounterCommand, onlyIn incarnation: String? = nil
+        _ command: CounterCommand, onlyIn life: Epoch? = nil
     ) async throws(CounterStoreError) -> (reply: CounterReply, now: Milliseconds) {
         switch command {
-        case .open(let open): return try await decide(command, about: open.lease, path: open.path.map(\.key))
+        case .open(let open): return try await decide(command, about: open.lease, path: open.path.map(\.key), onlyIn: life)
         case .step(let step): return try await decide(command, about: step.lease, path: path(of: step.lease))
         case .settle(let settle): return try await decide(command, about: settle.lease, path: path(of: settle.lease))
         case .resolve(let lease, _): return try await decide(command, about: lease, path: path(of: lease))
-        case .assert(let claim): return try await decide(command, about: claim.lease, path: claim.path.map(\.key), onlyIn: incarnation)
+        case .assert(let claim): return try await decide(command, about: claim.lease, path: claim.path.map(\.key), onlyIn: life)
         case .load(let org, let window, _, _):
-            return try await decide(command, org: org, windows: [window.key], onlyIn: incarnation)
+            return try await decide(command, org: org, windows: [window.key], onlyIn: life)
         case .release(let org, let window, _): return try await decide(command, org: org, windows: [window])
         case .begin(let org, _): return try await decide(command, org: org, keys: [try RedisKeys(org: org).leases])
         case .clear(let org, _): return try await decide(command, org: org, keys: [try RedisKeys(org: org).epoch])
@@ -84,19 +84,19 @@ public final class RedisCounterStore: CounterStore {
     // MARK: Commands without a lease
 
     private func decide(
-        _ command: CounterCommand, org: String, windows: [WindowKey], onlyIn incarnation: String? = nil
+        _ command: CounterCommand, org: String, windows: [WindowKey], onlyIn life: Epoch? = nil
     ) async throws(CounterStoreError) -> (reply: CounterReply, now: Milliseconds) {
         let keys = try RedisKeys(org: org)
         var names: [String] = []
         for window in windows { names.append(try keys.window(window)) }
-        return try await decide(command, org: org, keys: names, windows: windows, onlyIn: incarnation)
+        return try await decide(command, org: org, keys: names, windows: windows, onlyIn: life)
     }
 
     private func decide(
-        _ command: CounterCommand, org: String, keys names: [String], windows: [WindowKey] = [], onlyIn incarnation: String? = nil
+        _ command: CounterCommand, org: String, keys names: [String], windows: [WindowKey] = [], onlyIn life: Epoch? = nil
     ) async throws(CounterStoreError) -> (reply: CounterReply, now: Milliseconds) {
         var call = RedisFunctions.call(command.name, epoch: try RedisKeys(org: org).epoch, keys: names)
-        call.onlyIncarnation = incarnation
+        call.onlyLife = life
         try call.appendArguments(of: command, path: windows)
         let (answer, now) = try await send(call, org: org, path: windows)
         guard case .reply(let reply) = answer else { throw .failed("an answer to another question") }
@@ -106,13 +106,13 @@ public final class RedisCounterStore: CounterStore {
     // MARK: Commands about a lease
 
     private func decide(
-        _ command: CounterCommand, about lease: LeaseKey, path: [WindowKey], onlyIn incarnation: String? = nil
+        _ command: CounterCommand, about lease: LeaseKey, path: [WindowKey], onlyIn life: Epoch? = nil
     ) async throws(CounterStoreError) -> (reply: CounterReply, now: Milliseconds) {
         var path = path
         // A second time only when the path was not known here: after a restart, or for another process's lease.
         for _ in 0..<2 {
             var call = try Self.call(command.name, about: lease, path: path)
-            call.onlyIncarnation = incarnation
+            call.onlyLife = life
             try call.appendArguments(of: command, path: path)
             let (answer, now) = try await send(call, org: lease.org, path: path)
             switch answer {

@@ -40,19 +40,21 @@ struct RedisCounterStoreTests {
         await node.connection.close()
     }
 
-    @Test("What was computed for one incarnation is not brought into another")
+    @Test("What was computed for one life is not brought into another, nor into another of the same Redis")
     func otherIncarnation() async throws {
         let server = try await RedisServer()
         let node = try await RedisNode(server, ledger: FaultyLedger())
         let load = CounterCommand.load(org: "acme", window: Given.window(scope, .tokens, cap: 1_000), used: 0)
-        for incarnation in ["another", ""] {
-            let reply = try await node.store.apply(load, in: incarnation)
+        let present = Epoch(number: 1, incarnation: node.store.incarnation(org: "acme"))
+        let others = [Epoch(number: 1, incarnation: "another"), .embedded, Epoch(number: 2, incarnation: present.incarnation)]
+        for life in others {
+            let reply = try await node.store.apply(load, in: life)
             guard case .lost = reply else {
                 Issue.record("\(reply)")
                 continue
             }
         }
-        guard case .done = try await node.store.apply(load, in: node.store.incarnation(org: "acme")) else {
+        guard case .done = try await node.store.apply(load, in: present) else {
             Issue.record("the present one takes it")
             return
         }

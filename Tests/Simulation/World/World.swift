@@ -104,7 +104,7 @@ final class World: @unchecked Sendable {
     }
 
     private var isAtRest: Bool {
-        store.outbox.isEmpty && seats.allSatisfy(\.left.isEmpty)
+        store.outbox.isEmpty && seats.allSatisfy { $0.left.isEmpty && $0.process?.board?.isEmpty ?? true }
             && (isAccounted || seats.contains { !$0.buried.isEmpty })
             && store.counters.machine.leases.values.allSatisfy { $0.phase != .live }
             && !store.counters.machine.leases.values.contains { $0.phase == .suspended && isOfLivingProcess($0) }

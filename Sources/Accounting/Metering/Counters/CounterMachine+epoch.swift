@@ -1,6 +1,9 @@
 extension CounterMachine {
-    /// True when `incarnation` is the one whose life the org's counters are in.
-    func isCurrent(_ org: String, _ incarnation: String) -> Bool { (epochs[org]?.epoch ?? .embedded).incarnation == incarnation }
+    /// True when the org's counters are in a life of `incarnation`, and in this one if it has a number.
+    func isCurrent(_ org: String, _ incarnation: String, _ number: Int64?) -> Bool {
+        let epoch = epochs[org]?.epoch ?? .embedded
+        return epoch.incarnation == incarnation && number ?? epoch.number == epoch.number
+    }
 
     /// Starts a life: nothing of an earlier one counts any more. A life that is there already, or a later one, stays.
     mutating func begin(_ org: String, _ epoch: Epoch, incarnation: String, now: Milliseconds) -> CounterReply {

@@ -20,10 +20,14 @@ public struct CounterMachine: Sendable {
 
     /// Decides one command at the store's time `now`.
     ///
-    /// - Parameter incarnation: the life that the command was meant for; in another one nothing is done.
-    public mutating func apply(_ command: CounterCommand, incarnation: String = "", now: Milliseconds) -> CounterReply {
+    /// - Parameters:
+    ///   - incarnation: what the command was meant for; in another one nothing is done.
+    ///   - life: the number of the only life in which it may be carried out; nil for any.
+    public mutating func apply(
+        _ command: CounterCommand, incarnation: String = "", life: Int64? = nil, now: Milliseconds
+    ) -> CounterReply {
         if case .begin(let org, let epoch) = command { return begin(org, epoch, incarnation: incarnation, now: now) }
-        if let org = command.org, !isCurrent(org, incarnation) { return .lost(now: now) }
+        if let org = command.org, !isCurrent(org, incarnation, life) { return .lost(now: now) }
         return switch command {
         case .open(let open): apply(open, now: now)
         case .step(let step): apply(step, now: now)

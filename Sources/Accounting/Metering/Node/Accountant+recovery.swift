@@ -105,19 +105,18 @@ extension Accountant {
         if isNew {
             // Sealed by another process: this one's memory of the store is of an earlier life.
             guard await recover(org: org) else { return }
-            let (leases, settlements) = state.withLock { state in
+            for lease in state.withLock({ $0.leases.sorted { $0.key < $1.key }.map(\.value) }) where lease.attribution.path.org == org {
+                if case .failed = await lease.reclaim() { return }
+            }
+            // After the leases: one that has rolled meanwhile has left its former self here.
+            let settlements = state.withLock { state in
                 for (number, open) in state.settlements where open.settlement.command.lease.org == org {
                     // What earlier counters have taken and the ledger does not show is settled anew.
                     if case .settled(let life) = open.phase, life != epoch {
                         state.settlements[number]?.phase = .postponed
                     }
                 }
-                return (
-                    state.leases.sorted { $0.key < $1.key }.map(\.value), state.settlements.sorted { $0.key < $1.key }.map(\.value)
-                )
-            }
-            for lease in leases where lease.attribution.path.org == org {
-                if case .failed = await lease.reclaim() { return }
+                return state.settlements.sorted { $0.key < $1.key }.map(\.value)
             }
             for open in settlements where open.settlement.command.lease.org == org && open.phase != .settled(epoch) {
                 guard let claim = open.settlement.claim else { continue }
@@ -138,7 +137,7 @@ extension Accountant {
         // The ledger is asked when no row of an earlier life can be added to it any more, and the answer is worth something in this life only.
         let org = claim.lease.org
         if state.withLock({ $0.lives[org] == nil }), await !recover(org: org) { return .failed }
-        guard let incarnation = state.withLock({ $0.lives[org]?.incarnation }) else { return .failed }
+        guard let life = state.withLock({ $0.lives[org] }) else { return .failed }
         do {
             try await store.flushRows(org: claim.lease.org)
             let charges = try await ledger.charges(of: claim.lease, run: claim.attribution.run)
@@ -149,7 +148,7 @@ extension Accountant {
             let command = AssertLease(
                 lease: claim.lease, holder: holder, attribution: claim.attribution, path: claim.path, held: held, spent: spent,
                 sequence: max(0, sequence), ttl: ttl)
-            switch try await apply(.assert(command), in: incarnation) {
+            switch try await applyTwice(.assert(command), in: life) {
             case .done, .suspended: return .known
             // Another process has answered for it, or its last holder has settled it without a difference.
             case .staleFence: return .settled

@@ -5,7 +5,22 @@ extension Accountant {
     ///
     /// - Returns: nil when the store could not be reached; the settlement is then kept and tried by ``run()``.
     func settle(_ settlement: PendingSettlement) async -> (overrun: Amounts, windows: [WindowSnapshot])? {
-        let number = register(settlement, .underway)
+        await settle(enlist(settlement))
+    }
+
+    /// A settlement that this process answers for from now on.
+    struct Enlisted {
+        let settlement: PendingSettlement
+        fileprivate let number: Int
+    }
+
+    func enlist(_ settlement: PendingSettlement) -> Enlisted {
+        Enlisted(settlement: settlement, number: register(settlement, .underway))
+    }
+
+    /// See ``settle(_:)-(PendingSettlement)``.
+    func settle(_ enlisted: Enlisted) async -> (overrun: Amounts, windows: [WindowSnapshot])? {
+        let (settlement, number) = (enlisted.settlement, enlisted.number)
         var pause = AccountingLimits.retryPause
         for attempt in 1...AccountingLimits.settleAttempts {
             switch await trySettle(settlement, number) {

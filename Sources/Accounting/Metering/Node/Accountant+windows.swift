@@ -48,11 +48,12 @@ extension Accountant {
                 if case .done = try await applyTwice(.load(org: org, window: window, used: used)) { return true }
                 return false
             }
-            let incarnation = store.incarnation(org: org)
+            guard let life = state.withLock({ $0.lives[org] }) else { return nil }
+            let incarnation = life.incarnation
             guard let last = try await root.release(window, org: org, incarnation: incarnation, upTo: 0) else { return nil }
             let used = try await used(window)
             // In a life that is not cleared all that was released before counts as spent, and only what comes on top may be granted.
-            switch try await apply(.load(org: org, window: window, used: used, released: last.released), in: incarnation) {
+            switch try await applyTwice(.load(org: org, window: window, used: used, released: last.released), in: life) {
             case .done: break
             case .lost: return nil
             default: return false

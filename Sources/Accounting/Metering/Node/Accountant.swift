@@ -118,31 +118,51 @@ public final class Accountant: Sendable {
             : min(AccountingLimits.firstSliceTokens, admission.maxOutput ?? .max)
         let offers = SliceLadder.offers(
             largest: largest, smallest: admission.minimumOutput, run: run, balance: 0, authorised: run.fixed.nanoUSD)
-        let outcome = await openLease(
-            attribution, budgets: budgets, fixed: run.fixed, offers: offers,
-            shareFloor: isReserved ? .max : AccountingLimits.shareFloorTokens)
-        switch outcome {
-        case .unavailable: return .unavailable
-        case .denied(let cause): return .refused(cause)
-        case .opened(let grant, let note):
-            let machine = LeaseMachine(
-                holder: holder, ttl: ttl, run: run, outputMax: isReserved ? grant.tokens : admission.maxOutput, isReserved: isReserved,
-                grant: grant, now: clock.monotonic())
-            let number = state.withLock { state in
-                state.lastLease += 1
-                return state.lastLease
+        for _ in 0..<AccountingLimits.openAttempts {
+            let outcome = await openLease(
+                attribution, budgets: budgets, fixed: run.fixed, offers: offers,
+                shareFloor: isReserved ? .max : AccountingLimits.shareFloorTokens)
+            switch outcome {
+            case .unavailable: return .unavailable
+            case .denied(let cause): return .refused(cause)
+            case .opened(let grant, let note, let life):
+                let machine = LeaseMachine(
+                    holder: holder, ttl: ttl, run: run, outputMax: isReserved ? grant.tokens : admission.maxOutput,
+                    isReserved: isReserved, grant: grant, now: clock.monotonic())
+                let lease = StreamLease(
+                    machine: machine, note: note, reading: reading, attribution: attribution, isPriced: known != nil,
+                    outputTokensMax: isReserved ? grant.tokens : nil, accountant: self, clock: clock, number: nextLease())
+                if register(lease, grantedIn: life) {
+                    lease.begin()
+                    return .admitted(lease)
+                }
+                abandon(grant.lease, note: note)
             }
-            let lease = StreamLease(
-                machine: machine, note: note, reading: reading, attribution: attribution, isPriced: known != nil,
-                outputTokensMax: isReserved ? grant.tokens : nil,
-                accountant: self, clock: clock, number: number)
-            state.withLock { $0.leases[number] = lease }
-            return .admitted(lease)
+        }
+        return .unavailable
+    }
+
+    private func nextLease() -> Int {
+        state.withLock { state in
+            state.lastLease += 1
+            return state.lastLease
+        }
+    }
+
+    /// From now on this process answers for the lease in every life of the counters.
+    ///
+    /// - Returns: false when the life in which it was granted is over: this process may have answered for all that it had by then.
+    private func register(_ lease: StreamLease, grantedIn life: Epoch?) -> Bool {
+        state.withLock { state in
+            guard state.lives[lease.attribution.path.org] == life else { return false }
+            state.leases[lease.number] = lease
+            return true
         }
     }
 
     enum OpenOutcome {
-        case opened(LeaseMachine.Grant, (any LeaseNote)?)
+        /// The life is the last one that this process had seen begin when it asked.
+        case opened(LeaseMachine.Grant, (any LeaseNote)?, life: Epoch?)
         case denied(CutCause)
         case unavailable
     }
@@ -170,15 +190,16 @@ public final class Accountant: Sendable {
             guard await bringIn(path, org: key.org) else { return .unavailable }
             note?.remove()
             note = board?.post(LeaseClaim(lease: key, attribution: attribution, path: path, granted: .zero))
+            let life = state.withLock { $0.lives[key.org] }
             let command = OpenLease(
                 lease: key, holder: holder, attribution: attribution, path: path, fixed: fixed, offers: offers, shareFloor: shareFloor,
                 continues: continues, ttl: ttl)
             let sent = clock.monotonic()
             let reply: CounterReply
             do {
-                do { reply = try await apply(.open(command)) } catch {
+                do { reply = try await apply(.open(command), in: life) } catch {
                     isUncertain = true
-                    reply = try await apply(.open(command))
+                    reply = try await apply(.open(command), in: life)
                 }
             } catch { return .unavailable }
             switch reply {
@@ -194,7 +215,7 @@ public final class Accountant: Sendable {
                         authorised: fixed.nanoUSD + offers[index].amounts.nanoUSD,
                         windows: windows,
                         claim: LeaseClaim(lease: key, attribution: attribution, path: path, granted: fixed + offers[index].amounts),
-                        deadline: deadline), note)
+                        deadline: deadline), note, life: life)
             case .denied(let window, _, _) where window.isHeldBack:
                 stalls += 1
                 attempts = 0
@@ -216,13 +237,13 @@ public final class Accountant: Sendable {
     }
 
     /// An opening may be repeated: the same lease is not opened twice.
-    func applyTwice(_ command: CounterCommand) async throws(CounterStoreError) -> CounterReply {
-        do { return try await apply(command) } catch { return try await apply(command) }
+    func applyTwice(_ command: CounterCommand, in life: Epoch? = nil) async throws(CounterStoreError) -> CounterReply {
+        do { return try await apply(command, in: life) } catch { return try await apply(command, in: life) }
     }
 
     /// An opening that was not answered may have been decided all the same. Nothing was spent from it, which is the
     /// evidence that frees it. It may also be decided yet: a lease that is not there is asked for again for a while.
-    private func abandon(_ lease: LeaseKey, note: (any LeaseNote)?) {
+    func abandon(_ lease: LeaseKey, note: (any LeaseNote)?) {
         let settlement = SettleLease(lease: lease, holder: holder, sequence: 1, spent: .zero)
         postpone(
             PendingSettlement(
@@ -237,25 +258,11 @@ public final class Accountant: Sendable {
 
     // MARK: For leases
 
-    /// Like ``apply(_:)``, for what was computed from the ledger while the counters were in that incarnation: in another one it would be
-    /// out of date.
-    func apply(_ command: CounterCommand, in incarnation: String) async throws(CounterStoreError) -> CounterReply {
-        for isLast in [false, true] {
-            do {
-                let reply = try await store.apply(command, in: incarnation)
-                metrics?.counterOperation(command.name, failed: false)
-                return reply
-            } catch {
-                metrics?.counterOperation(command.name, failed: true)
-                if isLast { throw error }
-            }
-        }
-        throw .failed("no try")
-    }
-
-    func apply(_ command: CounterCommand) async throws(CounterStoreError) -> CounterReply {
+    /// - Parameter life: the only one in which the command may be carried out, for what was computed from the ledger while the counters
+    ///   were in it, and for what must not come to pass when it arrives late. Nil for any.
+    func apply(_ command: CounterCommand, in life: Epoch? = nil) async throws(CounterStoreError) -> CounterReply {
         do {
-            let reply = try await store.apply(command)
+            let reply = if let life { try await store.apply(command, in: life) } else { try await store.apply(command) }
             metrics?.counterOperation(command.name, failed: false)
             return reply
         } catch {

@@ -48,6 +48,9 @@ struct LeaseMachine: Sendable {
     private var sequence: Int64 = 0
     private var pending: (tokens: Int64, reasoning: Bool)?
     private var unanswered: StepLease?
+    /// The counters were told of the lease while an answer was on its way: it may come from an earlier life of theirs, and what it
+    /// grants is not in what they were told.
+    private(set) var isAnswerVoid = false
     private var isDriven = false
     private var mustRoll = false
     private var heartbeatDue = false
@@ -147,6 +150,7 @@ struct LeaseMachine: Sendable {
             isDriven = false
             return nil
         }
+        isAnswerVoid = false
         let pause = Milliseconds(failures == 0 ? 0 : AccountingLimits.retryPause.rawValue << min(failures - 1, 3))
         if let unanswered { return .step(unanswered, pause: pause) }
         if mustRoll, committed == run.current {
@@ -201,7 +205,8 @@ struct LeaseMachine: Sendable {
 
     /// The answer to the outstanding step, which was sent at `sent`.
     mutating func receive(_ reply: CounterReply, sent: Milliseconds) {
-        guard let step = unanswered else { return }
+        // What is void is asked again: the very same step, which has one answer in each life.
+        guard let step = unanswered, !isAnswerVoid else { return }
         unanswered = nil
         failures = 0
         committed = step.spent
@@ -320,10 +325,14 @@ struct LeaseMachine: Sendable {
     }
 
     /// What to tell counters that have forgotten the lease, and the number of the last step that counts as decided: one that
-    /// is on its way will be decided anew.
-    var reclaimed: (claim: LeaseClaim, sequence: Int64) {
-        (claim, unanswered.map { $0.sequence - 1 } ?? (isSettling ? sequence - 1 : sequence))
+    /// is on its way will be decided anew, and its answer is void.
+    mutating func reclaim() -> (claim: LeaseClaim, sequence: Int64) {
+        isAnswerVoid = true
+        return (claim, unanswered.map { $0.sequence - 1 } ?? (isSettling ? sequence - 1 : sequence))
     }
+
+    /// The windows of the current lease.
+    var path: [WindowRef] { claim.path }
 
     mutating func settled(_ windows: [WindowSnapshot]) {
         if !windows.isEmpty { self.windows = windows }

@@ -3,7 +3,8 @@ internal import Synchronization
 /// What one run holds in every window of its path, spent locally and refilled ahead of need.
 ///
 /// ``take(outputTokens:reasoning:)`` and ``awaitGrant()`` are called by one task at a time; everything else by any. State
-/// is in a `Mutex` that is held for a few lines and never across an `await`. Exactly one ``settle(_:)`` ends the lease.
+/// is in a `Mutex` that is held for a few lines and never across an `await`; the accountant's may be taken inside it, never the other way
+/// round. Exactly one ``settle(_:)`` ends the lease.
 public final class StreamLease: Sendable {
     fileprivate struct State {
         var machine: LeaseMachine
@@ -38,9 +39,10 @@ public final class StreamLease: Sendable {
         self.accountant = accountant
         self.clock = clock
         self.number = number
-        // From now on the prompt may be with the provider, whether or not it answers before this process dies.
-        state.withLock { $0.post() }
     }
+
+    /// The run is admitted: from now on the prompt may be with the provider, whether or not it answers before this process dies.
+    func begin() { state.withLock { $0.post() } }
 
     /// Pays for output before it is forwarded. Local; never waits.
     public func take(outputTokens: Int, reasoning: Bool = false) -> TakeOutcome {
@@ -156,7 +158,7 @@ public final class StreamLease: Sendable {
                 state.reminders = 0
                 state.machine.receive(reply, sent: sent)
                 state.post()
-                return state.machine.reclaimed.claim.path
+                return state.machine.path
             }
             await accountant.provide(reply, path: path, offers: step.offers, org: attribution.path.org)
         } catch {
@@ -181,7 +183,7 @@ public final class StreamLease: Sendable {
 
     /// Brings the lease into the present life of the counters.
     func reclaim() async -> ClaimOutcome {
-        let (claim, sequence) = state.withLock { $0.machine.reclaimed }
+        let (claim, sequence) = state.withLock { $0.machine.reclaim() }
         return await accountant.reclaim(claim, sequence: sequence)
     }
 
@@ -218,9 +220,10 @@ public final class StreamLease: Sendable {
             attribution, budgets: budgets, fixed: fixed, offers: offers, shareFloor: AccountingLimits.shareFloorTokens,
             continues: true)
         switch outcome {
-        case .opened(let grant, let note):
+        case .opened(let grant, let note, _):
             let now = clock.monotonic()
-            let old = state.withLock { state in
+            let old = state.withLock { state -> Accountant.Enlisted? in
+                guard !state.machine.isAnswerVoid else { return nil }
                 state.reading = reading
                 var old = state.machine.reopened(grant, now: now)
                 old.note = state.note
@@ -228,8 +231,10 @@ public final class StreamLease: Sendable {
                 old.note?.note(old.progress)
                 state.note = note
                 state.post()
-                return old
+                // Before the lock is left: whoever brings this lease into another life has to find the old one among the settlements.
+                return accountant.enlist(old)
             }
+            guard let old else { return accountant.abandon(grant.lease, note: note) }
             _ = await accountant.settle(old)
         case .denied(let cause): state.withLock { $0.machine.rollRefused(cause) }
         case .unavailable: state.withLock { $0.machine.storeFailed() }

@@ -1,3 +1,4 @@
+internal import Accounting
 internal import NIOCore
 
 /// One command, already in RESP: built on the thread that asks, so that the event loop only copies bytes.
@@ -6,8 +7,8 @@ public struct RedisCommand: Sendable {
     private(set) var count = 0
     /// Where the word goes that names the Redis process at the other end; see ``appendIncarnation()``.
     private var incarnationOffset: Int?
-    /// Set when only this Redis may carry it out; another is given a word that it does not answer to.
-    var onlyIncarnation: String?
+    /// Set when it may be carried out in this life of the counters only; another Redis is given a word that it does not answer to.
+    var onlyLife: Epoch?
 
     public init(_ words: String...) {
         for word in words { append(word) }
@@ -53,7 +54,7 @@ public struct RedisCommand: Sendable {
             return
         }
         buffer.writeImmutableBuffer(head)
-        let word = onlyIncarnation.map { $0 == incarnation ? $0 : "" } ?? incarnation
+        let word = onlyLife.map { $0.incarnation == incarnation ? "\(incarnation) \($0.number)" : "" } ?? incarnation
         buffer.writeString("$\(word.utf8.count)\r\n\(word)\r\n")
         buffer.writeImmutableBuffer(tail)
     }

@@ -1,4 +1,4 @@
-#!lua name=kdcube_v3
+#!lua name=kdcube_v4
 --[[
 Windows and leases, decided in one call each: the Redis form of CounterMachine (Sources/Accounting/Metering/Counters), which is its
 model in the differential test. Change both or neither, and raise the version in every name when the behaviour changes.
@@ -115,11 +115,12 @@ end
 -- Of the org whose function runs now: set by `gated` before anything else, because one function runs at a time.
 local epoch, is_cleared
 
--- Puts the question of the life before a function: KEYS {org}:epoch, then the function's own; ARGS the caller's incarnation, then its own.
+-- Puts the question of the life before a function: KEYS {org}:epoch, then the function's own; ARGS the caller's incarnation, with a
+-- number behind it when only that life will do, then its own.
 local function gated(decide)
   return function(keys, args)
     local marker = redis.call('HMGET', keys[1], 'inc', 'ep', 'cleared')
-    if marker[1] ~= args[1] then return { 'lost', now_ms() } end
+    if not marker[1] or marker[1] ~= args[1] and marker[1] .. ' ' .. marker[2] ~= args[1] then return { 'lost', now_ms() } end
     epoch, is_cleared = marker[2], marker[3] == '1'
     return decide({ unpack(keys, 2) }, { unpack(args, 2) })
   end

@@ -288,7 +288,7 @@ end
 local function read_windows(keys) return { 'windows', now_ms(), 0, snapshots(keys, 1) } end
 
 local function register(name, decide, flags)
-  redis.register_function { function_name = 'kdcube_' .. name .. '_v3', callback = decide, flags = flags or {} }
+  redis.register_function { function_name = 'kdcube_' .. name .. '_v4', callback = decide, flags = flags or {} }
 end
 
 register('begin', begin_epoch)

@@ -24,7 +24,7 @@ struct DefectiveCounters {
     init(_ defect: Defect?) { self.defect = defect }
 
     mutating func apply(
-        _ command: CounterCommand, incarnation: String, now: Milliseconds
+        _ command: CounterCommand, incarnation: String, life: Int64? = nil, now: Milliseconds
     ) -> (CounterReply, CounterChanges) {
         // A machine that is made anew below has had one life only.
         if defect == .nonIdempotentStep, machine.epochs.isEmpty, case .step(let step) = command, let lease = machine.leases[step.lease],
@@ -33,7 +33,7 @@ struct DefectiveCounters {
         {
             return chargeAgain(lease, command, now: now)
         }
-        var reply = machine.apply(command, incarnation: incarnation, now: now)
+        var reply = machine.apply(command, incarnation: incarnation, life: life, now: now)
         switch (defect, command, reply) {
         case (.refundOnTimer, .reap, _):
             for lease in machine.leases.values where lease.phase == .suspended {

@@ -7,13 +7,17 @@ struct StoreLink: CounterStore {
     func incarnation(org: String) -> String { process.incarnation }
 
     func apply(_ command: CounterCommand) async throws(CounterStoreError) -> CounterReply {
-        try await apply(command, in: process.incarnation)
+        try await send(command, for: process.incarnation, life: nil)
     }
 
-    func apply(_ command: CounterCommand, in incarnation: String) async throws(CounterStoreError) -> CounterReply {
+    func apply(_ command: CounterCommand, in life: Epoch) async throws(CounterStoreError) -> CounterReply {
+        try await send(command, for: life.incarnation, life: life.number)
+    }
+
+    private func send(_ command: CounterCommand, for incarnation: String, life: Int64?) async throws(CounterStoreError) -> CounterReply {
         let world = process.world
         let answer: Network.Answer = await process.wait(orElse: .failure(.unreachable("disconnected")), isOfStore: true) { wait in
-            world.network.send(command, for: incarnation, wait)
+            world.network.send(command, for: incarnation, life: life, wait)
         }
         return try answer.get()
     }

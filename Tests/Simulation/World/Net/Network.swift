@@ -19,22 +19,22 @@ final class Network: @unchecked Sendable {
     /// From now on every message arrives once, soon.
     func heal() { profile = nil }
 
-    func send(_ command: CounterCommand, for incarnation: String, _ wait: Wait<Answer>) {
+    func send(_ command: CounterCommand, for incarnation: String, life: Int64?, _ wait: Wait<Answer>) {
         if store.isAway, loop.random.chance(permille: 500) {
             loop.after(loop.random.integer(0...5)) { wait.finish(.failure(.unreachable("refused"))) }
             return
         }
         loop.after(timeout) { wait.finish(.failure(.unreachable("timeout"))) }
         // An opening that nobody repeated comes once: who was refused does not look back.
-        if loop.random.chance(permille: profile?.doubled ?? 0), command.name != "open" { carry(command, incarnation, wait) }
+        if loop.random.chance(permille: profile?.doubled ?? 0), command.name != "open" { carry(command, incarnation, life, wait) }
         if loop.random.chance(permille: profile?.lostRequests ?? 0) { return }
-        carry(command, incarnation, wait)
+        carry(command, incarnation, life, wait)
     }
 
-    private func carry(_ command: CounterCommand, _ incarnation: String, _ wait: Wait<Answer>) {
+    private func carry(_ command: CounterCommand, _ incarnation: String, _ life: Int64?, _ wait: Wait<Answer>) {
         loop.after(delay()) { [self] in
             guard !store.isAway else { return }
-            let reply = store.apply(command, for: incarnation)
+            let reply = store.apply(command, for: incarnation, life: life)
             if loop.random.chance(permille: profile?.lostReplies ?? 0) { return }
             loop.after(delay()) { wait.finish(.success(reply)) }
         }

@@ -36,12 +36,14 @@ final class StoreServer: @unchecked Sendable {
 
     var now: Milliseconds { Milliseconds(loop.now + offset) }
 
-    /// - Parameter incarnation: the one that the sender took for present; in another one its message decides nothing.
-    func apply(_ command: CounterCommand, for incarnation: String) -> CounterReply {
+    /// - Parameters:
+    ///   - incarnation: the one that the sender took for present; in another one its message decides nothing.
+    ///   - life: the only one in which it may be carried out, nil for any.
+    func apply(_ command: CounterCommand, for incarnation: String, life: Int64? = nil) -> CounterReply {
         guard incarnation == self.incarnation else { return .lost(now: now) }
         if keepsSnapshots { keep((counters, outbox)) }
         // Redis' counters are reaped org by org, each in its own life.
-        guard !incarnation.isEmpty, case .reap(nil, let grace) = command else { return decide(command) }
+        guard !incarnation.isEmpty, case .reap(nil, let grace) = command else { return decide(command, life) }
         var reaped = 0
         for org in counters.machine.epochs.keys.sorted() {
             if case .reaped(let leases, _) = decide(.reap(org: org, grace: grace)) { reaped += leases }
@@ -49,8 +51,8 @@ final class StoreServer: @unchecked Sendable {
         return .reaped(leases: reaped, now: now)
     }
 
-    private func decide(_ command: CounterCommand) -> CounterReply {
-        let (reply, changes) = counters.apply(command, incarnation: incarnation, now: now)
+    private func decide(_ command: CounterCommand, _ life: Int64? = nil) -> CounterReply {
+        let (reply, changes) = counters.apply(command, incarnation: incarnation, life: life, now: now)
         // A round of reaping goes over a dictionary: its rows have no order of their own.
         outbox += changes.rows.count > 2 ? changes.rows.sorted { $0.chargeID < $1.chargeID } : changes.rows
         if case .open(let open) = command, case .granted = reply, !leasesOfRun[open.attribution.run, default: []].contains(open.lease) {
