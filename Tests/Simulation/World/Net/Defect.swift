@@ -14,18 +14,38 @@ public enum Defect: String, Sendable, CaseIterable {
     case clearAlone = "clear-alone"
 }
 
-/// ``CounterMachine``, with or without a defect around it. A value.
+/// A ``CounterMachine`` for each slot of split orgs, with or without a defect around it. A value.
 struct DefectiveCounters {
     let defect: Defect?
-    private(set) var machine = CounterMachine()
+    private var machines = [CounterMachine()]
+    /// That of the slot whose command is decided.
+    private var slot = 0
+    private(set) var machine: CounterMachine {
+        get { machines[slot] }
+        set { machines[slot] = newValue }
+    }
     /// What the last step of each lease charged.
     private var charged: [LeaseKey: [LedgerRow]] = [:]
 
     init(_ defect: Defect?) { self.defect = defect }
 
+    /// The machine of a slot, by ``CounterSlot/index``.
+    func machine(of slot: Int) -> CounterMachine { slot < machines.count ? machines[slot] : CounterMachine() }
+
+    var leases: [LeaseState] { machines.flatMap(\.leases.values) }
+
+    func lease(_ key: LeaseKey) -> LeaseState? { machine(of: key.slot.index).leases[key] }
+
+    /// In every slot where it is, by slot.
+    var windows: [(slot: Int, window: WindowState)] { machines.enumerated().flatMap { index, machine in machine.windows.values.map { (index, $0) } } }
+
+    var names: [String] { machines.flatMap(\.epochs.keys).sorted() }
+
     mutating func apply(
         _ command: CounterCommand, incarnation: String, life: Int64? = nil, now: Milliseconds
     ) -> (CounterReply, CounterChanges) {
+        slot = command.org.map { CounterSlot($0).index } ?? 0
+        while machines.count <= slot { machines.append(CounterMachine()) }
         // A machine that is made anew below has had one life only.
         if defect == .nonIdempotentStep, machine.epochs.isEmpty, case .step(let step) = command, let lease = machine.leases[step.lease],
             lease.phase == .live,
