@@ -107,11 +107,11 @@ final class World: @unchecked Sendable {
     private var isAtRest: Bool {
         store.outbox.isEmpty && seats.allSatisfy { $0.left.isEmpty && $0.process?.board?.isEmpty ?? true }
             && (isAccounted || seats.contains { !$0.buried.isEmpty })
-            && store.counters.leases.allSatisfy { $0.phase != .live && ($0.phase != .suspended || !isOfLivingProcess($0)) }
+            && store.leases.allSatisfy { $0.phase != .live && ($0.phase != .suspended || !isOfLivingProcess($0)) }
     }
 
     private var isAccounted: Bool {
-        ledger.root.pending.isEmpty && store.counters.windows.allSatisfy { $0.window.unaccounted == 0 }
+        ledger.root.pending.isEmpty && store.windows.allSatisfy { $0.window.unaccounted == 0 }
     }
 
     func isOfLivingProcess(_ lease: LeaseState) -> Bool {

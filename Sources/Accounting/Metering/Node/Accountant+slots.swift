@@ -15,7 +15,8 @@ extension Accountant {
         for isLast in [false, true] {
             let shares = try await root.releases(ref)
             let here = CounterSlot(org)
-            guard shares.keys.contains(where: { $0 != here.index }) else { break }
+            // Alone, and in step with the root: unless a lower cap has made these counters give all of it back by themselves.
+            guard shares.contains(where: { $0.key != here.index || $0.value > window.released }) else { break }
             guard let found = await look(ref, in: shares.keys.sorted().map { CounterSlot(org: here.org, index: $0) }) else { break }
             let parts = found.map { (slot: $0.slot, spare: max(0, (shares[$0.slot.index] ?? 0) - max(0, $0.window.taken))) }
             let free = max(0, ref.cap - shares.values.reduce(0, +))
@@ -26,8 +27,13 @@ extension Accountant {
                 continue
             }
             var freed = free
-            for part in parts.sorted(by: { ($0.spare, $1.slot.index) > ($1.spare, $0.slot.index) }) where freed < need && part.spare > 0 {
-                freed += try await recall(ref, from: part.slot, least: part.slot == here ? .max : need - freed, of: shares)
+            // A lower cap has made these counters give something back, and the root has not heard of it: their next release has to be a new turn.
+            if let mine = found.first(where: { $0.slot == here }), shares[here.index] ?? 0 > mine.window.released {
+                freed += try await recall(ref, from: here, least: .max, of: shares)
+            }
+            for part in parts.sorted(by: { ($0.spare, $1.slot.index) > ($1.spare, $0.slot.index) }) 
+            where freed < need && part.spare > 0 && part.slot != here {
+                freed += try await recall(ref, from: part.slot, least: need - freed, of: shares)
             }
             let taken = found.first { $0.slot == here }?.window.taken ?? window.taken
             let target = Tranche.target(taken: taken, need: need, cap: ref.cap, unit: ref.key.unit, slots: slots(ofOrgOf: org))

@@ -63,7 +63,7 @@ extension Accountant {
             }
             let taken = last.isCleared ? used : max(used, last.released)
             let target = Tranche.target(taken: taken, need: 0, cap: window.cap, unit: window.key.unit, slots: slots(ofOrgOf: org))
-            guard let first = try await root.release(window, org: org, incarnation: incarnation, upTo: target, shares: shares) else {
+            guard let first = try await root.release(window, org: org, incarnation: incarnation, upTo: target, shares: others(shares, window, org)) else {
                 return nil
             }
             switch try await apply(first, window, org: org) {
@@ -80,6 +80,16 @@ extension Accountant {
     private func shares(_ window: WindowRef) async throws(LedgerStoreError) -> [Int: Int64] {
         let (key, unit) = (window.key, window.key.unit)
         return try await ledger.sums(key.scope, model: key.model, from: window.start, to: window.end).mapValues { $0.amounts[unit] }
+    }
+
+    /// What other slots than this have used already, within the cap.
+    private func others(_ shares: [Int: Int64], _ window: WindowRef, _ org: String) -> [Int: Int64] {
+        var (others, free): ([Int: Int64], Int64) = ([:], window.cap)
+        for (slot, used) in shares.sorted(by: { $0.key < $1.key }) where slot != CounterSlot(org).index && used > 0 {
+            others[slot] = min(used, free)
+            free -= min(used, free)
+        }
+        return others
     }
 
     /// Brings the rows of the org's other slots to the ledger, if it is or was split.

@@ -11,7 +11,7 @@ struct FinalChecks {
         if let violation = checkCounts() { return world.fail(violation.rule, violation.detail) }
         checkRest()
         for index in world.plan.runs.indices where world.violation == nil { checkRun(index) }
-        for (slot, window) in counters.windows where world.violation == nil { checkWindow(window, slot: slot) }
+        for (slot, window) in world.store.windows where world.violation == nil { checkWindow(window, slot: slot) }
         checkDelivered()
         guard world.violation == nil else { return }
         if world.plan.isRooted { checkUnaccounted() } else { resolveAll() }
@@ -19,7 +19,7 @@ struct FinalChecks {
 
     private func checkRest() {
         guard world.store.outbox.isEmpty else { return world.fail("liveness", "\(world.store.outbox.count) rows are still in the outbox") }
-        for lease in counters.leases {
+        for lease in world.store.leases {
             switch lease.phase {
             case .settled: break
             case .live: return world.fail("liveness", "\(lease.key.id) is still live")
@@ -148,7 +148,7 @@ struct FinalChecks {
     /// What the dead have spent and nobody has charged is withheld from everybody.
     private func checkUnaccounted() {
         guard !world.profile.rolls, world.profile.liars == 0 else { return }
-        for (slot, window) in counters.windows where window.key.unit == .tokens && isSteady(window.key) {
+        for (slot, window) in world.store.windows where window.key.unit == .tokens && isSteady(window.key) {
             let key = window.key
             var missing: Int64 = 0
             for (index, plan) in world.plan.runs.enumerated()
@@ -167,7 +167,7 @@ struct FinalChecks {
         for (index, plan) in world.plan.runs.enumerated() where world.witness.runs[index].hasCrashed && world.violation == nil {
             checkCrashed(index, charges(of: plan.name))
         }
-        for (slot, window) in counters.windows where world.violation == nil {
+        for (slot, window) in world.store.windows where world.violation == nil {
             checkWindow(window, slot: slot)
             guard window.unaccounted == 0, window.suspense == 0 else {
                 let text = "\(window.key.text) has \(window.unaccounted) unaccounted and \(window.suspense) in suspense"
@@ -178,7 +178,7 @@ struct FinalChecks {
             switch outcome {
             case .admitted: break
             case .refused:
-                let full = Dictionary(grouping: counters.windows.map(\.window), by: \.key).values.contains { parts in
+                let full = Dictionary(grouping: world.store.windows.map(\.window), by: \.key).values.contains { parts in
                     path.scopes.contains(parts[0].key.scope)
                         && parts.reduce(1) { $0 + $1.used } > parts.lazy.map(\.cap).min() ?? 0
                 }
@@ -281,9 +281,9 @@ struct FinalChecks {
                 world.fail("resolve", "\(plan.name) is charged \(chargedTokens(plan.name))")
             }
         }
-        for lease in counters.leases where lease.phase == .suspended { resolve(lease.key, lease.spent) }
+        for lease in world.store.leases where lease.phase == .suspended { resolve(lease.key, lease.spent) }
         if let violation = checkCounts() { world.fail(violation.rule, violation.detail) }
-        for (_, window) in counters.windows where window.suspense != 0 || window.held != 0 {
+        for (_, window) in world.store.windows where window.suspense != 0 || window.held != 0 {
             world.fail("resolve", "\(window.key.text) has \(window.suspense) in suspense")
         }
     }

@@ -12,6 +12,8 @@ public enum Defect: String, Sendable, CaseIterable {
     case unnoticedLoss = "unnoticed-loss"
     /// The durable root clears a life when the first process has answered for it.
     case clearAlone = "clear-alone"
+    /// Counters obey a release that comes after the recall that took it back.
+    case lateRelease = "late-release"
 }
 
 /// A ``CounterMachine`` for each slot of split orgs, with or without a defect around it. A value.
@@ -32,12 +34,19 @@ struct DefectiveCounters {
     /// The machine of a slot, by ``CounterSlot/index``.
     func machine(of slot: Int) -> CounterMachine { slot < machines.count ? machines[slot] : CounterMachine() }
 
-    var leases: [LeaseState] { machines.flatMap(\.leases.values) }
+    /// In the lives that what holds the data is in; what earlier ones have left is not there.
+    func leases(in incarnation: String) -> [LeaseState] {
+        machines.flatMap { machine in machine.leases.values.filter { machine.isIn(incarnation, $0.key.org) } }
+    }
 
     func lease(_ key: LeaseKey) -> LeaseState? { machine(of: key.slot.index).leases[key] }
 
     /// In every slot where it is, by slot.
-    var windows: [(slot: Int, window: WindowState)] { machines.enumerated().flatMap { index, machine in machine.windows.values.map { (index, $0) } } }
+    func windows(in incarnation: String) -> [(slot: Int, window: WindowState)] {
+        machines.enumerated().flatMap { index, machine in
+            machine.windows.values.filter { machine.isIn(incarnation, $0.org) }.map { (index, $0) }
+        }
+    }
 
     var names: [String] { machines.flatMap(\.epochs.keys).sorted() }
 
@@ -52,6 +61,10 @@ struct DefectiveCounters {
             lease.sequence == step.sequence, lease.holder == step.holder
         {
             return chargeAgain(lease, command, now: now)
+        }
+        var command = command
+        if defect == .lateRelease, case .release(let org, let key, let released, _) = command, let window = machine.windows[key] {
+            command = .release(org: org, window: key, released: released, turn: window.turn + 1)
         }
         var reply = machine.apply(command, incarnation: incarnation, life: life, now: now)
         switch (defect, command, reply) {
@@ -92,4 +105,8 @@ struct DefectiveCounters {
         machine = CounterMachine(windows: Array(windows.values), leases: Array(leases.values))
         return (machine.apply(command, now: now), changes)
     }
+}
+
+extension CounterMachine {
+    fileprivate func isIn(_ incarnation: String, _ org: String) -> Bool { (epochs[org]?.epoch ?? .embedded).incarnation == incarnation }
 }

@@ -34,6 +34,10 @@ final class StoreServer: @unchecked Sendable {
         counters = DefectiveCounters(defect)
     }
 
+    var leases: [LeaseState] { counters.leases(in: incarnation) }
+    /// By slot.
+    var windows: [(slot: Int, window: WindowState)] { counters.windows(in: incarnation) }
+
     var now: Milliseconds { Milliseconds(loop.now + offset) }
 
     /// - Parameters:

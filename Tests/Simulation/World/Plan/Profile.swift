@@ -47,7 +47,8 @@ public struct Profile: Sendable {
         Profile(
             name: "losses", lostRequests: 30, lostReplies: 40, doubled: 30, late: 20, crashes: 2, pauses: 1, storeOutages: 1,
             ledgerOutages: 2, capChanges: 2, interrupted: 100, storeLosses: 4, rebuilds: 1),
-        Profile(name: "slots", doubled: 40, late: 20, capChanges: 2, interrupted: 100, isSplit: true),
+        Profile(name: "slots", interrupted: 100, isSplit: true),
+        Profile(name: "slot-caps", lostReplies: 30, doubled: 60, late: 40, capChanges: 4, interrupted: 100, isSplit: true),
         Profile(
             name: "slot-losses", lostRequests: 30, lostReplies: 40, doubled: 30, late: 20, crashes: 2, pauses: 1, storeOutages: 1,
             ledgerOutages: 1, capChanges: 2, interrupted: 100, storeLosses: 2, rebuilds: 1, isSplit: true),
