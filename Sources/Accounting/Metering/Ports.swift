@@ -156,6 +156,9 @@ public protocol CounterRoot: Sendable {
     /// The indices of the org's slots whose counters have ever had a life.
     func slots(org: String) async throws(LedgerStoreError) -> [Int]
 
+    /// The same of every org.
+    func everySlot() async throws(LedgerStoreError) -> [CounterSlot]
+
     /// This process lives and may hold something.
     func beat(_ holder: LeaseHolder) async throws(LedgerStoreError)
 

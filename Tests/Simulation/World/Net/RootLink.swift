@@ -26,6 +26,10 @@ struct RootLink: CounterRoot {
         try await ask { $0.endRecall(window, org: org, turn: turn, released: released) }
     }
 
+    func everySlot() async throws(LedgerStoreError) -> [CounterSlot] {
+        try await ask { $0.lives.keys.map { CounterSlot($0) }.sorted { $0.name < $1.name } }
+    }
+
     func slots(org: String) async throws(LedgerStoreError) -> [Int] { try await ask { $0.slots(org) } }
 
     func beat(_ holder: LeaseHolder) async throws(LedgerStoreError) { try await ask { $0.beat(holder) } }
