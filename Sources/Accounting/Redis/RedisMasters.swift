@@ -68,6 +68,8 @@ final class RedisMasters: Sendable {
         for _ in 0..<RedisLimits.redirectsMax {
             if known(org) == nil { await refresh() }
             guard let connection = known(org) else { throw .unreachable("no master has the slot of the org") }
+            // Nobody has heard of this master yet: a burst of first calls waits for the first outcome instead of failing.
+            if connection.health == .connecting { try? await connection.start() }
             do throws(RedisFault) { return try await call(connection) } catch {
                 switch error {
                 case .server(let refusal) where refusal.code == "MOVED": await refresh()
@@ -134,8 +136,8 @@ final class RedisMasters: Sendable {
             state.slots = slots
             return (new, gone)
         }
-        // One that cannot be reached is tried again in the background.
-        for connection in new { try? await connection.start() }
+        // Not waited for: a master that is away must not keep the orgs of the others waiting. Who needs one waits for that one.
+        for connection in new { connection.connect() }
         for connection in gone { await connection.close() }
     }
 }

@@ -178,6 +178,33 @@ struct RedisClusterTests {
         await rig.close()
     }
 
+    @Test("a burst of first calls waits for the masters, and not one of them fails")
+    func firstCalls() async throws {
+        let rig = try await RedisClusterRig()
+        let orgs = (0..<12).map { "org\($0)" }
+        for round in 0..<10 {
+            let node = try await RedisNode(rig.servers[round % 3], ledger: FaultyLedger(), name: "n\(round)", orgs: orgs, begins: false)
+            let faults = await withTaskGroup(of: RedisFault?.self) { group in
+                for index in 0..<600 {
+                    group.addTask {
+                        let org = orgs[index % orgs.count]
+                        // In waves: some come when the map of slots is known and no master is connected to yet.
+                        for _ in 0..<index / orgs.count { await Task.yield() }
+                        do throws(RedisFault) {
+                            _ = try await node.outbox.masters.call(RedisCommand("EXISTS", "{\(org)}:epoch"), org: org)
+                        } catch { return error }
+                        return nil
+                    }
+                }
+                return await group.reduce(into: []) { if let fault = $1 { $0.append(fault) } }
+            }
+            #expect(faults.isEmpty, "\(faults.count) of 600: \(faults.first.map { "\($0)" } ?? "")")
+            await node.outbox.close()
+            await node.connection.close()
+        }
+        await rig.close()
+    }
+
     @Test("several addresses that are no cluster are refused, and no counters are kept there")
     func noCluster() async throws {
         let servers = [try await RedisServer(), try await RedisServer()]

@@ -57,6 +57,9 @@ public final class RedisConnection: Sendable {
         try result.get()
     }
 
+    /// As ``start()``, and waits for nothing.
+    func connect() { eventLoop.execute { self.link.value.start { _ in } } }
+
     /// Closes for good; whatever waits fails with `.closed`.
     public func close() async {
         await withCheckedContinuation { continuation in
