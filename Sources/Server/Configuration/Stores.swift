@@ -104,7 +104,20 @@ struct Stores: Sendable {
             let url = try RedisURL(parsing: configuration.redis)
             return RedisConnection(.counters(url: url, logger: logger), on: MultiThreadedEventLoopGroup.singleton.next())
         } catch {
-            throw CommandFailure("stores.redis is no Redis address such as redis://127.0.0.1:6379/0")
+            throw CommandFailure(
+                "stores.redis is no Redis address such as redis://127.0.0.1:6379/0, or redis://h1:6379,h2:6379 for a cluster")
+        }
+    }
+}
+
+extension RedisConnection {
+    /// Connects. What only the operator can put right is a ``CommandFailure``; a Redis that is away is a `RedisFault`.
+    func startChecked() async throws {
+        do { try await start() } catch .notCluster(let address) {
+            await close()
+            throw CommandFailure(
+                "stores.redis (--redis) has several addresses, which only the nodes of one Redis Cluster may be, and \(address) stands alone"
+            )
         }
     }
 }

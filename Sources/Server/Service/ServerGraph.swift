@@ -26,6 +26,8 @@ struct ServerGraph {
         try configuration.stores.checkServable()
         let stores = try Stores(configuration.stores)
         let budgets = try ConfiguredBudgets(configuration.budgets, in: stores.budgets)
+        // Before it is read: what comes later is a change.
+        let priceFile = FileIdentity(configuration.priceFile)
         let prices = try Prices.load(configuration.priceFile, models: configuration.models)
         for notice in configuration.notices { logger.notice("setting without effect", metadata: ["setting": "\(notice)"]) }
 
@@ -54,7 +56,8 @@ struct ServerGraph {
         if let connect = configuration.models.map(\.connectTimeout).max() { clientConfiguration.timeout.connect = .init(connect) }
         let client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: clientConfiguration)
         let models = ConfiguredModels(configuration.models, client: client)
-        let book = PriceBook(prices, file: configuration.priceFile, models: configuration.models, accountant: accountant)
+        let book = PriceBook(
+            prices, file: configuration.priceFile, models: configuration.models, accountant: accountant, metrics: metrics)
         let ends = RunEndRecorder(store: stores.runEnds, metrics: metrics)
         let coordinator = RunCoordinator(
             meter: MeterBinding(accountant: accountant), models: models, conversations: ConversationBinding(stores: stores),
@@ -89,6 +92,7 @@ struct ServerGraph {
             Background { await succession.run(accountant) },
             Background { await forgetOldRuns(coordinator) },
             Background { await ends.run() },
+            Background { await PriceWatch(book: book, logger: logger, read: priceFile).run() },
             Background { await revocations.run(since: started) },
             front,
             RunDrain(coordinator: coordinator, readiness: readiness, grace: configuration.server.grace),
