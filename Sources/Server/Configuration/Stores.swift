@@ -27,10 +27,12 @@ struct Stores: Sendable {
 
     /// Makes the data directory if it is needed and not there. Reads files: not on an event loop. Postgres is connected to when it is
     /// first asked something.
-    init(_ configuration: Configuration.Stores) throws {
+    ///
+    /// - Parameter metrics: where a Postgres counts what it does.
+    init(_ configuration: Configuration.Stores, metrics: (any PostgresMetrics)? = nil) throws {
         self.configuration = configuration
         guard configuration.postgres.isEmpty else {
-            let database = PostgresDatabase(try Self.postgresURL(configuration.postgres))
+            let database = PostgresDatabase(try Self.postgresURL(configuration.postgres), metrics: metrics)
             durable = .postgres(database)
             keys = PostgresKeys(database)
             budgets = PostgresBudgets(database)

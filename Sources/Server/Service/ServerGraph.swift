@@ -24,7 +24,9 @@ struct ServerGraph {
     func run(onReady: @escaping @Sendable (Int) -> Void) async throws {
         let started = WallClock.now()
         try configuration.stores.checkServable()
-        let stores = try Stores(configuration.stores)
+        let registry = MetricRegistry()
+        let stores = try Stores(
+            configuration.stores, metrics: configuration.stores.postgres.isEmpty ? nil : PostgresMetricsBinding(registry))
         let budgets = try ConfiguredBudgets(configuration.budgets, in: stores.budgets)
         // Before it is read: what comes later is a change.
         let priceFile = FileIdentity(configuration.priceFile)
@@ -41,7 +43,6 @@ struct ServerGraph {
         }
 
         let group = MultiThreadedEventLoopGroup.singleton
-        let registry = MetricRegistry()
         let metrics = ServerMetrics(registry)
         let counters = try await Counters(stores, logger: logger)
         let node = "node-\(RandomText.urlSafe(bytes: 6))"
