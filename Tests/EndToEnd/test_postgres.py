@@ -101,6 +101,7 @@ def test_while_postgres_is_away_nothing_starts_and_what_runs_is_charged_once_it_
         for server in (one, two):
             wait_until("/readyz says so", lambda server=server: server.status("/readyz") == 503, 20)
             assert "postgres" in requests.get(server.url + "/readyz", timeout=10).text
+            wait_until("no connection is left", lambda server=server: server.metrics()["kdcube_postgres_connected"] == 0, 20)
             assert server.status("/healthz") == 200
             refused = requests.post(server.url + "/v1/runs", json=body(5), headers=tenant.headers, timeout=20)
             assert refused.status_code == 503, refused.text
@@ -114,6 +115,9 @@ def test_while_postgres_is_away_nothing_starts_and_what_runs_is_charged_once_it_
             postgres_server.resume()
         for server in (one, two):
             wait_until("/readyz recovers", lambda server=server: server.status("/readyz") == 200, 20)
+            counted = server.metrics()
+            assert counted["kdcube_postgres_connected"] > 0 and counted["kdcube_postgres_reconnects_total"] > 0
+            assert all(counted[f'kdcube_postgres_seconds_count{{kind="{kind}"}}'] > 0 for kind in ("read", "write"))
         ends.append(check_run(of_sse(collect(two.url, tenant.key, body(5)))))
         charged = sum(nano(end["cost_usd"]) for end in ends)
         usage = tenant.usage()

@@ -6,9 +6,10 @@ import subprocess
 import pytest
 import requests
 
-from rig.envelopes import answer, check_run
+from rig.envelopes import answer, check_run, of_sse
 from rig.realtime import Client
 from rig.server import BINARIES, CommandFailed, Installation, environment, nano
+from rig.sse import collect
 from rig.waiting import wait_until
 
 
@@ -117,6 +118,58 @@ def test_a_file_that_is_no_price_file_changes_nothing(own):
     assert subprocess.run(command, capture_output=True, text=True, timeout=30, env=environment(), check=True).stdout.startswith(
         "prices are now"
     )
+
+
+@pytest.fixture
+def shared(redis_server, tmp_path, make_tenant):
+    """Two servers with the same price file."""
+    installation = Installation(tmp_path / "shared", redis=redis_server.url)
+    servers = installation.serve(), installation.serve()
+    yield installation, servers, make_tenant(installation)
+    installation.stop()
+
+
+def test_every_server_follows_the_price_file_and_none_takes_a_broken_one(shared):
+    installation, (one, two), tenant = shared
+    prices = installation.folder / "prices.json"
+
+    def replace(text: str) -> None:
+        new = prices.with_suffix(".new")
+        new.write_text(text)
+        new.rename(prices)
+
+    def reloads(server, outcome: str) -> float:
+        return server.metrics().get(f'kdcube_price_reloads_total{{outcome="{outcome}"}}', 0)
+
+    def charged_by(server) -> tuple[set[str], int]:
+        """The versions in the ledger of a new run, and what a token of its output cost."""
+        end = check_run(of_sse(collect(server.url, tenant.key, {"text": "hi\n@tokens 10", "model": "demo"})))
+        used = end["usage"]
+        cost = nano(end["cost_usd"]) - used["input_tokens"] * 1_000
+        return {row["price_version"] for row in rows(installation, end["run_id"])}, cost // used["output_tokens"]
+
+    before = installation.command("prices", "version").strip()
+    assert charged_by(one) == charged_by(two) == ({before}, 2_000)
+    replace(json.dumps({"demo": {"input_cost_per_token": 1e-06, "output_cost_per_token": 9e-06}}))
+    for server in (one, two):
+        wait_until("the new prices are in force", lambda server=server: reloads(server, "changed") == 1, 10)
+    after = installation.command("prices", "version").strip()
+    assert after != before and charged_by(one) == charged_by(two) == ({after}, 9_000)
+
+    replace('{"demo": {"input_cost_per_token": 2.5, "output_cost_per_token": 10}}')
+    for server in (one, two):
+        wait_until("the broken file was seen", lambda server=server: reloads(server, "refused") == 1, 10)
+        assert charged_by(server) == ({after}, 9_000)
+    prices.unlink()
+    for server in (one, two):
+        wait_until("the missing file was seen", lambda server=server: reloads(server, "refused") == 2, 10)
+        assert charged_by(server) == ({after}, 9_000)
+        errors = [line for line in server.process.log.read_text().splitlines() if "the price file cannot be used" in line]
+        assert len(errors) == 2 and "demo.input_cost_per_token" in errors[0], "one line for each change"
+    reprice(installation, 3e-06)
+    for server in (one, two):
+        wait_until("the mended file is in force", lambda server=server: reloads(server, "changed") == 2, 10)
+        assert charged_by(server)[1] == 3_000
 
 
 def test_a_model_without_a_price_is_refused_under_a_money_cap_and_free_models_are_not(tmp_path, witness, plan, make_tenant):

@@ -142,7 +142,7 @@ public struct PostgresConversations: ConversationArchive {
     ) async throws(ConversationArchiveError) -> Value {
         do throws(PostgresError) {
             // The end of a run waits for its turn to be kept: not for as long as a batch of rows may take.
-            return try await database.call(PostgresLimits.readMilliseconds) { (connection) throws(PostgresError) in
+            return try await database.call(.read) { (connection) throws(PostgresError) in
                 try connection.transaction("BEGIN", body)
             }
         } catch {

@@ -20,7 +20,7 @@ public final class PostgresLedger: LedgerPages {
         for start in stride(from: 0, to: rows.count, by: PostgresLimits.appendRows) {
             let batch = rows[start..<min(start + PostgresLimits.appendRows, rows.count)]
             do throws(PostgresError) {
-                added += try await database.call(PostgresLimits.writeMilliseconds) { [self] (connection) throws(PostgresError) in
+                added += try await database.call(.append) { [self] (connection) throws(PostgresError) in
                     try append(batch, &connection)
                 }
             } catch {

@@ -105,6 +105,7 @@ extension RedisFault {
         case .unreachable(let reason), .lost(let reason): .unreachable(reason)
         case .timeout: .unreachable("no reply in time")
         case .closed: .unreachable("the connection was closed")
+        case .notCluster(let address): .unreachable("\(address) is no node of a cluster")
         case .overloaded: .overloaded
         case .commandTooLarge: .failed("a command is too large")
         case .malformed(let reason): .failed(reason)

@@ -23,7 +23,8 @@ final class RedisMasters: Sendable {
     private let seed: RedisConnection
     private let state = Mutex(State())
 
-    /// - Parameter seed: the Redis that stands alone, or any node of the cluster.
+    /// - Parameter seed: the Redis that stands alone, or any node of the cluster. One that has several addresses goes on to the next when
+    ///   its node is away.
     init(_ seed: RedisConnection) { self.seed = seed }
 
     /// True when one master may be away while others are not.
@@ -67,11 +68,13 @@ final class RedisMasters: Sendable {
         for _ in 0..<RedisLimits.redirectsMax {
             if known(org) == nil { await refresh() }
             guard let connection = known(org) else { throw .unreachable("no master has the slot of the org") }
+            // Nobody has heard of this master yet: a burst of first calls waits for the first outcome instead of failing.
+            if connection.health == .connecting { try? await connection.start() }
             do throws(RedisFault) { return try await call(connection) } catch {
                 switch error {
                 case .server(let refusal) where refusal.code == "MOVED": await refresh()
                 // Perhaps another has taken over; the caller repeats what was not answered.
-                case .unreachable, .lost, .timeout, .closed:
+                case .unreachable, .lost, .timeout, .closed, .notCluster:
                     await refreshAtTimes()
                     throw error
                 default: throw error
@@ -104,7 +107,7 @@ final class RedisMasters: Sendable {
         let nodes = state.withLock { $0.connections.map(\.connection) } + [seed]
         for node in nodes {
             guard case .ready = node.health, let answer = try? await node.call(RedisCommand("CLUSTER", "SLOTS")),
-                let slots = RedisSlots(answer, asked: node.configuration.url.address), !slots.masters.isEmpty
+                let slots = RedisSlots(answer, asked: node.address), !slots.masters.isEmpty
             else { continue }
             await take(slots)
             break
@@ -125,6 +128,7 @@ final class RedisMasters: Sendable {
             for address in masters where state.connection(to: address) == nil {
                 var configuration = seed.configuration
                 configuration.url.address = address
+                configuration.url.others = []
                 let connection = RedisConnection(configuration, on: MultiThreadedEventLoopGroup.singleton.next())
                 state.connections.append((address, connection))
                 new.append(connection)
@@ -132,8 +136,8 @@ final class RedisMasters: Sendable {
             state.slots = slots
             return (new, gone)
         }
-        // One that cannot be reached is tried again in the background.
-        for connection in new { try? await connection.start() }
+        // Not waited for: a master that is away must not keep the orgs of the others waiting. Who needs one waits for that one.
+        for connection in new { connection.connect() }
         for connection in gone { await connection.close() }
     }
 }

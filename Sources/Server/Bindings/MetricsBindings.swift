@@ -1,4 +1,5 @@
 internal import Accounting
+internal import AccountingPostgres
 internal import Engine
 internal import Telemetry
 
@@ -58,4 +59,28 @@ struct AccountingMetricsBinding: AccountingMetrics {
     }
 
     func settlementsPending(_ count: Int) { metrics.settlementsPending.set(Int64(count)) }
+}
+
+/// What the Postgres client tells about itself, counted; registered where there is a Postgres.
+struct PostgresMetricsBinding: PostgresMetrics {
+    private let connected: Metric
+    private let reconnects: Metric
+    private let waiting: Metric
+    private let seconds: [PostgresCall: Histogram]
+
+    init(_ registry: MetricRegistry) {
+        connected = registry.gauge("kdcube_postgres_connected", "Open connections to Postgres; none when it cannot be reached")
+        reconnects = registry.counter("kdcube_postgres_reconnects_total", "Connections to Postgres that were lost and made again")
+        waiting = registry.gauge("kdcube_postgres_waiting", "Calls that wait for a connection to Postgres")
+        let kinds = PostgresCall.allCases.map { kind in
+            let help = "Calls of Postgres by kind, their wait for a connection included"
+            return (kind, registry.histogram("kdcube_postgres_seconds", help, [("kind", kind.rawValue)]))
+        }
+        seconds = Dictionary(uniqueKeysWithValues: kinds)
+    }
+
+    func connectionsChanged(open: Int) { connected.set(Int64(open)) }
+    func reconnected() { reconnects.add() }
+    func waitingChanged(_ count: Int) { waiting.set(Int64(count)) }
+    func ended(_ call: PostgresCall, after duration: Duration) { seconds[call]?.observe(duration) }
 }

@@ -86,6 +86,12 @@ struct ServerMetrics: Sendable {
         registry.counter("kdcube_requests_refused_total", "Requests that a route refused, by the code of the answer", [("code", code)])
     }
 
+    /// `outcome` is changed, unchanged (the same content again) or refused (the prices stay as they were).
+    func priceReloads(outcome: String) -> Metric {
+        registry.counter(
+            "kdcube_price_reloads_total", "Times that the price file was read again, by what came of it", [("outcome", outcome)])
+    }
+
     func authFailures(_ reason: String) -> Metric {
         registry.counter("kdcube_auth_failures_total", "Refused credentials", [("reason", reason)])
     }

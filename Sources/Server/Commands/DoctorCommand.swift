@@ -93,8 +93,10 @@ struct DoctorCommand: AsyncParsableCommand {
             let local = WallClock.now()
             let value: String
             do {
-                try await connection.start()
+                try await connection.startChecked()
                 value = "\(try await connection.call(.init("TIME")))"
+            } catch let failure as CommandFailure {
+                return Finding(name: "redis", problem: "\(failure)", detail: "")
             } catch {
                 await connection.close()
                 return Finding(

@@ -27,10 +27,12 @@ struct Stores: Sendable {
 
     /// Makes the data directory if it is needed and not there. Reads files: not on an event loop. Postgres is connected to when it is
     /// first asked something.
-    init(_ configuration: Configuration.Stores) throws {
+    ///
+    /// - Parameter metrics: where a Postgres counts what it does.
+    init(_ configuration: Configuration.Stores, metrics: (any PostgresMetrics)? = nil) throws {
         self.configuration = configuration
         guard configuration.postgres.isEmpty else {
-            let database = PostgresDatabase(try Self.postgresURL(configuration.postgres))
+            let database = PostgresDatabase(try Self.postgresURL(configuration.postgres), metrics: metrics)
             durable = .postgres(database)
             keys = PostgresKeys(database)
             budgets = PostgresBudgets(database)
@@ -104,7 +106,20 @@ struct Stores: Sendable {
             let url = try RedisURL(parsing: configuration.redis)
             return RedisConnection(.counters(url: url, logger: logger), on: MultiThreadedEventLoopGroup.singleton.next())
         } catch {
-            throw CommandFailure("stores.redis is no Redis address such as redis://127.0.0.1:6379/0")
+            throw CommandFailure(
+                "stores.redis is no Redis address such as redis://127.0.0.1:6379/0, or redis://h1:6379,h2:6379 for a cluster")
+        }
+    }
+}
+
+extension RedisConnection {
+    /// Connects. What only the operator can put right is a ``CommandFailure``; a Redis that is away is a `RedisFault`.
+    func startChecked() async throws {
+        do { try await start() } catch .notCluster(let address) {
+            await close()
+            throw CommandFailure(
+                "stores.redis (--redis) has several addresses, which only the nodes of one Redis Cluster may be, and \(address) stands alone"
+            )
         }
     }
 }

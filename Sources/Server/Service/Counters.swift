@@ -11,7 +11,8 @@ struct Counters: Sendable {
 
     var isEmbedded: Bool { connection == nil }
 
-    /// A Redis that is not there does not keep the server from starting: it refuses runs until it is.
+    /// A Redis that is not there does not keep the server from starting: it refuses runs until it is. Several addresses that are no
+    /// cluster do.
     init(_ stores: Stores, logger: Logger) async throws {
         guard let connection = try stores.redis(logger: logger) else {
             guard case .embedded(let database) = stores.durable else {
@@ -23,7 +24,9 @@ struct Counters: Sendable {
             return
         }
         do {
-            try await connection.start()
+            try await connection.startChecked()
+        } catch let failure as CommandFailure {
+            throw failure
         } catch {
             logger.error("Redis cannot be reached; runs are refused until it is", metadata: ["fault": "\(error)"])
         }

@@ -1,8 +1,9 @@
 internal import Accounting
 internal import JSON
 internal import Synchronization
+internal import Telemetry
 
-/// The prices of a running server, and how they change: a file that is read again on request.
+/// The prices of a running server, and how they change: a file that is read again when it was changed (``PriceWatch``) and on request.
 ///
 /// A run keeps the table that it was admitted with; the next run gets the new one. A file that cannot be read or is no
 /// price file changes nothing. The table is in a `Mutex` held for a copy; reloads are one after another by the file's lock.
@@ -10,12 +11,14 @@ final class PriceBook: Sendable {
     let file: String
     private let models: [Configuration.Model]
     private let accountant: Accountant
+    private let metrics: ServerMetrics
     private let current: Mutex<(table: PriceTable, loadedAt: Milliseconds)>
 
-    init(_ table: PriceTable, file: String, models: [Configuration.Model], accountant: Accountant) {
+    init(_ table: PriceTable, file: String, models: [Configuration.Model], accountant: Accountant, metrics: ServerMetrics) {
         self.file = file
         self.models = models
         self.accountant = accountant
+        self.metrics = metrics
         current = Mutex((table, WallClock.now()))
     }
 
@@ -28,13 +31,20 @@ final class PriceBook: Sendable {
     /// - Throws: one line that names the file, or the model and field, at fault.
     @concurrent
     func reload() async throws -> Bool {
-        try current.withLock { current in
-            let table = try Prices.load(file, models: models)
-            let isNew = table.version != current.table.version
-            // Under the lock, so that of two reloads the accountant keeps the one that is kept here.
-            accountant.update(prices: table)
-            current = (table, WallClock.now())
+        do {
+            let isNew = try current.withLock { current in
+                let table = try Prices.load(file, models: models)
+                let isNew = table.version != current.table.version
+                // Under the lock, so that of two reloads the accountant keeps the one that is kept here.
+                accountant.update(prices: table)
+                current = (table, WallClock.now())
+                return isNew
+            }
+            metrics.priceReloads(outcome: isNew ? "changed" : "unchanged").add()
             return isNew
+        } catch {
+            metrics.priceReloads(outcome: "refused").add()
+            throw error
         }
     }
 }

@@ -24,8 +24,12 @@ struct ServerGraph {
     func run(onReady: @escaping @Sendable (Int) -> Void) async throws {
         let started = WallClock.now()
         try configuration.stores.checkServable()
-        let stores = try Stores(configuration.stores)
+        let registry = MetricRegistry()
+        let stores = try Stores(
+            configuration.stores, metrics: configuration.stores.postgres.isEmpty ? nil : PostgresMetricsBinding(registry))
         let budgets = try ConfiguredBudgets(configuration.budgets, in: stores.budgets)
+        // Before it is read: what comes later is a change.
+        let priceFile = FileIdentity(configuration.priceFile)
         let prices = try Prices.load(configuration.priceFile, models: configuration.models)
         for notice in configuration.notices { logger.notice("setting without effect", metadata: ["setting": "\(notice)"]) }
 
@@ -39,7 +43,6 @@ struct ServerGraph {
         }
 
         let group = MultiThreadedEventLoopGroup.singleton
-        let registry = MetricRegistry()
         let metrics = ServerMetrics(registry)
         let counters = try await Counters(stores, logger: logger)
         let node = "node-\(RandomText.urlSafe(bytes: 6))"
@@ -54,7 +57,8 @@ struct ServerGraph {
         if let connect = configuration.models.map(\.connectTimeout).max() { clientConfiguration.timeout.connect = .init(connect) }
         let client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: clientConfiguration)
         let models = ConfiguredModels(configuration.models, client: client)
-        let book = PriceBook(prices, file: configuration.priceFile, models: configuration.models, accountant: accountant)
+        let book = PriceBook(
+            prices, file: configuration.priceFile, models: configuration.models, accountant: accountant, metrics: metrics)
         let ends = RunEndRecorder(store: stores.runEnds, metrics: metrics)
         let coordinator = RunCoordinator(
             meter: MeterBinding(accountant: accountant), models: models, conversations: ConversationBinding(stores: stores),
@@ -89,6 +93,7 @@ struct ServerGraph {
             Background { await succession.run(accountant) },
             Background { await forgetOldRuns(coordinator) },
             Background { await ends.run() },
+            Background { await PriceWatch(book: book, logger: logger, read: priceFile).run() },
             Background { await revocations.run(since: started) },
             front,
             RunDrain(coordinator: coordinator, readiness: readiness, grace: configuration.server.grace),

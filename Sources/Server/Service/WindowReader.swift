@@ -24,7 +24,9 @@ struct WindowReader: Sendable {
             counters = nil
             return
         }
-        do { try await connection.start() } catch { throw CommandFailure("the Redis of --redis cannot be reached") }
+        do { try await connection.startChecked() } catch let failure as CommandFailure { throw failure } catch {
+            throw CommandFailure("the Redis of --redis cannot be reached")
+        }
         let outbox = RedisOutbox(connection, ledger: stores.ledger, consumer: "cli-\(RandomText.urlSafe(bytes: 6))", logger: logger) { [] }
         counters = RedisCounterStore(outbox: outbox)
     }

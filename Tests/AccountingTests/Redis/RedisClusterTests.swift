@@ -20,7 +20,7 @@ final class RedisClusterRig {
             servers.append(
                 try await RedisServer(options: [
                     "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf", "--cluster-port", "\(bus)",
-                    "--cluster-node-timeout", "5000",
+                    "--cluster-node-timeout", "5000", "--cluster-require-full-coverage", "no",
                 ]))
         }
         for server in servers {
@@ -145,6 +145,77 @@ struct RedisClusterTests {
         await node.outbox.close()
         await node.connection.close()
         await rig.close()
+    }
+
+    @Test("a start by several seeds of which one is away, and the way on when the one that answered dies")
+    func seeds() async throws {
+        let rig = try await RedisClusterRig()
+        let dead = RedisURL.Address.tcp(host: "127.0.0.1", port: try RedisServer.freePort())
+        let url = RedisURL(address: dead, others: rig.servers.map(\.url.address))
+        let ledger = FaultyLedger()
+        let orgs = (0..<12).map { "org\($0)" }
+        let node = try await RedisNode(url, ledger: ledger, orgs: orgs)
+        #expect(node.connection.isCluster && node.connection.address == rig.servers[0].url.address)
+        var survivors: [String] = []
+        for org in orgs where try #require(await rig.owner(of: org)) != 0 { survivors.append(org) }
+        #expect(!survivors.isEmpty)
+
+        rig.servers[0].kill()
+        // The connection goes on to the next seed by itself.
+        #expect(await eventually { node.connection.health == .ready && node.connection.address == rig.servers[1].url.address })
+        #expect(node.connection.isCluster)
+        for org in survivors { try await Self.spend(10, of: org, on: node) }
+        // A second process starts meanwhile, with the same list, and finds the masters that are there.
+        let second = try await RedisNode(url, ledger: ledger, name: "b", orgs: survivors, begins: false)
+        for org in survivors {
+            try await second.outbox.flush(org: org)
+            #expect(second.store.incarnation(org: org) == node.store.incarnation(org: org))
+        }
+        for node in [node, second] {
+            await node.outbox.close()
+            await node.connection.close()
+        }
+        await rig.close()
+    }
+
+    @Test("a burst of first calls waits for the masters, and not one of them fails")
+    func firstCalls() async throws {
+        let rig = try await RedisClusterRig()
+        let orgs = (0..<12).map { "org\($0)" }
+        for round in 0..<10 {
+            let node = try await RedisNode(rig.servers[round % 3], ledger: FaultyLedger(), name: "n\(round)", orgs: orgs, begins: false)
+            let faults = await withTaskGroup(of: RedisFault?.self) { group in
+                for index in 0..<600 {
+                    group.addTask {
+                        let org = orgs[index % orgs.count]
+                        // In waves: some come when the map of slots is known and no master is connected to yet.
+                        for _ in 0..<index / orgs.count { await Task.yield() }
+                        do throws(RedisFault) {
+                            _ = try await node.outbox.masters.call(RedisCommand("EXISTS", "{\(org)}:epoch"), org: org)
+                        } catch { return error }
+                        return nil
+                    }
+                }
+                return await group.reduce(into: []) { if let fault = $1 { $0.append(fault) } }
+            }
+            #expect(faults.isEmpty, "\(faults.count) of 600: \(faults.first.map { "\($0)" } ?? "")")
+            await node.outbox.close()
+            await node.connection.close()
+        }
+        await rig.close()
+    }
+
+    @Test("several addresses that are no cluster are refused, and no counters are kept there")
+    func noCluster() async throws {
+        let servers = [try await RedisServer(), try await RedisServer()]
+        let url = RedisURL(address: servers[0].url.address, others: [servers[1].url.address])
+        var configuration = RedisConnection.Configuration.counters(url: url, logger: quiet)
+        configuration.backoff = RedisBackoff(first: 5, longest: 40)
+        let connection = RedisConnection(configuration, on: MultiThreadedEventLoopGroup.singleton.next())
+        await #expect(throws: RedisFault.notCluster("127.0.0.1:\(servers[0].port)")) { try await connection.start() }
+        let fault = await #expect(throws: RedisFault.self) { try await connection.call(RedisCommand("SET", "k", "v")) }
+        guard case .notCluster = fault else { return #expect(Bool(false), "\(String(describing: fault))") }
+        await connection.close()
     }
 
     /// One run of `tokens` tokens under windows of two scopes.

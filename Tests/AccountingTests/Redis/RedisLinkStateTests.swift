@@ -32,6 +32,36 @@ struct RedisLinkStateTests {
         #expect(!state.isReady)
     }
 
+    @Test("One address that fails is followed by the next at once; only a round without any is an outcome, and the rounds are paced")
+    func severalAddresses() {
+        var state = RedisLinkState(addresses: 3)
+        #expect(state.apply(.start) == [.connect] && state.address == 0)
+        #expect(state.apply(.connectFailed("a")) == [.failPending(.lost("a")), .connect] && state.address == 1)
+        _ = state.apply(.connected)
+        #expect(state.apply(.prepareFailed("b")) == [.disconnect, .failPending(.lost("b")), .connect] && state.address == 2)
+        _ = state.apply(.connected)
+        #expect(state.apply(.disconnected("c")) == [.report(.unreachable("c")), .failPending(.lost("c")), .retry(attempt: 0)])
+        #expect(state.apply(.retryDue) == [.connect] && state.address == 0)
+        _ = state.apply(.connectFailed("a"))
+        _ = state.apply(.connected)
+        #expect(state.apply(.prepared) == [.report(.ready)] && state.address == 1)
+        // A lost connection is tried again where it was, and then elsewhere.
+        #expect(state.apply(.disconnected("d")) == [.report(.unreachable("d")), .failPending(.lost("d")), .retry(attempt: 0)])
+        #expect(state.apply(.retryDue) == [.connect] && state.address == 1)
+        #expect(state.apply(.connectFailed("d")) == [.failPending(.lost("d")), .connect] && state.address == 2)
+    }
+
+    @Test("A Redis that stands alone among several addresses is an outcome by itself, never passed over in silence")
+    func standsAlone() {
+        var state = RedisLinkState(addresses: 2)
+        _ = state.apply(.start)
+        _ = state.apply(.connected)
+        #expect(
+            state.apply(.standsAlone("h:1"))
+                == [.disconnect, .report(.notCluster("h:1")), .failPending(.notCluster("h:1")), .retry(attempt: 0)])
+        #expect(state.apply(.prepared).isEmpty && !state.isReady)
+    }
+
     @Test("After close nothing starts again, and a connection that arrives late is closed")
     func closed() {
         var state = RedisLinkState()

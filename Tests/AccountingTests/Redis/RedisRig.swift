@@ -51,7 +51,15 @@ struct RedisNode {
         _ server: RedisServer, ledger: any LedgerStore, name: String = "a", orgs: [String] = ["acme"], claimAfter: Int64 = 10_000,
         deadline: Int64 = 5_000, begins: Bool = true
     ) async throws {
-        var configuration = RedisConnection.Configuration.counters(url: server.url, logger: quiet)
+        try await self.init(
+            server.url, ledger: ledger, name: name, orgs: orgs, claimAfter: claimAfter, deadline: deadline, begins: begins)
+    }
+
+    init(
+        _ url: RedisURL, ledger: any LedgerStore, name: String = "a", orgs: [String] = ["acme"], claimAfter: Int64 = 10_000,
+        deadline: Int64 = 5_000, begins: Bool = true
+    ) async throws {
+        var configuration = RedisConnection.Configuration.counters(url: url, logger: quiet)
         configuration.backoff = RedisBackoff(first: 5, longest: 40)
         configuration.deadlineMilliseconds = deadline
         connection = RedisConnection(configuration, on: MultiThreadedEventLoopGroup.singleton.next())

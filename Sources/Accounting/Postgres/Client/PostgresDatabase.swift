@@ -17,6 +17,9 @@ public final class PostgresDatabase: Sendable {
         /// Indexes of lanes that no thread uses; the one used last is taken first, so that few are kept warm.
         var free: [Int]
         var waiting = 0
+        var open = 0
+        /// Lanes that had a connection before.
+        var opened: Set<Int> = []
         var isClosed = false
         var isMigrated = false
         var gate = PostgresGate()
@@ -26,12 +29,14 @@ public final class PostgresDatabase: Sendable {
     private let url: PostgresURL
     private let lanes: [Lane]
     private let threads: NIOThreadPool
+    private let metrics: (any PostgresMetrics)?
     private let state: Mutex<State>
     private let origin = ContinuousClock.now
 
     /// Connects to nothing yet.
-    public init(_ url: PostgresURL) {
+    public init(_ url: PostgresURL, metrics: (any PostgresMetrics)? = nil) {
         self.url = url
+        self.metrics = metrics
         lanes = (0..<PostgresLimits.connections).map { _ in Lane() }
         state = Mutex(State(free: Array(lanes.indices)))
         threads = NIOThreadPool(numberOfThreads: PostgresLimits.connections)
@@ -53,15 +58,19 @@ public final class PostgresDatabase: Sendable {
             threads.shutdownGracefully { _ in done.resume() }
         }
         for lane in lanes { lane.connection.withLock { $0.close() } }
+        state.withLock { state in
+            state.open = 0
+            metrics?.connectionsChanged(open: 0)
+        }
     }
 
     /// A question: short, and repeated once when the connection was lost, because asking twice is the same as asking once.
     func read<Value: Sendable>(
         _ body: @escaping @Sendable (inout PostgresConnection) throws(PostgresError) -> Value
     ) async throws(PostgresError) -> Value {
-        do { return try await call(PostgresLimits.readMilliseconds, body) } catch {
+        do { return try await call(.read, body) } catch {
             guard case .lost = error else { throw error }
-            return try await call(PostgresLimits.readMilliseconds, body)
+            return try await call(.read, body)
         }
     }
 
@@ -69,27 +78,32 @@ public final class PostgresDatabase: Sendable {
     func write<Value: Sendable>(
         _ body: @escaping @Sendable (inout PostgresConnection) throws(PostgresError) -> Value
     ) async throws(PostgresError) -> Value {
-        try await call(PostgresLimits.writeMilliseconds) { (connection) throws(PostgresError) in try connection.transaction("BEGIN", body) }
+        try await call(.write) { (connection) throws(PostgresError) in try connection.transaction("BEGIN", body) }
     }
 
     /// Statements that are transactions of their own.
     func call<Value: Sendable>(
-        _ milliseconds: Int64, _ body: @escaping @Sendable (inout PostgresConnection) throws(PostgresError) -> Value
+        _ kind: PostgresCall, _ body: @escaping @Sendable (inout PostgresConnection) throws(PostgresError) -> Value
     ) async throws(PostgresError) -> Value {
-        let deadline = now() + Milliseconds(milliseconds)
+        let started = ContinuousClock.now
+        let deadline = now() + Milliseconds(kind.milliseconds)
         let refusal = state.withLock { state -> PostgresError? in
             guard !state.isClosed else { return .closed }
             guard state.waiting < PostgresLimits.waitingMax else { return .overloaded }
             state.waiting += 1
+            metrics?.waitingChanged(state.waiting)
             return nil
         }
         if let refusal { throw refusal }
         // Not cancelled with the caller's task: a charge that is under way is not to be left half told.
         let result: Result<Value, PostgresError> = await withCheckedContinuation { continuation in
             threads.submit { [self] work in
-                state.withLock { $0.waiting -= 1 }
+                state.withLock { state in
+                    state.waiting -= 1
+                    metrics?.waitingChanged(state.waiting)
+                }
                 guard case .active = work else { return continuation.resume(returning: .failure(.closed)) }
-                continuation.resume(returning: perform(until: deadline, body))
+                continuation.resume(returning: perform(kind, from: started, until: deadline, body))
             }
         }
         return try result.get()
@@ -98,16 +112,24 @@ public final class PostgresDatabase: Sendable {
     // MARK: On a thread of ours
 
     private func perform<Value: Sendable>(
-        until deadline: Milliseconds, _ body: @Sendable (inout PostgresConnection) throws(PostgresError) -> Value
+        _ kind: PostgresCall, from started: ContinuousClock.Instant, until deadline: Milliseconds,
+        _ body: @Sendable (inout PostgresConnection) throws(PostgresError) -> Value
     ) -> Result<Value, PostgresError> {
         guard now() < deadline else { return .failure(.overloaded) }
         guard let index = state.withLock({ $0.free.popLast() }) else { return .failure(.overloaded) }
         defer { state.withLock { $0.free.append(index) } }
         return lanes[index].connection.withLock { connection in
+            let wasOpen = connection.isOpen
+            var hadConnection = false
+            defer {
+                if connection.isOpen != wasOpen { changeOpen(by: wasOpen ? -1 : 1) }
+                if hadConnection { metrics?.ended(kind, after: started.duration(to: .now)) }
+            }
             var retries = 0
             while true {
                 do throws(PostgresError) {
-                    try connect(&connection)
+                    try connect(&connection, lane: index)
+                    hadConnection = true
                     connection.limit(milliseconds: max(1, (deadline - now()).rawValue))
                     return .success(try body(&connection))
                 } catch {
@@ -120,7 +142,14 @@ public final class PostgresDatabase: Sendable {
         }
     }
 
-    private func connect(_ connection: inout PostgresConnection) throws(PostgresError) {
+    private func changeOpen(by difference: Int) {
+        state.withLock { state in
+            state.open += difference
+            metrics?.connectionsChanged(open: state.gate.isShut ? 0 : state.open)
+        }
+    }
+
+    private func connect(_ connection: inout PostgresConnection, lane: Int) throws(PostgresError) {
         connection.closeIfStale()
         guard !connection.isOpen else { return }
         if let reason = state.withLock({ $0.gate.refusal(now: now()) }) { throw .unreachable(reason) }
@@ -132,7 +161,12 @@ public final class PostgresDatabase: Sendable {
                 try PostgresMigrations.apply(to: &connection)
                 state.withLock { $0.isMigrated = true }
             }
-            state.withLock { $0.gate.succeeded() }
+            let isAgain = state.withLock { state in
+                state.gate.succeeded()
+                metrics?.connectionsChanged(open: state.open)
+                return !state.opened.insert(lane).inserted
+            }
+            if isAgain { metrics?.reconnected() }
         } catch {
             connection.close()
             let reason =
@@ -143,6 +177,7 @@ public final class PostgresDatabase: Sendable {
             state.withLock { state in
                 var random = state.random
                 state.gate.failed(reason, now: now(), random: &random)
+                metrics?.connectionsChanged(open: 0)
             }
             throw .unreachable(reason)
         }

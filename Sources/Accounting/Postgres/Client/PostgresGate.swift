@@ -10,6 +10,9 @@ struct PostgresGate: Sendable {
     private var isTrying = false
     private var reason = ""
 
+    /// The last attempt failed.
+    var isShut: Bool { failures > 0 }
+
     /// Nil: go ahead, and report the end with ``succeeded()`` or ``failed(_:now:random:)``.
     mutating func refusal(now: Milliseconds) -> String? {
         guard failures > 0 else { return nil }

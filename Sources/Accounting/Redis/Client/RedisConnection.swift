@@ -45,6 +45,9 @@ public final class RedisConnection: Sendable {
     /// True when the Redis that was last connected to is a node of a cluster. Any thread.
     var isCluster: Bool { healthBox.isCluster }
 
+    /// Which of its addresses was last connected to. Any thread.
+    var address: RedisURL.Address { healthBox.address ?? configuration.url.address }
+
     /// Connects and waits for the first outcome. After a throw the attempts go on in the background, so a server may start without
     /// its Redis and refuse runs until it is there.
     public func start() async throws(RedisFault) {
@@ -53,6 +56,9 @@ public final class RedisConnection: Sendable {
         }
         try result.get()
     }
+
+    /// As ``start()``, and waits for nothing.
+    func connect() { eventLoop.execute { self.link.value.start { _ in } } }
 
     /// Closes for good; whatever waits fails with `.closed`.
     public func close() async {

@@ -25,6 +25,9 @@ public enum RedisFault: Error, Sendable, Equatable {
     case closed
     /// The command is larger than ``RedisLimits/commandBytesMax``; nothing was sent.
     case commandTooLarge
+    /// Several addresses were given, and the Redis at this one stands alone. With two that stand alone the counters would be in two
+    /// halves, each of which grants the whole, so none is used.
+    case notCluster(String)
     /// Redis refused the command.
     case server(RedisServerError)
     /// The reply is not RESP, or not what the command answers with.

@@ -56,6 +56,10 @@ public enum RedisLimits {
     /// First and longest pause after a failed append or read, in milliseconds.
     static let outboxRetryMilliseconds: ClosedRange<Int64> = 50...1_000
 
+    /// Nodes of a cluster that an address may name. One that is away takes up to ``connectMilliseconds`` and a deadline of the start, so
+    /// a longer list would only keep a server from saying that it has no Redis; three are enough to find the others.
+    static let seedsMax = 16
+
     /// Times that one command is sent to another master of a cluster before it counts as unanswered.
     static let redirectsMax = 4
 

@@ -11,7 +11,7 @@ final class RedisLink {
     private let eventLoop: any EventLoop
     private let health: RedisHealthBox
     private let logger: Logger
-    private var state = RedisLinkState()
+    private var state: RedisLinkState
     private var pipeline: RedisPipeline
     private var outbound = ByteBuffer()
     private var flushIsScheduled = false
@@ -29,6 +29,7 @@ final class RedisLink {
         self.eventLoop = eventLoop
         self.health = health
         self.logger = configuration.logger
+        self.state = RedisLinkState(addresses: configuration.url.addresses.count)
         self.pipeline = RedisPipeline(limit: configuration.outstandingMax)
     }
 
@@ -110,6 +111,9 @@ final class RedisLink {
             outcome = .failure(.unreachable(reason))
             // One line when it goes, not one for each attempt.
             if before != health { logger.warning("redis unreachable", metadata: ["reason": "\(reason)"]) }
+        case .notCluster(let address):
+            outcome = .failure(.notCluster(address))
+            if before != health { logger.error("redis stands alone among several addresses", metadata: ["address": "\(address)"]) }
         case .closed: outcome = .failure(.closed)
         case .connecting: return
         }
@@ -121,6 +125,7 @@ final class RedisLink {
     private func unavailable() -> RedisFault {
         switch health.current {
         case .unreachable(let reason): .unreachable(reason)
+        case .notCluster(let address): .notCluster(address)
         case .closed: .closed
         case .connecting, .ready: .unreachable("not connected yet")
         }
@@ -138,7 +143,7 @@ final class RedisLink {
                 }
             }
         let attempt =
-            switch configuration.url.address {
+            switch address {
             case .tcp(let host, let port): bootstrap.connect(host: host, port: port)
             case .unix(let path): bootstrap.connect(unixDomainSocketPath: path)
             }
@@ -153,10 +158,14 @@ final class RedisLink {
         }
     }
 
+    private var address: RedisURL.Address { configuration.url.addresses[state.address] }
+
     private func identify(_ info: RedisValue) {
         let lines = (info.string ?? "").split(whereSeparator: \.isNewline)
+        let isCluster = lines.contains("redis_mode:cluster")
+        guard isCluster || configuration.url.others.isEmpty else { return handle(.standsAlone(address.description)) }
         incarnation = lines.first { $0.hasPrefix("run_id:") }.map { String($0.dropFirst("run_id:".count)) } ?? ""
-        health.identify(incarnation, isCluster: lines.contains("redis_mode:cluster"))
+        health.identify(incarnation, isCluster: isCluster, at: address)
     }
 
     /// AUTH, SELECT, INFO and what the owner wants on each connection, in one write; ready when all are answered well.
@@ -252,14 +261,19 @@ final class RedisLink {
 /// The health of a connection for readers on any thread; a short `Mutex`.
 final class RedisHealthBox: Sendable {
     private let value = Mutex(RedisHealth.connecting)
-    private let name = Mutex((incarnation: "", isCluster: false))
+    private let name = Mutex((incarnation: "", isCluster: false, address: RedisURL.Address?.none))
 
     /// The Redis process that was last connected to; empty before the first.
     var incarnation: String { name.withLock { $0.incarnation } }
 
     var isCluster: Bool { name.withLock { $0.isCluster } }
 
-    func identify(_ incarnation: String, isCluster: Bool) { name.withLock { $0 = (incarnation, isCluster) } }
+    /// Where that Redis is; nil before the first.
+    var address: RedisURL.Address? { name.withLock { $0.address } }
+
+    func identify(_ incarnation: String, isCluster: Bool, at address: RedisURL.Address) {
+        name.withLock { $0 = (incarnation, isCluster, address) }
+    }
 
     var current: RedisHealth { value.withLock { $0 } }
 

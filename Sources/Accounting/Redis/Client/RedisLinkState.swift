@@ -4,10 +4,14 @@ public enum RedisHealth: Sendable, Equatable {
     case ready
     /// The reason is for a log line or `doctor`; it holds no credentials.
     case unreachable(String)
+    /// One of several addresses is no node of a cluster; see ``RedisFault/notCluster(_:)``.
+    case notCluster(String)
     case closed
 }
 
 /// The life of one connection as a pure state machine: connect, prepare (AUTH, SELECT, functions), serve, lose, wait, connect again.
+///
+/// Where it has several addresses, one that fails is followed by the next at once; only when all have failed is that an outcome.
 struct RedisLinkState {
     enum Event {
         case start
@@ -15,6 +19,8 @@ struct RedisLinkState {
         case connectFailed(String)
         case prepared
         case prepareFailed(String)
+        /// The Redis stands alone although there are several addresses.
+        case standsAlone(String)
         case disconnected(String)
         case retryDue
         case stop
@@ -37,7 +43,14 @@ struct RedisLinkState {
     }
 
     private var phase = Phase.idle
+    private let addresses: Int
     private var failures = 0
+    /// Addresses that failed since the last outcome.
+    private var tried = 0
+    /// Which address is meant by `connect`.
+    private(set) var address = 0
+
+    init(addresses: Int = 1) { self.addresses = addresses }
 
     var isReady: Bool { phase == .ready }
     var isPreparing: Bool { phase == .preparing }
@@ -55,13 +68,19 @@ struct RedisLinkState {
         case (.connecting, .connected):
             phase = .preparing
             return [.prepare]
-        case (.connecting, .connectFailed(let reason)): return lose(reason, disconnect: false)
+        case (.connecting, .connectFailed(let reason)): return tryNext(reason, disconnect: false)
         case (.preparing, .prepared):
             phase = .ready
             failures = 0
+            tried = 0
             return [.report(.ready)]
-        case (.preparing, .prepareFailed(let reason)): return lose(reason, disconnect: true)
-        case (.preparing, .disconnected(let reason)), (.ready, .disconnected(let reason)): return lose(reason, disconnect: false)
+        case (.preparing, .prepareFailed(let reason)): return tryNext(reason, disconnect: true)
+        case (.preparing, .disconnected(let reason)): return tryNext(reason, disconnect: false)
+        case (.preparing, .standsAlone(let address)):
+            step()
+            return lose(.notCluster(address), .notCluster(address), disconnect: true)
+        // The same address first: most losses are short.
+        case (.ready, .disconnected(let reason)): return lose(.unreachable(reason), .lost(reason), disconnect: false)
         default: return []
         }
     }
@@ -71,10 +90,21 @@ struct RedisLinkState {
         if case .connected = event { [.disconnect] } else { [] }
     }
 
-    private mutating func lose(_ reason: String, disconnect: Bool) -> [Action] {
+    private mutating func step() { address = (address + 1) % addresses }
+
+    private mutating func tryNext(_ reason: String, disconnect: Bool) -> [Action] {
+        step()
+        tried += 1
+        guard tried < addresses else { return lose(.unreachable(reason), .lost(reason), disconnect: disconnect) }
+        phase = .connecting
+        return (disconnect ? [.disconnect] : []) + [.failPending(.lost(reason)), .connect]
+    }
+
+    private mutating func lose(_ health: RedisHealth, _ fault: RedisFault, disconnect: Bool) -> [Action] {
         phase = .waiting
         failures += 1
-        let actions: [Action] = [.report(.unreachable(reason)), .failPending(.lost(reason)), .retry(attempt: failures - 1)]
+        tried = 0
+        let actions: [Action] = [.report(health), .failPending(fault), .retry(attempt: failures - 1)]
         return disconnect ? [.disconnect] + actions : actions
     }
 }

@@ -1,4 +1,5 @@
 /// Where a Redis is, and how to be let in: `redis://[user[:password]@]host[:port][/db]` or `unix://[user[:password]@]/path[?db=N]`.
+/// Of a cluster several nodes may be named, with what lets in once in front: `redis://user:password@h1:6379,h2:6379,h3:6379/0`.
 ///
 /// The IANA registration of the `redis` scheme is followed; user and password are percent-decoded. A password without a user
 /// (`redis://:secret@host`) is Redis' default user.
@@ -17,15 +18,21 @@ public struct RedisURL: Sendable, Equatable {
         case port(String)
         case database(String)
         case credentials
+        /// More nodes than ``RedisLimits/seedsMax``.
+        case addresses(Int)
     }
 
     public var address: Address
+    /// Further nodes of the cluster that `address` is one of. Two Redis that stand alone are never meant: each would have counters of
+    /// its own.
+    public var others: [Address] = []
     public var user: String?
     public var password: String?
     public var database = 0
 
-    public init(address: Address, user: String? = nil, password: String? = nil, database: Int = 0) {
+    public init(address: Address, others: [Address] = [], user: String? = nil, password: String? = nil, database: Int = 0) {
         self.address = address
+        self.others = others
         self.user = user
         self.password = password
         self.database = database
@@ -47,7 +54,7 @@ public struct RedisURL: Sendable, Equatable {
             rest = rest[rest.index(after: at)...]
         }
         switch scheme {
-        case "redis": (address, database) = try Self.tcp(rest)
+        case "redis": (address, others, database) = try Self.tcp(rest)
         case "unix", "redis+unix", "redis-socket":
             guard rest.hasPrefix("/"), rest.count > 1 else { throw .host }
             address = .unix(path: String(rest))
@@ -60,7 +67,10 @@ public struct RedisURL: Sendable, Equatable {
         (user, password) = try Self.credentials(credentials)
     }
 
-    private static func tcp(_ text: Substring) throws(Problem) -> (Address, Int) {
+    /// All nodes that the text names, in its order, each once.
+    public var addresses: [Address] { [address] + others }
+
+    private static func tcp(_ text: Substring) throws(Problem) -> (Address, [Address], Int) {
         var authority = text
         var database = 0
         if let slash = text.firstIndex(of: "/") {
@@ -68,6 +78,19 @@ public struct RedisURL: Sendable, Equatable {
             let path = text[text.index(after: slash)...]
             if !path.isEmpty { database = try Self.database(path) }
         }
+        // What lets in stands once, in front of the first node.
+        guard !authority.contains("@") else { throw .credentials }
+        let nodes = authority.split(separator: ",", omittingEmptySubsequences: false)
+        guard nodes.count <= RedisLimits.seedsMax else { throw .addresses(nodes.count) }
+        var addresses: [Address] = []
+        for text in nodes {
+            let node = try node(text)
+            if !addresses.contains(node) { addresses.append(node) }
+        }
+        return (addresses[0], Array(addresses.dropFirst()), database)
+    }
+
+    private static func node(_ authority: Substring) throws(Problem) -> Address {
         var host = authority
         var port: Substring?
         if authority.hasPrefix("[") {
@@ -80,9 +103,9 @@ public struct RedisURL: Sendable, Equatable {
             port = authority[authority.index(after: colon)...]
         }
         guard !host.isEmpty else { throw .host }
-        guard let port else { return (.tcp(host: String(host), port: 6379), database) }
+        guard let port else { return .tcp(host: String(host), port: 6379) }
         guard let number = Int(port), (1...65_535).contains(number) else { throw .port(String(port)) }
-        return (.tcp(host: String(host), port: number), database)
+        return .tcp(host: String(host), port: number)
     }
 
     private static func database(_ text: Substring) throws(Problem) -> Int {
@@ -111,6 +134,15 @@ public struct RedisURL: Sendable, Equatable {
         }
         guard let decoded = String(validating: bytes, as: UTF8.self) else { throw .credentials }
         return decoded
+    }
+}
+
+extension RedisURL.Address: CustomStringConvertible {
+    public var description: String {
+        switch self {
+        case .tcp(let host, let port): host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)"
+        case .unix(let path): path
+        }
     }
 }
 
