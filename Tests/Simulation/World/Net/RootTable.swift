@@ -15,7 +15,7 @@ struct RootTable {
 
     private(set) var lives: [String: EpochState] = [:]
     private(set) var holders: Set<LeaseHolder> = []
-    private var given: [WindowName: [Int: (released: Int64, turn: Int64)]] = [:]
+    private var given: [WindowName: SlotReleases] = [:]
     private var confirmations: Set<Confirmation> = []
     private let clearsAlone: Bool
 
@@ -39,37 +39,25 @@ struct RootTable {
         guard let life = lives[org], life.epoch.incarnation == incarnation else { return nil }
         let name = WindowName(window: window.key, generation: window.generation)
         let slot = CounterSlot(org).index
-        let isFirst = given[name] == nil
-        guard target > 0 else {
-            let part = given[name]?[slot] ?? (0, 0)
-            return Release(released: part.released, turn: part.turn, isCleared: life.isCleared, isFirst: isFirst)
-        }
-        if isFirst { given[name] = shares.mapValues { (max(0, $0), 1) } }
-        let part = given[name]?[slot] ?? (0, 0)
-        let others = given[name, default: [:]].reduce(0) { $1.key == slot ? $0 : $0 + $1.value.released }
-        let granted = max(part.released, min(target, window.cap - others))
-        let turn = granted > part.released ? part.turn + 1 : part.turn
-        if granted > part.released { given[name, default: [:]][slot] = (granted, turn) }
-        return Release(released: granted, turn: turn, isCleared: life.isCleared, isFirst: isFirst)
+        var releases = given[name] ?? SlotReleases([:])
+        let isFirst = releases.entries.isEmpty
+        if !releases.raise(slot, to: target, cap: window.cap, shares: shares).isEmpty { given[name] = releases }
+        return Release(
+            released: releases[slot].released, turn: releases[slot].turn, isCleared: life.isCleared, isFirst: isFirst)
     }
 
     func releases(_ window: WindowRef) -> [Int: Int64] {
-        given[WindowName(window: window.key, generation: window.generation), default: [:]].mapValues(\.released)
+        given[WindowName(window: window.key, generation: window.generation)]?.entries.mapValues(\.released) ?? [:]
     }
 
     mutating func beginRecall(_ window: WindowRef, org: String, incarnation: String) -> Int64? {
-        let name = WindowName(window: window.key, generation: window.generation)
-        let slot = CounterSlot(org).index
-        guard lives[org]?.epoch.incarnation == incarnation, let part = given[name]?[slot] else { return nil }
-        given[name]?[slot]?.turn = part.turn + 1
-        return part.turn + 1
+        guard lives[org]?.epoch.incarnation == incarnation else { return nil }
+        return given[WindowName(window: window.key, generation: window.generation)]?.beginRecall(CounterSlot(org).index)
     }
 
     mutating func endRecall(_ window: WindowRef, org: String, turn: Int64, released: Int64) {
         let name = WindowName(window: window.key, generation: window.generation)
-        let slot = CounterSlot(org).index
-        guard let part = given[name]?[slot], part.turn == turn, part.released > released else { return }
-        given[name]?[slot]?.released = released
+        _ = given[name]?.endRecall(CounterSlot(org).index, turn: turn, released: released)
     }
 
     func slots(_ org: String) -> [Int] { lives.keys.map { CounterSlot($0) }.filter { $0.org == org }.map(\.index).sorted() }
@@ -78,7 +66,7 @@ struct RootTable {
     func released(_ window: WindowKey, slot: Int) -> (here: Int64, all: Int64) {
         let parts = given.lazy.filter { $0.key.window == window }.map(\.value)
         return (
-            parts.map { $0[slot]?.released ?? 0 }.max() ?? 0, parts.map { $0.values.reduce(0) { $0 + $1.released } }.max() ?? 0
+            parts.map { $0[slot].released }.max() ?? 0, parts.map { $0.entries.values.reduce(0) { $0 + $1.released } }.max() ?? 0
         )
     }
 
