@@ -31,9 +31,7 @@ async def _rush(urls: list[str], keys: list[str]) -> list:
 def split(redis_server, shared_postgres, tmp_path):
     """Two servers; every organisation called hot is split."""
     database = shared_postgres.database()
-    installation = Installation(
-        tmp_path / "split", redis=redis_server.url, postgres=database, accounting={"slots": {"hot": SLOTS}}
-    )
+    installation = Installation(tmp_path / "split", redis=redis_server.url, postgres=database, accounting={"slots": {"hot": SLOTS}})
     installation.database = database
     installation.serve()
     installation.serve()
@@ -66,7 +64,7 @@ def test_the_slots_of_a_hot_organisation_share_one_cap_and_use_it_up(split, redi
     # A cut names the whole window and not one slot's part of it.
     cuts = [outcome.detail["cut"] for outcome in outcomes if outcome.carrier == "events"]
     assert all(cut["reason"] == "budget_exceeded" and cut["scope"] == {"kind": "org", "id": "hot"} for cut in cuts)
-    assert all(nano(str(cut["used"])) > CAP_NANO * 9 // 10 for cut in cuts)
+    assert all(nano(str(cut["used"])) > CAP_NANO // 2 for cut in cuts), "the rest was held by runs that were live"
     split.command("reconcile")
 
 
@@ -91,7 +89,7 @@ def test_a_lost_redis_and_another_number_of_slots_lose_nothing(split, redis_serv
     usage = split.settled_usage("org:hot")
     total = sum(outcome.input_tokens + outcome.output_tokens for outcome in outcomes)
     assert usage["totals"]["input_tokens"] + usage["totals"]["output_tokens"] == total
-    assert usage["windows"][0]["used"] == str(total)
+    assert usage["windows"][0]["used"] == total
     split.command("reconcile")
 
     # The configuration names another number: what other slots hold and have used still counts.
@@ -105,6 +103,6 @@ def test_a_lost_redis_and_another_number_of_slots_lose_nothing(split, redis_serv
     total = sum(outcome.input_tokens + outcome.output_tokens for outcome in outcomes)
     assert any(outcome.end == "chat.cut" for outcome in outcomes)
     usage = split.settled_usage("org:hot")
-    assert usage["windows"][0]["used"] == str(total)
+    assert usage["windows"][0]["used"] == total
     assert 40_000 - 64 <= total <= 40_000
     split.command("reconcile")

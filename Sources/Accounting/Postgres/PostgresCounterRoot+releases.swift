@@ -71,7 +71,8 @@ extension PostgresCounterRoot {
     public func everySlot() async throws(LedgerStoreError) -> [CounterSlot] {
         do throws(PostgresError) {
             return try await database.read { (connection) throws(PostgresError) in
-                try connection.query("SELECT org FROM epochs ORDER BY org").map { row throws(PostgresError) in CounterSlot(try row.text(0)) }
+                try connection.query("SELECT org FROM epochs ORDER BY org").map { row throws(PostgresError) in CounterSlot(try row.text(0))
+                }
             }
         } catch {
             throw LedgerStoreError(error)

@@ -54,7 +54,8 @@ public actor MemoryLedger: LedgerStore {
         _ scope: Scope, model: String?, from: Milliseconds, to: Milliseconds
     ) async throws(LedgerStoreError) -> [Int: LedgerSum] {
         let found = rows.filter {
-            from <= $0.at && $0.at < to && $0.attribution.path.scopes.contains(scope) && (model ?? $0.attribution.model) == $0.attribution.model
+            from <= $0.at && $0.at < to && $0.attribution.path.scopes.contains(scope)
+                && (model ?? $0.attribution.model) == $0.attribution.model
         }
         return Dictionary(grouping: found, by: \.slot).mapValues { LedgerSum($0) }
     }

@@ -31,7 +31,7 @@ extension Accountant {
             if let mine = found.first(where: { $0.slot == here }), shares[here.index] ?? 0 > mine.window.released {
                 freed += try await recall(ref, from: here, least: .max, of: shares)
             }
-            for part in parts.sorted(by: { ($0.spare, $1.slot.index) > ($1.spare, $0.slot.index) }) 
+            for part in parts.sorted(by: { ($0.spare, $1.slot.index) > ($1.spare, $0.slot.index) })
             where freed < need && part.spare > 0 && part.slot != here {
                 freed += try await recall(ref, from: part.slot, least: need - freed, of: shares)
             }

@@ -63,7 +63,10 @@ extension Accountant {
             }
             let taken = last.isCleared ? used : max(used, last.released)
             let target = Tranche.target(taken: taken, need: 0, cap: window.cap, unit: window.key.unit, slots: slots(ofOrgOf: org))
-            guard let first = try await root.release(window, org: org, incarnation: incarnation, upTo: target, shares: others(shares, window, org)) else {
+            guard
+                let first = try await root.release(
+                    window, org: org, incarnation: incarnation, upTo: target, shares: others(shares, window, org))
+            else {
                 return nil
             }
             switch try await apply(first, window, org: org) {
