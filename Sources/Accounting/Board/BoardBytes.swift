@@ -60,7 +60,7 @@ extension LeaseClaim {
         guard let org = reader.name(), let id = reader.name(), let project = reader.name(), let user = reader.text(),
             let key = reader.text(), let run = reader.name(), let model = reader.name(), let priceVersion = reader.name(),
             let count = reader.number(), (0...Int64(AccountingLimits.windowsPerPath)).contains(count),
-            let path = try? TenancyPath(org: org, project: project, user: user, key: key)
+            let path = try? TenancyPath(org: CounterSlot(org).org, project: project, user: user, key: key)
         else { return nil }
         var windows: [WindowRef] = []
         for _ in 0..<count {

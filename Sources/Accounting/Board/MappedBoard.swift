@@ -53,6 +53,8 @@ public final class MappedBoard: LeaseBoard {
         group.write(record, at: offset + BoardLayout.recordOffset)
         group.write(UInt64(record.count), at: offset + 16)
         group.write(BoardLayout.checksum(record), at: offset + 8)
+        // In both places: one of them has what the slot's last lease had spent, under a higher number.
+        note.note(LeaseProgress())
         note.note(LeaseProgress())
         group.write(UInt64(1), at: offset)
         return note

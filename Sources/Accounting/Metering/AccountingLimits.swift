@@ -64,6 +64,9 @@ public enum AccountingLimits {
     /// Settlements waiting for the store to come back. Beyond it they are left to the reaper, which suspends their
     /// holds: nothing is lost to the tenant's favour.
     public static let pendingSettlements = 100_000
+    /// Sets of counters that an org may be split over: four times the masters of a large Redis Cluster. Whoever finds its slot empty near a
+    /// cap asks all of them.
+    public static let slots = 64
     /// Windows of which a node remembers that the store has them.
     static let knownWindows = 50_000
 }

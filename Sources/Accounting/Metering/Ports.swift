@@ -68,6 +68,11 @@ public protocol LedgerStore: Sendable {
 
     /// The sum of charges of `scope` with `from <= at < to`, for one model or for all.
     func sum(_ scope: Scope, model: String?, from: Milliseconds, to: Milliseconds) async throws(LedgerStoreError) -> LedgerSum
+
+    /// The same by ``CounterSlot/index``; a slot without charges is not in it.
+    func sums(
+        _ scope: Scope, model: String?, from: Milliseconds, to: Milliseconds
+    ) async throws(LedgerStoreError) -> [Int: LedgerSum]
 }
 
 extension LedgerStore {
@@ -91,14 +96,20 @@ public struct LeaseCharges: Sendable, Hashable {
 
 /// What of a window's cap the durable root has let the counters have.
 public struct Release: Sendable, Hashable {
-    /// In the unit's base.
+    /// In the unit's base, to these counters.
     public let released: Int64
+    /// Grows with every change of what these counters were given, up or down; they obey the highest.
+    public let turn: Int64
     /// False while what was released in an earlier life of the counters is not accounted for.
     public let isCleared: Bool
+    /// True when no counters of the org have been given anything of the window yet.
+    public let isFirst: Bool
 
-    public init(released: Int64, isCleared: Bool) {
+    public init(released: Int64, turn: Int64 = 0, isCleared: Bool, isFirst: Bool = false) {
         self.released = released
+        self.turn = turn
         self.isCleared = isCleared
+        self.isFirst = isFirst
     }
 }
 
@@ -118,10 +129,35 @@ public protocol CounterRoot: Sendable {
     /// - Returns: the present life, which is another's when `last` was not the present one.
     func seal(org: String, incarnation: String, after last: Int64) async throws(LedgerStoreError) -> EpochState
 
-    /// Raises what the counters may grant of a window to `target`, if it is less; 0 asks only. Never lowers it.
+    /// Raises what these counters may grant of a window to `target`, if it is less; 0 asks only. Never lowers it, and never above what the
+    /// cap (``WindowRef/cap``) leaves beside what other slots of the org were given: then to that. A raise is a new turn.
     ///
-    /// - Returns: nil when `incarnation` is not that of the org's present life: those counters are not to be given anything.
-    func release(_ window: WindowRef, org: String, incarnation: String, upTo target: Int64) async throws(LedgerStoreError) -> Release?
+    /// - Parameters:
+    ///   - org: the ``CounterSlot/name`` of the counters, here and below.
+    ///   - shares: what the ledger has by ``CounterSlot/index``. When nothing of the window was released to any slot yet, each of these
+    ///     slots is first given what it has used already.
+    /// - Returns: nil when `incarnation` is not that of the counters' present life: they are not to be given anything.
+    func release(
+        _ window: WindowRef, org: String, incarnation: String, upTo target: Int64, shares: [Int: Int64]
+    ) async throws(LedgerStoreError) -> Release?
+
+    /// What was released of a window, by ``CounterSlot/index``.
+    func releases(_ window: WindowRef) async throws(LedgerStoreError) -> [Int: Int64]
+
+    /// Begins to take back what these counters have not granted: a new turn, so that no release of an earlier one is obeyed after it.
+    ///
+    /// - Returns: its number; nil when `incarnation` is not that of their present life, or nothing was released to them.
+    func beginRecall(_ window: WindowRef, org: String, incarnation: String) async throws(LedgerStoreError) -> Int64?
+
+    /// The counters have obeyed that turn and kept `released`: the rest may be given to others. Does nothing when another turn was begun since,
+    /// and never raises.
+    func endRecall(_ window: WindowRef, org: String, turn: Int64, released: Int64) async throws(LedgerStoreError)
+
+    /// The indices of the org's slots whose counters have ever had a life.
+    func slots(org: String) async throws(LedgerStoreError) -> [Int]
+
+    /// The same of every org.
+    func everySlot() async throws(LedgerStoreError) -> [CounterSlot]
 
     /// This process lives and may hold something.
     func beat(_ holder: LeaseHolder) async throws(LedgerStoreError)
@@ -140,6 +176,14 @@ public protocol CounterRoot: Sendable {
     /// - Returns: true when every process has that was ever heard of and did not leave, and the life is cleared. One that died is waited
     ///   for: only it, started again, knows what it had spent.
     func confirm(org: String, epoch: Epoch, holder: LeaseHolder) async throws(LedgerStoreError) -> Bool
+}
+
+extension CounterRoot {
+    public func release(
+        _ window: WindowRef, org: String, incarnation: String, upTo target: Int64
+    ) async throws(LedgerStoreError) -> Release? {
+        try await release(window, org: org, incarnation: incarnation, upTo: target, shares: [:])
+    }
 }
 
 public struct BudgetDirectoryError: Error, Sendable, Hashable {

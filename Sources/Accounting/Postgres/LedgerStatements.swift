@@ -4,9 +4,10 @@ internal import Accounting
 enum LedgerStatements {
     private static let columns = """
         charge_id, kind, is_charge, lease, org, project, user_id, key_id, run, model, price_version, nano_usd, input_fresh, \
-        input_cache_read, input_cache_write, output_visible, output_reasoning, requests, estimated, at, epoch
+        input_cache_read, input_cache_write, output_visible, output_reasoning, requests, estimated, at, epoch, slot
         """
-    private static let amounts = [
+    private static let selection = "\(columns)::int8"
+    static let amounts = [
         "nano_usd", "input_fresh", "input_cache_read", "input_cache_write", "output_visible", "output_reasoning", "requests",
     ]
 
@@ -14,38 +15,48 @@ enum LedgerStatements {
 
     /// One statement, and so one transaction and one round trip: ids that are new, their rows, their sums.
     ///
-    /// Rows of a sealed life are left out; the lock of its org's row makes sealing wait for appends that were allowed before it.
+    /// Rows of a sealed life are left out; the lock of its counters' row makes sealing wait for appends that were allowed before it.
     /// Locks are taken in one order by everybody (lives, ids, then sums, each sorted), so that two servers that carry the same rows wait
     /// for each other and never deadlock.
     private static let insertion = """
         WITH incoming AS MATERIALIZED (
             SELECT * FROM unnest($1::text[], $2::text[], $3::bool[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
                 $10::text[], $11::text[], $12::int8[], $13::int8[], $14::int8[], $15::int8[], $16::int8[], $17::int8[], $18::int8[],
-                $19::bool[], $20::int8[], $21::int8[]) WITH ORDINALITY AS r (\(columns), n)
+                $19::bool[], $20::int8[], $21::int8[], $22::int8[], $23::text[]) WITH ORDINALITY AS r (\(columns), counters, n)
         ), lives AS MATERIALIZED (
-            SELECT org, number FROM epochs WHERE org IN (SELECT org FROM incoming WHERE epoch > 0) ORDER BY org FOR SHARE
+            SELECT org, number FROM epochs WHERE org IN (SELECT counters FROM incoming WHERE epoch > 0) ORDER BY org FOR SHARE
         ), fresh AS (
             INSERT INTO ledger_ids (charge_id)
-            SELECT charge_id FROM incoming WHERE epoch = 0 OR (org, epoch) IN (SELECT org, number FROM lives)
+            SELECT charge_id FROM incoming WHERE epoch = 0 OR (counters, epoch) IN (SELECT org, number FROM lives)
             ORDER BY charge_id COLLATE "C" ON CONFLICT DO NOTHING RETURNING charge_id
         ), added AS (
             INSERT INTO ledger (\(columns)) SELECT \(columns) FROM incoming JOIN fresh USING (charge_id) ORDER BY n
-            RETURNING is_charge, org, project, user_id, key_id, \(amounts.joined(separator: ", ")), at
+            RETURNING is_charge, org, project, user_id, key_id, slot, \(amounts.joined(separator: ", ")), at
         ), spent AS (
-            SELECT org, project, user_id, key_id, at - ((at % \(LedgerRanges.minute)) + \(LedgerRanges.minute)) % \(LedgerRanges.minute) AS at,
+            SELECT org, project, user_id, key_id, slot,
+                at - ((at % \(LedgerRanges.minute)) + \(LedgerRanges.minute)) % \(LedgerRanges.minute) AS at,
                 \(amounts.map { "sum(\($0)) AS \($0)" }.joined(separator: ", "))
-            FROM added WHERE is_charge GROUP BY 1, 2, 3, 4, 5
+            FROM added WHERE is_charge GROUP BY 1, 2, 3, 4, 5, 6
         ), summed AS (
-            INSERT INTO ledger_sums AS s (scope, grain, bucket, \(amounts.joined(separator: ", ")))
-            SELECT scope, grain, at - ((at % grain) + grain) % grain AS bucket, \(amounts.map { "sum(\($0))" }.joined(separator: ", "))
-            FROM spent CROSS JOIN LATERAL (VALUES ('org:' || org), ('project:' || org || '/' || project),
-                ('user:' || org || '/' || project || '/' || user_id), ('key:' || key_id)) scopes (scope)
-            CROSS JOIN (VALUES (\(LedgerRanges.minute)::int8), (\(LedgerRanges.day)::int8)) grains (grain)
-            WHERE scope IS NOT NULL GROUP BY scope, grain, bucket ORDER BY scope COLLATE "C", grain, bucket
-            ON CONFLICT (scope, grain, bucket) DO UPDATE SET \(amounts.map { "\($0) = s.\($0) + excluded.\($0)" }.joined(separator: ", "))
+            \(summing(into: "ledger_sums", by: "scope, grain, bucket", of: "true"))
+        ), slotted AS (
+            \(summing(into: "slot_sums", by: "scope, grain, bucket, slot", of: "slot > 0"))
         )
         SELECT count(*) FROM fresh
         """
+
+    private static func summing(into table: String, by key: String, of condition: String) -> String {
+        let columns = key.replacing("bucket", with: "at - ((at % grain) + grain) % grain AS bucket")
+        return """
+            INSERT INTO \(table) AS s (\(key), \(amounts.joined(separator: ", ")))
+            SELECT \(columns), \(amounts.map { "sum(\($0))" }.joined(separator: ", "))
+            FROM spent CROSS JOIN LATERAL (VALUES ('org:' || org), ('project:' || org || '/' || project),
+                ('user:' || org || '/' || project || '/' || user_id), ('key:' || key_id)) scopes (scope)
+            CROSS JOIN (VALUES (\(LedgerRanges.minute)::int8), (\(LedgerRanges.day)::int8)) grains (grain)
+            WHERE scope IS NOT NULL AND \(condition) GROUP BY \(key) ORDER BY \(key.replacing("scope", with: "scope COLLATE \"C\""))
+            ON CONFLICT (\(key)) DO UPDATE SET \(amounts.map { "\($0) = s.\($0) + excluded.\($0)" }.joined(separator: ", "))
+            """
+    }
 
     /// - Parameter rows: no charge id twice.
     /// - Returns: how many rows were new.
@@ -61,6 +72,7 @@ enum LedgerStatements {
                 .ints(rows.map(\.usage.inputCacheRead)), .ints(rows.map(\.usage.inputCacheWrite)),
                 .ints(rows.map(\.usage.outputVisible)), .ints(rows.map(\.usage.outputReasoning)), .ints(rows.map(\.requests)),
                 .bools(rows.map(\.estimated)), .ints(rows.map(\.at.rawValue)), .ints(rows.map(\.epoch)),
+                .ints(rows.map { Int64($0.slot) }), .texts(rows.map(\.counters)),
             ])
         return Int(try answer.first?.int(0) ?? 0)
     }
@@ -69,64 +81,12 @@ enum LedgerStatements {
         try connection.query("SELECT ledger_make_day($1)", [.int(day)])
     }
 
-    // MARK: Sums
-
-    static func sum(
-        _ scope: Scope, model: String? = nil, from: Milliseconds, to: Milliseconds, _ connection: inout PostgresConnection
-    ) throws(PostgresError) -> LedgerSum {
-        if let model { return try sumOfRows(scope, model: model, from: from, to: to, &connection) }
-        let ranges = LedgerRanges(from: from, to: to)
-        let list = amounts.joined(separator: ", ")
-        let buckets = "SELECT \(list) FROM ledger_sums WHERE scope = $1 AND"
-        var parts = [
-            "\(buckets) grain = \(LedgerRanges.day) AND bucket >= $2 AND bucket < $3",
-            "\(buckets) grain = \(LedgerRanges.minute) AND (bucket >= $4 AND bucket < $5 OR bucket >= $6 AND bucket < $7)",
-        ]
-        var bounds = [ranges.days] + ranges.minutes
-        var names: [String] = []
-        // The plan of a question about whole minutes, which nearly all are, does not know the partitions.
-        if ranges.rows.contains(where: { !$0.isEmpty }) {
-            let filter = Self.condition(scope, first: 12)
-            names = filter.names
-            parts.append(
-                "SELECT \(list) FROM ledger WHERE is_charge AND \(filter.sql) AND (at >= $8 AND at < $9 OR at >= $10 AND at < $11)")
-            bounds += ranges.rows
-        }
-        let sums = amounts.map { "coalesce(sum(\($0)), 0)::int8" }.joined(separator: ", ")
-        let answer = try connection.query(
-            "SELECT \(sums) FROM (\(parts.joined(separator: " UNION ALL "))) parts",
-            [.text(scope.text)] + bounds.flatMap { [.int($0.lowerBound), .int($0.upperBound)] } + names.map { .text($0) })
-        return try decodeSum(answer.first)
-    }
-
-    /// Sums are kept for all models together. What one model's window has used is added up from the rows, when the window is loaded.
-    private static func sumOfRows(
-        _ scope: Scope, model: String, from: Milliseconds, to: Milliseconds, _ connection: inout PostgresConnection
-    ) throws(PostgresError) -> LedgerSum {
-        let (condition, names) = condition(scope, first: 4)
-        let sums = amounts.map { "coalesce(sum(\($0)), 0)::int8" }.joined(separator: ", ")
-        let answer = try connection.query(
-            "SELECT \(sums) FROM ledger WHERE is_charge AND model = $1 AND at >= $2 AND at < $3 AND \(condition)",
-            [.text(model), .int(from.rawValue), .int(to.rawValue)] + names.map { .text($0) })
-        return try decodeSum(answer.first)
-    }
-
-    private static func decodeSum(_ row: PostgresRows.Row?) throws(PostgresError) -> LedgerSum {
-        guard let row else { throw .malformed("no sum") }
-        return LedgerSum(
-            nanoUSD: try row.int(0),
-            usage: UsageClasses(
-                inputFresh: try row.int(1), inputCacheRead: try row.int(2), inputCacheWrite: try row.int(3),
-                outputVisible: try row.int(4), outputReasoning: try row.int(5)),
-            requests: try row.int(6))
-    }
-
     // MARK: Rows
 
     static func suspended(org: String, limit: Int, _ connection: inout PostgresConnection) throws(PostgresError) -> [LedgerRow] {
         try connection.query(
             """
-            SELECT \(columns) FROM ledger s WHERE org = $1 AND kind = 'suspense' AND NOT EXISTS (SELECT FROM ledger e
+            SELECT \(selection) FROM ledger s WHERE org = $1 AND kind = 'suspense' AND NOT EXISTS (SELECT FROM ledger e
             WHERE e.run = s.run AND e.lease = s.lease AND e.org = s.org AND e.kind IN ('settle', 'resolve')) ORDER BY position LIMIT $2
             """, [.text(org), .int(Int64(limit))]
         ).map(decode)
@@ -134,7 +94,8 @@ enum LedgerStatements {
 
     static func rows(of lease: LeaseKey, run: String, _ connection: inout PostgresConnection) throws(PostgresError) -> [LedgerRow] {
         try connection.query(
-            "SELECT \(columns) FROM ledger WHERE run = $1 AND lease = $2 AND org = $3", [.text(run), .text(lease.id), .text(lease.org)]
+            "SELECT \(selection) FROM ledger WHERE run = $1 AND lease = $2 AND org = $3",
+            [.text(run), .text(lease.id), .text(lease.slot.org)]
         ).map(decode)
     }
 
@@ -144,9 +105,9 @@ enum LedgerStatements {
     ) throws(PostgresError) -> [(position: Int64, row: LedgerRow)] {
         let (condition, names) = scope.map { Self.condition($0, first: 3) } ?? ("true", [])
         return try connection.query(
-            "SELECT \(columns), position FROM ledger WHERE position < $1 AND \(condition) ORDER BY position DESC LIMIT $2",
+            "SELECT \(selection), position FROM ledger WHERE position < $1 AND \(condition) ORDER BY position DESC LIMIT $2",
             [.int(position), .int(Int64(limit))] + names.map { .text($0) }
-        ).map { row throws(PostgresError) in (try row.int(21), try decode(row)) }
+        ).map { row throws(PostgresError) in (try row.int(22), try decode(row)) }
     }
 
     /// The oldest rows first, after `position`. Bounds of time let the planner leave out whole days.
@@ -155,9 +116,9 @@ enum LedgerStatements {
     ) throws(PostgresError) -> [(position: Int64, row: LedgerRow)] {
         let (filter, matching) = condition(query, first: 3)
         return try connection.query(
-            "SELECT \(columns), position FROM ledger WHERE position > $1 AND \(filter) ORDER BY position LIMIT $2",
+            "SELECT \(selection), position FROM ledger WHERE position > $1 AND \(filter) ORDER BY position LIMIT $2",
             [.int(position), .int(Int64(limit))] + matching
-        ).map { row throws(PostgresError) in (try row.int(21), try decode(row)) }
+        ).map { row throws(PostgresError) in (try row.int(22), try decode(row)) }
     }
 
     /// - Parameter first: the number of the first parameter.
@@ -180,7 +141,7 @@ enum LedgerStatements {
         return (filters.joined(separator: " AND "), values)
     }
 
-    private static func condition(_ scope: Scope, first: Int) -> (sql: String, names: [String]) {
+    static func condition(_ scope: Scope, first: Int) -> (sql: String, names: [String]) {
         switch scope {
         case .org(let org): ("org = $\(first)", [org])
         case .project(let org, let project): ("org = $\(first) AND project = $\(first + 1)", [org, project])
@@ -202,6 +163,6 @@ enum LedgerStatements {
                 inputFresh: try row.int(12), inputCacheRead: try row.int(13), inputCacheWrite: try row.int(14),
                 outputVisible: try row.int(15), outputReasoning: try row.int(16)),
             requests: try row.int(17), estimated: try row.bool(18), at: Milliseconds(try row.int(19)),
-            epoch: try row.int(20))
+            epoch: try row.int(20), slot: Int(try row.int(21)))
     }
 }

@@ -2,7 +2,7 @@ public import Accounting
 
 /// The lives of counters in Postgres, beside the ledger that refuses rows of those that ended. Its clock decides who is silent.
 public struct PostgresCounterRoot: CounterRoot {
-    private let database: PostgresDatabase
+    let database: PostgresDatabase
 
     public init(_ database: PostgresDatabase) { self.database = database }
 
@@ -33,26 +33,6 @@ public struct PostgresCounterRoot: CounterRoot {
         }
     }
 
-    public func release(
-        _ window: WindowRef, org: String, incarnation: String, upTo target: Int64
-    ) async throws(LedgerStoreError) -> Release? {
-        try await write { (connection) throws(PostgresError) in
-            // Shared with other releases, and in turn with sealing.
-            let life = try connection.query("SELECT incarnation, cleared FROM epochs WHERE org = $1 FOR SHARE", [.text(org)]).first
-            guard let life, try life.text(0) == incarnation else { return nil }
-            let name: [PostgresValue] = [.text(window.key.text), .int(window.generation)]
-            if target > 0 {
-                try connection.query(
-                    """
-                    INSERT INTO releases AS r (window_key, generation, released, ends_at) VALUES ($1, $2, $3, $4)
-                    ON CONFLICT (window_key, generation) DO UPDATE SET released = greatest(r.released, excluded.released)
-                    """, name + [.int(target), .int(window.end.rawValue)])
-            }
-            let released = try connection.query("SELECT released FROM releases WHERE window_key = $1 AND generation = $2", name)
-            return Release(released: try released.first?.int(0) ?? 0, isCleared: try life.bool(1))
-        }
-    }
-
     public func leave(_ holder: LeaseHolder) async throws(LedgerStoreError) {
         try await write { (connection) throws(PostgresError) in
             _ = try connection.query("DELETE FROM holders WHERE node = $1 AND fence = $2", [.text(holder.node), .int(holder.fence)])
@@ -66,9 +46,11 @@ public struct PostgresCounterRoot: CounterRoot {
                 INSERT INTO holders VALUES ($1, $2, clock_timestamp())
                 ON CONFLICT (node, fence) DO UPDATE SET seen_at = excluded.seen_at
                 """, [.text(holder.node), .int(holder.fence)])
-            _ = try connection.query(
-                "DELETE FROM releases WHERE ends_at < extract(epoch FROM clock_timestamp()) * 1000 - $1",
-                [.int(AccountingLimits.windowRetention.rawValue)])
+            for table in ["releases", "slot_releases"] {
+                try connection.query(
+                    "DELETE FROM \(table) WHERE ends_at < extract(epoch FROM clock_timestamp()) * 1000 - $1",
+                    [.int(AccountingLimits.windowRetention.rawValue)])
+            }
         }
     }
 
@@ -131,7 +113,7 @@ public struct PostgresCounterRoot: CounterRoot {
         EpochState(epoch: Epoch(number: try row.int(0), incarnation: try row.text(1)), isCleared: try row.bool(2))
     }
 
-    private func write<Value: Sendable>(
+    func write<Value: Sendable>(
         _ body: @escaping @Sendable (inout PostgresConnection) throws(PostgresError) -> Value
     ) async throws(LedgerStoreError) -> Value {
         do throws(PostgresError) { return try await database.write(body) } catch { throw LedgerStoreError(error) }

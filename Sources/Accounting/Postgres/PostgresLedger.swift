@@ -60,6 +60,18 @@ public final class PostgresLedger: LedgerPages {
         }
     }
 
+    public func sums(
+        _ scope: Scope, model: String?, from: Milliseconds, to: Milliseconds
+    ) async throws(LedgerStoreError) -> [Int: LedgerSum] {
+        do throws(PostgresError) {
+            return try await database.read { (connection) throws(PostgresError) in
+                try LedgerStatements.sums(scope, model: model, from: from, to: to, &connection)
+            }
+        } catch {
+            throw LedgerStoreError(error)
+        }
+    }
+
     public func suspended(org: String) async throws(LedgerStoreError) -> [LedgerRow] {
         do throws(PostgresError) {
             return try await database.read { (connection) throws(PostgresError) in

@@ -18,11 +18,17 @@ extension RedisCommand {
             try append(exact: settle.sequence)
             append(settle.spent)
         case .resolve(_, let evidence): append(evidence)
-        case .load(_, let window, let used, let released):
+        case .load(_, let window, let used, let released, let turn):
             try append(window)
             try append(exact: used)
             append(released)
-        case .release(_, _, let released): append(released)
+            try append(exact: turn)
+        case .release(_, _, let released, let turn):
+            append(released)
+            try append(exact: turn)
+        case .recall(_, _, let turn, let least):
+            try append(exact: turn)
+            try append(exact: least)
         case .begin(_, let epoch):
             try append(exact: epoch.number)
             append(epoch.incarnation)
@@ -59,7 +65,7 @@ extension RedisCommand {
     private mutating func append(
         _ holder: LeaseHolder, _ attribution: Attribution, of lease: LeaseKey
     ) throws(CounterStoreError) {
-        guard attribution.path.org == lease.org else { throw .failed("a lease and its attribution name different orgs") }
+        guard attribution.path.org == lease.slot.org else { throw .failed("a lease and its attribution name different orgs") }
         try append(holder)
         append(attribution.path.project)
         append(attribution.path.user ?? "")

@@ -20,12 +20,13 @@ struct LedgerEntry {
             guard let name = list[index].string else { return nil }
             fields[name] = list[index + 1]
         }
+        let slot = CounterSlot(org)
         func text(_ name: String) -> String? { fields[name]?.string }
         func number(_ name: String) -> Int64? { fields[name]?.number }
         func optional(_ name: String) -> String? { text(name).flatMap { $0.isEmpty ? nil : $0 } }
         guard let id = text("id"), let kind = text("kind").flatMap(LedgerRow.Kind.init(rawValue:)), let lease = text("lease"),
             let project = text("project"), let run = text("run"), let model = text("model"), let price = text("price"),
-            let path = try? TenancyPath(org: org, project: project, user: optional("user"), key: optional("key")),
+            let path = try? TenancyPath(org: slot.org, project: project, user: optional("user"), key: optional("key")),
             let nano = number("nano"), let fresh = number("in"), let read = number("cread"), let write = number("cwrite"),
             let visible = number("out"), let reasoning = number("think"), let requests = number("req"), let at = number("at"),
             let epoch = number("ep")
@@ -35,6 +36,6 @@ struct LedgerEntry {
             attribution: Attribution(path: path, run: run, model: model, priceVersion: price), nanoUSD: nano,
             usage: UsageClasses(
                 inputFresh: fresh, inputCacheRead: read, inputCacheWrite: write, outputVisible: visible, outputReasoning: reasoning),
-            requests: requests, estimated: text("est") == "1", at: Milliseconds(at), epoch: epoch)
+            requests: requests, estimated: text("est") == "1", at: Milliseconds(at), epoch: epoch, slot: slot.index)
     }
 }

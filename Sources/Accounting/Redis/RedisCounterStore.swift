@@ -44,9 +44,10 @@ public final class RedisCounterStore: CounterStore {
         case .settle(let settle): return try await decide(command, about: settle.lease, path: path(of: settle.lease))
         case .resolve(let lease, _): return try await decide(command, about: lease, path: path(of: lease))
         case .assert(let claim): return try await decide(command, about: claim.lease, path: claim.path.map(\.key), onlyIn: life)
-        case .load(let org, let window, _, _):
+        case .load(let org, let window, _, _, _):
             return try await decide(command, org: org, windows: [window.key], onlyIn: life)
-        case .release(let org, let window, _): return try await decide(command, org: org, windows: [window])
+        case .release(let org, let window, _, _), .recall(let org, let window, _, _):
+            return try await decide(command, org: org, windows: [window])
         case .begin(let org, _): return try await decide(command, org: org, keys: [try RedisKeys(org: org).leases])
         case .clear(let org, _): return try await decide(command, org: org, keys: [try RedisKeys(org: org).epoch])
         case .setCap(let org, let window, _, _): return try await decide(command, org: org, windows: [window])

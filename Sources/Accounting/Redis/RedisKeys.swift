@@ -1,12 +1,13 @@
 internal import Accounting
 
-/// The keys of one org. All carry the hash tag `{org}`, so that one function call may touch all of them in a cluster.
+/// The keys of one org, or of one slot of a split org. All carry the hash tag `{org}` (`{org/3}`), so that one function call may touch all
+/// of them in a cluster, and the slots of an org lie on different masters.
 struct RedisKeys: Sendable {
     private let tag: String
 
     /// - Throws: `.failed` for an org that a key cannot carry: the tag would end early, or swallow the rest.
     init(org: String) throws(CounterStoreError) {
-        do { try TenancyName.check(org) } catch { throw .failed("the org is no valid name: \(error)") }
+        do { try TenancyName.check(CounterSlot(org).org) } catch { throw .failed("the org is no valid name: \(error)") }
         tag = "{\(org)}"
     }
 

@@ -5,28 +5,28 @@ internal import GRDB
 enum LedgerRecord {
     private static let columns = """
         charge_id, kind, is_charge, lease, org, project, user, key, run, model, price_version, nano_usd, input_fresh, \
-        input_cache_read, input_cache_write, output_visible, output_reasoning, requests, estimated, at, epoch
+        input_cache_read, input_cache_write, output_visible, output_reasoning, requests, estimated, at, epoch, slot
         """
 
-    /// Leaves out what is there already, and rows of a life of their org's counters that was sealed.
+    /// Leaves out what is there already, and rows of a life of their counters that was sealed.
     ///
     /// - Returns: how many rows were new.
     static func insert(_ rows: [LedgerRow], _ db: Database) throws -> Int {
         var sealed: [String: Int64] = [:]
-        for org in Set(rows.map(\.attribution.path.org)) { sealed[org] = try EpochRecord.current(org, db)?.epoch.number ?? 0 }
+        for name in Set(rows.map(\.counters)) { sealed[name] = try EpochRecord.current(name, db)?.epoch.number ?? 0 }
         let statement = try db.cachedStatement(
             sql: """
-                INSERT INTO ledger (\(columns)) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (charge_id) DO NOTHING
+                INSERT INTO ledger (\(columns)) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (charge_id) DO NOTHING
                 """)
         var inserted = 0
         // The embedded counters' rows have epoch 0 and lose nothing, whatever Redis went through before them.
-        for row in rows where row.epoch == 0 || row.epoch == sealed[row.attribution.path.org] {
+        for row in rows where row.epoch == 0 || row.epoch == sealed[row.counters] {
             let path = row.attribution.path
             try statement.execute(arguments: [
                 row.chargeID, row.kind.rawValue, row.kind.isCharge, row.lease, path.org, path.project, path.user, path.key,
                 row.attribution.run, row.attribution.model, row.attribution.priceVersion, row.nanoUSD, row.usage.inputFresh,
                 row.usage.inputCacheRead, row.usage.inputCacheWrite, row.usage.outputVisible, row.usage.outputReasoning, row.requests,
-                row.estimated, row.at.rawValue, row.epoch,
+                row.estimated, row.at.rawValue, row.epoch, row.slot,
             ])
             inserted += db.changesCount
         }
@@ -34,18 +34,37 @@ enum LedgerRecord {
     }
 
     static func sum(_ scope: Scope, model: String? = nil, from: Milliseconds, to: Milliseconds, _ db: Database) throws -> LedgerSum {
+        let (charges, arguments) = charges(scope, model: model, from: from, to: to)
+        let row = try Row.fetchOne(db, sql: "SELECT \(totals) \(charges)", arguments: arguments)
+        return row.map { decodeSum($0, first: 0) } ?? LedgerSum()
+    }
+
+    /// By slot.
+    static func sums(_ scope: Scope, model: String?, from: Milliseconds, to: Milliseconds, _ db: Database) throws -> [Int: LedgerSum] {
+        let (charges, arguments) = charges(scope, model: model, from: from, to: to)
+        let rows = try Row.fetchAll(db, sql: "SELECT slot, \(totals) \(charges) GROUP BY slot", arguments: arguments)
+        return Dictionary(uniqueKeysWithValues: rows.map { ($0[0], decodeSum($0, first: 1)) })
+    }
+
+    private static let totals = """
+        sum(nano_usd), sum(input_fresh), sum(input_cache_read), sum(input_cache_write), sum(output_visible), \
+        sum(output_reasoning), sum(requests)
+        """
+
+    private static func charges(
+        _ scope: Scope, model: String?, from: Milliseconds, to: Milliseconds
+    ) -> (sql: String, arguments: StatementArguments) {
         var (filter, names) = condition(scope)
         if let model {
             filter += " AND model = ?"
             names.append(model)
         }
-        let sql = """
-            SELECT sum(nano_usd), sum(input_fresh), sum(input_cache_read), sum(input_cache_write), sum(output_visible), \
-            sum(output_reasoning), sum(requests) FROM ledger WHERE is_charge AND at >= ? AND at < ? AND \(filter)
-            """
-        let arguments: StatementArguments = [from.rawValue, to.rawValue]
-        guard let row = try Row.fetchOne(db, sql: sql, arguments: arguments + StatementArguments(names)) else { return LedgerSum() }
-        func value(_ index: Int) -> Int64 { row[index] ?? 0 }
+        let span: StatementArguments = [from.rawValue, to.rawValue]
+        return ("FROM ledger WHERE is_charge AND at >= ? AND at < ? AND \(filter)", span + StatementArguments(names))
+    }
+
+    private static func decodeSum(_ row: Row, first: Int) -> LedgerSum {
+        func value(_ index: Int) -> Int64 { row[first + index] ?? 0 }
         return LedgerSum(
             nanoUSD: value(0),
             usage: UsageClasses(
@@ -82,7 +101,7 @@ enum LedgerRecord {
 
     static func rows(of lease: LeaseKey, run: String, _ db: Database) throws -> [LedgerRow] {
         let sql = "SELECT \(columns) FROM ledger WHERE run = ? AND lease = ? AND org = ?"
-        return try Row.fetchAll(db, sql: sql, arguments: [run, lease.id, lease.org]).map(decode)
+        return try Row.fetchAll(db, sql: sql, arguments: [run, lease.id, lease.slot.org]).map(decode)
     }
 
     /// The oldest rows first, after `position` if given.
@@ -132,6 +151,7 @@ enum LedgerRecord {
             usage: UsageClasses(
                 inputFresh: row["input_fresh"], inputCacheRead: row["input_cache_read"], inputCacheWrite: row["input_cache_write"],
                 outputVisible: row["output_visible"], outputReasoning: row["output_reasoning"]),
-            requests: row["requests"], estimated: row["estimated"], at: Milliseconds(row["at"]), epoch: row["epoch"])
+            requests: row["requests"], estimated: row["estimated"], at: Milliseconds(row["at"]), epoch: row["epoch"],
+            slot: row["slot"])
     }
 }

@@ -3,7 +3,7 @@ internal import GRDB
 
 /// The lives of counters beside the embedded ledger, for a server whose counters are in Redis.
 public struct SQLiteCounterRoot: CounterRoot {
-    private let database: EmbeddedDatabase
+    let database: EmbeddedDatabase
     private let clock: any AccountingClock
 
     public init(_ database: EmbeddedDatabase, clock: any AccountingClock) {
@@ -31,25 +31,6 @@ public struct SQLiteCounterRoot: CounterRoot {
         }
     }
 
-    public func release(
-        _ window: WindowRef, org: String, incarnation: String, upTo target: Int64
-    ) async throws(LedgerStoreError) -> Release? {
-        try await write { db in
-            guard let life = try EpochRecord.current(org, db), life.epoch.incarnation == incarnation else { return nil }
-            if target > 0 {
-                try db.execute(
-                    sql: """
-                        INSERT INTO releases (window, generation, released, ends_at) VALUES (?,?,?,?) ON CONFLICT (window, generation)
-                        DO UPDATE SET released = max(released, excluded.released)
-                        """, arguments: [window.key.text, window.generation, target, window.end.rawValue])
-            }
-            let released = try Int64.fetchOne(
-                db, sql: "SELECT released FROM releases WHERE window = ? AND generation = ?",
-                arguments: [window.key.text, window.generation])
-            return Release(released: released ?? 0, isCleared: life.isCleared)
-        }
-    }
-
     public func leave(_ holder: LeaseHolder) async throws(LedgerStoreError) {
         try await write { db in
             try db.execute(sql: "DELETE FROM holders WHERE node = ? AND fence = ?", arguments: [holder.node, holder.fence])
@@ -62,8 +43,10 @@ public struct SQLiteCounterRoot: CounterRoot {
             try db.execute(
                 sql: "INSERT INTO holders VALUES (?,?,?) ON CONFLICT (node, fence) DO UPDATE SET seen_at = excluded.seen_at",
                 arguments: [holder.node, holder.fence, now.rawValue])
-            try db.execute(
-                sql: "DELETE FROM releases WHERE ends_at < ?", arguments: [(now - AccountingLimits.windowRetention).rawValue])
+            for table in ["releases", "slot_releases"] {
+                try db.execute(
+                    sql: "DELETE FROM \(table) WHERE ends_at < ?", arguments: [(now - AccountingLimits.windowRetention).rawValue])
+            }
         }
     }
 
@@ -116,12 +99,12 @@ public struct SQLiteCounterRoot: CounterRoot {
         }
     }
 
-    private func write<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws(LedgerStoreError) -> Value {
+    func write<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws(LedgerStoreError) -> Value {
         do { return try await database.write(body) } catch { throw .failed(error.description) }
     }
 }
 
-/// The life of an org's counters in SQL.
+/// The life of counters in SQL.
 enum EpochRecord {
     static func current(_ org: String, _ db: Database) throws -> EpochState? {
         try Row.fetchOne(db, sql: "SELECT number, incarnation, cleared FROM epochs WHERE org = ?", arguments: [org]).map {

@@ -19,6 +19,14 @@ public struct SQLiteLedger: LedgerPages {
         }
     }
 
+    public func sums(
+        _ scope: Scope, model: String?, from: Milliseconds, to: Milliseconds
+    ) async throws(LedgerStoreError) -> [Int: LedgerSum] {
+        do { return try await database.read { try LedgerRecord.sums(scope, model: model, from: from, to: to, $0) } } catch {
+            throw .failed(error.description)
+        }
+    }
+
     public func suspended(org: String) async throws(LedgerStoreError) -> [LedgerRow] {
         do { return try await database.read { try LedgerRecord.suspended(org: org, limit: StoreLimits.page, $0) } } catch {
             throw .failed(error.description)

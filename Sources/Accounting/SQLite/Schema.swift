@@ -18,8 +18,26 @@ enum Schema {
         migrator.registerMigration("9 disconnect policy of keys") { db in
             try db.execute(sql: "ALTER TABLE key_settings ADD COLUMN on_disconnect TEXT")
         }
+        migrator.registerMigration("10 slots") { db in try db.execute(sql: slots) }
         return migrator
     }
+
+    /// The slots that an org's counters are split over. Slots from 1 have their releases in a table of their own: the release before goes on
+    /// with the other, and raises there without a turn.
+    private static let slots = """
+        ALTER TABLE ledger ADD COLUMN slot INTEGER NOT NULL DEFAULT 0;
+        ALTER TABLE releases ADD COLUMN turn INTEGER NOT NULL DEFAULT 1;
+        CREATE TABLE slot_releases (
+            window TEXT NOT NULL, generation INTEGER NOT NULL, slot INTEGER NOT NULL, released INTEGER NOT NULL, ends_at INTEGER NOT NULL,
+            turn INTEGER NOT NULL, PRIMARY KEY (window, generation, slot)
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX slot_releases_end ON slot_releases (ends_at);
+        CREATE VIEW all_releases AS
+            SELECT window, generation, 0 AS slot, released, turn FROM releases
+            UNION ALL SELECT window, generation, slot, released, turn FROM slot_releases;
+        CREATE TRIGGER release_is_raised AFTER UPDATE OF released ON releases WHEN new.released > old.released AND new.turn = old.turn
+            BEGIN UPDATE releases SET turn = old.turn + 1 WHERE window = new.window AND generation = new.generation; END;
+        """
 
     private static let revocations = """
         CREATE TABLE revocations (

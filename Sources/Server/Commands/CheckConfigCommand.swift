@@ -43,6 +43,10 @@ extension Configuration {
                 budgets.map {
                     ["scope": .string($0.scope), "unit": .string($0.unit), "window": .string($0.window), "limit": .string($0.limit)]
                 }),
+            "accounting": [
+                "slots": .object(
+                    JSONObject(accounting.slots.sorted { $0.key < $1.key }.map { ($0.key, .integer(Int64($0.value))) }))
+            ],
             "transport": [
                 "ping_interval": .string(transport.pingInterval.settingText), "ping_timeout": .string(transport.pingTimeout.settingText),
                 "max_message": .integer(Int64(transport.maxMessage)), "queue": .integer(Int64(transport.queue)),

@@ -47,7 +47,11 @@ struct ReconcileCommand: AsyncParsableCommand {
     }
 
     private func forget(_ node: String, org: String, _ stores: Stores) async throws {
-        for holder in try await stores.root.awaited(org: org) where holder.node == node { try await stores.root.leave(holder) }
+        let slots = [0] + (try await stores.root.slots(org: org)).filter { $0 > 0 }
+        for slot in slots {
+            let awaited = try await stores.root.awaited(org: CounterSlot(org: org, index: slot).name)
+            for holder in awaited where holder.node == node { try await stores.root.leave(holder) }
+        }
     }
 
     private static func print(_ report: Reconciliation.Report) {

@@ -1,3 +1,4 @@
+internal import Accounting
 internal import AccountingPostgres
 internal import Engine
 internal import Foundation
@@ -29,11 +30,12 @@ extension Configuration {
 
     init(tree: SettingsTree) throws(ConfigurationError) {
         try tree.refuseUnknownSections(known: [
-            "server", "stores", "auth", "models", "prices", "budgets", "policies", "tools", "sandbox", "transport",
+            "server", "stores", "auth", "models", "prices", "budgets", "policies", "tools", "sandbox", "transport", "accounting",
         ])
         server = try Server(tree.section("server"))
         stores = try Stores(tree.section("stores"))
         transport = try Transport(tree.section("transport"))
+        accounting = try Accounting(tree.section("accounting"), stores: stores)
         for section in try tree.list("models") { models.append(try Model(section)) }
         for (index, model) in models.enumerated() where models[..<index].contains(where: { $0.id == model.id }) {
             throw ConfigurationError(setting: "models[\(index)].id", origin: nil, rule: "\(model.id) is listed twice")
@@ -190,6 +192,22 @@ extension Configuration.BudgetSetting {
             scope: try needed("scope"), model: try section.string("model", default: ""), unit: try needed("unit"),
             window: try needed("window"), limit: try needed("limit"),
             setting: section.path)
+        try section.refuseUnknownKeys()
+    }
+}
+
+extension Configuration.Accounting {
+    init(_ section: SettingsSection, stores: Configuration.Stores) throws(ConfigurationError) {
+        for (org, value) in try section.entries("slots") {
+            do throws(ScopeError) { try TenancyName.check(org) } catch { throw value.failure("\(org) cannot be an organisation's name") }
+            guard let count = Int(value.text), (1...AccountingLimits.slots).contains(count) else {
+                throw value.failure("must be a whole number from 1 to \(AccountingLimits.slots)")
+            }
+            guard !stores.redis.isEmpty || count == 1 else {
+                throw value.failure("needs stores.redis: embedded counters have one set for all")
+            }
+            slots[org] = count
+        }
         try section.refuseUnknownKeys()
     }
 }

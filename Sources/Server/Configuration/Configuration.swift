@@ -71,6 +71,11 @@ struct Configuration: Sendable, Hashable {
         var setting: String
     }
 
+    struct Accounting: Sendable, Hashable {
+        /// Over how many sets of counters an org is split; one that is not named is not split.
+        var slots: [String: Int] = [:]
+    }
+
     struct Transport: Sendable, Hashable {
         var pingInterval = Duration.seconds(25)
         var pingTimeout = Duration.seconds(20)
@@ -88,6 +93,7 @@ struct Configuration: Sendable, Hashable {
     /// A price file in LiteLLM's format; empty: the built-in price of the scripted model alone.
     var priceFile = ""
     var budgets: [BudgetSetting] = []
+    var accounting = Accounting()
     var transport = Transport()
     /// What the log should say about settings that have no effect.
     var notices: [String] = []

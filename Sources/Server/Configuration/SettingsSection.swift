@@ -73,6 +73,25 @@ final class SettingsSection {
         }
     }
 
+    /// A mapping of names that are the operator's own to single values: from YAML, or `name=value,…` from a flag or the environment.
+    func entries(_ key: String) throws(ConfigurationError) -> [(name: String, value: Value)] {
+        let setting = "\(path).\(key)"
+        guard tree.flags[setting] == nil, tree.environment[Self.variable(setting)] == nil else {
+            return try strings(key).map { value throws(ConfigurationError) in
+                guard let equals = value.text.lastIndex(of: "=") else { throw value.failure("must be name=value,…") }
+                let text = String(value.text[value.text.index(after: equals)...])
+                return (String(value.text[..<equals]), Value(text: text, origin: value.origin, setting: setting))
+            }
+        }
+        let section = try subsection(key)
+        var found: [(String, Value)] = []
+        for (name, _) in section.mapping ?? [:] {
+            guard let name = name.string, let value = try section.value(name) else { continue }
+            found.append((name, value))
+        }
+        return found
+    }
+
     func refuseUnknownKeys() throws(ConfigurationError) {
         for (key, _) in mapping ?? [:] {
             guard let name = key.string, asked.contains(name) else {

@@ -31,7 +31,9 @@ struct Counters: Sendable {
             logger.error("Redis cannot be reached; runs are refused until it is", metadata: ["fault": "\(error)"])
         }
         let outbox = RedisOutbox(connection, ledger: stores.ledger, consumer: "node-\(RandomText.urlSafe(bytes: 6))", logger: logger) {
-            (try? await stores.keys.orgs()) ?? []
+            // Also what is left of slots that an org was once split over.
+            let slots = (try? await stores.root.everySlot().map(\.name)) ?? []
+            return Array(Set(slots).union((try? await stores.keys.orgs()) ?? []))
         }
         store = RedisCounterStore(outbox: outbox)
         self.connection = connection

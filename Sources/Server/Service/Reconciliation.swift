@@ -36,7 +36,16 @@ struct Reconciliation: Sendable {
         }
         return Report(
             org: org, windows: budgets.count, differences: differences, suspended: try await stores.ledger.suspended(org: org),
-            awaited: reader.counters == nil ? [] : try await stores.root.awaited(org: org))
+            awaited: try await awaited(org))
+    }
+
+    private func awaited(_ org: String) async throws -> [LeaseHolder] {
+        guard reader.counters != nil else { return [] }
+        var found: [LeaseHolder] = []
+        for slot in try await reader.slots(org) {
+            for holder in try await stores.root.awaited(org: slot.name) where !found.contains(holder) { found.append(holder) }
+        }
+        return found
     }
 
     private func budgets(of org: String) async throws -> [Budget] {
@@ -80,10 +89,14 @@ struct Reconciliation: Sendable {
         guard let counters = reader.counters else { return [] }
         let holder = LeaseHolder(node: "reconcile-\(RandomText.urlSafe(bytes: 6))", fence: WallClock.now().rawValue)
         let rebuild = CounterRebuild(root: stores.root, store: counters, holder: holder)
-        let life = try await rebuild.begin(org: report.org)
+        var lives: [(org: String, life: Epoch)] = []
+        for slot in try await reader.slots(report.org) where try await stores.root.life(org: slot.name) != nil {
+            lives.append((slot.name, try await rebuild.begin(org: slot.name)))
+        }
         var awaited: [LeaseHolder] = []
         for _ in 0..<Self.rebuildRounds {
-            awaited = try await rebuild.proceed(org: report.org, life)
+            awaited = []
+            for (org, life) in lives { awaited += try await rebuild.proceed(org: org, life).filter { !awaited.contains($0) } }
             if awaited.isEmpty { break }
             try await Task.sleep(for: .milliseconds(100))
         }

@@ -32,7 +32,16 @@ struct WindowReader: Sendable {
     }
 
     /// What the counters have charged so far is in the ledger when this returns.
-    func flush(org: String) async throws { try await counters?.flushRows(org: org) }
+    func flush(org: String) async throws {
+        guard let counters else { return }
+        for slot in try await slots(org) { try await counters.flushRows(org: slot.name) }
+    }
+
+    /// All counters that the org has or had; the unsplit ones are always among them.
+    func slots(_ org: String) async throws -> [CounterSlot] {
+        let indices = try await stores.root.slots(org: org)
+        return Set(indices + [0]).sorted().map { CounterSlot(org: org, index: $0) }
+    }
 
     func close() async { await connection?.close() }
 
@@ -40,27 +49,45 @@ struct WindowReader: Sendable {
         let now = WallClock.now()
         guard let counters, let org = try await org(of: scope) else { return try await stores.usage.usage(of: scope, now: now) }
         // What is still in the outbox belongs to the totals.
-        try await counters.flushRows(org: org)
+        try await flush(org: org)
         let usage = try await stores.usage.usage(of: scope, now: now)
-        let keys = usage.windows.map(\.key)
-        guard case .windows(let live, _) = try await counters.apply(.read(org: org, windows: keys)) else { return usage }
-        let windows = usage.windows.map { window in
-            // A window that the counters have not loaded yet is what the ledger says.
-            live.first { $0.key == window.key }.map { found in
-                WindowSnapshot(
-                    key: found.key, cap: window.cap, used: found.used, held: found.held, suspense: found.suspense, end: found.end)
-            } ?? window
+        let slots = try await slots(org)
+        var live: [CounterSlot: [WindowSnapshot]] = [:]
+        for slot in slots {
+            if case .windows(let windows, _) = try await counters.apply(.read(org: slot.name, windows: usage.windows.map(\.key))) {
+                live[slot] = windows
+            }
         }
+        var windows: [WindowSnapshot] = []
+        for window in usage.windows { windows.append(try await merge(window, slots, live)) }
         return ScopeUsage(scope: usage.scope, windows: windows, totals: usage.totals)
+    }
+
+    /// A window that no counters have loaded yet is what the ledger says; so is the part of each slot that has not.
+    private func merge(
+        _ window: WindowSnapshot, _ slots: [CounterSlot], _ live: [CounterSlot: [WindowSnapshot]]
+    ) async throws -> WindowSnapshot {
+        let found = slots.compactMap { slot in live[slot]?.first { $0.key == window.key }.map { (slot, $0) } }
+        guard !found.isEmpty else { return window }
+        var used = found.reduce(0) { $0 + $1.1.used }
+        if found.count < slots.count {
+            let key = window.key
+            let span = WindowSpan(key.period, containing: window.end - Milliseconds(1))
+            let shares = try await stores.ledger.sums(key.scope, model: key.model, from: span.start, to: span.end)
+            for (index, share) in shares where !found.contains(where: { $0.0.index == index }) { used += share.amounts[key.unit] }
+        }
+        return WindowSnapshot(
+            key: window.key, cap: window.cap, used: used, held: found.reduce(0) { $0 + $1.1.held },
+            suspense: found.reduce(0) { $0 + $1.1.suspense }, end: found[0].1.end)
     }
 
     /// Brings what the counters have decided for the scope (every organisation without one) into the ledger.
     func flush(_ scope: Scope?) async throws {
-        guard let counters else { return }
+        guard counters != nil else { return }
         if let scope {
-            if let org = try await org(of: scope) { try await counters.flushRows(org: org) }
+            if let org = try await org(of: scope) { try await flush(org: org) }
         } else {
-            for org in try await stores.keys.orgs() { try await counters.flushRows(org: org) }
+            for org in try await stores.keys.orgs() { try await flush(org: org) }
         }
     }
 

@@ -60,6 +60,21 @@ struct BoardTests {
         }
     }
 
+    @Test("a lease that was posted and never noted has spent nothing, whatever its place on the board had noted before")
+    func reusedPlace() async throws {
+        try await withFolder { folder, _ in
+            do {
+                let board = try folder.makeBoard(for: holder)
+                let first = try #require(board.post(try claim("first")))
+                for step in 1...50 { first.note(progress(Int64(step))) }
+                first.remove()
+                _ = try #require(board.post(try claim("second")))
+            }
+            let (found, progress) = try #require(try folder.orphans().found.first?.left.leases.first)
+            #expect(found.lease.id == "second" && progress == LeaseProgress())
+        }
+    }
+
     @Test("a note that a kill left half written is as if it had not begun", arguments: [0, 8, 40, 96, 104])
     func torn(at offset: Int) async throws {
         try await withFolder { folder, path in
@@ -71,8 +86,8 @@ struct BoardTests {
             }
             let file = "\(path)/one-7.board"
             var bytes = try #require(FileManager.default.contents(atPath: file))
-            // The third write after two goes where the first went; the newest, the second note, is in the other place.
-            let newest = BoardLayout.headBytes + BoardLayout.progressOffset + BoardLayout.progressBytes
+            // A post writes both places, so the newest, the second note, is where even numbers go: in the first.
+            let newest = BoardLayout.headBytes + BoardLayout.progressOffset
             bytes[newest + offset] ^= 0x5a
             try bytes.write(to: URL(fileURLWithPath: file))
             let left = try #require(try folder.orphans().found.first).left

@@ -60,20 +60,23 @@ extension DurableStoreContract {
         }
         #expect(try await release(10, of: server.root) == nil, "nothing for counters that were not started")
         _ = try await server.root.seal(org: "acme", incarnation: "a")
-        #expect(try await release(0, of: server.root) == Release(released: 0, isCleared: true))
-        #expect(try await release(300, of: tool.root) == Release(released: 300, isCleared: true))
-        #expect(try await release(200, of: server.root) == Release(released: 300, isCleared: true), "never lowered")
+        #expect(try await release(0, of: server.root) == Release(released: 0, isCleared: true, isFirst: true))
+        #expect(try await release(300, of: tool.root) == Release(released: 300, turn: 1, isCleared: true, isFirst: true))
+        #expect(try await release(200, of: server.root) == Release(released: 300, turn: 1, isCleared: true), "never lowered")
         async let here = release(500, of: server.root)
         async let there = release(400, of: tool.root)
         _ = try await (here, there)
         #expect(try await release(0, of: tool.root)?.released == 500)
+        #expect(try await (2...3).contains(release(0, of: tool.root)?.turn ?? 0), "a turn for each raise")
+        #expect(try await server.root.releases(window) == [0: 500])
         let anew = WindowRef(
             key: window.key, cap: window.cap, version: window.version + 1, generation: window.generation + 1, start: window.start,
             end: window.end)
         #expect(try await server.root.release(anew, org: "acme", incarnation: "a", upTo: 0)?.released == 0)
         _ = try await server.root.seal(org: "acme", incarnation: "b")
         #expect(try await release(900, of: tool.root) == nil, "counters of the last life get nothing more")
-        #expect(try await release(0, "b", of: tool.root) == Release(released: 500, isCleared: false))
+        let kept = try #require(try await release(0, "b", of: tool.root))
+        #expect(kept.released == 500 && !kept.isCleared && !kept.isFirst)
     }
 
     func leaseCharges() async throws {
@@ -88,6 +91,7 @@ extension DurableStoreContract {
         _ = try await server.ledger.append([try row("d", epoch: 0, kind: .settle)])
         #expect(try await server.ledger.charges(of: lease, run: run).isSettled)
         #expect(try await server.ledger.charges(of: LeaseKey(org: "beta", id: "l"), run: run) == LeaseCharges())
+        #expect(try await server.ledger.charges(of: LeaseKey(org: "acme/3", id: "l"), run: run).isSettled, "the org's, whatever its slot")
     }
 }
 

@@ -43,6 +43,12 @@ struct DurableStoreContract {
         ("a life is cleared when every process that lives has answered for it", { try await $0.clearances() }),
         ("what was released of a cap is remembered, and given to the present life only", { try await $0.releases() }),
         ("the charges of one lease are those of its rows", { try await $0.leaseCharges() }),
+        ("the slots of an org share a cap, and in sum get no more than it", { try await $0.sharedCap() }),
+        ("what the slots used before the first release is theirs first", { try await $0.firstShares() }),
+        ("what a slot gives back in its turn is given to another", { try await $0.recalls() }),
+        ("releases and recalls of many slots at once never exceed the cap", { try await $0.releaseRaces() }),
+        ("each slot's counters have lives of their own", { try await $0.livesOfSlots() }),
+        ("sums by slot add up to the sum", { try await $0.sumsOfSlots() }),
         ("texts come back as they were, and too long ones are refused", { try await $0.texts() }),
     ]
 
@@ -75,7 +81,7 @@ struct DurableStoreContract {
     }
 
     func races() async throws {
-        let rows = try rows(400)
+        let rows = try (0..<400).map { try charge("\($0)", slot: $0 % 4, at: now + Milliseconds(Int64($0) * 400)) }
         let processes = [server, tool, server, tool]
         let added = try await withThrowingTaskGroup(of: Int.self) { group in
             for (index, process) in processes.enumerated() {
@@ -92,7 +98,11 @@ struct DurableStoreContract {
             return try await group.reduce(0, +)
         }
         #expect(added == 400)
-        for scope in try Make.path().scopes { #expect(try await server.ledger.total(scope).requests == 399, "\(scope.text)") }
+        for scope in try Make.path().scopes {
+            #expect(try await server.ledger.total(scope).requests == 400, "\(scope.text)")
+            let slots = try await tool.ledger.sums(scope, model: nil, from: Milliseconds(.min), to: Milliseconds(.max))
+            #expect(slots.mapValues(\.requests) == [0: 100, 1: 100, 2: 100, 3: 100], "\(scope.text)")
+        }
     }
 
     func sums() async throws {
@@ -140,7 +150,7 @@ struct DurableStoreContract {
             attribution: Attribution(path: path, run: "", model: "m/1", priceVersion: ""),
             nanoUSD: -AccountingLimits.amountMax,
             usage: UsageClasses(inputFresh: 1, inputCacheRead: 2, inputCacheWrite: 3, outputVisible: 4, outputReasoning: 5), requests: 0,
-            estimated: true, at: now)
+            estimated: true, at: now, slot: 1_024)
         _ = try await server.ledger.append([row])
         #expect(try await tool.ledger.page(nil, before: nil, limit: 10).rows == [row])
         #expect(try await tool.ledger.page(.project(org: "größe", project: path.project), before: nil, limit: 10).rows == [row])

@@ -42,8 +42,33 @@ struct PostgresDatabaseTests {
             for database in databases { for _ in 0..<4 { group.addTask { try await database.ping() } } }
             try await group.waitForAll()
         }
-        #expect(try await count("SELECT count(*) FROM migrations", databases[0]) == 8)
+        #expect(try await count("SELECT count(*) FROM migrations", databases[0]) == 9)
         for database in databases { await database.close() }
+    }
+
+    @Test("the release before the slots appends, and raises what it knows, which takes a turn")
+    func releaseBeforeSlots() async throws {
+        try await with { server, url, database in
+            let root = PostgresCounterRoot(database)
+            let window = try Make.ref(.org("acme"), .tokens, .day, cap: 1_000, at: now)
+            _ = try await root.seal(org: "acme", incarnation: "a")
+            #expect(try await append(("a", now), to: PostgresLedger(database)) == 1)
+            let name = String(url.text.split(separator: "/").last ?? "")
+            func raise(_ target: Int) throws {
+                try server.command(
+                    """
+                    INSERT INTO kdcube.releases AS r (window_key, generation, released, ends_at) VALUES ('\(window.key.text)', 1, \(target), 9)
+                    ON CONFLICT (window_key, generation) DO UPDATE SET released = greatest(r.released, excluded.released)
+                    """, in: name)
+            }
+            for (target, turn) in [(300, 1), (200, 1), (400, 2)] as [(Int, Int64)] {
+                try raise(target)
+                #expect(try await root.release(window, org: "acme", incarnation: "a", upTo: 0)?.turn == turn)
+            }
+            #expect(try await root.release(window, org: "acme", incarnation: "a", upTo: 600)?.turn == 3)
+            let sums = "INSERT INTO kdcube.ledger_sums VALUES ('org:acme', 60000, 0, 1, 1, 1, 1, 1, 1, 1)"
+            for _ in 0..<2 { try server.command("\(sums) ON CONFLICT (scope, grain, bucket) DO NOTHING", in: name) }
+        }
     }
 
     @Test("a charge id is unique over all days, not only within its partition")

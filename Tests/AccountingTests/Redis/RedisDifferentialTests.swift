@@ -12,7 +12,8 @@ struct RedisDifferentialTests {
         let server = try await RedisServer()
         var seen: Set<String> = []
         for seed in UInt64(1)...12 {
-            let org = "org\(seed)"
+            // Every other org is split: this is one of its slots.
+            let org = seed % 2 == 0 ? "org\(seed)/2" : "org\(seed)"
             let node = try await RedisNode(server, ledger: FaultyLedger(), orgs: [org], begins: false)
             var run = try DifferentialRun(seed: seed, org: org, node: node)
             try await run.go(commands: 400)
@@ -47,6 +48,8 @@ private struct DifferentialRun {
         self.random = SplitMix(seed: seed)
     }
 
+    private var tenant: String { CounterSlot(org).org }
+
     mutating func go(commands: Int) async throws {
         try await compare(.read(org: org, windows: []))
         try await compare(.clear(org: org, epoch: epoch))
@@ -65,7 +68,7 @@ private struct DifferentialRun {
 
     private mutating func makePool(_ now: Milliseconds) {
         let scopes: [Scope] = [
-            .org(org), .project(org: org, project: "web"), .user(org: org, project: "web", user: "a:b"), .key("k1"),
+            .org(tenant), .project(org: tenant, project: "web"), .user(org: tenant, project: "web", user: "a:b"), .key("k1"),
         ]
         for scope in scopes {
             for unit in MeterUnit.allCases {
@@ -82,7 +85,7 @@ private struct DifferentialRun {
         for life in [Int64(20), 60] {
             pool.append(
                 WindowRef(
-                    key: WindowKey(scope: .org(org), unit: .tokens, period: .minute, window: "short\(life)"), cap: 5_000, version: 1,
+                    key: WindowKey(scope: .org(tenant), unit: .tokens, period: .minute, window: "short\(life)"), cap: 5_000, version: 1,
                     generation: 1, start: Milliseconds(0), end: now + Milliseconds(life)))
         }
     }
@@ -100,7 +103,7 @@ private struct DifferentialRun {
         let found = try await stored()
         let wanted = pool.map { ref in
             model.windows[ref.key].map {
-                [$0.cap, $0.version, $0.generation, $0.used, $0.held, $0.suspense, $0.liveLeases, $0.released, $0.unaccounted]
+                [$0.cap, $0.version, $0.generation, $0.used, $0.held, $0.suspense, $0.liveLeases, $0.released, $0.turn, $0.unaccounted]
             }
         }
         try #require(found == wanted, place)
@@ -113,7 +116,7 @@ private struct DifferentialRun {
         let state = model.epochs[org]
         var commands: [RedisCommand] = []
         for ref in pool {
-            let fields = ["cap", "ver", "gen", "used", "held", "susp", "live", "rel", "lost", "ep"]
+            let fields = ["cap", "ver", "gen", "used", "held", "susp", "live", "rel", "turn", "lost", "ep"]
             var command = RedisCommand("HMGET", try keys.window(ref.key))
             for field in fields { command.append(field) }
             commands.append(command)
@@ -144,9 +147,10 @@ private struct DifferentialRun {
         case 25..<65: return .step(step())
         case 65..<80: return .settle(settle())
         case 80..<86: return .reap(org: org, grace: Milliseconds(Int64.random(in: -1...4, using: &random)))
-        case 86..<89:
-            return .load(org: org, window: reloaded(), used: Int64.random(in: 0...100, using: &random), released: released())
-        case 89: return chance(6) ? newLife() : .release(org: org, window: anyRef().key, released: released())
+        case 86..<88:
+            return .load(org: org, window: reloaded(), used: Int64.random(in: 0...100, using: &random), released: released(), turn: turn())
+        case 88: return chance(3) ? newLife() : .recall(org: org, window: anyRef().key, turn: turn(), least: amount(upTo: 200))
+        case 89: return .release(org: org, window: anyRef().key, released: released(), turn: turn())
         case 90..<94:
             let version = Int64.random(in: 0...5, using: &random)
             return .setCap(org: org, window: anyRef().key, cap: amount(upTo: 4_000), version: version)
@@ -157,6 +161,8 @@ private struct DifferentialRun {
     }
 
     private mutating func released() -> Int64 { chance(3) ? AccountingLimits.amountMax : amount(upTo: 4_000) }
+
+    private mutating func turn() -> Int64 { Int64.random(in: 0...12, using: &random) }
 
     /// Another life, the same again, an earlier one, or the end of a rebuild.
     private mutating func newLife() -> CounterCommand {
@@ -173,7 +179,7 @@ private struct DifferentialRun {
             AssertLease(
                 lease: known ?? LeaseKey(org: org, id: "a\(ids)"), holder: holder(),
                 attribution: Attribution(
-                    path: try TenancyPath(org: org, project: "web", user: nil, key: nil), run: "run \(ids)", model: "demo",
+                    path: try TenancyPath(org: tenant, project: "web", user: nil, key: nil), run: "run \(ids)", model: "demo",
                     priceVersion: "v1"),
                 path: path(),
                 held: Amounts(
@@ -212,7 +218,7 @@ private struct DifferentialRun {
         return OpenLease(
             lease: old?.key ?? LeaseKey(org: org, id: "l\(ids)"), holder: holder(),
             attribution: Attribution(
-                path: try TenancyPath(org: org, project: "web", user: chance(2) ? "a:b" : nil, key: chance(2) ? "k1" : nil),
+                path: try TenancyPath(org: tenant, project: "web", user: chance(2) ? "a:b" : nil, key: chance(2) ? "k1" : nil),
                 run: "run \(ids) {\"x\"}\r\n", model: "demo", priceVersion: chance(2) ? "" : "v1"),
             path: path(),
             fixed: Amounts(

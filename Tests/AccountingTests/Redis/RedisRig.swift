@@ -23,21 +23,25 @@ actor FaultyLedger: LedgerStore {
 
     func charges(of lease: LeaseKey, run: String) throws(LedgerStoreError) -> LeaseCharges {
         guard !isAway else { throw .unreachable("away") }
-        return LeaseCharges(rows.values.filter { $0.lease == lease.id && $0.attribution.path.org == lease.org })
+        return LeaseCharges(rows.values.filter { $0.lease == lease.id && $0.attribution.path.org == lease.slot.org })
     }
 
     func sum(_ scope: Scope, model: String?, from: Milliseconds, to: Milliseconds) throws(LedgerStoreError) -> LedgerSum {
+        LedgerSum(try charges(scope, model: model, from: from, to: to))
+    }
+
+    func sums(_ scope: Scope, model: String?, from: Milliseconds, to: Milliseconds) throws(LedgerStoreError) -> [Int: LedgerSum] {
+        Dictionary(grouping: try charges(scope, model: model, from: from, to: to), by: \.slot).mapValues { LedgerSum($0) }
+    }
+
+    private func charges(
+        _ scope: Scope, model: String?, from: Milliseconds, to: Milliseconds
+    ) throws(LedgerStoreError) -> [LedgerRow] {
         guard !isAway else { throw .unreachable("away") }
-        var sum = LedgerSum()
-        for row in rows.values
-        where (model ?? row.attribution.model) == row.attribution.model && row.kind.isCharge && row.attribution.path.scopes.contains(scope)
-            && row.at >= from && row.at < to
-        {
-            sum.nanoUSD += row.nanoUSD
-            sum.usage = sum.usage + row.usage
-            sum.requests += row.requests
+        return rows.values.filter {
+            (model ?? $0.attribution.model) == $0.attribution.model && $0.kind.isCharge && $0.attribution.path.scopes.contains(scope)
+                && from <= $0.at && $0.at < to
         }
-        return sum
     }
 }
 

@@ -30,7 +30,8 @@ enum Make {
     ) throws -> CounterCommand {
         .open(
             OpenLease(
-                lease: LeaseKey(org: org, id: lease), holder: holder, attribution: try attribution(org: org, run: "run-\(lease)"),
+                lease: LeaseKey(org: org, id: lease), holder: holder,
+                attribution: try attribution(org: CounterSlot(org).org, run: "run-\(lease)"),
                 path: path, fixed: fixed, offers: offers(sizes, nanoEach: nanoEach), shareFloor: shareFloor,
                 continues: continues, ttl: ttl))
     }

@@ -33,6 +33,7 @@ struct SimulationTests {
         #expect(counts.granted > 50_000 && counts.denied > 5_000 && counts.rolled > 500)
         #expect(counts.suspended > 30 && counts.stale > 500 && counts.faults > 10_000)
         #expect(counts.lost > 1_000 && counts.begun > 2_000 && counts.asserted > 500 && counts.cleared > 1_000)
+        #expect(counts.recalled > 500)
     }
 
     @Test("the same seed gives the same trace, to the last number")

@@ -59,6 +59,7 @@ final class NodeProcess: @unchecked Sendable {
         let accountant = Accountant(
             store: StoreLink(process: self), ledger: LedgerLink(process: self), directory: DirectoryView(process: self), prices: prices,
             holder: holder, clock: NodeClock(process: self), root: world.plan.isRooted ? RootLink(process: self) : nil, board: board,
+            slots: world.plan.slots > 1 ? ["acme": world.plan.slots, "omni": world.plan.slots] : [:],
             leaseTTL: Milliseconds(world.plan.ttl), executor: executor,
             random: SeededGenerator(seed: world.loop.random.next(), stream: 3))
         made = accountant

@@ -44,6 +44,8 @@ public struct SimulationReport: Sendable {
         public var begun = 0
         public var asserted = 0
         public var cleared = 0
+        /// How often a slot gave something back for another one.
+        public var recalled = 0
 
         public init() {}
 
@@ -62,6 +64,7 @@ public struct SimulationReport: Sendable {
             case (.begin, .done): begun += 1
             case (.assert, .done): asserted += 1
             case (.clear, .done): cleared += 1
+            case (.recall, .windows): recalled += 1
             default: break
             }
         }
@@ -79,6 +82,7 @@ public struct SimulationReport: Sendable {
             sum.begun += right.begun
             sum.asserted += right.asserted
             sum.cleared += right.cleared
+            sum.recalled += right.recalled
             return sum
         }
     }

@@ -13,7 +13,8 @@ final class World: @unchecked Sendable {
     private(set) var budgets: BudgetTruth
     var trace: Trace
     private(set) var violation: Violation?
-    private var checks: CommandChecks
+    /// By slot.
+    private var checks: [CommandChecks]
     private var openRuns: Int
     /// What was granted to each lease in any life of the counters, by the command that asked.
     private var granted: [LeaseKey: [Int64: Amounts]] = [:]
@@ -34,7 +35,7 @@ final class World: @unchecked Sendable {
             keepsSnapshots: profile.storeLosses > 0)
         network = Network(loop, store: store, profile: profile, timeout: plan.callTimeout)
         budgets = BudgetTruth(plan.budgets)
-        checks = CommandChecks(mayOverrun: profile.liars > 0)
+        checks = Array(repeating: CommandChecks(mayOverrun: profile.liars > 0), count: plan.slots + 1)
         trace = Trace(kept: kept)
         runs = Array(repeating: nil, count: plan.runs.count)
         openRuns = plan.runs.count
@@ -106,12 +107,11 @@ final class World: @unchecked Sendable {
     private var isAtRest: Bool {
         store.outbox.isEmpty && seats.allSatisfy { $0.left.isEmpty && $0.process?.board?.isEmpty ?? true }
             && (isAccounted || seats.contains { !$0.buried.isEmpty })
-            && store.counters.machine.leases.values.allSatisfy { $0.phase != .live }
-            && !store.counters.machine.leases.values.contains { $0.phase == .suspended && isOfLivingProcess($0) }
+            && store.leases.allSatisfy { $0.phase != .live && ($0.phase != .suspended || !isOfLivingProcess($0)) }
     }
 
     private var isAccounted: Bool {
-        ledger.root.pending.isEmpty && store.counters.machine.windows.values.allSatisfy { $0.unaccounted == 0 }
+        ledger.root.pending.isEmpty && store.windows.allSatisfy { $0.window.unaccounted == 0 }
     }
 
     func isOfLivingProcess(_ lease: LeaseState) -> Bool {
@@ -194,7 +194,7 @@ final class World: @unchecked Sendable {
 
     private func lose(back: Int64?) {
         store.lose(back: back)
-        checks.lost()
+        for slot in checks.indices { checks[slot].lost() }
         for seat in seats {
             loop.after(loop.random.integer(plan.reconnect)) { seat.process?.reconnect() }
         }
@@ -258,15 +258,16 @@ final class World: @unchecked Sendable {
             .command, at: loop.now, Int64(command.name.utf8.count), Int64(changes.rows.count), reply.digest,
             say: reply.isIdle ? "" : "\(command.brief) -> \(reply.brief)")
         note(command, reply)
-        if let found = checks.check(command, reply, changes, machine, budgets) { fail(found.rule, found.detail) }
-        if plan.isRooted, !changes.windows.isEmpty { checkReleases(changes.windows, machine) }
+        let slot = command.org.map { CounterSlot($0).index } ?? 0
+        if let found = checks[slot].check(command, reply, changes, machine, budgets) { fail(found.rule, found.detail) }
+        if plan.isRooted, !changes.windows.isEmpty { checkReleases(changes.windows, machine, slot: slot) }
     }
 
     /// The windows that a reserved run was admitted by; none for a run that gets slices.
     func windowsHolding(_ index: Int) -> [WindowKey] {
         let run = plan.runs[index]
         guard run.isReserved else { return [] }
-        return (store.leasesOfRun[run.name] ?? []).lazy.compactMap { self.store.counters.machine.leases[$0]?.path }.first ?? []
+        return (store.leasesOfRun[run.name] ?? []).lazy.compactMap { self.store.counters.lease($0)?.path }.first ?? []
     }
 
     /// The root has done something.
@@ -289,12 +290,12 @@ final class World: @unchecked Sendable {
     }
 
     /// I1: the counters have no more than the root released, and that is no more than the cap.
-    private func checkReleases(_ windows: Set<WindowKey>, _ machine: CounterMachine) {
+    private func checkReleases(_ windows: Set<WindowKey>, _ machine: CounterMachine, slot: Int) {
         for key in windows {
             guard let window = machine.windows[key] else { continue }
-            let released = ledger.root.released(key)
+            let released = ledger.root.released(key, slot: slot)
             let cap = budgets.highest[BudgetTruth.name(key.scope, key.unit, key.period)] ?? 0
-            guard window.released <= released, released <= cap else {
+            guard window.released <= released.here, released.all <= cap else {
                 return fail("I1", "\(key.text): the counters have \(window.released), the root released \(released) of \(cap)")
             }
         }
@@ -311,7 +312,7 @@ final class World: @unchecked Sendable {
             // Counters that have lost data know of a lease again when its holder has noticed.
             if profile.storeLosses > 0 {
                 for amounts in granted[key, default: [:]].values { covered = covered + amounts }
-            } else if let lease = store.counters.machine.leases[key] {
+            } else if let lease = store.counters.lease(key) {
                 covered = covered + lease.held + lease.spent.amounts
             }
         }

@@ -11,9 +11,13 @@ public enum CounterCommand: Sendable, Hashable {
     case reap(org: String?, grace: Milliseconds)
     /// Brings a window in with what the ledger says was used and the root has released. A window that is there in this
     /// generation stays as it is.
-    case load(org: String, window: WindowRef, used: Int64, released: Int64 = AccountingLimits.amountMax)
-    /// The durable root has released more of a window's cap; `released` is the sum.
-    case release(org: String, window: WindowKey, released: Int64)
+    case load(org: String, window: WindowRef, used: Int64, released: Int64 = AccountingLimits.amountMax, turn: Int64 = 0)
+    /// The durable root has released more of a window's cap; `released` is the sum. Obeyed when its turn (``Release/turn``) is later than the
+    /// last one.
+    case release(org: String, window: WindowKey, released: Int64, turn: Int64)
+    /// The durable root takes back what is not granted, for other slots of the org: half of it, or all where half is less than `least`.
+    /// Answered with the window, of which ``WindowSnapshot/released`` is what was kept.
+    case recall(org: String, window: WindowKey, turn: Int64, least: Int64)
     /// A new life of an org's counters after they lost data.
     case begin(org: String, Epoch)
     /// Brings a lease of an earlier life into this one.
@@ -38,6 +42,7 @@ public enum CounterCommand: Sendable, Hashable {
         case .read: "read"
         case .resolve: "resolve"
         case .release: "release"
+        case .recall: "recall"
         case .begin: "begin"
         case .assert: "assert"
         case .clear: "clear"
@@ -53,8 +58,8 @@ public enum CounterCommand: Sendable, Hashable {
         case .assert(let claim): claim.lease.org
         case .resolve(let lease, _): lease.org
         case .reap(let org, _): org
-        case .load(let org, _, _, _), .setCap(let org, _, _, _), .read(let org, _), .release(let org, _, _), .begin(let org, _),
-            .clear(let org, _):
+        case .load(let org, _, _, _, _), .setCap(let org, _, _, _), .read(let org, _), .release(let org, _, _, _), .begin(let org, _),
+            .clear(let org, _), .recall(let org, _, _, _):
             org
         }
     }

@@ -33,11 +33,29 @@ extension CounterMachine {
     }
 
     /// Raises what the durable root has released of a window's cap; never lowers it.
-    mutating func release(_ key: WindowKey, to released: Int64, now: Milliseconds) -> CounterReply {
+    mutating func release(_ key: WindowKey, to released: Int64, turn: Int64, now: Milliseconds) -> CounterReply {
         guard (0...AccountingLimits.amountMax).contains(released) else { return .refused(.amount) }
         guard let window = windows[key] else { return .missing([key], now: now) }
-        if released > window.released { update(key) { $0.released = released } }
+        guard turn > window.turn else { return .done(now: now) }
+        update(key) { window in
+            window.turn = turn
+            window.released = max(window.released, released)
+        }
         return .done(now: now)
+    }
+
+    /// Lowers it to what is granted and a part of the rest. A repeat is answered with what was kept.
+    mutating func recall(_ key: WindowKey, turn: Int64, least: Int64, now: Milliseconds) -> CounterReply {
+        guard least >= 0 else { return .refused(.amount) }
+        guard let window = windows[key] else { return .missing([key], now: now) }
+        guard turn > window.turn else { return .windows([window.snapshot], now: now) }
+        update(key) { window in
+            window.turn = turn
+            let taken = max(0, window.taken)
+            let half = max(0, window.released - taken) / 2
+            window.released = min(window.released, taken + (half < least ? 0 : half))
+        }
+        return .windows(snapshots([key]), now: now)
     }
 
     /// Takes a lease of an earlier life in. What it holds comes out of the unaccounted part, which it was in; anything above

@@ -103,7 +103,7 @@ extension CounterMachine {
             LedgerRow(
                 chargeID: "\(lease.key.id):\(lease.sequence):\(kind.rawValue)", kind: kind, lease: lease.key.id,
                 attribution: lease.attribution, nanoUSD: amounts.nanoUSD, usage: usage, requests: amounts.requests,
-                estimated: estimated, at: at, epoch: epochs[lease.key.org]?.epoch.number ?? 0))
+                estimated: estimated, at: at, epoch: epochs[lease.key.org]?.epoch.number ?? 0, slot: lease.key.slot.index))
     }
 
     /// Suspends what ended `grace` ago and frees none of it (metering.md §9, trap 3) but the run's place among the runs at one

@@ -35,9 +35,11 @@ public struct CounterMachine: Sendable {
         case .reap(let org, let grace): reap(org: org, grace: grace, now: now)
         case .begin: .done(now: now)
         case .clear(let org, let number): clear(org, number, now: now)
-        case .release(_, let window, let released): release(window, to: released, now: now)
+        case .release(_, let window, let released, let turn): release(window, to: released, turn: turn, now: now)
+        case .recall(_, let window, let turn, let least): recall(window, turn: turn, least: least, now: now)
         case .assert(let claim): apply(claim, now: now)
-        case .load(let org, let window, let used, let released): load(org, window, used: used, released: released, now: now)
+        case .load(let org, let window, let used, let released, let turn):
+            load(org, window, used: used, released: released, turn: turn, now: now)
         case .setCap(_, let window, let cap, let version): setCap(window, cap: cap, version: version, now: now)
         case .read(_, let keys): .windows(keys.compactMap { windows[$0]?.snapshot }, now: now)
         case .resolve(let lease, let evidence): resolve(lease, evidence: evidence, now: now)
@@ -68,18 +70,20 @@ public struct CounterMachine: Sendable {
         changes.leases.insert(lease.key)
     }
 
-    private mutating func load(_ org: String, _ ref: WindowRef, used: Int64, released: Int64, now: Milliseconds) -> CounterReply {
+    private mutating func load(
+        _ org: String, _ ref: WindowRef, used: Int64, released: Int64, turn: Int64, now: Milliseconds
+    ) -> CounterReply {
         let amounts = 0...AccountingLimits.amountMax
         guard amounts.contains(ref.cap), amounts.contains(released), used <= AccountingLimits.amountMax else { return .refused(.amount) }
         if let loaded = windows[ref.key] {
             guard ref.generation > loaded.generation else { return .done(now: now) }
             // The budget was away and is back: the count missed what was spent meanwhile, the holds did not.
             windows[ref.key] = WindowState(
-                org: org, ref: ref, used: used, held: loaded.held, suspense: loaded.suspense, released: max(released, loaded.released),
+                org: org, ref: ref, used: used, held: loaded.held, suspense: loaded.suspense, released: released, turn: turn,
                 unaccounted: loaded.unaccounted, liveLeases: loaded.liveLeases)
         } else {
             windows[ref.key] = WindowState(
-                org: org, ref: ref, used: used, released: released, unaccounted: unaccounted(org, used, released))
+                org: org, ref: ref, used: used, released: released, turn: turn, unaccounted: unaccounted(org, used, released))
         }
         changes.windows.insert(ref.key)
         return .done(now: now)

@@ -1,5 +1,6 @@
-/// Names a lease. The org is part of it because every counter of a path lives under its org.
+/// Names a lease. The counters are part of it because every window of its path lives in them.
 public struct LeaseKey: Sendable, Hashable {
+    /// The ``CounterSlot/name`` of the counters: the org's own name unless it is split.
     public let org: String
     public let id: String
 
@@ -7,6 +8,8 @@ public struct LeaseKey: Sendable, Hashable {
         self.org = org
         self.id = id
     }
+
+    public var slot: CounterSlot { CounterSlot(org) }
 }
 
 /// The process that spends a lease. A command with a lower fence than the lease's comes from a process that was given

@@ -34,10 +34,12 @@ public struct LedgerRow: Sendable, Hashable {
     public let at: Milliseconds
     /// ``Epoch/number`` of the counters that made the row.
     public let epoch: Int64
+    /// ``CounterSlot/index`` of these counters.
+    public let slot: Int
 
     public init(
         chargeID: String, kind: Kind, lease: String, attribution: Attribution, nanoUSD: Int64, usage: UsageClasses,
-        requests: Int64, estimated: Bool, at: Milliseconds, epoch: Int64 = 0
+        requests: Int64, estimated: Bool, at: Milliseconds, epoch: Int64 = 0, slot: Int = 0
     ) {
         self.chargeID = chargeID
         self.kind = kind
@@ -49,7 +51,11 @@ public struct LedgerRow: Sendable, Hashable {
         self.estimated = estimated
         self.at = at
         self.epoch = epoch
+        self.slot = slot
     }
+
+    /// The ``CounterSlot/name`` of the counters that made it: whose lives decide whether the ledger takes it.
+    public var counters: String { CounterSlot(org: attribution.path.org, index: slot).name }
 
     public var amounts: Amounts { Amounts(nanoUSD: nanoUSD, usage: usage, requests: requests) }
 }

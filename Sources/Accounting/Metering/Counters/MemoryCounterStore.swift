@@ -39,7 +39,7 @@ public actor MemoryLedger: LedgerStore {
     }
 
     public func charges(of lease: LeaseKey, run: String) async throws(LedgerStoreError) -> LeaseCharges {
-        LeaseCharges(rows.filter { $0.lease == lease.id && $0.attribution.path.org == lease.org })
+        LeaseCharges(rows.filter { $0.lease == lease.id && $0.attribution.path.org == lease.slot.org })
     }
 
     public func sum(_ scope: Scope, model: String?, from: Milliseconds, to: Milliseconds) async throws(LedgerStoreError) -> LedgerSum {
@@ -48,6 +48,16 @@ public actor MemoryLedger: LedgerStore {
                 from <= $0.at && $0.at < to && $0.attribution.path.scopes.contains(scope)
                     && (model ?? $0.attribution.model) == $0.attribution.model
             })
+    }
+
+    public func sums(
+        _ scope: Scope, model: String?, from: Milliseconds, to: Milliseconds
+    ) async throws(LedgerStoreError) -> [Int: LedgerSum] {
+        let found = rows.filter {
+            from <= $0.at && $0.at < to && $0.attribution.path.scopes.contains(scope)
+                && (model ?? $0.attribution.model) == $0.attribution.model
+        }
+        return Dictionary(grouping: found, by: \.slot).mapValues { LedgerSum($0) }
     }
 }
 

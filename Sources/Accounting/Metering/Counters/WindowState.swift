@@ -13,6 +13,8 @@ public struct WindowState: Sendable, Hashable {
     public var suspense: Int64
     /// How much of the cap the durable root has released to these counters (a sum of tranches); nothing beyond it is granted.
     public var released: Int64
+    /// Of the last word of the durable root that was obeyed (``Release/turn``).
+    public var turn: Int64
     /// Released before the counters lost their data, and not yet accounted for by ledger or holder: counts as spent.
     public var unaccounted: Int64
     public var liveLeases: Int64
@@ -22,7 +24,7 @@ public struct WindowState: Sendable, Hashable {
 
     public init(
         org: String, ref: WindowRef, used: Int64, held: Int64 = 0, suspense: Int64 = 0, released: Int64 = AccountingLimits.amountMax,
-        unaccounted: Int64 = 0, liveLeases: Int64 = 0
+        turn: Int64 = 0, unaccounted: Int64 = 0, liveLeases: Int64 = 0
     ) {
         self.org = org
         key = ref.key
@@ -35,6 +37,7 @@ public struct WindowState: Sendable, Hashable {
         self.held = held
         self.suspense = suspense
         self.released = released
+        self.turn = turn
         self.unaccounted = unaccounted
         self.liveLeases = liveLeases
         allowance = max(ref.cap, used + held + suspense + unaccounted)
@@ -48,11 +51,14 @@ public struct WindowState: Sendable, Hashable {
 
     public var snapshot: WindowSnapshot {
         WindowSnapshot(
-            key: key, cap: cap, used: used, held: held, suspense: suspense, end: end, released: released, unaccounted: unaccounted)
+            key: key, cap: cap, used: used, held: held, suspense: suspense, end: end, released: released, unaccounted: unaccounted,
+            turn: turn)
     }
 
     mutating func setCap(_ newCap: Int64, version newVersion: Int64) -> Bool {
         guard newVersion > version else { return false }
+        // What a split org's other slots were given of the old cap is not known here: each asks the root anew.
+        if newCap < cap, CounterSlot(org).isSplit { released = min(released, max(0, taken)) }
         cap = newCap
         version = newVersion
         allowance = max(allowance, newCap)

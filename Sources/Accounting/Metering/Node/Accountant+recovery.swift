@@ -105,7 +105,7 @@ extension Accountant {
         if isNew {
             // Sealed by another process: this one's memory of the store is of an earlier life.
             guard await recover(org: org) else { return }
-            for lease in state.withLock({ $0.leases.sorted { $0.key < $1.key }.map(\.value) }) where lease.attribution.path.org == org {
+            for lease in state.withLock({ $0.leases.sorted { $0.key < $1.key }.map(\.value) }) where lease.counters == org {
                 if case .failed = await lease.reclaim() { return }
             }
             // After the leases: one that has rolled meanwhile has left its former self here.

@@ -1,32 +1,44 @@
 internal import Synchronization
 
+/// What came of asking for more of a window than the counters may grant.
+enum Widening: Sendable {
+    /// The counters may grant more than they could.
+    case more
+    /// Somebody has not answered; asked again, it may be otherwise.
+    case notYet
+    /// Nothing is left of the cap in any slot of the org: the window, added up over all of them.
+    case exhausted(WindowSnapshot)
+}
+
 /// What the durable root has not released yet is brought to the counters before it is missed (``Tranche``).
 extension Accountant {
     /// Asks for the next tranche of every window that will soon need it; does not wait.
     func foresee(_ windows: [WindowSnapshot], path: [WindowRef], org: String) {
         guard root != nil else { return }
-        for window in windows where Tranche.isDue(window) { _ = widening(window, path: path, need: 0, org: org) }
+        let slots = slots(ofOrgOf: org)
+        for window in windows where Tranche.isDue(window, slots: slots) { _ = widening(window, path: path, need: 0, org: org) }
     }
 
-    /// After a step: looks ahead, or goes to the root for what was refused without a word about the budget.
-    func provide(_ reply: CounterReply, path: [WindowRef], offers: [Offer], org: String) async {
-        switch reply {
-        case .granted(_, let windows, _): foresee(windows, path: path, org: org)
-        case .denied(let window, _, _) where window.isHeldBack:
-            if await !widen(window, path: path, need: offers.last?.amounts[window.key.unit] ?? 0, org: org) {
-                await clock.sleep(AccountingLimits.rootPause)
-            }
-        default: break
+    /// After a step: goes to the root for what was refused without a word about the budget.
+    ///
+    /// - Returns: the answer as the stream has to take it; a refusal names the budget only when nothing of it is left anywhere.
+    func judge(_ reply: CounterReply, path: [WindowRef], offers: [Offer], org: String) async -> CounterReply {
+        guard case .denied(let window, let windows, let now) = reply, window.isHeldBack else { return reply }
+        switch await widen(window, path: path, need: offers.last?.amounts[window.key.unit] ?? 0, org: org) {
+        case .more: return reply
+        case .notYet:
+            await clock.sleep(AccountingLimits.rootPause)
+            return reply
+        case .exhausted(let whole): return .denied(by: whole, windows: windows, now: now)
         }
     }
 
-    /// - Returns: true when the counters may grant more of the window than the snapshot says.
-    func widen(_ window: WindowSnapshot, path: [WindowRef], need: Int64, org: String) async -> Bool {
-        await widening(window, path: path, need: need, org: org)?.value ?? false
+    func widen(_ window: WindowSnapshot, path: [WindowRef], need: Int64, org: String) async -> Widening {
+        await widening(window, path: path, need: need, org: org)?.value ?? .notYet
     }
 
     /// One question for each window at a time; streams that need the same share it.
-    private func widening(_ window: WindowSnapshot, path: [WindowRef], need: Int64, org: String) -> Task<Bool, Never>? {
+    private func widening(_ window: WindowSnapshot, path: [WindowRef], need: Int64, org: String) -> Task<Widening, Never>? {
         guard root != nil, let ref = path.first(where: { $0.key == window.key }) else { return nil }
         return state.withLock { state in
             let name = LoadedWindow(ref, org: org)
@@ -38,23 +50,27 @@ extension Accountant {
         }
     }
 
-    private func performWidening(_ window: WindowSnapshot, _ ref: WindowRef, need: Int64, org: String) async -> Bool {
+    private func performWidening(_ window: WindowSnapshot, _ ref: WindowRef, need: Int64, org: String) async -> Widening {
         defer { state.withLock { $0.widening[LoadedWindow(ref, org: org)] = nil } }
-        guard let root else { return false }
-        let target = Tranche.target(window, need: need)
-        guard target > window.released else {
-            // All of the cap is released: what is missing is with others who have not answered for it yet.
-            await answerForLives()
-            return false
-        }
+        guard let root else { return .notYet }
+        let target = Tranche.target(window, need: need, slots: slots(ofOrgOf: org))
         do {
-            guard let release = try await root.release(ref, org: org, incarnation: store.incarnation(org: org), upTo: target) else {
-                return await recover(org: org)
+            if target > window.released {
+                guard let release = try await root.release(ref, org: org, incarnation: store.incarnation(org: org), upTo: target) else {
+                    return await recover(org: org) ? .more : .notYet
+                }
+                guard case .done = try await apply(release, ref, org: org) else { return .notYet }
+                if release.turn > window.turn, release.released > window.released { return .more }
             }
-            guard case .done = try await applyTwice(.release(org: org, window: ref.key, released: release.released)) else { return false }
-            return release.released > window.released
+            // What comes ahead of need is not taken from others.
+            guard need > 0 else { return .notYet }
+            return try await gather(window, ref, need: need, org: org)
         } catch {
-            return false
+            return .notYet
         }
+    }
+
+    func apply(_ release: Release, _ ref: WindowRef, org: String) async throws(CounterStoreError) -> CounterReply {
+        try await applyTwice(.release(org: org, window: ref.key, released: release.released, turn: release.turn))
     }
 }

@@ -177,6 +177,7 @@ extension Accountant {
             } else {
                 await answerForLives()
             }
+            await lookAround()
             await clock.sleep(min(round, AccountingLimits.answerPause))
         }
     }

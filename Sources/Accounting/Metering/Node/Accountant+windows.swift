@@ -51,23 +51,56 @@ extension Accountant {
             guard let life = state.withLock({ $0.lives[org] }) else { return nil }
             let incarnation = life.incarnation
             guard let last = try await root.release(window, org: org, incarnation: incarnation, upTo: 0) else { return nil }
-            let used = try await used(window)
+            // What nobody was given yet may have been used all the same, before there was such a budget.
+            if last.isFirst { try await flushOthers(org) }
+            let shares = try await shares(window)
+            let used = shares[CounterSlot(org).index] ?? 0
             // In a life that is not cleared all that was released before counts as spent, and only what comes on top may be granted.
-            switch try await applyTwice(.load(org: org, window: window, used: used, released: last.released), in: life) {
+            switch try await applyTwice(.load(org: org, window: window, used: used, released: last.released, turn: last.turn), in: life) {
             case .done: break
             case .lost: return nil
             default: return false
             }
             let taken = last.isCleared ? used : max(used, last.released)
-            let target = Tranche.target(taken: taken, need: 0, cap: window.cap, unit: window.key.unit)
-            guard let first = try await root.release(window, org: org, incarnation: incarnation, upTo: target) else { return nil }
-            switch try await applyTwice(.release(org: org, window: window.key, released: first.released)) {
+            let target = Tranche.target(taken: taken, need: 0, cap: window.cap, unit: window.key.unit, slots: slots(ofOrgOf: org))
+            guard
+                let first = try await root.release(
+                    window, org: org, incarnation: incarnation, upTo: target, shares: others(shares, window, org))
+            else {
+                return nil
+            }
+            switch try await apply(first, window, org: org) {
             case .done: return true
             case .lost: return nil
             default: return false
             }
         } catch {
             return false
+        }
+    }
+
+    /// By slot.
+    private func shares(_ window: WindowRef) async throws(LedgerStoreError) -> [Int: Int64] {
+        let (key, unit) = (window.key, window.key.unit)
+        return try await ledger.sums(key.scope, model: key.model, from: window.start, to: window.end).mapValues { $0.amounts[unit] }
+    }
+
+    /// What other slots than this have used already, within the cap.
+    private func others(_ shares: [Int: Int64], _ window: WindowRef, _ org: String) -> [Int: Int64] {
+        var (others, free): ([Int: Int64], Int64) = ([:], window.cap)
+        for (slot, used) in shares.sorted(by: { $0.key < $1.key }) where slot != CounterSlot(org).index && used > 0 {
+            others[slot] = min(used, free)
+            free -= min(used, free)
+        }
+        return others
+    }
+
+    /// Brings the rows of the org's other slots to the ledger, if it is or was split.
+    private func flushOthers(_ org: String) async throws {
+        guard let root else { return }
+        let slot = CounterSlot(org)
+        for index in try await root.slots(org: slot.org) where index != slot.index {
+            try await store.flushRows(org: CounterSlot(org: slot.org, index: index).name)
         }
     }
 
@@ -85,21 +118,32 @@ extension Accountant {
         let refs = budgets.map { $0.window(at: guess) }
         guard !refs.isEmpty else { return [] }
         do {
-            let loaded: [WindowSnapshot]
-            switch try await apply(.read(org: path.org, windows: refs.map(\.key))) {
-            case .windows(let found, _): loaded = found
-            case .lost: loaded = []
-            default: return nil
+            var found: [WindowKey: [WindowSnapshot]] = [:]
+            var missing: [WindowKey: [Int]] = [:]
+            for index in slots(ofOrgOf: path.org) > 1 ? Array(0...slots(ofOrgOf: path.org)) : [0] {
+                let loaded: [WindowSnapshot]
+                switch try await apply(.read(org: CounterSlot(org: path.org, index: index).name, windows: refs.map(\.key))) {
+                case .windows(let windows, _): loaded = windows
+                case .lost: loaded = []
+                default: return nil
+                }
+                for ref in refs {
+                    if let window = loaded.first(where: { $0.key == ref.key }) {
+                        found[ref.key, default: []].append(window)
+                    } else {
+                        missing[ref.key, default: []].append(index)
+                    }
+                }
             }
             var windows: [WindowSnapshot] = []
             for ref in refs {
-                if let known = loaded.first(where: { $0.key == ref.key }) {
-                    windows.append(known)
-                } else {
-                    let sum = try await ledger.sum(ref.key.scope, model: ref.key.model, from: ref.start, to: ref.end)
-                    windows.append(
-                        WindowSnapshot(key: ref.key, cap: ref.cap, used: sum.amounts[ref.key.unit], held: 0, suspense: 0, end: ref.end))
+                var parts = found[ref.key] ?? []
+                if let missing = missing[ref.key] {
+                    let shares = try await shares(ref)
+                    let used = missing.reduce(0) { $0 + (shares[$1] ?? 0) }
+                    parts.append(WindowSnapshot(key: ref.key, cap: ref.cap, used: used, held: 0, suspense: 0, end: ref.end))
                 }
+                windows.append(parts.count == 1 ? parts[0] : WindowSnapshot(sum: parts))
             }
             return windows
         } catch {

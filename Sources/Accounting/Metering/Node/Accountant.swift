@@ -27,7 +27,9 @@ public final class Accountant: Sendable {
         var cleared: [String: Int64] = [:]
         var recovering: [String: Task<Bool, Never>] = [:]
         /// Windows for which the durable root is being asked, and the round of answers that is under way.
-        var widening: [LoadedWindow: Task<Bool, Never>] = [:]
+        var widening: [LoadedWindow: Task<Widening, Never>] = [:]
+        /// What the slots of split orgs were last seen to have.
+        var seen: [SlotWindow: WindowSnapshot] = [:]
         var answering: Task<Void, Never>?
         /// True once the durable root has heard of this process.
         var isKnown = false
@@ -52,6 +54,7 @@ public final class Accountant: Sendable {
     let root: (any CounterRoot)?
     let board: (any LeaseBoard)?
     private let rootRounds: Int
+    private let slots: [String: Int]
     let clock: any AccountingClock
     let holder: LeaseHolder
     let metrics: (any AccountingMetrics)?
@@ -63,13 +66,14 @@ public final class Accountant: Sendable {
     /// - Parameters:
     ///   - holder: this process; its fence must be higher than that of any earlier process of the same node.
     ///   - executor: where tasks that outlive their caller run; nil for the global one. A simulation brings its own.
+    ///   - slots: over how many sets of counters an org is split; one that is not named is not split. Needs a root.
     ///   - rootRounds: how often an admission asks again for what the durable root holds back, a tenth of a second apart.
     ///   - pendingSettlements: how many may wait for the store to come back.
     ///   - random: for the ids of leases.
     public init(
         store: any CounterStore, ledger: any LedgerStore, directory: any BudgetDirectory, prices: PriceTable, holder: LeaseHolder,
         clock: any AccountingClock, root: (any CounterRoot)? = nil, board: (any LeaseBoard)? = nil,
-        metrics: (any AccountingMetrics)? = nil,
+        slots: [String: Int] = [:], metrics: (any AccountingMetrics)? = nil,
         leaseTTL: Milliseconds = AccountingLimits.leaseTTL, rootRounds: Int = AccountingLimits.rootRounds,
         pendingSettlements: Int = AccountingLimits.pendingSettlements, executor: (any TaskExecutor)? = nil,
         random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
@@ -80,6 +84,7 @@ public final class Accountant: Sendable {
         self.root = root
         self.board = board
         self.rootRounds = rootRounds
+        self.slots = root == nil ? [:] : slots
         self.holder = holder
         self.clock = clock
         self.metrics = metrics
@@ -96,6 +101,15 @@ public final class Accountant: Sendable {
 
     /// Runs that start from now on are priced by this table.
     public func update(prices: PriceTable) { state.withLock { $0.prices = prices } }
+
+    /// Over how many sets of counters the org of these is split.
+    func slots(ofOrgOf counters: String) -> Int { slots[CounterSlot(counters).org] ?? 1 }
+
+    /// Names the counters of a run.
+    func counters(of attribution: Attribution) -> String {
+        let path = attribution.path
+        return CounterSlot(org: path.org, of: slots[path.org] ?? 1, user: path.user, run: attribution.run).name
+    }
 
     public var liveLeases: Int { state.withLock { $0.leases.count } }
 
@@ -154,7 +168,7 @@ public final class Accountant: Sendable {
     /// - Returns: false when the life in which it was granted is over: this process may have answered for all that it had by then.
     private func register(_ lease: StreamLease, grantedIn life: Epoch?) -> Bool {
         state.withLock { state in
-            guard state.lives[lease.attribution.path.org] == life else { return false }
+            guard state.lives[lease.counters] == life else { return false }
             state.leases[lease.number] = lease
             return true
         }
@@ -174,7 +188,7 @@ public final class Accountant: Sendable {
     ) async -> OpenOutcome {
         // Before it holds anything the root has to know of it: it waits only for processes that it has heard of.
         guard await introduce() else { return .unavailable }
-        let key = LeaseKey(org: attribution.path.org, id: newLeaseID(run: attribution.run))
+        let key = LeaseKey(org: counters(of: attribution), id: newLeaseID(run: attribution.run))
         var note: (any LeaseNote)?
         // What is not opened is on no board. Every other way out says so.
         var isOpen = false
@@ -220,8 +234,10 @@ public final class Accountant: Sendable {
                 stalls += 1
                 attempts = 0
                 let least = (offers.last?.amounts ?? .zero) + fixed
-                if await !widen(window, path: path, need: least[window.key.unit], org: key.org) {
-                    await clock.sleep(AccountingLimits.rootPause)
+                switch await widen(window, path: path, need: least[window.key.unit], org: key.org) {
+                case .more: break
+                case .notYet: await clock.sleep(AccountingLimits.rootPause)
+                case .exhausted(let whole): return .denied(CutCause(deniedBy: whole))
                 }
             case .denied(let window, _, _): return .denied(CutCause(deniedBy: window))
             case .lost: guard await recover(org: key.org) else { return .unavailable }

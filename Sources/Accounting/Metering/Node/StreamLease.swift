@@ -21,6 +21,8 @@ public final class StreamLease: Sendable {
     private let accountant: Accountant
     private let clock: any AccountingClock
     let attribution: Attribution
+    /// ``CounterSlot/name`` of the counters that its leases are in.
+    let counters: String
     private let isPriced: Bool
     /// The most output tokens that may be asked of the upstream when all of it was reserved; nil where slices follow.
     public let outputTokensMax: Int64?
@@ -34,6 +36,7 @@ public final class StreamLease: Sendable {
     ) {
         state = Mutex(State(machine: machine, note: note, reading: reading))
         self.attribution = attribution
+        counters = machine.lease.org
         self.isPriced = isPriced
         self.outputTokensMax = outputTokensMax
         self.accountant = accountant
@@ -98,8 +101,10 @@ public final class StreamLease: Sendable {
     public var report: UsageReport {
         let machine = state.withLock { $0.machine }
         let shown = machine.run.shown
-        return UsageReport(usage: shown.usage, cost: shown.cost, windows: machine.windows)
+        return UsageReport(usage: shown.usage, cost: shown.cost, windows: accountant.whole(machine.windows, org: counters))
     }
+
+    var windowKeys: [WindowKey] { state.withLock { $0.machine.path.map(\.key) } }
 
     // MARK: The driver
 
@@ -154,13 +159,14 @@ public final class StreamLease: Sendable {
             let reply = try await accountant.apply(.step(step))
             // Counters that have forgotten the lease are told of it, and the very same step is asked again.
             if reply.isForgotten, state.withLock({ $0.mayRemind() }), await remind(reply) { return }
-            let path = state.withLock { state in
+            let path = state.withLock { $0.machine.path }
+            let answer = await accountant.judge(reply, path: path, offers: step.offers, org: counters)
+            state.withLock { state in
                 state.reminders = 0
-                state.machine.receive(reply, sent: sent)
+                state.machine.receive(answer, sent: sent)
                 state.post()
-                return state.machine.path
             }
-            await accountant.provide(reply, path: path, offers: step.offers, org: attribution.path.org)
+            if case .granted(_, let windows, _) = answer { accountant.foresee(windows, path: path, org: counters) }
         } catch {
             state.withLock { $0.machine.storeFailed() }
         }
@@ -169,7 +175,7 @@ public final class StreamLease: Sendable {
     /// - Returns: false when the lease is lost for good.
     private func remind(_ reply: CounterReply) async -> Bool {
         guard accountant.root != nil else { return false }
-        if case .lost = reply, await !accountant.recover(org: attribution.path.org) {
+        if case .lost = reply, await !accountant.recover(org: counters) {
             state.withLock { $0.machine.storeFailed() }
             return true
         }
@@ -203,7 +209,7 @@ public final class StreamLease: Sendable {
         if changed {
             state.withLock { $0.machine.budgetsChanged() }
         } else {
-            for budget in budgets where !known.contains(budget) { await accountant.setCap(budget, org: attribution.path.org) }
+            for budget in budgets where !known.contains(budget) { await accountant.setCap(budget, org: counters) }
         }
     }
 
@@ -267,7 +273,7 @@ public final class StreamLease: Sendable {
         accountant.finished(self, usage: total, cost: cost, estimated: settlement.command.spent.estimated)
         return Settlement(
             usage: total, cost: cost, estimated: settlement.command.spent.estimated, overran: settled.map { $0.overrun != .zero } ?? false,
-            isRecorded: settled != nil, windows: windows)
+            isRecorded: settled != nil, windows: accountant.whole(windows, org: counters))
     }
 }
 

@@ -79,10 +79,12 @@ public struct WindowSnapshot: Sendable, Hashable {
     public let released: Int64
     /// Released before the counters lost their data, and not accounted for yet: nothing of it is granted.
     public let unaccounted: Int64
+    /// Of the last word of the durable root that the counters have obeyed (``Release/turn``).
+    public let turn: Int64
 
     public init(
         key: WindowKey, cap: Int64, used: Int64, held: Int64, suspense: Int64, end: Milliseconds,
-        released: Int64 = AccountingLimits.amountMax, unaccounted: Int64 = 0
+        released: Int64 = AccountingLimits.amountMax, unaccounted: Int64 = 0, turn: Int64 = 0
     ) {
         self.key = key
         self.cap = cap
@@ -92,6 +94,7 @@ public struct WindowSnapshot: Sendable, Hashable {
         self.end = end
         self.released = released
         self.unaccounted = unaccounted
+        self.turn = turn
     }
 
     /// True when a refusal says nothing about the budget: some of it is with the durable root yet, or waits to be accounted for.

@@ -8,7 +8,7 @@ of an offer, there what a lease does, last the functions that may be called.
 
 Keys, all under the hash tag {org}, so that a path lives in one slot of a cluster; every key is declared by the caller:
   {org}:epoch                               hash    inc ep cleared: the life that the counters are in (Epoch.swift)
-  {org}:w:<scope>:<unit>:<period>:<window>  hash    ep cap ver gen start end used held susp rel lost live; expires 7 days after its end
+  {org}:w:<scope>:<unit>:<period>:<window>  hash    ep cap ver gen start end used held susp rel turn lost live; expires 7 days after its end
   {org}:lease:<id>                          hash    ep, holder, attribution, path, held, spent, seq, last decision, expiry, phase
   {org}:leases                              zset    live leases by expiry
   {org}:ledger                              stream  the outbox: each row is added by the call that moves the amounts
@@ -130,13 +130,13 @@ end
 
 -- A window that is not loaded is false, never zero.
 local function read_window(key)
-  local f = redis.call('HMGET', key, 'cap', 'used', 'held', 'susp', 'end', 'ver', 'gen', 'live', 'rel', 'lost', 'ep')
+  local f = redis.call('HMGET', key, 'cap', 'used', 'held', 'susp', 'end', 'ver', 'gen', 'live', 'rel', 'lost', 'ep', 'turn')
   if not f[1] or f[11] ~= epoch then return false end
   return {
     key = key, unit = UNITS[string.match(key, ':([%a_]+):%a+:[^:]*$')],
     cap = tonumber(f[1]), used = tonumber(f[2]), held = tonumber(f[3]), susp = tonumber(f[4]), ends = tonumber(f[5]),
     ver = tonumber(f[6]), gen = tonumber(f[7]), live = tonumber(f[8]), rel = tonumber(f[9]),
-    lost = is_cleared and 0 or tonumber(f[10]),
+    lost = is_cleared and 0 or tonumber(f[10]), turn = tonumber(f[12] or '0'),
   }
 end
 
@@ -160,10 +160,10 @@ local function headroom(window) return math.min(window.cap, window.rel) - taken(
 local function snapshots(keys, first)
   local list = {}
   for i = first, #keys do
-    local f = redis.call('HMGET', keys[i], 'cap', 'used', 'held', 'susp', 'end', 'rel', 'lost', 'ep')
-    local there = f[1] and f[8] == epoch
+    local f = redis.call('HMGET', keys[i], 'cap', 'used', 'held', 'susp', 'end', 'rel', 'lost', 'turn', 'ep')
+    local there = f[1] and f[9] == epoch
     if is_cleared then f[7] = '0' end
-    f[8] = nil
+    f[9] = nil
     list[#list + 1] = there and f or false
   end
   return list
@@ -171,6 +171,14 @@ end
 
 local function raise_cap(window, cap, version)
   if version <= window.ver then return end
+  -- What a split org's other slots were given of the old cap is not known here: each asks the root anew.
+  if cap < window.cap and string.find(window.key, '^{[^}]*/') then
+    local kept = math.min(window.rel, math.max(0, taken(window)))
+    if kept < window.rel then
+      window.rel = kept
+      redis.call('HSET', window.key, 'rel', text(kept))
+    end
+  end
   window.cap, window.ver = cap, version
   redis.call('HSET', window.key, 'cap', text(cap), 'ver', text(version))
 end

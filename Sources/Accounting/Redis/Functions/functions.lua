@@ -190,18 +190,16 @@ end
 local function load_window(keys, args)
   local now, input = now_ms(), reader(args)
   local cap, ver, gen, starts, ends, used = input.number(), input.number(), input.number(), input.number(), input.number(), input.number()
-  local released = input.number()
+  local released, turn = input.number(), input.number()
   if not is_amount(cap) or not is_amount(released) or used > AMOUNT_MAX then return { 'refused', now, 'amount' } end
   local found = read_window(keys[1])
   if found and gen <= found.gen then return { 'done', now } end
   redis.call('HSET', keys[1], 'cap', text(cap), 'ver', text(ver), 'gen', text(gen), 'start', text(starts), 'end', text(ends),
-    'used', text(used))
-  if found then
-    redis.call('HSET', keys[1], 'rel', text(math.max(released, found.rel)))
-  else
+    'used', text(used), 'rel', text(released), 'turn', text(turn))
+  if not found then
     -- After a loss, what the root had released and the ledger does not show may be in the hands of somebody.
     local lost = epoch ~= '0' and not is_cleared and math.max(0, released - used) or 0
-    redis.call('HSET', keys[1], 'held', '0', 'susp', '0', 'live', '0', 'rel', text(released), 'lost', text(lost), 'ep', epoch)
+    redis.call('HSET', keys[1], 'held', '0', 'susp', '0', 'live', '0', 'lost', text(lost), 'ep', epoch)
     redis.call('PERSIST', keys[1])
   end
   if ends < NEVER then redis.call('PEXPIREAT', keys[1], text(ends + WINDOW_RETENTION)) end
@@ -219,12 +217,27 @@ end
 
 -- KEYS: window. Raises what the durable root has released; never lowers it.
 local function release_window(keys, args)
-  local now, released = now_ms(), tonumber(args[1])
+  local now, released, turn = now_ms(), tonumber(args[1]), tonumber(args[2])
   if not is_amount(released) then return { 'refused', now, 'amount' } end
   local window = read_window(keys[1])
   if not window then return { 'missing', now, { 0 } } end
-  if released > window.rel then redis.call('HSET', keys[1], 'rel', text(released)) end
+  if turn > window.turn then redis.call('HSET', keys[1], 'rel', text(math.max(released, window.rel)), 'turn', text(turn)) end
   return { 'done', now }
+end
+
+-- KEYS: window. Gives back half of what is not granted, or all where half is less than `least`.
+local function recall_window(keys, args)
+  local now, turn, least = now_ms(), tonumber(args[1]), tonumber(args[2])
+  if least < 0 then return { 'refused', now, 'amount' } end
+  local window = read_window(keys[1])
+  if not window then return { 'missing', now, { 0 } } end
+  if turn > window.turn then
+    local granted = math.max(0, taken(window))
+    local half = math.floor(math.max(0, window.rel - granted) / 2)
+    if half < least then half = 0 end
+    redis.call('HSET', keys[1], 'rel', text(math.min(window.rel, granted + half)), 'turn', text(turn))
+  end
+  return { 'windows', now, 0, snapshots(keys, 1) }
 end
 
 -- KEYS: epoch, leases. ARGS: the caller's incarnation, the number and the incarnation of the life that begins. Not gated.
@@ -300,6 +313,7 @@ register('reap', gated(reap_lease))
 register('load', gated(load_window))
 register('set_cap', gated(set_cap))
 register('release', gated(release_window))
+register('recall', gated(recall_window))
 register('assert', gated(assert_lease))
 register('due', gated(due_leases), { 'no-writes' })
 register('read', gated(read_windows), { 'no-writes' })

@@ -33,7 +33,7 @@ struct CommandChecks {
         var overrun: [WindowKey: Int64] = [:]
         if let violation = noteLease(of: command, reply, budgets, &overrun) { return violation }
         for row in changes.rows where row.kind != .suspense {
-            let key = LeaseKey(org: row.attribution.path.org, id: row.lease)
+            let key = LeaseKey(org: row.counters, id: row.lease)
             guard let lease = machine.leases[key] else { return Violation("rows", "row \(row.chargeID) of no lease") }
             guard row.epoch == machine.epochs[key.org]?.epoch.number ?? 0 else {
                 return Violation("rows", "row \(row.chargeID) of life \(row.epoch)")

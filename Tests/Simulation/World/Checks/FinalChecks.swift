@@ -3,15 +3,15 @@ import Accounting
 /// What must hold when all faults have healed and everything has come to rest. Confined to the loop's thread.
 struct FinalChecks {
     private let world: World
-    private var machine: CounterMachine { world.store.counters.machine }
+    private var counters: DefectiveCounters { world.store.counters }
 
     init(_ world: World) { self.world = world }
 
     func check() {
-        if let violation = CommandChecks(mayOverrun: true).checkAll(machine) { return world.fail(violation.rule, violation.detail) }
+        if let violation = checkCounts() { return world.fail(violation.rule, violation.detail) }
         checkRest()
         for index in world.plan.runs.indices where world.violation == nil { checkRun(index) }
-        for (key, window) in machine.windows where world.violation == nil { checkWindow(key, window) }
+        for (slot, window) in world.store.windows where world.violation == nil { checkWindow(window, slot: slot) }
         checkDelivered()
         guard world.violation == nil else { return }
         if world.plan.isRooted { checkUnaccounted() } else { resolveAll() }
@@ -19,7 +19,7 @@ struct FinalChecks {
 
     private func checkRest() {
         guard world.store.outbox.isEmpty else { return world.fail("liveness", "\(world.store.outbox.count) rows are still in the outbox") }
-        for lease in machine.leases.values {
+        for lease in world.store.leases {
             switch lease.phase {
             case .settled: break
             case .live: return world.fail("liveness", "\(lease.key.id) is still live")
@@ -124,7 +124,7 @@ struct FinalChecks {
     private func suspense(_ run: String) -> Amounts {
         var held = Amounts.zero
         for key in world.store.leasesOfRun[run] ?? [] {
-            if let lease = machine.leases[key], lease.phase == .suspended { held = held + lease.held }
+            if let lease = counters.lease(key), lease.phase == .suspended { held = held + lease.held }
         }
         return held
     }
@@ -148,10 +148,11 @@ struct FinalChecks {
     /// What the dead have spent and nobody has charged is withheld from everybody.
     private func checkUnaccounted() {
         guard !world.profile.rolls, world.profile.liars == 0 else { return }
-        for (key, window) in machine.windows where key.unit == .tokens && isSteady(key) {
+        for (slot, window) in world.store.windows where window.key.unit == .tokens && isSteady(window.key) {
+            let key = window.key
             var missing: Int64 = 0
             for (index, plan) in world.plan.runs.enumerated()
-            where world.witness.runs[index].hasCrashed && plan.path.scopes.contains(key.scope) {
+            where world.witness.runs[index].hasCrashed && plan.path.scopes.contains(key.scope) && world.plan.slot(of: plan) == slot {
                 missing += max(0, least(index) - charges(of: plan.name).usage.total - suspense(plan.name).tokens)
             }
             guard missing <= window.unaccounted else {
@@ -166,10 +167,10 @@ struct FinalChecks {
         for (index, plan) in world.plan.runs.enumerated() where world.witness.runs[index].hasCrashed && world.violation == nil {
             checkCrashed(index, charges(of: plan.name))
         }
-        for (key, window) in machine.windows where world.violation == nil {
-            checkWindow(key, window)
+        for (slot, window) in world.store.windows where world.violation == nil {
+            checkWindow(window, slot: slot)
             guard window.unaccounted == 0, window.suspense == 0 else {
-                let text = "\(key.text) has \(window.unaccounted) unaccounted and \(window.suspense) in suspense"
+                let text = "\(window.key.text) has \(window.unaccounted) unaccounted and \(window.suspense) in suspense"
                 return world.fail("liveness", text)
             }
         }
@@ -177,7 +178,10 @@ struct FinalChecks {
             switch outcome {
             case .admitted: break
             case .refused:
-                let full = machine.windows.values.contains { path.scopes.contains($0.key.scope) && $0.used + 1 > $0.cap }
+                let full = Dictionary(grouping: world.store.windows.map(\.window), by: \.key).values.contains { parts in
+                    path.scopes.contains(parts[0].key.scope)
+                        && parts.reduce(1) { $0 + $1.used } > parts.lazy.map(\.cap).min() ?? 0
+                }
                 if !full { world.fail("liveness", "a run of \(path.scopes.map(\.text)) is refused and no window is full") }
             case .unavailable, .priceUnknown: world.fail("liveness", "a run of \(path.scopes.map(\.text)) is not admitted: \(outcome)")
             }
@@ -190,9 +194,15 @@ struct FinalChecks {
         !world.budgets.unsteady.contains(BudgetTruth.name(key.scope, key.unit, key.period))
     }
 
-    private func checkWindow(_ key: WindowKey, _ window: WindowState) {
+    /// I2 and I3 in every slot.
+    private func checkCounts() -> Violation? {
+        (0...world.plan.slots).lazy.compactMap { CommandChecks(mayOverrun: true).checkAll(counters.machine(of: $0)) }.first
+    }
+
+    private func checkWindow(_ window: WindowState, slot: Int) {
+        let key = window.key
         guard window.held == 0, window.liveLeases == 0 else { return world.fail("liveness", "\(key.text) still holds \(window.held)") }
-        let sum = world.ledger.sum(key.scope, from: window.start, to: window.end).amounts[key.unit]
+        let sum = world.ledger.sums(key.scope, from: window.start, to: window.end)[slot]?.amounts[key.unit] ?? 0
         // A budget that was added or made again while leases without it lived does not see their last slice, nor what an upstream
         // that reported less made them give back.
         if isSteady(key) ? window.used != sum : window.used > sum && !hasUnderstated {
@@ -256,7 +266,7 @@ struct FinalChecks {
     /// The evidence is brought in, twice: then nothing is in suspense, and all that was delivered is charged.
     private func resolveAll() {
         for (index, plan) in world.plan.runs.enumerated() where world.witness.runs[index].hasCrashed {
-            let suspended = (world.store.leasesOfRun[plan.name] ?? []).compactMap { machine.leases[$0] }.filter { $0.phase == .suspended }
+            let suspended = (world.store.leasesOfRun[plan.name] ?? []).compactMap { counters.lease($0) }.filter { $0.phase == .suspended }
             guard let last = suspended.max(by: { ($0.held.tokens, $0.key.id) < ($1.held.tokens, $1.key.id) }) else { continue }
             let run = world.witness.runs[index]
             for lease in suspended where lease.key != last.key { resolve(lease.key, lease.spent) }
@@ -271,9 +281,9 @@ struct FinalChecks {
                 world.fail("resolve", "\(plan.name) is charged \(chargedTokens(plan.name))")
             }
         }
-        for lease in machine.leases.values where lease.phase == .suspended { resolve(lease.key, lease.spent) }
-        if let violation = CommandChecks(mayOverrun: true).checkAll(machine) { world.fail(violation.rule, violation.detail) }
-        for window in machine.windows.values where window.suspense != 0 || window.held != 0 {
+        for lease in world.store.leases where lease.phase == .suspended { resolve(lease.key, lease.spent) }
+        if let violation = checkCounts() { world.fail(violation.rule, violation.detail) }
+        for (_, window) in world.store.windows where window.suspense != 0 || window.held != 0 {
             world.fail("resolve", "\(window.key.text) has \(window.suspense) in suspense")
         }
     }

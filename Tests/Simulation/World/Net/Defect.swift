@@ -12,26 +12,59 @@ public enum Defect: String, Sendable, CaseIterable {
     case unnoticedLoss = "unnoticed-loss"
     /// The durable root clears a life when the first process has answered for it.
     case clearAlone = "clear-alone"
+    /// Counters obey a release that comes after the recall that took it back.
+    case lateRelease = "late-release"
 }
 
-/// ``CounterMachine``, with or without a defect around it. A value.
+/// A ``CounterMachine`` for each slot of split orgs, with or without a defect around it. A value.
 struct DefectiveCounters {
     let defect: Defect?
-    private(set) var machine = CounterMachine()
+    private var machines = [CounterMachine()]
+    /// That of the slot whose command is decided.
+    private var slot = 0
+    private(set) var machine: CounterMachine {
+        get { machines[slot] }
+        set { machines[slot] = newValue }
+    }
     /// What the last step of each lease charged.
     private var charged: [LeaseKey: [LedgerRow]] = [:]
 
     init(_ defect: Defect?) { self.defect = defect }
 
+    /// The machine of a slot, by ``CounterSlot/index``.
+    func machine(of slot: Int) -> CounterMachine { slot < machines.count ? machines[slot] : CounterMachine() }
+
+    /// In the lives that what holds the data is in; what earlier ones have left is not there.
+    func leases(in incarnation: String) -> [LeaseState] {
+        machines.flatMap { machine in machine.leases.values.filter { machine.isIn(incarnation, $0.key.org) } }
+    }
+
+    func lease(_ key: LeaseKey) -> LeaseState? { machine(of: key.slot.index).leases[key] }
+
+    /// In every slot where it is, by slot.
+    func windows(in incarnation: String) -> [(slot: Int, window: WindowState)] {
+        machines.enumerated().flatMap { index, machine in
+            machine.windows.values.filter { machine.isIn(incarnation, $0.org) }.map { (index, $0) }
+        }
+    }
+
+    var names: [String] { machines.flatMap(\.epochs.keys).sorted() }
+
     mutating func apply(
         _ command: CounterCommand, incarnation: String, life: Int64? = nil, now: Milliseconds
     ) -> (CounterReply, CounterChanges) {
+        slot = command.org.map { CounterSlot($0).index } ?? 0
+        while machines.count <= slot { machines.append(CounterMachine()) }
         // A machine that is made anew below has had one life only.
         if defect == .nonIdempotentStep, machine.epochs.isEmpty, case .step(let step) = command, let lease = machine.leases[step.lease],
             lease.phase == .live,
             lease.sequence == step.sequence, lease.holder == step.holder
         {
             return chargeAgain(lease, command, now: now)
+        }
+        var command = command
+        if defect == .lateRelease, case .release(let org, let key, let released, _) = command, let window = machine.windows[key] {
+            command = .release(org: org, window: key, released: released, turn: window.turn + 1)
         }
         var reply = machine.apply(command, incarnation: incarnation, life: life, now: now)
         switch (defect, command, reply) {
@@ -72,4 +105,8 @@ struct DefectiveCounters {
         machine = CounterMachine(windows: Array(windows.values), leases: Array(leases.values))
         return (machine.apply(command, now: now), changes)
     }
+}
+
+extension CounterMachine {
+    fileprivate func isIn(_ incarnation: String, _ org: String) -> Bool { (epochs[org]?.epoch ?? .embedded).incarnation == incarnation }
 }

@@ -33,7 +33,15 @@ final class LedgerServer: @unchecked Sendable {
             })
     }
 
+    func sums(_ scope: Scope, model: String? = nil, from: Milliseconds, to: Milliseconds) -> [Int: LedgerSum] {
+        let found = rows.filter {
+            from <= $0.at && $0.at < to && $0.attribution.path.scopes.contains(scope)
+                && (model ?? $0.attribution.model) == $0.attribution.model
+        }
+        return Dictionary(grouping: found, by: \.slot).mapValues { LedgerSum($0) }
+    }
+
     func charges(of lease: LeaseKey) -> LeaseCharges {
-        LeaseCharges(rows.filter { $0.lease == lease.id && $0.attribution.path.org == lease.org })
+        LeaseCharges(rows.filter { $0.lease == lease.id && $0.attribution.path.org == lease.slot.org })
     }
 }

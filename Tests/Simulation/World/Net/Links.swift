@@ -49,6 +49,12 @@ struct LedgerLink: LedgerStore {
         try await ask { $0.sum(scope, model: model, from: from, to: to) }
     }
 
+    func sums(
+        _ scope: Scope, model: String?, from: Milliseconds, to: Milliseconds
+    ) async throws(LedgerStoreError) -> [Int: LedgerSum] {
+        try await ask { $0.sums(scope, model: model, from: from, to: to) }
+    }
+
     func charges(of lease: LeaseKey, run: String) async throws(LedgerStoreError) -> LeaseCharges {
         try await ask { $0.charges(of: lease) }
     }

@@ -11,10 +11,26 @@ struct RootLink: CounterRoot {
     }
 
     func release(
-        _ window: WindowRef, org: String, incarnation: String, upTo target: Int64
+        _ window: WindowRef, org: String, incarnation: String, upTo target: Int64, shares: [Int: Int64]
     ) async throws(LedgerStoreError) -> Release? {
-        try await ask { $0.release(window, org: org, incarnation: incarnation, upTo: target) }
+        try await ask { $0.release(window, org: org, incarnation: incarnation, upTo: target, shares: shares) }
     }
+
+    func releases(_ window: WindowRef) async throws(LedgerStoreError) -> [Int: Int64] { try await ask { $0.releases(window) } }
+
+    func beginRecall(_ window: WindowRef, org: String, incarnation: String) async throws(LedgerStoreError) -> Int64? {
+        try await ask { $0.beginRecall(window, org: org, incarnation: incarnation) }
+    }
+
+    func endRecall(_ window: WindowRef, org: String, turn: Int64, released: Int64) async throws(LedgerStoreError) {
+        try await ask { $0.endRecall(window, org: org, turn: turn, released: released) }
+    }
+
+    func everySlot() async throws(LedgerStoreError) -> [CounterSlot] {
+        try await ask { $0.lives.keys.map { CounterSlot($0) }.sorted { $0.name < $1.name } }
+    }
+
+    func slots(org: String) async throws(LedgerStoreError) -> [Int] { try await ask { $0.slots(org) } }
 
     func beat(_ holder: LeaseHolder) async throws(LedgerStoreError) { try await ask { $0.beat(holder) } }
 

@@ -15,14 +15,14 @@ struct RootTable {
 
     private(set) var lives: [String: EpochState] = [:]
     private(set) var holders: Set<LeaseHolder> = []
-    private var releases: [WindowName: Int64] = [:]
+    private var given: [WindowName: SlotReleases] = [:]
     private var confirmations: Set<Confirmation> = []
     private let clearsAlone: Bool
 
     init(_ defect: Defect?) { clearsAlone = defect == .clearAlone }
 
     /// Whether the ledger takes a row: life 0 is that of counters that lose nothing.
-    func takes(_ row: LedgerRow) -> Bool { row.epoch == 0 || row.epoch == lives[row.attribution.path.org]?.epoch.number }
+    func takes(_ row: LedgerRow) -> Bool { row.epoch == 0 || row.epoch == lives[row.counters]?.epoch.number }
 
     mutating func seal(_ org: String, _ incarnation: String, after known: Int64) -> EpochState {
         let last = lives[org]
@@ -33,16 +33,42 @@ struct RootTable {
         return next
     }
 
-    mutating func release(_ window: WindowRef, org: String, incarnation: String, upTo target: Int64) -> Release? {
+    mutating func release(
+        _ window: WindowRef, org: String, incarnation: String, upTo target: Int64, shares: [Int: Int64]
+    ) -> Release? {
         guard let life = lives[org], life.epoch.incarnation == incarnation else { return nil }
         let name = WindowName(window: window.key, generation: window.generation)
-        let released = max(releases[name] ?? 0, target)
-        if target > 0 { releases[name] = released }
-        return Release(released: released, isCleared: life.isCleared)
+        let slot = CounterSlot(org).index
+        var releases = given[name] ?? SlotReleases([:])
+        let isFirst = releases.entries.isEmpty
+        if !releases.raise(slot, to: target, cap: window.cap, shares: shares).isEmpty { given[name] = releases }
+        return Release(
+            released: releases[slot].released, turn: releases[slot].turn, isCleared: life.isCleared, isFirst: isFirst)
     }
 
-    /// The most that was released of a window, whatever became of its budget since.
-    func released(_ window: WindowKey) -> Int64 { releases.lazy.filter { $0.key.window == window }.map(\.value).max() ?? 0 }
+    func releases(_ window: WindowRef) -> [Int: Int64] {
+        given[WindowName(window: window.key, generation: window.generation)]?.entries.mapValues(\.released) ?? [:]
+    }
+
+    mutating func beginRecall(_ window: WindowRef, org: String, incarnation: String) -> Int64? {
+        guard lives[org]?.epoch.incarnation == incarnation else { return nil }
+        return given[WindowName(window: window.key, generation: window.generation)]?.beginRecall(CounterSlot(org).index)
+    }
+
+    mutating func endRecall(_ window: WindowRef, org: String, turn: Int64, released: Int64) {
+        let name = WindowName(window: window.key, generation: window.generation)
+        _ = given[name]?.endRecall(CounterSlot(org).index, turn: turn, released: released)
+    }
+
+    func slots(_ org: String) -> [Int] { lives.keys.map { CounterSlot($0) }.filter { $0.org == org }.map(\.index).sorted() }
+
+    /// The most that was released of a window to a slot, and to all of them, whatever became of its budget since.
+    func released(_ window: WindowKey, slot: Int) -> (here: Int64, all: Int64) {
+        let parts = given.lazy.filter { $0.key.window == window }.map(\.value)
+        return (
+            parts.map { $0[slot].released }.max() ?? 0, parts.map { $0.entries.values.reduce(0) { $0 + $1.released } }.max() ?? 0
+        )
+    }
 
     mutating func beat(_ holder: LeaseHolder) { holders.insert(holder) }
 

@@ -34,6 +34,10 @@ final class StoreServer: @unchecked Sendable {
         counters = DefectiveCounters(defect)
     }
 
+    var leases: [LeaseState] { counters.leases(in: incarnation) }
+    /// By slot.
+    var windows: [(slot: Int, window: WindowState)] { counters.windows(in: incarnation) }
+
     var now: Milliseconds { Milliseconds(loop.now + offset) }
 
     /// - Parameters:
@@ -45,7 +49,7 @@ final class StoreServer: @unchecked Sendable {
         // Redis' counters are reaped org by org, each in its own life.
         guard !incarnation.isEmpty, case .reap(nil, let grace) = command else { return decide(command, life) }
         var reaped = 0
-        for org in counters.machine.epochs.keys.sorted() {
+        for org in counters.names {
             if case .reaped(let leases, _) = decide(.reap(org: org, grace: grace)) { reaped += leases }
         }
         return .reaped(leases: reaped, now: now)
@@ -65,8 +69,8 @@ final class StoreServer: @unchecked Sendable {
 
     /// Appends all rows of `org` and forgets them.
     func flush(org: String) -> Bool {
-        guard ledger.append(outbox.lazy.filter { $0.attribution.path.org == org }) else { return false }
-        outbox.removeAll { $0.attribution.path.org == org }
+        guard ledger.append(outbox.lazy.filter { $0.counters == org }) else { return false }
+        outbox.removeAll { $0.counters == org }
         return true
     }
 

@@ -74,10 +74,15 @@ struct Plan: Sendable {
     var callTimeout: Int64
     /// The counters may lose data, so that a durable root releases each cap to them.
     var isRooted = false
+    /// Over how many sets of counters each org is split; 0 for none.
+    var slots = 0
     /// How late a process notices that the store's data are others.
     var reconnect: ClosedRange<Int64> = 0...0
     /// How late a node learns of changed budgets.
     var directoryLag: ClosedRange<Int64> = 0...0
+
+    /// Where a run is counted.
+    func slot(of run: Run) -> Int { CounterSlot(org: run.path.org, of: slots, user: run.path.user, run: run.name).index }
 
     var longestRun: Int64 {
         runs.map { $0.start + ($0.wish / $0.batch.lowerBound + 1) * ($0.gap.upperBound + 1) + ($0.wait?.for ?? 0) }.max() ?? 0

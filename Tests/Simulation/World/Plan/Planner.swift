@@ -26,6 +26,10 @@ struct Planner {
             plan.drifts.append(profile.clockJumps > 0 ? random.integer(-500...500) : 0)
         }
         plan.isRooted = profile.storeLosses > 0 || random.chance(permille: 150)
+        if profile.isSplit {
+            plan.isRooted = true
+            plan.slots = Int(random.integer(2...4))
+        }
         plan.reconnect = 0...random.pick([5, 100, 1_000])
         plan.storeOffset = profile.storeClockJumps > 0 ? random.integer(-1_000...1_000) : 0
         let paths = makePaths()

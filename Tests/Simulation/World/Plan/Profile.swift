@@ -29,6 +29,9 @@ public struct Profile: Sendable {
     /// Counters that are made anew from the ledger while streams go on.
     var rebuilds: Int64 = 0
 
+    /// Each org's counters are split over several slots.
+    var isSplit = false
+
     public static let all: [Profile] = [
         Profile(name: "calm", interrupted: 100),
         Profile(name: "rolls", interrupted: 100, rolls: true),
@@ -44,6 +47,11 @@ public struct Profile: Sendable {
         Profile(
             name: "losses", lostRequests: 30, lostReplies: 40, doubled: 30, late: 20, crashes: 2, pauses: 1, storeOutages: 1,
             ledgerOutages: 2, capChanges: 2, interrupted: 100, storeLosses: 4, rebuilds: 1),
+        Profile(name: "slots", interrupted: 100, isSplit: true),
+        Profile(name: "slot-caps", lostReplies: 30, doubled: 60, late: 40, capChanges: 4, interrupted: 100, isSplit: true),
+        Profile(
+            name: "slot-losses", lostRequests: 30, lostReplies: 40, doubled: 30, late: 20, crashes: 2, pauses: 1, storeOutages: 1,
+            ledgerOutages: 1, capChanges: 2, interrupted: 100, storeLosses: 2, rebuilds: 1, isSplit: true),
         Profile(
             name: "everything", lostRequests: 30, lostReplies: 40, doubled: 40, late: 30, crashes: 2, pauses: 2, clockJumps: 2,
             storeClockJumps: 1, storeOutages: 2, ledgerOutages: 2, directoryOutages: 1, capChanges: 3, budgetChanges: 2, liars: 200,
