@@ -10,6 +10,7 @@ enum PostgresMigrations {
             (5, "visibility", PackageResources.v5_visibility_sql),
             (6, "model budgets", PackageResources.v6_model_budgets_sql), (7, "revocations", PackageResources.v7_revocations_sql),
             (8, "disconnect policy of keys", PackageResources.v8_key_disconnect_sql),
+            (10, "zones of budgets", PackageResources.v10_zones_sql),
         ]
     }
 

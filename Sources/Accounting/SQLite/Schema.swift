@@ -18,8 +18,19 @@ enum Schema {
         migrator.registerMigration("9 disconnect policy of keys") { db in
             try db.execute(sql: "ALTER TABLE key_settings ADD COLUMN on_disconnect TEXT")
         }
+        migrator.registerMigration("10 zones of budgets") { db in try db.execute(sql: zones) }
         return migrator
     }
+
+    /// Empty: UTC. The release before it reads the view by name and does not see the zone: to it every budget follows UTC.
+    private static let zones = """
+        ALTER TABLE budgets ADD COLUMN zone TEXT NOT NULL DEFAULT '';
+        ALTER TABLE model_budgets ADD COLUMN zone TEXT NOT NULL DEFAULT '';
+        DROP VIEW all_budgets;
+        CREATE VIEW all_budgets AS
+            SELECT scope, '' AS model, unit, period, amount, version, generation, zone FROM budgets
+            UNION ALL SELECT scope, model, unit, period, amount, version, generation, zone FROM model_budgets;
+        """
 
     private static let revocations = """
         CREATE TABLE revocations (
