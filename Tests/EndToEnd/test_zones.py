@@ -53,7 +53,7 @@ def test_a_day_of_a_zone_ends_at_its_midnight(server, installation, tenant):
     assert left["zone"] == ZONE and left["resets_at"] == midnight
     refused = requests.post(server.url + "/v1/chat/completions", json=BODY, headers=tenant.headers, timeout=20)
     assert refused.status_code == 402 and refused.headers["x-budget-reset"].endswith("T18:30:00Z")
-    assert refused.json()["x_cut"]["zone"] == ZONE
+    assert refused.json()["error"]["cut"]["zone"] == ZONE
     assert f"this day in {ZONE}" in refused.json()["error"]["message"]
     assert ZONE in installation.command("usage", "--scope", tenant.scope)
     assert ZONE in installation.command("budget", "list", "--scope", tenant.scope)
@@ -121,3 +121,19 @@ def test_a_budget_of_the_configuration_has_its_zone(tmp_path):
         assert server.process.wait(20) == 1 and "time zone" in server.process.tail()
     finally:
         bad.stop()
+
+
+def test_litellms_words_change_a_budget_and_leave_its_zone(server, installation, tenant):
+    headers = {"authorization": f"Bearer {installation.key(tenant.org, 'web', 'boss', '--role', 'admin')['key']}"}
+
+    def post(action: str, body: dict) -> dict:
+        answer = requests.post(f"{server.url}/key/{action}", json=body, headers=headers, timeout=10)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    made = post("generate", {"max_budget": 1, "budget_duration": "1d"})
+    put(installation, f"key:{made['token']}", "1", "--zone", ZONE)
+    changed = post("update", {"key": made["key"], "max_budget": 2})
+    assert changed["max_budget"] == 2 and changed["budget_reset_at"].endswith("T18:30:00Z")
+    assert post("update", {"key": made["key"], "budget_duration": "7d"})["budget_reset_at"].endswith("T18:30:00Z")
+    assert post("update", {"key": made["key"], "budget_duration": "1h"})["budget_reset_at"].endswith(":00:00Z")
