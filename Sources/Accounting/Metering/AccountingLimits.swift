@@ -14,6 +14,8 @@ public enum AccountingLimits {
     static let priceTiers = 16
     /// Bytes of one name in a tenancy path: an e-mail address or an identity provider's subject fits.
     public static let nameBytes = 128
+    /// Bytes of a time zone's name. The longest of the database has 30 (`America/Argentina/Buenos_Aires`).
+    static let zoneNameBytes = 64
     /// Tokens of one class in one call that are believed: a thousand times the longest context on offer.
     static let promptTokensMax: Int64 = 1_000_000_000_000
     /// Output tokens of one run that may be asked for.

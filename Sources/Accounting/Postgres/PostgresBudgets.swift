@@ -18,27 +18,28 @@ public struct PostgresBudgets: BudgetStore {
             let found = try connection.query(
                 "SELECT \(Self.columns) FROM all_budgets WHERE scope = $1 AND unit = $2 AND period = $3 AND model = $4", key)
             let current = try found.map(Self.decode).first
-            if let current, current.limit == budget.limit { return current }
+            if let current, current.limit == budget.limit, current.zone == budget.zone { return current }
             let version = try Self.raiseVersion(&connection)
             let changed = try PostgresError.reading("a budget") {
                 try Budget(
-                    scope: budget.scope, model: budget.model, unit: budget.unit, period: budget.period, limit: budget.limit,
-                    version: version,
-                    generation: current?.generation ?? version)
+                    scope: budget.scope, model: budget.model, unit: budget.unit, period: budget.period, zone: budget.zone,
+                    limit: budget.limit, version: version, generation: budget.nextGeneration(after: current, version: version))
             }
-            let numbers: [PostgresValue] = [.int(changed.limit), .int(changed.version), .int(changed.generation)]
+            let values: [PostgresValue] = [
+                .int(changed.limit), .int(changed.version), .int(changed.generation), .text(changed.zone?.name ?? ""),
+            ]
             if budget.model == nil {
                 try connection.query(
                     """
-                    INSERT INTO budgets (scope, unit, period, amount, version, generation) VALUES ($1, $2, $3, $4, $5, $6)
-                    ON CONFLICT (scope, unit, period) DO UPDATE SET amount = excluded.amount, version = excluded.version
-                    """, key.dropLast() + numbers)
+                    INSERT INTO budgets (scope, unit, period, amount, version, generation, zone) VALUES ($1, $2, $3, $4, $5, $6, $7)
+                    ON CONFLICT (scope, unit, period) DO UPDATE SET \(Self.update)
+                    """, key.dropLast() + values)
             } else {
                 try connection.query(
                     """
-                    INSERT INTO model_budgets (scope, unit, period, model, amount, version, generation) VALUES ($1, $2, $3, $4, $5, $6, $7)
-                    ON CONFLICT (scope, model, unit, period) DO UPDATE SET amount = excluded.amount, version = excluded.version
-                    """, key + numbers)
+                    INSERT INTO model_budgets (scope, unit, period, model, amount, version, generation, zone)
+                    VALUES ($1, $2, $3, $4, $5, $6, $7, $8) ON CONFLICT (scope, model, unit, period) DO UPDATE SET \(Self.update)
+                    """, key + values)
             }
             return changed
         }
@@ -91,7 +92,7 @@ public struct PostgresBudgets: BudgetStore {
                     LEFT JOIN all_budgets ON scope = ANY ($1) AND c.value IS DISTINCT FROM $2 WHERE c.name = 'budgets'
                     ORDER BY array_position($1, scope), model, unit, period
                     """, [.texts(scopes), .int(known)])
-                guard let edition = try rows.first?.int(7) else { throw .malformed("no budget edition") }
+                guard let edition = try rows.first?.int(8) else { throw .malformed("no budget edition") }
                 guard edition != known else { return nil }
                 let budgets = try rows.map { row throws(PostgresError) in row.optionalText(0) == nil ? nil : try Self.decode(row) }
                 return BudgetReading(budgets: budgets.compactMap { $0 }, edition: edition)
@@ -101,7 +102,9 @@ public struct PostgresBudgets: BudgetStore {
         }
     }
 
-    private static let columns = "scope, unit, period, amount, version, generation, model"
+    private static let columns = "scope, unit, period, amount, version, generation, model, zone"
+    private static let update =
+        "amount = excluded.amount, version = excluded.version, generation = excluded.generation, zone = excluded.zone"
 
     private static func raiseVersion(_ connection: inout PostgresConnection) throws(PostgresError) -> Int64 {
         let row = try connection.query("UPDATE counter SET value = value + 1 WHERE name = 'budgets' RETURNING value").first
@@ -111,14 +114,17 @@ public struct PostgresBudgets: BudgetStore {
 
     private static func decode(_ row: PostgresRows.Row) throws(PostgresError) -> Budget {
         let (scope, amount, version, generation) = (try row.text(0), try row.int(3), try row.int(4), try row.int(5))
-        let model = try row.text(6)
+        let (model, zoneName) = (try row.text(6), try row.text(7))
+        let zone: CalendarZone?
+        // A newer release set it.
+        do { zone = try CalendarZone.named(zoneName) } catch { throw .malformed(BudgetError.unknownZone(zoneName, of: scope)) }
         guard let unit = MeterUnit(rawValue: try row.text(1)), let period = Period(rawValue: try row.text(2)) else {
             throw .malformed("a budget")
         }
         return try PostgresError.reading("a budget") {
             try Budget(
-                scope: Scope(scope), model: model.isEmpty ? nil : model, unit: unit, period: period, limit: amount, version: version,
-                generation: generation)
+                scope: Scope(scope), model: model.isEmpty ? nil : model, unit: unit, period: period, zone: zone, limit: amount,
+                version: version, generation: generation)
         }
     }
 }

@@ -7,27 +7,27 @@ public struct BudgetTable: BudgetStore {
 
     public init(_ database: EmbeddedDatabase) { self.database = database }
 
-    /// Makes or changes a budget. The same limit again changes nothing.
+    /// Makes or changes a budget. The same limit and zone again change nothing.
     ///
     /// - Returns: the budget with its version.
     @discardableResult
     public func set(_ budget: Budget) async throws(EmbeddedDatabaseError) -> Budget {
         try await database.write { db in
             let current = try Self.find(budget, db)
-            if let current, current.limit == budget.limit { return current }
+            if let current, current.limit == budget.limit, current.zone == budget.zone { return current }
             let version = try Self.nextVersion(db)
             let changed = try Budget(
-                scope: budget.scope, model: budget.model, unit: budget.unit, period: budget.period, limit: budget.limit, version: version,
-                generation: current?.generation ?? version)
+                scope: budget.scope, model: budget.model, unit: budget.unit, period: budget.period, zone: budget.zone,
+                limit: budget.limit, version: version, generation: budget.nextGeneration(after: current, version: version))
             let (table, column, value) = Self.place(budget.model)
             try db.execute(
                 sql: """
-                    INSERT OR REPLACE INTO \(table) (scope, \(column)unit, period, amount, version, generation)
-                    VALUES (?,\(column.isEmpty ? "" : "?,")?,?,?,?,?)
+                    INSERT OR REPLACE INTO \(table) (scope, \(column)unit, period, amount, version, generation, zone)
+                    VALUES (?,\(column.isEmpty ? "" : "?,")?,?,?,?,?,?)
                     """,
                 arguments: [changed.scope.text] + value + [
                     changed.unit.rawValue, changed.period.rawValue, changed.limit, changed.version,
-                    changed.generation,
+                    changed.generation, changed.zone?.name ?? "",
                 ])
             return changed
         }
@@ -84,7 +84,7 @@ public struct BudgetTable: BudgetStore {
 
     private static func reading(_ path: TenancyPath, edition: Int64, _ db: Database) throws -> BudgetReading {
         let statement = try db.cachedStatement(
-            sql: "SELECT unit, period, amount, version, generation, model FROM all_budgets WHERE scope = ?")
+            sql: "SELECT unit, period, amount, version, generation, model, zone FROM all_budgets WHERE scope = ?")
         var budgets: [Budget] = []
         for scope in path.scopes {
             let rows = try Row.fetchCursor(statement, arguments: [scope.text])
@@ -95,8 +95,8 @@ public struct BudgetTable: BudgetStore {
                 }
                 budgets.append(
                     try Budget(
-                        scope: scope, model: Self.model(row[5]), unit: unit, period: period, limit: row[2], version: row[3],
-                        generation: row[4]))
+                        scope: scope, model: Self.model(row[5]), unit: unit, period: period, zone: Self.zone(row[6], of: scope.text),
+                        limit: row[2], version: row[3], generation: row[4]))
             }
         }
         return BudgetReading(budgets: budgets, edition: edition)
@@ -116,6 +116,13 @@ public struct BudgetTable: BudgetStore {
 
     private static func model(_ column: String) -> String? { column.isEmpty ? nil : column }
 
+    /// - Throws: ``EmbeddedDatabaseError`` for a zone that this release does not know: a newer one set it.
+    private static func zone(_ column: String, of scope: String) throws -> CalendarZone? {
+        do { return try CalendarZone.named(column) } catch {
+            throw EmbeddedDatabaseError.failed(BudgetError.unknownZone(column, of: scope))
+        }
+    }
+
     private static func nextVersion(_ db: Database) throws -> Int64 {
         let sql = "INSERT INTO counter VALUES ('budgets', 1) ON CONFLICT (name) DO UPDATE SET value = value + 1 RETURNING value"
         guard let version = try Int64.fetchOne(db, sql: sql) else { throw EmbeddedDatabaseError.failed("no version") }
@@ -127,8 +134,7 @@ public struct BudgetTable: BudgetStore {
             throw EmbeddedDatabaseError.failed("unreadable budget")
         }
         return try Budget(
-            scope: Scope(row["scope"]), model: model(row["model"]), unit: unit, period: period, limit: row["amount"],
-            version: row["version"],
-            generation: row["generation"])
+            scope: Scope(row["scope"]), model: model(row["model"]), unit: unit, period: period, zone: zone(row["zone"], of: row["scope"]),
+            limit: row["amount"], version: row["version"], generation: row["generation"])
     }
 }

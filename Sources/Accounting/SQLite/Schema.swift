@@ -19,6 +19,7 @@ enum Schema {
             try db.execute(sql: "ALTER TABLE key_settings ADD COLUMN on_disconnect TEXT")
         }
         migrator.registerMigration("10 slots") { db in try db.execute(sql: slots) }
+        migrator.registerMigration("11 zones of budgets") { db in try db.execute(sql: zones) }
         return migrator
     }
 
@@ -37,6 +38,16 @@ enum Schema {
             UNION ALL SELECT window, generation, slot, released, turn FROM slot_releases;
         CREATE TRIGGER release_is_raised AFTER UPDATE OF released ON releases WHEN new.released > old.released AND new.turn = old.turn
             BEGIN UPDATE releases SET turn = old.turn + 1 WHERE window = new.window AND generation = new.generation; END;
+        """
+
+    /// Empty: UTC. The release before it reads the view by name and does not see the zone: to it every budget follows UTC.
+    private static let zones = """
+        ALTER TABLE budgets ADD COLUMN zone TEXT NOT NULL DEFAULT '';
+        ALTER TABLE model_budgets ADD COLUMN zone TEXT NOT NULL DEFAULT '';
+        DROP VIEW all_budgets;
+        CREATE VIEW all_budgets AS
+            SELECT scope, '' AS model, unit, period, amount, version, generation, zone FROM budgets
+            UNION ALL SELECT scope, model, unit, period, amount, version, generation, zone FROM model_budgets;
         """
 
     private static let revocations = """

@@ -107,8 +107,8 @@ extension CutDescription {
         let unit = window.key.unit
         self.init(
             reason: reason, scopeKind: window.key.scope.kind.rawValue, scopeID: window.key.scope.id, model: window.key.model,
-            unit: unit.rawValue,
-            window: window.key.period.rawValue, limit: unit.text(window.cap), used: unit.text(window.used),
+            unit: unit.rawValue, window: window.key.period.rawValue, zone: window.key.zone, limit: unit.text(window.cap),
+            used: unit.text(window.used),
             resetsAt: window.resetsAt?.rawValue)
     }
 }
@@ -117,7 +117,8 @@ extension WindowReport {
     init(_ window: WindowSnapshot) {
         let unit = window.key.unit
         self.init(
-            scope: window.key.scope.text, unit: unit.rawValue, window: window.key.period.rawValue, limit: unit.text(window.cap),
+            scope: window.key.scope.text, unit: unit.rawValue, window: window.key.period.rawValue, zone: window.key.zone,
+            limit: unit.text(window.cap),
             used: unit.text(window.used), held: unit.text(window.held), suspense: unit.text(window.suspense),
             resetsAt: window.resetsAt?.rawValue)
     }

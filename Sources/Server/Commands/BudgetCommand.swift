@@ -14,15 +14,18 @@ struct BudgetCommand: AsyncParsableCommand {
         @OptionGroup var store: StoreOptions
         @OptionGroup var window: WindowOptions
         @Option(help: "The cap: US dollars as a decimal, or a whole number of tokens, requests or runs.") var limit: String
+        @Option(
+            help: "The time zone whose days, weeks and months it follows: Europe/Berlin, or UTC. Left out: as the budget is, UTC if new.")
+        var zone: String?
         @Flag(help: "Cut what runs in the scope, so that nothing that was granted before is spent.") var revoke = false
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
             try await reportingFailures {
                 let stores = try store.stores()
-                let budget = try await stores.budgets.set(
-                    Budget(
-                        scope: window.scope, model: window.model, unit: window.unit, period: window.window, limit: limit))
+                let asked = try Budget(
+                    scope: window.scope, model: window.model, unit: window.unit, period: window.window, zone: zone ?? "", limit: limit)
+                let budget = try await stores.budgets.set(zone == nil ? asked.keepingZone(in: stores.budgets) : asked)
                 if revoke { try await stores.revocations.add(.scope(budget.scope), org: nil, author: "command line", at: WallClock.now()) }
                 if json { return Output.line(budget.json.jsonText) }
                 let model = budget.model.map { " with \($0)" } ?? ""
@@ -30,7 +33,8 @@ struct BudgetCommand: AsyncParsableCommand {
                 Output.line(
                     budget.unit == .runs
                         ? "\(budget.scope.text)\(model) may have \(amount) at one time"
-                        : "\(budget.scope.text)\(model) may spend \(amount) in each \(budget.period.rawValue)")
+                        : "\(budget.scope.text)\(model) may spend \(amount) in each \(budget.period.rawValue)\(budget.zone.map { " of \($0.name)" } ?? "")"
+                )
             }
         }
     }
@@ -48,8 +52,13 @@ struct BudgetCommand: AsyncParsableCommand {
                 let budgets = try await store.stores().budgets.list(scope: scope)
                 if json { return Output.line(JSONValue.array(budgets.map(\.json)).jsonText) }
                 Output.table(
-                    [["SCOPE", "MODEL", "UNIT", "WINDOW", "LIMIT"]]
-                        + budgets.map { [$0.scope.text, $0.model ?? "all", $0.unit.rawValue, $0.period.rawValue, $0.unit.text($0.limit)] })
+                    [["SCOPE", "MODEL", "UNIT", "WINDOW", "LIMIT", "ZONE"]]
+                        + budgets.map {
+                            [
+                                $0.scope.text, $0.model ?? "all", $0.unit.rawValue, $0.period.rawValue, $0.unit.text($0.limit),
+                                $0.zone?.name ?? "UTC",
+                            ]
+                        })
             }
         }
     }
@@ -81,7 +90,7 @@ struct WindowOptions: ParsableArguments {
     @Option(help: "org:O, project:O/P, user:O/P/U or key:ID.") var scope: String
     @Option(help: "Only runs of this model.") var model: String?
     @Option(help: "usd, tokens, input_tokens, output_tokens, requests or runs (at one time, with window total).") var unit: String
-    @Option(help: "minute, hour, day, week, month or total (UTC).") var window: String
+    @Option(help: "minute, hour, day, week, month or total.") var window: String
 
     static func parse(scope text: String) throws -> Scope {
         do {
@@ -97,7 +106,13 @@ extension Budget {
         let value: JSONValue = [
             "scope": .string(scope.text), "unit": .string(unit.rawValue), "window": .string(period.rawValue), "limit": unit.json(limit),
         ]
-        return value.naming(model: model)
+        return value.naming(model: model, zone: zone?.name)
+    }
+
+    /// The same budget in the zone that it has in the store: whoever changes a limit does not say when its windows begin.
+    func keepingZone(in store: any BudgetStore) async throws -> Budget {
+        let known = try await store.list(scope: scope).first { $0.model == model && $0.unit == unit && $0.period == period }
+        return try Budget(scope: scope, model: model, unit: unit, period: period, zone: known?.zone, limit: limit)
     }
 }
 
@@ -118,15 +133,16 @@ extension WindowSnapshot {
             "used": unit.json(used), "held": unit.json(held), "suspense": unit.json(suspense),
             "resets_at": resetsAt.map { .integer($0.rawValue) } ?? .null,
         ]
-        return value.naming(model: key.model)
+        return value.naming(model: key.model, zone: key.zone)
     }
 }
 
 extension JSONValue {
-    /// The same object with the model that a budget or window is about, if it is about one.
-    fileprivate func naming(model: String?) -> JSONValue {
-        guard let model, var members = objectValue else { return self }
-        members["model"] = .string(model)
+    /// The same object with the model that a budget or window is about and the zone that it follows, where it has one.
+    fileprivate func naming(model: String?, zone: String?) -> JSONValue {
+        guard var members = objectValue else { return self }
+        if let model { members["model"] = .string(model) }
+        if let zone { members["zone"] = .string(zone) }
         return .object(members)
     }
 }

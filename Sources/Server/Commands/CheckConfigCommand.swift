@@ -16,6 +16,7 @@ struct CheckConfigCommand: AsyncParsableCommand {
             // What the server would find wrong only at its start is found here as well.
             try configuration.stores.checkServable()
             _ = try Prices.load(configuration.priceFile, models: configuration.models)
+            for setting in configuration.budgets { _ = try setting.budget }
             if json { return Output.line(configuration.masked.jsonText) }
             for member in configuration.masked.objectValue?.members ?? [] {
                 Output.line("\(member.key): \(member.value.jsonText)")
@@ -39,10 +40,7 @@ extension Configuration {
                 "postgres": .string(Self.masked(url: stores.postgres)),
             ],
             "models": .array(models.map(\.masked)), "prices": ["file": .string(priceFile)],
-            "budgets": .array(
-                budgets.map {
-                    ["scope": .string($0.scope), "unit": .string($0.unit), "window": .string($0.window), "limit": .string($0.limit)]
-                }),
+            "budgets": .array(budgets.map(\.masked)),
             "accounting": [
                 "slots": .object(
                     JSONObject(accounting.slots.sorted { $0.key < $1.key }.map { ($0.key, .integer(Int64($0.value))) }))
@@ -69,6 +67,17 @@ extension Configuration {
         guard let at = url.lastIndex(of: "@"), let slashes = url.firstRange(of: "://"), slashes.upperBound < at else { return url }
         let user = url[slashes.upperBound..<at].prefix { $0 != ":" }
         return "\(url[..<slashes.upperBound])\(user):***\(url[at...])"
+    }
+}
+
+extension Configuration.BudgetSetting {
+    var masked: JSONValue {
+        var object = JSONObject([
+            ("scope", .string(scope)), ("unit", .string(unit)), ("window", .string(window)), ("limit", .string(limit)),
+        ])
+        if !model.isEmpty { object["model"] = .string(model) }
+        if !zone.isEmpty { object["zone"] = .string(zone) }
+        return .object(object)
     }
 }
 

@@ -43,7 +43,8 @@ struct UsageCommand: AsyncParsableCommand {
                     + usage.windows.map { window in
                         let unit = window.key.unit
                         return [
-                            "  " + unit.rawValue + (window.key.model.map { " (\($0))" } ?? ""), window.key.period.rawValue,
+                            "  " + unit.rawValue + (window.key.model.map { " (\($0))" } ?? ""),
+                            window.key.period.rawValue + (window.key.zone.map { " (\($0))" } ?? ""),
                             unit.text(window.cap), unit.text(window.used),
                             unit.text(window.held),
                             unit.text(window.suspense), window.resetsAt?.rfc3339 ?? "never",

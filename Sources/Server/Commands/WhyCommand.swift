@@ -35,7 +35,8 @@ struct WhyCommand: AsyncParsableCommand {
             Output.table([
                 ["REASON", "SCOPE", "UNIT", "WINDOW", "LIMIT", "USED", "RESETS"],
                 [
-                    cut["reason"]?.stringValue ?? "-", scope, cut["unit"]?.stringValue ?? "-", cut["window"]?.stringValue ?? "-", limit,
+                    cut["reason"]?.stringValue ?? "-", scope, cut["unit"]?.stringValue ?? "-",
+                    (cut["window"]?.stringValue ?? "-") + (cut["zone"]?.stringValue.map { " (\($0))" } ?? ""), limit,
                     used,
                     cut["resets_at"]?.integerValue.map { Milliseconds($0).rfc3339 } ?? "never",
                 ],

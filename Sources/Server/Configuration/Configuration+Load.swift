@@ -190,7 +190,7 @@ extension Configuration.BudgetSetting {
         }
         self.init(
             scope: try needed("scope"), model: try section.string("model", default: ""), unit: try needed("unit"),
-            window: try needed("window"), limit: try needed("limit"),
+            window: try needed("window"), zone: try section.string("zone", default: ""), limit: try needed("limit"),
             setting: section.path)
         try section.refuseUnknownKeys()
     }

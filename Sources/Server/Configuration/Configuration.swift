@@ -67,6 +67,8 @@ struct Configuration: Sendable, Hashable {
         var model = ""
         var unit: String
         var window: String
+        /// Empty for UTC.
+        var zone = ""
         var limit: String
         var setting: String
     }

@@ -109,7 +109,9 @@ struct VirtualKeys: Sendable {
             }
             let next: Period
             if case .keep = period { next = old?.period ?? .total } else { next = period.value ?? .total }
-            try await stores.budgets.set(Budget(scope: scope, unit: .usd, period: next, limit: limit))
+            // LiteLLM has no word for a zone: what `kdcube budget` gave the budget stays, where the new period has one.
+            let zone = next.followsZone ? old?.zone : nil
+            try await stores.budgets.set(Budget(scope: scope, unit: .usd, period: next, zone: zone, limit: limit))
             // After the new one is set: at no moment is the key without a cap.
             if let old, old.period != next { _ = try await stores.budgets.remove(scope: scope, unit: .usd, period: old.period) }
         }

@@ -13,15 +13,7 @@ actor ConfiguredBudgets: BudgetDirectory {
     /// - Throws: ``ConfigurationError`` for a budget that is none.
     init(_ settings: [Configuration.BudgetSetting], in store: any BudgetStore) throws(ConfigurationError) {
         self.store = store
-        self.settings = try settings.map { setting throws(ConfigurationError) in
-            do throws(BudgetError) {
-                return try Budget(
-                    scope: setting.scope, model: setting.model.isEmpty ? nil : setting.model, unit: setting.unit, period: setting.window,
-                    limit: setting.limit)
-            } catch {
-                throw ConfigurationError(setting: setting.setting, origin: nil, rule: error.description)
-            }
-        }
+        self.settings = try settings.map { setting throws(ConfigurationError) in try setting.budget }
     }
 
     /// Sets what is not set yet.
@@ -48,5 +40,19 @@ actor ConfiguredBudgets: BudgetDirectory {
 
     nonisolated func budgets(for path: TenancyPath, changedSince edition: Int64) async throws(BudgetDirectoryError) -> BudgetReading? {
         try await store.budgets(for: path, changedSince: edition)
+    }
+}
+
+extension Configuration.BudgetSetting {
+    /// - Throws: ``ConfigurationError`` for a budget that is none.
+    var budget: Budget {
+        get throws(ConfigurationError) {
+            do throws(BudgetError) {
+                return try Budget(
+                    scope: scope, model: model.isEmpty ? nil : model, unit: unit, period: window, zone: zone, limit: limit)
+            } catch {
+                throw ConfigurationError(setting: setting, origin: nil, rule: error.description)
+            }
+        }
     }
 }

@@ -72,7 +72,8 @@ struct WindowReader: Sendable {
         var used = found.reduce(0) { $0 + $1.1.used }
         if found.count < slots.count {
             let key = window.key
-            let span = WindowSpan(key.period, containing: window.end - Milliseconds(1))
+            let span = WindowSpan(
+                key.period, containing: window.end - Milliseconds(1), in: try key.zone.flatMap { try CalendarZone.named($0) })
             let shares = try await stores.ledger.sums(key.scope, model: key.model, from: span.start, to: span.end)
             for (index, share) in shares where !found.contains(where: { $0.0.index == index }) { used += share.amounts[key.unit] }
         }

@@ -35,6 +35,8 @@ struct DurableStoreContract {
         ("another process reads and writes budgets while the server runs; versions never fall", { try await $0.budgetChanges() }),
         ("a reading of budgets is repeated only when some budget has changed", { try await $0.budgetEditions() }),
         ("budgets set at the same time by many get versions of their own", { try await $0.budgetRaces() }),
+        ("a budget's zone comes back as it was set, and another begins a generation", { try await $0.zones() }),
+        ("the days, weeks and months of a zone are summed to the millisecond", { try await $0.zonedSums() }),
         ("usage without counters is what the ledger holds", { try await $0.usageOfLedger() }),
         ("a key is found by its hash until it is revoked, and brings org, project and user about", { try await $0.apiKeys() }),
         ("a conversation belongs to one owner; another's of the same id is another", { try await $0.conversations() }),

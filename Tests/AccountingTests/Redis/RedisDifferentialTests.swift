@@ -73,7 +73,8 @@ private struct DifferentialRun {
         for scope in scopes {
             for unit in MeterUnit.allCases {
                 let period = [Period.total, .day, .month].randomElement(using: &random) ?? .day
-                let span = WindowSpan(period, containing: now)
+                let zone = scope.kind == .user ? try? CalendarZone.named("America/Port-au-Prince") : nil
+                let span = WindowSpan(period, containing: now, in: zone)
                 let cap: Int64 = seed % 6 == 0 ? AccountingLimits.amountMax : Int64.random(in: 0...3_000, using: &random)
                 pool.append(
                     WindowRef(

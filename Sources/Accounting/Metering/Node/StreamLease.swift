@@ -311,5 +311,5 @@ extension CounterReply {
 
 extension Budget {
     /// What makes it this budget and no other; its limit may change.
-    fileprivate var identity: [String] { [scope.text, model ?? "", unit.rawValue, period.rawValue, String(generation)] }
+    fileprivate var identity: [String] { [scope.text, model ?? "", unit.rawValue, period.rawValue, zone?.name ?? "", String(generation)] }
 }

@@ -3,7 +3,8 @@
 ///
 /// What is thrown is the back end's own error; its description is one sentence for an operator.
 public protocol BudgetStore: BudgetDirectory {
-    /// Makes or changes a budget. The same limit again changes nothing.
+    /// Makes or changes a budget. The same limit and zone again change nothing. Another zone is the same budget
+    /// with other windows, and begins a generation (see ``WindowRef/generation``).
     ///
     /// - Returns: the budget with its version.
     @discardableResult

@@ -5,27 +5,33 @@ public struct Budget: Sendable, Hashable {
     public let model: String?
     public let unit: MeterUnit
     public let period: Period
+    /// Whose days, weeks and months it follows; nil for UTC. Not part of what names a budget: its store changes it in place.
+    public let zone: CalendarZone?
     /// In the unit's base: nano-USD, tokens, requests. Zero is a cap that admits nothing.
     public let limit: Int64
     /// Grows with every change (see ``WindowRef/version``).
     public let version: Int64
-    /// The version at which the budget was made (see ``WindowRef/generation``).
+    /// The version at which the budget was made, or its zone changed (see ``WindowRef/generation``): a window that is left and come
+    /// back to must not go on with the count that it had.
     public let generation: Int64
 
-    /// - Throws: ``BudgetError`` when the limit is outside 0…``AccountingLimits/amountMax``.
+    /// - Throws: ``BudgetError`` when the limit is outside 0…``AccountingLimits/amountMax``, or a part does not go with another.
     public init(
-        scope: Scope, model: String? = nil, unit: MeterUnit, period: Period, limit: Int64, version: Int64 = 1, generation: Int64 = 1
+        scope: Scope, model: String? = nil, unit: MeterUnit, period: Period, zone: CalendarZone? = nil, limit: Int64,
+        version: Int64 = 1, generation: Int64 = 1
     )
         throws(BudgetError)
     {
         guard limit >= 0 else { throw BudgetError(field: .limit, rule: .amount(.negative)) }
         guard unit != .runs || period == .total else { throw BudgetError(field: .period, rule: .runsHaveNoPeriod) }
         guard limit <= AccountingLimits.amountMax else { throw BudgetError(field: .limit, rule: .amount(.tooLarge)) }
+        guard zone == nil || period.followsZone else { throw BudgetError(field: .zone, rule: .periodHasNoZone) }
         if let model, !Self.isModel(model) { throw BudgetError(field: .model, rule: .modelName) }
         self.scope = scope
         self.model = model
         self.unit = unit
         self.period = period
+        self.zone = zone
         self.limit = limit
         self.version = version
         self.generation = generation
@@ -34,14 +40,18 @@ public struct Budget: Sendable, Hashable {
     /// Reads a budget as people write it on the command line or in the configuration.
     ///
     /// - Throws: ``BudgetError`` naming the field and the rule it broke.
-    public init(scope: String, model: String? = nil, unit: String, period: String, limit: String) throws(BudgetError) {
+    public init(
+        scope: String, model: String? = nil, unit: String, period: String, zone: String = "", limit: String
+    ) throws(BudgetError) {
         let parsedScope: Scope
         do { parsedScope = try Scope(scope) } catch { throw BudgetError(field: .scope, rule: .scope(error)) }
         guard let parsedUnit = MeterUnit(rawValue: unit) else { throw BudgetError(field: .unit, rule: .unknownWord) }
         guard let parsedPeriod = Period(rawValue: period) else { throw BudgetError(field: .period, rule: .unknownWord) }
+        let parsedZone: CalendarZone?
+        do { parsedZone = try CalendarZone.named(zone) } catch { throw BudgetError(field: .zone, rule: .unknownWord) }
         let amount: Int64
         do { amount = try parsedUnit.amount(limit) } catch { throw BudgetError(field: .limit, rule: .amount(error)) }
-        try self.init(scope: parsedScope, model: model, unit: parsedUnit, period: parsedPeriod, limit: amount)
+        try self.init(scope: parsedScope, model: model, unit: parsedUnit, period: parsedPeriod, zone: parsedZone, limit: amount)
     }
 
     /// A model's name may hold slashes and colons, and nothing that parts names in keys.
@@ -53,9 +63,15 @@ public struct Budget: Sendable, Hashable {
             }
     }
 
+    /// The generation of what is stored in place of `current`: a new budget, or one of another zone, starts one.
+    public func nextGeneration(after current: Budget?, version: Int64) -> Int64 {
+        guard let current, current.zone == zone else { return version }
+        return current.generation
+    }
+
     /// The window of this budget that contains `instant`.
     public func window(at instant: Milliseconds) -> WindowRef {
-        let span = WindowSpan(period, containing: instant)
+        let span = WindowSpan(period, containing: instant, in: zone)
         return WindowRef(
             key: WindowKey(scope: scope, model: model, unit: unit, period: period, window: span.id), cap: limit, version: version,
             generation: generation, start: span.start, end: span.end)
@@ -64,7 +80,7 @@ public struct Budget: Sendable, Hashable {
 
 /// Which field of a budget broke which rule.
 public struct BudgetError: Error, Sendable, Hashable, CustomStringConvertible {
-    public enum Field: String, Sendable { case scope, model, unit, period = "window", limit }
+    public enum Field: String, Sendable { case scope, model, unit, period = "window", zone, limit }
 
     public enum Rule: Sendable, Hashable {
         case scope(ScopeError)
@@ -73,10 +89,18 @@ public struct BudgetError: Error, Sendable, Hashable, CustomStringConvertible {
         case modelName
         /// ``MeterUnit/runs`` are counted at one time and not over some time.
         case runsHaveNoPeriod
+        /// Only days, weeks and months follow a zone.
+        case periodHasNoZone
     }
 
     public let field: Field
     public let rule: Rule
+
+    /// For a stored zone that this release's database does not have: such a budget cannot be enforced, and nothing is admitted under it.
+    public static func unknownZone(_ name: String, of scope: String) -> String {
+        "a budget of \(scope) is in the time zone \(name.prefix(AccountingLimits.zoneNameBytes)), which this release does not know "
+            + "(IANA \(CalendarZone.databaseVersion)); upgrade, or remove the budget"
+    }
 
     /// One sentence for a person, without the value.
     public var description: String {
@@ -91,6 +115,9 @@ public struct BudgetError: Error, Sendable, Hashable, CustomStringConvertible {
         case .amount(.tooPrecise): "limit has more than 9 decimals"
         case .amount(.tooLarge): "limit is too large (at most 9000000 usd, or \(AccountingLimits.amountMax) tokens or requests)"
         case .modelName: "model must be a name of 1 to \(AccountingLimits.nameBytes) bytes without spaces and { }"
+        case .unknownWord where field == .zone:
+            "zone must be the name of a time zone such as Europe/Berlin (IANA \(CalendarZone.databaseVersion)), or UTC"
+        case .periodHasNoZone: "zone goes with window day, week or month only; minute, hour and total are the same everywhere"
         case .unknownWord where field == .unit: "unit must be \(MeterUnit.list)"
         case .runsHaveNoPeriod: "window must be total for unit runs, which counts the runs at one time"
         case .unknownWord: "window must be minute, hour, day, week, month or total"

@@ -1,4 +1,5 @@
-/// A day of the proleptic Gregorian calendar in UTC, by integers alone.
+/// A day of the proleptic Gregorian calendar, by integers alone. Where it begins and ends is UTC's here, and a zone's in
+/// ``CalendarZone/start(of:)``.
 ///
 /// The conversions are the well-known day-count ones: the year is taken to begin in March, so that the leap day is its
 /// last, and 400 years are one period of 146,097 days.
@@ -50,6 +51,8 @@ struct CivilDate: Sendable, Hashable {
         let newYear = CivilDate(year: thursday.year, month: 1, day: 1)
         return (thursday.year, (thursday.daysSinceEpoch - newYear.daysSinceEpoch) / 7 + 1)
     }
+
+    var next: CivilDate { CivilDate(daysSinceEpoch: daysSinceEpoch + 1) }
 
     /// The first day of the next month.
     var nextMonth: CivilDate {

@@ -8,6 +8,9 @@ public struct WindowKey: Sendable, Hashable {
     /// ``WindowSpan/id``.
     public let window: String
 
+    /// The name of the zone whose calendar it follows; nil for UTC.
+    public var zone: String? { window.firstIndex(of: "@").map { String(window[window.index(after: $0)...]) } }
+
     public init(scope: Scope, model: String? = nil, unit: MeterUnit, period: Period, window: String) {
         self.scope = scope
         self.model = model
@@ -17,7 +20,7 @@ public struct WindowKey: Sendable, Hashable {
     }
 
     /// `project:acme/web:usd:day:2026-11-23`, or `project:acme/web//gpt-4o:usd:day:2026-11-23` for one model: read from the right,
-    /// because names may hold colons. No scope holds two slashes in a row, so the first two begin the model.
+    /// because names may hold colons, and window ids hold none. No scope holds two slashes in a row, so the first two begin the model.
     public var text: String {
         "\(scope.text)\(model.map { "//\($0)" } ?? ""):\(unit.rawValue):\(period.rawValue):\(window)"
     }

@@ -86,6 +86,7 @@ public enum RunEventEncoder {
             writer.member("scope", window.scope)
             writer.member("unit", window.unit)
             writer.member("window", window.window)
+            if let zone = window.zone { writer.member("zone", zone) }
             amount(window.limit, "limit", unit: window.unit, into: &writer)
             amount(window.used, "used", unit: window.unit, into: &writer)
             amount(window.held, "held", unit: window.unit, into: &writer)
@@ -125,6 +126,7 @@ public enum RunEventEncoder {
         if let model = cut.model { writer.member("model", model) }
         optional(cut.unit, "unit", into: &writer)
         optional(cut.window, "window", into: &writer)
+        if let zone = cut.zone { writer.member("zone", zone) }
         amount(cut.limit, "limit", unit: cut.unit, into: &writer)
         amount(cut.used, "used", unit: cut.unit, into: &writer)
         writer.key("resets_at")

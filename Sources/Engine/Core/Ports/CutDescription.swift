@@ -17,6 +17,8 @@ public struct CutDescription: Sendable, Hashable {
     public let model: String?
     public let unit: String?
     public let window: String?
+    /// Set when the window follows another time zone than UTC.
+    public let zone: String?
     /// Wire text: decimal for `usd`, an integer for every other unit.
     public let limit: String?
     public let used: String?
@@ -26,7 +28,7 @@ public struct CutDescription: Sendable, Hashable {
 
     public init(
         reason: CutReason, scopeKind: String? = nil, scopeID: String? = nil, model: String? = nil, unit: String? = nil,
-        window: String? = nil,
+        window: String? = nil, zone: String? = nil,
         limit: String? = nil, used: String? = nil, resetsAt: Int64? = nil, decisionID: String? = nil
     ) {
         self.reason = reason
@@ -35,6 +37,7 @@ public struct CutDescription: Sendable, Hashable {
         self.model = model
         self.unit = unit
         self.window = window
+        self.zone = zone
         self.limit = limit
         self.used = used
         self.resetsAt = resetsAt

@@ -167,6 +167,8 @@ public struct WindowReport: Sendable, Hashable {
     public let scope: String
     public let unit: String
     public let window: String
+    /// Set when the window follows another time zone than UTC.
+    public let zone: String?
     public let limit: String
     public let used: String
     public let held: String
@@ -176,12 +178,14 @@ public struct WindowReport: Sendable, Hashable {
     public let resetsAt: Int64?
 
     public init(
-        scope: String, unit: String, window: String, limit: String, used: String, held: String, suspense: String = "0",
+        scope: String, unit: String, window: String, zone: String? = nil, limit: String, used: String, held: String,
+        suspense: String = "0",
         resetsAt: Int64? = nil
     ) {
         self.scope = scope
         self.unit = unit
         self.window = window
+        self.zone = zone
         self.limit = limit
         self.used = used
         self.held = held

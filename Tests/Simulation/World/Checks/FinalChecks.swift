@@ -231,7 +231,7 @@ struct FinalChecks {
                     let held = delivery.heldIn.first {
                         $0.scope == budget.scope && $0.unit == budget.unit && $0.period == budget.period
                     }
-                    let window = held?.window ?? WindowSpan(budget.period, containing: Milliseconds(delivery.at)).id
+                    let window = held?.window ?? budget.window(at: Milliseconds(delivery.at)).key.window
                     byWindow[window, default: 0] += delivery.tokens
                 }
                 for (id, tokens) in byWindow { check(cap, of: budget, received: tokens, in: id) }
