@@ -3,7 +3,7 @@
 CONFIGURATION ?= release
 PORT ?= 8000
 
-.PHONY: run test lint model bench docs simulate
+.PHONY: run test lint model bench docs simulate scale
 
 # Builds the server and starts it with embedded stores and the scripted model.
 run:
@@ -29,6 +29,16 @@ simulate:
 	swift build -c $(CONFIGURATION) --product simulate
 	.build/$(CONFIGURATION)/simulate $(if $(SEED),--seed $(SEED) --tell,--seeds $(SEEDS) --from $(FROM)) \
 	  $(if $(PROFILE),--profile $(PROFILE)) $(if $(DEFECT),--defect $(DEFECT))
+
+# The table of docs/scale.md as Markdown, about ten minutes on one core; or one world: STREAMS, NODES, MASTERS, SHARE (per cent of the hot
+# organisation), SLOTS (of it), STREAMS_A_SLOT (of the others), BALANCED, NEAR (1: at the cap), WARM_UP, SECONDS.
+scale:
+	@scripts/setup.sh
+	swift build -c $(CONFIGURATION) --product scale
+	.build/$(CONFIGURATION)/scale $(if $(SEED),--seed $(SEED)) $(if $(STREAMS),--streams $(STREAMS)) $(if $(NODES),--nodes $(NODES)) \
+	  $(if $(MASTERS),--masters $(MASTERS)) $(if $(SHARE),--share $(SHARE)) $(if $(SLOTS),--slots $(SLOTS)) \
+	  $(if $(STREAMS_A_SLOT),--streams-a-slot $(STREAMS_A_SLOT)) $(if $(BALANCED),--balanced $(BALANCED)) $(if $(NEAR),--near $(NEAR)) \
+	  $(if $(WARM_UP),--warm-up $(WARM_UP)) $(if $(SECONDS),--seconds $(SECONDS))
 
 lint:
 	@scripts/lint.sh

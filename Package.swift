@@ -146,6 +146,11 @@ let package = Package(
         // The simulator of Accounting (docs/accounting.md, "How it is tested"): a library, its command and its tests.
         .target(name: "Simulation", dependencies: ["Accounting"], path: "Tests/Simulation/World", swiftSettings: settings),
         .executableTarget(name: "simulate", dependencies: ["Simulation"], path: "Tests/Simulation/Command", swiftSettings: settings),
+        // The same machines at the size of the internet (docs/scale.md): a library, its command and its tests.
+        .target(name: "ScaleWorld", dependencies: ["Accounting"], path: "Tests/Simulation/Scale/World", swiftSettings: settings),
+        .executableTarget(
+            name: "scale", dependencies: ["ScaleWorld"], path: "Tests/Simulation/Scale/Command", swiftSettings: settings),
+        .testTarget(name: "ScaleTests", dependencies: ["ScaleWorld"], path: "Tests/Simulation/Scale/Tests", swiftSettings: settings),
         .testTarget(
             name: "SimulationTests", dependencies: ["Simulation", "simulate"], path: "Tests/Simulation/Tests", swiftSettings: settings),
         .testTarget(

@@ -48,11 +48,11 @@ public enum AccountingLimits {
     /// How long before its end a node stops spending a lease (ms): covers a reply's way and a paused process.
     public static let leaseSkew = Milliseconds(2_000)
     /// Rounds of load and recompute in one admission before the store is called unavailable.
-    static let openAttempts = 6
+    package static let openAttempts = 6
     /// How long a stream or an admission waits for what the durable root holds back: rounds, and the pause between two (ms). Five
     /// seconds is more than every process needs to answer for its leases.
     public static let rootRounds = 50
-    static let rootPause = Milliseconds(100)
+    package static let rootPause = Milliseconds(100)
     /// How often a process looks whether a life of counters waits for its answer (ms).
     static let answerPause = Milliseconds(1_000)
     /// By how much a successor's command is ahead of the last one noted: more than a process can have sent without noting it.
@@ -60,9 +60,9 @@ public enum AccountingLimits {
     /// How often in a row counters are told of a lease that they do not know: once for each loss that hits one step.
     static let remindersMax = 4
     /// Tries of one settlement within the run; afterwards the accountant's loop goes on with it.
-    static let settleAttempts = 4
+    package static let settleAttempts = 4
     /// Pause before the first repeat of a failed store call (ms); doubles each time.
-    static let retryPause = Milliseconds(50)
+    package static let retryPause = Milliseconds(50)
     /// Settlements waiting for the store to come back. Beyond it they are left to the reaper, which suspends their
     /// holds: nothing is lost to the tenant's favour.
     public static let pendingSettlements = 100_000

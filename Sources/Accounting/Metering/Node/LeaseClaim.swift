@@ -28,8 +28,8 @@ enum ClaimOutcome: Sendable {
 }
 
 /// A settlement that the store has not taken yet; ``Accountant/run()`` brings it home.
-struct PendingSettlement: Sendable {
-    let command: SettleLease
+package struct PendingSettlement: Sendable {
+    package let command: SettleLease
     /// Nil for an opening that was never answered: nothing was spent from it, so nobody misses it.
     let claim: LeaseClaim?
     /// Set for an opening that was given up: until then (monotonic) it may still reach the store, after its settlement.

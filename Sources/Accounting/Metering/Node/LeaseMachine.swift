@@ -2,9 +2,9 @@
 ///
 /// Paid is decremented before anything is forwarded, so consumption never exceeds what the store granted (I4 of
 /// metering.md §4.3). A value; ``StreamLease`` isolates it and carries out its requests, one at a time.
-struct LeaseMachine: Sendable {
+package struct LeaseMachine: Sendable {
     /// What the driver has to do next.
-    enum Request: Sendable, Hashable {
+    package enum Request: Sendable, Hashable {
         /// Send after `pause`. A repeat is the very same step.
         case step(StepLease, pause: Milliseconds)
         /// A window ended or the budgets changed: open a new lease with these sizes, then settle the old one.
@@ -12,7 +12,7 @@ struct LeaseMachine: Sendable {
     }
 
     /// A lease as the store opened it, in terms of the node's monotonic clock.
-    struct Grant: Sendable {
+    package struct Grant: Sendable {
         let lease: LeaseKey
         let tokens: Int64
         /// The largest size that was offered.
@@ -23,6 +23,19 @@ struct LeaseMachine: Sendable {
         let claim: LeaseClaim
         /// Nothing may be spent from it on: the end of the lease less the skew, or of its first window.
         let deadline: Milliseconds
+
+        package init(
+            lease: LeaseKey, tokens: Int64, asked: Int64, authorised: Int64, windows: [WindowSnapshot], claim: LeaseClaim,
+            deadline: Milliseconds
+        ) {
+            self.lease = lease
+            self.tokens = tokens
+            self.asked = asked
+            self.authorised = authorised
+            self.windows = windows
+            self.claim = claim
+            self.deadline = deadline
+        }
     }
 
     private let holder: LeaseHolder
@@ -31,20 +44,20 @@ struct LeaseMachine: Sendable {
     /// All of it was granted at once (mode H): nothing more is asked for, and what was granted stays good until the run is
     /// settled. What a silent node held is in suspense and not free, so spending it late overspends nothing.
     private let isReserved: Bool
-    private(set) var lease: LeaseKey
-    private(set) var windows: [WindowSnapshot]
-    private(set) var run: RunCost
-    private(set) var cut: CutCause?
+    package private(set) var lease: LeaseKey
+    package private(set) var windows: [WindowSnapshot]
+    package private(set) var run: RunCost
+    package private(set) var cut: CutCause?
     private var claim: LeaseClaim
     /// Refusals in a row that said nothing about the budget.
     private var stalls = 0
     private var deadline: Milliseconds
-    private var balance: Int64
+    package private(set) var balance: Int64
     private var authorised: Int64
     /// What the store is known to have committed of the current lease.
     private var committed = Spent.zero
     /// At this balance the next slice is asked for.
-    private var lowWater: Int64
+    package private(set) var lowWater: Int64
     private var sequence: Int64 = 0
     private var pending: (tokens: Int64, reasoning: Bool)?
     private var unanswered: StepLease?
@@ -67,7 +80,7 @@ struct LeaseMachine: Sendable {
         let output: Int64
     }
 
-    init(
+    package init(
         holder: LeaseHolder, ttl: Milliseconds, run: RunCost, outputMax: Int64?, isReserved: Bool = false, grant: Grant, now: Milliseconds
     ) {
         self.holder = holder
@@ -88,7 +101,7 @@ struct LeaseMachine: Sendable {
     // MARK: Spending
 
     /// Pays for tokens before they are forwarded. `start` tells to run the driver.
-    mutating func take(_ tokens: Int64, reasoning: Bool, now: Milliseconds) -> (outcome: TakeOutcome, start: Bool) {
+    package mutating func take(_ tokens: Int64, reasoning: Bool, now: Milliseconds) -> (outcome: TakeOutcome, start: Bool) {
         if let cut { return (.cut(cut), false) }
         guard !isEnded else { return (.cut(CutCause(reason: .killed)), false) }
         guard tokens > 0 else { return (.paid, false) }
@@ -106,7 +119,7 @@ struct LeaseMachine: Sendable {
     }
 
     /// Finishes the take that lacked a grant; nil while it is worth waiting.
-    mutating func completePending(now: Milliseconds) -> TakeOutcome? {
+    package mutating func completePending(now: Milliseconds) -> TakeOutcome? {
         // Without a take there is nothing that could have been paid.
         guard let wanted = pending else { return cut.map { .cut($0) } ?? .awaitGrant }
         if cut == nil, !isEnded, spend(wanted.tokens, reasoning: wanted.reasoning, now: now) {
@@ -145,7 +158,7 @@ struct LeaseMachine: Sendable {
     // MARK: Asking
 
     /// What to ask next; nil when the driver may stop.
-    mutating func nextRequest(now: Milliseconds) -> Request? {
+    package mutating func nextRequest(now: Milliseconds) -> Request? {
         guard cut == nil, !isEnded else {
             isDriven = false
             return nil
@@ -192,19 +205,19 @@ struct LeaseMachine: Sendable {
     }
 
     /// True when a step is due only to keep the lease alive; then the driver has to run.
-    mutating func heartbeat(now: Milliseconds) -> Bool {
+    package mutating func heartbeat(now: Milliseconds) -> Bool {
         guard cut == nil, !isEnded, now - lastAsked >= Milliseconds(ttl.rawValue / 3) else { return false }
         heartbeatDue = true
         return startDriving()
     }
 
     /// True when a take waits that nobody works for; then the driver has to run.
-    mutating func needsDriver() -> Bool { pending != nil && cut == nil && !isEnded && startDriving() }
+    package mutating func needsDriver() -> Bool { pending != nil && cut == nil && !isEnded && startDriving() }
 
     // MARK: Answers
 
     /// The answer to the outstanding step, which was sent at `sent`.
-    mutating func receive(_ reply: CounterReply, sent: Milliseconds) {
+    package mutating func receive(_ reply: CounterReply, sent: Milliseconds) {
         // What is void is asked again: the very same step, which has one answer in each life.
         guard let step = unanswered, !isAnswerVoid else { return }
         unanswered = nil
@@ -235,7 +248,7 @@ struct LeaseMachine: Sendable {
     }
 
     /// The store did not answer. The stream lives on what it holds; one that waits is cut at the second failure.
-    mutating func storeFailed() {
+    package mutating func storeFailed() {
         failures += 1
         if pending != nil, failures >= 2 { cut = .unavailable }
     }
@@ -288,7 +301,7 @@ struct LeaseMachine: Sendable {
     }
 
     /// Counted from when the command was sent, which was before the store saw it: errs on the early side.
-    static func deadline(windows: [WindowSnapshot], ttl: Milliseconds, storeNow: Milliseconds, sent: Milliseconds) -> Milliseconds {
+    package static func deadline(windows: [WindowSnapshot], ttl: Milliseconds, storeNow: Milliseconds, sent: Milliseconds) -> Milliseconds {
         let leaseEnd = sent + ttl - min(AccountingLimits.leaseSkew, Milliseconds(ttl.rawValue / 4))
         guard let windowEnd = windows.map(\.end).min() else { return leaseEnd }
         return min(leaseEnd, sent + (windowEnd - storeNow))
@@ -297,13 +310,13 @@ struct LeaseMachine: Sendable {
     // MARK: The end
 
     /// Nothing is spent from now on. True when the driver is at rest, so that the lease may be settled.
-    mutating func beginSettle() -> Bool {
+    package mutating func beginSettle() -> Bool {
         isEnded = true
         return !isDriven
     }
 
     /// The last command of the current lease. An unanswered step needs no repeat: totals make up for it.
-    mutating func settlement(_ usage: FinalUsage) -> (settlement: PendingSettlement, usage: UsageClasses, cost: NanoUSD) {
+    package mutating func settlement(_ usage: FinalUsage) -> (settlement: PendingSettlement, usage: UsageClasses, cost: NanoUSD) {
         let final = run.final(usage)
         sequence += 1
         isSettling = true

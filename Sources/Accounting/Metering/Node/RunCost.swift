@@ -2,15 +2,15 @@
 ///
 /// A run has several leases when a window rolled or a budget changed under it. Cost is rounded up once over the whole run,
 /// so a later lease is charged the rounded total less what was settled before. A value; confined to its ``LeaseMachine``.
-struct RunCost: Sendable {
+package struct RunCost: Sendable {
     let pricing: ModelPricing
     let prompt: PromptTokens
     /// Output that was taken and forwarded.
-    private(set) var output = UsageClasses.zero
+    package private(set) var output = UsageClasses.zero
     private var settled = Spent.zero
 
     /// - Parameter countsRequest: false where an earlier attempt of the run has counted the request.
-    init(pricing: ModelPricing, prompt: PromptTokens, countsRequest: Bool = true) {
+    package init(pricing: ModelPricing, prompt: PromptTokens, countsRequest: Bool = true) {
         self.pricing = pricing
         self.prompt = prompt
         settled.requests = countsRequest ? 0 : 1
@@ -79,7 +79,7 @@ struct RunCost: Sendable {
     }
 
     /// The worst case that the next lease has to hold besides its slice.
-    var fixed: Amounts {
+    package var fixed: Amounts {
         var amounts = Amounts(requests: 1 - settled.requests, runs: 1)
         let prompt: Int64
         switch self.prompt {

@@ -1,5 +1,5 @@
 /// Builds the sizes of slice that are offered to the store, priced at the worst case.
-enum SliceLadder {
+package enum SliceLadder {
     /// `largest`, then halves, down to `smallest`; at most ``AccountingLimits/offers``.
     ///
     /// Each costs what the whole lease may then cost at worst, less what the lease is authorised to spend already. So
@@ -8,7 +8,7 @@ enum SliceLadder {
     /// - Parameters:
     ///   - balance: tokens that were granted and not taken.
     ///   - authorised: nano-USD that the lease was granted so far, its fixed part included.
-    static func offers(largest: Int64, smallest: Int64, run: RunCost, balance: Int64, authorised: Int64) -> [Offer] {
+    package static func offers(largest: Int64, smallest: Int64, run: RunCost, balance: Int64, authorised: Int64) -> [Offer] {
         let smallest = max(1, smallest)
         var sizes: [Int64] = []
         var size = max(smallest, largest)

@@ -101,10 +101,10 @@ public struct WindowSnapshot: Sendable, Hashable {
     }
 
     /// True when a refusal says nothing about the budget: some of it is with the durable root yet, or waits to be accounted for.
-    var isHeldBack: Bool { headroom > 0 && (released < cap || unaccounted > 0) }
+    package var isHeldBack: Bool { headroom > 0 && (released < cap || unaccounted > 0) }
 
     /// Used, held, in suspense or unaccounted for.
-    var taken: Int64 { used + held + suspense + unaccounted }
+    package var taken: Int64 { used + held + suspense + unaccounted }
 
     /// What the cap leaves; negative when it was lowered or overrun.
     public var headroom: Int64 { cap - used - held - suspense }
