@@ -31,13 +31,13 @@ simulate:
 	  $(if $(PROFILE),--profile $(PROFILE)) $(if $(DEFECT),--defect $(DEFECT))
 
 # The table of docs/scale.md as Markdown, about ten minutes on one core; or one world: STREAMS, NODES, MASTERS, SHARE (per cent of the hot
-# organisation), SLOTS (of it), STREAMS_A_SLOT (of the others), BALANCED, NEAR (1: at the cap), WARM_UP, SECONDS.
+# organisation), SLOTS (of it), STREAMS_A_SLOT (of the others), BALANCED, SLICE, NEAR (1: at the cap), WARM_UP, SECONDS.
 scale:
 	@scripts/setup.sh
 	swift build -c $(CONFIGURATION) --product scale
 	.build/$(CONFIGURATION)/scale $(if $(SEED),--seed $(SEED)) $(if $(STREAMS),--streams $(STREAMS)) $(if $(NODES),--nodes $(NODES)) \
 	  $(if $(MASTERS),--masters $(MASTERS)) $(if $(SHARE),--share $(SHARE)) $(if $(SLOTS),--slots $(SLOTS)) \
-	  $(if $(STREAMS_A_SLOT),--streams-a-slot $(STREAMS_A_SLOT)) $(if $(BALANCED),--balanced $(BALANCED)) $(if $(NEAR),--near $(NEAR)) \
+	  $(if $(STREAMS_A_SLOT),--streams-a-slot $(STREAMS_A_SLOT)) $(if $(BALANCED),--balanced $(BALANCED)) $(if $(SLICE),--slice $(SLICE)) $(if $(NEAR),--near $(NEAR)) \
 	  $(if $(WARM_UP),--warm-up $(WARM_UP)) $(if $(SECONDS),--seconds $(SECONDS))
 
 lint:

@@ -41,10 +41,13 @@ public enum AccountingLimits {
     public static let shareFloorTokens: Int64 = 64
     /// First slice of a stream, before its rate is known (tokens).
     public static let firstSliceTokens: Int64 = 64
-    /// Bounds of a slice (tokens): metering.md §4.2, clamp(rate × 2 s, 32, 1024).
-    public static let sliceTokens: ClosedRange<Int64> = 32...1024
-    /// Seconds of streaming that one slice should last.
+    /// Bounds of a slice (tokens, and tokens for each of its seconds): metering.md §4.2, clamp(rate × 2 s, 32, 1024).
+    static let sliceTokensMin: Int64 = 32
+    static let sliceTokensPerSecond: Int64 = 512
+    /// Seconds of streaming that one slice should last, by default.
     public static let sliceSeconds: Int64 = 2
+    /// The most that may be set: a longer slice saves next to nothing beside the opening and the settlement of a run.
+    public static let sliceSecondsMax: Int64 = 60
     /// How long before its end a node stops spending a lease (ms): covers a reply's way and a paused process.
     public static let leaseSkew = Milliseconds(2_000)
     /// Rounds of load and recompute in one admission before the store is called unavailable.

@@ -42,8 +42,9 @@ extension Configuration {
             "models": .array(models.map(\.masked)), "prices": ["file": .string(priceFile)],
             "budgets": .array(budgets.map(\.masked)),
             "accounting": [
+                "slice": .string(accounting.slice.settingText),
                 "slots": .object(
-                    JSONObject(accounting.slots.sorted { $0.key < $1.key }.map { ($0.key, .integer(Int64($0.value))) }))
+                    JSONObject(accounting.slots.sorted { $0.key < $1.key }.map { ($0.key, .integer(Int64($0.value))) })),
             ],
             "transport": [
                 "ping_interval": .string(transport.pingInterval.settingText), "ping_timeout": .string(transport.pingTimeout.settingText),

@@ -208,6 +208,10 @@ extension Configuration.Accounting {
             }
             slots[org] = count
         }
+        slice = try section.duration("slice", default: slice, in: .seconds(1) ... .seconds(AccountingLimits.sliceSecondsMax))
+        guard slice.components.attoseconds == 0 else {
+            throw ConfigurationError(setting: "accounting.slice", origin: nil, rule: "must be whole seconds")
+        }
         try section.refuseUnknownKeys()
     }
 }

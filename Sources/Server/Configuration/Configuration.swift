@@ -1,3 +1,4 @@
+internal import Accounting
 internal import Engine
 
 /// All settings of a process after they were read and checked: immutable from then on.
@@ -76,6 +77,8 @@ struct Configuration: Sendable, Hashable {
     struct Accounting: Sendable, Hashable {
         /// Over how many sets of counters an org is split; one that is not named is not split.
         var slots: [String: Int] = [:]
+        /// How long a slice of tokens lasts at its stream's speed.
+        var slice = Duration.seconds(AccountingLimits.sliceSeconds)
     }
 
     struct Transport: Sendable, Hashable {

@@ -52,6 +52,7 @@ struct ServerGraph {
             store: counters.store, ledger: stores.ledger, directory: budgets,
             prices: prices, holder: holder, clock: WallClock.accounting,
             root: counters.isEmbedded ? nil : stores.root, board: succession.board, slots: configuration.accounting.slots,
+            sliceSeconds: configuration.accounting.slice.components.seconds,
             metrics: AccountingMetricsBinding(metrics: metrics))
         var clientConfiguration = OpenAIProvider.clientConfiguration()
         if let connect = configuration.models.map(\.connectTimeout).max() { clientConfiguration.timeout.connect = .init(connect) }

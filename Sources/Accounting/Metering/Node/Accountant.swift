@@ -55,6 +55,7 @@ public final class Accountant: Sendable {
     let board: (any LeaseBoard)?
     private let rootRounds: Int
     private let slots: [String: Int]
+    private let sliceSeconds: Int64
     let clock: any AccountingClock
     let holder: LeaseHolder
     let metrics: (any AccountingMetrics)?
@@ -67,13 +68,14 @@ public final class Accountant: Sendable {
     ///   - holder: this process; its fence must be higher than that of any earlier process of the same node.
     ///   - executor: where tasks that outlive their caller run; nil for the global one. A simulation brings its own.
     ///   - slots: over how many sets of counters an org is split; one that is not named is not split. Needs a root.
+    ///   - sliceSeconds: how long a slice lasts at its stream's speed.
     ///   - rootRounds: how often an admission asks again for what the durable root holds back, a tenth of a second apart.
     ///   - pendingSettlements: how many may wait for the store to come back.
     ///   - random: for the ids of leases.
     public init(
         store: any CounterStore, ledger: any LedgerStore, directory: any BudgetDirectory, prices: PriceTable, holder: LeaseHolder,
         clock: any AccountingClock, root: (any CounterRoot)? = nil, board: (any LeaseBoard)? = nil,
-        slots: [String: Int] = [:], metrics: (any AccountingMetrics)? = nil,
+        slots: [String: Int] = [:], sliceSeconds: Int64 = AccountingLimits.sliceSeconds, metrics: (any AccountingMetrics)? = nil,
         leaseTTL: Milliseconds = AccountingLimits.leaseTTL, rootRounds: Int = AccountingLimits.rootRounds,
         pendingSettlements: Int = AccountingLimits.pendingSettlements, executor: (any TaskExecutor)? = nil,
         random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
@@ -84,6 +86,7 @@ public final class Accountant: Sendable {
         self.root = root
         self.board = board
         self.rootRounds = rootRounds
+        self.sliceSeconds = sliceSeconds
         self.slots = root == nil ? [:] : slots
         self.holder = holder
         self.clock = clock
@@ -142,7 +145,7 @@ public final class Accountant: Sendable {
             case .opened(let grant, let note, let life):
                 let machine = LeaseMachine(
                     holder: holder, ttl: ttl, run: run, outputMax: isReserved ? grant.tokens : admission.maxOutput,
-                    isReserved: isReserved, grant: grant, now: clock.monotonic())
+                    isReserved: isReserved, sliceSeconds: sliceSeconds, grant: grant, now: clock.monotonic())
                 let lease = StreamLease(
                     machine: machine, note: note, reading: reading, attribution: attribution, isPriced: known != nil,
                     outputTokensMax: isReserved ? grant.tokens : nil, accountant: self, clock: clock, number: nextLease())

@@ -41,6 +41,7 @@ package struct LeaseMachine: Sendable {
     private let holder: LeaseHolder
     private let ttl: Milliseconds
     private let outputMax: Int64?
+    private let sliceSeconds: Int64
     /// All of it was granted at once (mode H): nothing more is asked for, and what was granted stays good until the run is
     /// settled. What a silent node held is in suspense and not free, so spending it late overspends nothing.
     private let isReserved: Bool
@@ -81,8 +82,10 @@ package struct LeaseMachine: Sendable {
     }
 
     package init(
-        holder: LeaseHolder, ttl: Milliseconds, run: RunCost, outputMax: Int64?, isReserved: Bool = false, grant: Grant, now: Milliseconds
+        holder: LeaseHolder, ttl: Milliseconds, run: RunCost, outputMax: Int64?, isReserved: Bool = false,
+        sliceSeconds: Int64 = AccountingLimits.sliceSeconds, grant: Grant, now: Milliseconds
     ) {
+        self.sliceSeconds = sliceSeconds
         self.holder = holder
         self.ttl = ttl
         self.run = run
@@ -198,7 +201,7 @@ package struct LeaseMachine: Sendable {
     }
 
     private func offers(_ run: RunCost, balance: Int64, authorised: Int64, now: Milliseconds) -> [Offer] {
-        var slice = SliceLadder.slice(tokens: run.output.output - outputWhenAsked, elapsed: now - lastAsked)
+        var slice = SliceLadder.slice(tokens: run.output.output - outputWhenAsked, elapsed: now - lastAsked, seconds: sliceSeconds)
         if let outputMax { slice = min(slice, max(1, outputMax - run.output.output - balance)) }
         if let pending { slice = max(slice, pending.tokens - balance) }
         return SliceLadder.offers(largest: slice, smallest: 1, run: run, balance: balance, authorised: authorised)

@@ -23,11 +23,11 @@ package enum SliceLadder {
         }
     }
 
-    /// The size that lasts ``AccountingLimits/sliceSeconds`` at the stream's own speed.
-    static func slice(tokens: Int64, elapsed: Milliseconds) -> Int64 {
-        let range = AccountingLimits.sliceTokens
-        guard tokens > 0 else { return range.lowerBound }
-        let slice = tokens * 1000 * AccountingLimits.sliceSeconds / max(1, elapsed.rawValue)
-        return min(max(slice, range.lowerBound), range.upperBound)
+    /// The size that lasts so many seconds at the stream's own speed.
+    static func slice(tokens: Int64, elapsed: Milliseconds, seconds: Int64 = AccountingLimits.sliceSeconds) -> Int64 {
+        let least = AccountingLimits.sliceTokensMin
+        guard tokens > 0 else { return least }
+        let slice = tokens * 1000 * seconds / max(1, elapsed.rawValue)
+        return min(max(slice, least), AccountingLimits.sliceTokensPerSecond * seconds)
     }
 }

@@ -32,6 +32,7 @@ struct Arguments {
         case "--slots": settings.hotSlots = value
         case "--streams-a-slot": settings.streamsPerSlot = value
         case "--balanced": settings.isBalanced = value > 0
+        case "--slice": settings.sliceSeconds = max(1, value)
         case "--near": settings.isNearCap = value > 0
         case "--ask-once": settings.asksOnce = value > 0
         case "--warm-up": settings.warmUp = value

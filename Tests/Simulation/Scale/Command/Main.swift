@@ -15,7 +15,7 @@ struct ScaleCommand {
             print(
                 """
                 usage: scale [--seed S] [--streams N] [--nodes N] [--masters N] [--share PERCENT] [--slots K] [--streams-a-slot N]
-                             [--balanced 0|1] [--near 0|1] [--warm-up S] [--seconds S] [--open µs] [--step µs] [--settle µs]
+                             [--balanced 0|1] [--slice S] [--near 0|1] [--warm-up S] [--seconds S] [--open µs] [--step µs] [--settle µs]
                 """)
             exit(2)
         }

@@ -2,21 +2,32 @@ import ScaleWorld
 
 /// The worlds of docs/scale.md.
 enum Scenario {
-    /// A million streams: as they come, with the hot organisation split, and with masters and slots enough.
+    /// A million streams: as they come, with the hot organisation split, with longer slices, and with masters enough. Before them what the same
+    /// sixteen masters carry.
     static func large(seed: UInt64) -> [ScaleSettings] {
         var plain = ScaleSettings()
         plain.seed = seed
+        var carried = plain
+        carried.streams = 90_000
+        var carriedSplit = carried
+        carriedSplit.hotSlots = 16
+        carriedSplit.isBalanced = true
         var split = plain
         split.hotSlots = 16
-        var enough = plain
+        var longer = plain
+        longer.hotSlots = 64
+        longer.streamsPerSlot = 5_000
+        longer.isBalanced = true
+        longer.sliceSeconds = 20
+        var enough = longer
         enough.masters = 200
-        enough.hotSlots = 64
-        enough.streamsPerSlot = 5_000
-        enough.isBalanced = true
+        enough.sliceSeconds = 2
+        var enoughLonger = longer
+        enoughLonger.masters = 80
         var near = enough
         near.isNearCap = true
         near.seconds = 6
-        return [plain, split, enough, near]
+        return [carried, carriedSplit, plain, split, longer, enoughLonger, enough, near]
     }
 
     /// Smaller worlds that are played until the last stream under the hot organisation's cap is cut: split over more and more slots, and

@@ -14,6 +14,8 @@ public struct ScaleSettings: Sendable, Hashable {
     public var isBalanced = false
     /// Caps are reached while the world is played; otherwise they are eight hours away.
     public var isNearCap = false
+    /// How long a slice lasts.
+    public var sliceSeconds = 2
     /// A proposal: of a slot's window one node at a time asks the other slots, and what it found holds for a tenth of a second. As it is
     /// built, every node asks for itself.
     public var asksOnce = false

@@ -87,7 +87,8 @@ extension World {
             claim: LeaseClaim(lease: open.lease, attribution: open.attribution, path: open.path, granted: granted),
             deadline: LeaseMachine.deadline(windows: windows, ttl: open.ttl, storeNow: storeNow, sent: asked))
         places[place].machine = LeaseMachine(
-            holder: open.holder, ttl: open.ttl, run: run(place), outputMax: nil, grant: grant, now: monotonic)
+            holder: open.holder, ttl: open.ttl, run: run(place), outputMax: nil, sliceSeconds: Int64(settings.sliceSeconds), grant: grant,
+            now: monotonic)
         places[place].phase = .live
         places[place].origin = now + Traffic.firstToken
         // The prompt is with the upstream from now on, whatever becomes of the run.
