@@ -95,7 +95,8 @@ import Testing
         try await FrontTestServer.run { server in
             let client = try await server.client()
             try await client.send(RawClient.request("GET", "/breaks"))
-            #expect(try await !client.readToEnd().contains("0\r\n\r\n"))
+            // With the end of a line before it: the head's last value may end with a zero, too.
+            #expect(try await !client.readToEnd().contains("\r\n0\r\n\r\n"))
         }
     }
 
