@@ -64,6 +64,13 @@ public enum AccountingLimits {
     /// Settlements waiting for the store to come back. Beyond it they are left to the reaper, which suspends their
     /// holds: nothing is lost to the tenant's favour.
     public static let pendingSettlements = 100_000
+    /// Windows of one scope and model that are looked at for leases that lack them. Thirty-one of them are running at most (five
+    /// units × six periods + runs); beyond it the ones that ended first are left out, which only evidence about a lease that was in
+    /// suspense for long could still charge.
+    static let lateWindows = 64
+    /// How often a window is summed anew because something was committed meanwhile, each a tenth of a second after the first three:
+    /// streams that lack it need it at their next refill, within seconds, and commit nothing until it is there.
+    static let loadRounds = 50
     /// Windows of which a node remembers that the store has them.
     static let knownWindows = 50_000
 }

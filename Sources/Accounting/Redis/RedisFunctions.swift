@@ -6,12 +6,13 @@ public import Logging
 /// calling its own. A change of behaviour needs a new version; a change of the text alone replaces the library in place.
 enum RedisFunctions {
     /// The version in all names; the library has the same.
-    static let version = "v3"
+    static let version = "v4"
 
     /// `FUNCTION LOAD REPLACE`: sent on every new connection, because a Redis that came back empty has lost it.
     static var load: RedisCommand {
         var command = RedisCommand("FUNCTION", "LOAD", "REPLACE")
-        command.append(PackageResources.accounting_lua + PackageResources.leases_lua + PackageResources.functions_lua)
+        command.append(
+            PackageResources.accounting_lua + PackageResources.leases_lua + PackageResources.late_lua + PackageResources.functions_lua)
         return command
     }
 

@@ -18,6 +18,10 @@ enum Schema {
         migrator.registerMigration("9 disconnect policy of keys") { db in
             try db.execute(sql: "ALTER TABLE key_settings ADD COLUMN on_disconnect TEXT")
         }
+        // What is live already is taken to know of no budget: then it counts in every window that it may lack.
+        migrator.registerMigration("10 late windows") { db in
+            try db.execute(sql: "ALTER TABLE leases ADD COLUMN known INTEGER NOT NULL DEFAULT 0")
+        }
         return migrator
     }
 

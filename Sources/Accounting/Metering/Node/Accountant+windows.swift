@@ -42,17 +42,18 @@ extension Accountant {
     /// - Returns: nil when the counters have to be started first.
     private func tryLoad(_ window: WindowRef, org: String) async -> Bool? {
         do {
-            try await store.flushRows(org: org)
-            guard let root else {
-                let used = try await used(window)
-                if case .done = try await applyTwice(.load(org: org, window: window, used: used)) { return true }
-                return false
-            }
             let incarnation = store.incarnation(org: org)
+            guard let root else {
+                guard case .done = try await sumAndLoad(window, org: org, released: AccountingLimits.amountMax, in: incarnation).reply
+                else {
+                    return false
+                }
+                return true
+            }
             guard let last = try await root.release(window, org: org, incarnation: incarnation, upTo: 0) else { return nil }
-            let used = try await used(window)
             // In a life that is not cleared all that was released before counts as spent, and only what comes on top may be granted.
-            switch try await apply(.load(org: org, window: window, used: used, released: last.released), in: incarnation) {
+            let (reply, used) = try await sumAndLoad(window, org: org, released: last.released, in: incarnation)
+            switch reply {
             case .done: break
             case .lost: return nil
             default: return false
@@ -68,6 +69,24 @@ extension Accountant {
         } catch {
             return false
         }
+    }
+
+    /// Sums the ledger for a window and loads it, until nothing was committed in between that counts there. Only of a budget that is new
+    /// while runs live can anything be.
+    private func sumAndLoad(
+        _ window: WindowRef, org: String, released: Int64, in incarnation: String
+    ) async throws -> (reply: CounterReply, used: Int64) {
+        var reply = try await apply(.announce(org: org, window: window), in: incarnation)
+        var used: Int64 = 0
+        for round in 0..<AccountingLimits.loadRounds {
+            guard case .announced(let mark, _) = reply else { break }
+            if round > 2 { await clock.sleep(AccountingLimits.rootPause) }
+            // After the announcement: what was committed before is in the sum, and anything later moves the mark.
+            try await store.flushRows(org: org)
+            used = try await self.used(window)
+            reply = try await apply(.load(org: org, window: window, used: used, released: released, mark: mark), in: incarnation)
+        }
+        return (reply, used)
     }
 
     private func used(_ window: WindowRef) async throws(LedgerStoreError) -> Int64 {

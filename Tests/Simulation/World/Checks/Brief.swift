@@ -10,7 +10,8 @@ extension CounterCommand {
             "step \(step.lease.id)#\(step.sequence) spent \(step.spent.amounts.tokens) offers \(step.offers.map(\.tokens))"
         case .settle(let settle): "settle \(settle.lease.id)#\(settle.sequence) spent \(settle.spent.amounts.tokens)"
         case .reap: "reap"
-        case .load(_, let window, let used, _): "load \(window.key.text) generation \(window.generation) used \(used) cap \(window.cap)"
+        case .announce(_, let window): "announce \(window.key.text) generation \(window.generation)"
+        case .load(_, let window, let used, _, _): "load \(window.key.text) generation \(window.generation) used \(used) cap \(window.cap)"
         case .setCap(_, let window, let cap, let version): "cap \(window.text) = \(cap) version \(version)"
         case .read(_, let windows): "read \(windows.count)"
         case .release(_, let window, let released): "release \(window.text) up to \(released)"
@@ -64,6 +65,7 @@ extension CounterReply {
         case .unknownLease: -116
         case .refused: -117
         case .lost: -118
+        case .announced: -119
         }
     }
 
