@@ -99,7 +99,8 @@ struct LateWindows: Sendable {
     private mutating func note(_ ref: WindowRef, org: String, isPending: Bool) {
         let place = Place(ref.key)
         var windows = places[place] ?? Windows()
-        windows.entries.removeAll { $0.key == ref.key }
+        // One that is loaded in an earlier generation counts until it is loaded anew.
+        windows.entries.removeAll { $0.key == ref.key && ($0.isPending || !isPending) }
         windows.entries.append(
             Entry(key: ref.key, org: org, generation: ref.generation, start: ref.start, end: ref.end, isPending: isPending))
         // The one that ended first is the least likely to be charged yet.

@@ -43,23 +43,32 @@ extension Accountant {
     private func tryLoad(_ window: WindowRef, org: String) async -> Bool? {
         do {
             let incarnation = store.incarnation(org: org)
-            guard let root else {
-                guard case .done = try await sumAndLoad(window, org: org, released: AccountingLimits.amountMax, in: incarnation).reply
-                else {
-                    return false
-                }
-                return true
+            var loaded: (used: Int64, last: Release)?
+            var reply = try await apply(.announce(org: org, window: window), in: incarnation)
+            for round in 0..<AccountingLimits.loadRounds {
+                guard case .announced(let mark, _) = reply else { break }
+                if round > 2 { await clock.sleep(AccountingLimits.rootPause) }
+                guard let last = try await released(window, org: org, in: incarnation) else { return nil }
+                // After the announcement: what was committed before is in the sum, and anything later moves the mark. So does a new life.
+                try await store.flushRows(org: org)
+                let used = try await used(window)
+                loaded = (used, last)
+                // In a life that is not cleared all that was released before counts as spent, and only what comes on top may be granted.
+                reply = try await apply(
+                    .load(org: org, window: window, used: used, released: last.released, mark: mark), in: incarnation)
             }
-            guard let last = try await root.release(window, org: org, incarnation: incarnation, upTo: 0) else { return nil }
-            // In a life that is not cleared all that was released before counts as spent, and only what comes on top may be granted.
-            let (reply, used) = try await sumAndLoad(window, org: org, released: last.released, in: incarnation)
             switch reply {
             case .done: break
             case .lost: return nil
             default: return false
             }
-            let taken = last.isCleared ? used : max(used, last.released)
-            let target = Tranche.target(taken: taken, need: 0, cap: window.cap, unit: window.key.unit)
+            guard let root else { return true }
+            // Of a window that is there already, the counters are told what they have of it.
+            var target: Int64 = 0
+            if let (used, last) = loaded {
+                let taken = last.isCleared ? used : max(used, last.released)
+                target = Tranche.target(taken: taken, need: 0, cap: window.cap, unit: window.key.unit)
+            }
             guard let first = try await root.release(window, org: org, incarnation: incarnation, upTo: target) else { return nil }
             switch try await applyTwice(.release(org: org, window: window.key, released: first.released)) {
             case .done: return true
@@ -71,22 +80,10 @@ extension Accountant {
         }
     }
 
-    /// Sums the ledger for a window and loads it, until nothing was committed in between that counts there. Only of a budget that is new
-    /// while runs live can anything be.
-    private func sumAndLoad(
-        _ window: WindowRef, org: String, released: Int64, in incarnation: String
-    ) async throws -> (reply: CounterReply, used: Int64) {
-        var reply = try await apply(.announce(org: org, window: window), in: incarnation)
-        var used: Int64 = 0
-        for round in 0..<AccountingLimits.loadRounds {
-            guard case .announced(let mark, _) = reply else { break }
-            if round > 2 { await clock.sleep(AccountingLimits.rootPause) }
-            // After the announcement: what was committed before is in the sum, and anything later moves the mark.
-            try await store.flushRows(org: org)
-            used = try await self.used(window)
-            reply = try await apply(.load(org: org, window: window, used: used, released: released, mark: mark), in: incarnation)
-        }
-        return (reply, used)
+    /// What the durable root has released of a window so far: all of it where there is none.
+    private func released(_ window: WindowRef, org: String, in incarnation: String) async throws(LedgerStoreError) -> Release? {
+        guard let root else { return Release(released: AccountingLimits.amountMax, isCleared: true) }
+        return try await root.release(window, org: org, incarnation: incarnation, upTo: 0)
     }
 
     private func used(_ window: WindowRef) async throws(LedgerStoreError) -> Int64 {

@@ -65,7 +65,9 @@ end
 local function note_late(place, name, gen, starts, ends, waits)
   local entries, first = {}, nil
   for known, g, s, e, w in string.gmatch(redis.call('HGET', marker, 'w:' .. place) or '', LATE_ENTRY) do
-    if known ~= name then entries[#entries + 1] = { ends = tonumber(e), text = table.concat({ known, g, s, e, w }, ' ') .. ' ' } end
+    -- One that is loaded in an earlier generation counts until it is loaded anew.
+    local stays = known ~= name or (waits == '1' and w == '0')
+    if stays then entries[#entries + 1] = { ends = tonumber(e), text = table.concat({ known, g, s, e, w }, ' ') .. ' ' } end
   end
   entries[#entries + 1] = { ends = ends, text = table.concat({ name, text(gen), text(starts), text(ends), waits }, ' ') .. ' ' }
   if #entries > LATE_MAX then

@@ -12,6 +12,26 @@ public enum Defect: String, Sendable, CaseIterable {
     case unnoticedLoss = "unnoticed-loss"
     /// The durable root clears a life when the first process has answered for it.
     case clearAlone = "clear-alone"
+    /// What leases spend that lack a new window is not counted there.
+    case lateUncounted = "late-uncounted"
+    /// A window is loaded with a sum that something was committed after.
+    case loadUnmarked = "load-unmarked"
+}
+
+extension Defect {
+    /// What is decided in place of a command.
+    fileprivate func distort(_ command: CounterCommand) -> CounterCommand {
+        switch (self, command) {
+        case (.lateUncounted, .open(let open)):
+            .open(
+                OpenLease(
+                    lease: open.lease, holder: open.holder, attribution: open.attribution, path: open.path, fixed: open.fixed,
+                    offers: open.offers, shareFloor: open.shareFloor, continues: open.continues, known: .max, ttl: open.ttl))
+        case (.loadUnmarked, .load(let org, let window, let used, let released, _)):
+            .load(org: org, window: window, used: used, released: released)
+        default: command
+        }
+    }
 }
 
 /// ``CounterMachine``, with or without a defect around it. A value.
@@ -33,7 +53,7 @@ struct DefectiveCounters {
         {
             return chargeAgain(lease, command, now: now)
         }
-        var reply = machine.apply(command, incarnation: incarnation, now: now)
+        var reply = machine.apply(defect?.distort(command) ?? command, incarnation: incarnation, now: now)
         switch (defect, command, reply) {
         case (.refundOnTimer, .reap, _):
             for lease in machine.leases.values where lease.phase == .suspended {
