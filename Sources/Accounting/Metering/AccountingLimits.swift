@@ -72,6 +72,13 @@ public enum AccountingLimits {
     /// Sets of counters that an org may be split over: four times the masters of a large Redis Cluster. Whoever finds its slot empty near a
     /// cap asks all of them.
     public static let slots = 64
+    /// Windows of one scope and model that are looked at for leases that lack them. Thirty-one of them are running at most (five
+    /// units × six periods + runs); beyond it the ones that ended first are left out, which only evidence about a lease that was in
+    /// suspense for long could still charge.
+    static let lateWindows = 64
+    /// How often a window is summed anew because something was committed meanwhile, each a tenth of a second after the first three:
+    /// streams that lack it need it at their next refill, within seconds, and commit nothing until it is there.
+    static let loadRounds = 50
     /// Windows of which a node remembers that the store has them.
     static let knownWindows = 50_000
 }

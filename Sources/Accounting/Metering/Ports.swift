@@ -209,15 +209,19 @@ public struct BudgetReading: Sendable, Hashable {
     public let budgets: [Budget]
     /// Different after every change of any budget, by any process.
     public let edition: Int64
+    /// The newest version that any budget had: one that was made later has a higher ``Budget/generation``.
+    public let newest: Int64
 
-    public init(budgets: [Budget], edition: Int64) {
+    /// - Parameter newest: nil for the newest of `budgets`, which is never too much.
+    public init(budgets: [Budget], edition: Int64, newest: Int64? = nil) {
         self.budgets = budgets
         self.edition = edition
+        self.newest = newest ?? budgets.map(\.version).max() ?? 0
     }
 
     /// Without the budgets of other models.
     public func limiting(_ model: String) -> BudgetReading {
-        BudgetReading(budgets: budgets.filter { $0.model == nil || $0.model == model }, edition: edition)
+        BudgetReading(budgets: budgets.filter { $0.model == nil || $0.model == model }, edition: edition, newest: newest)
     }
 }
 

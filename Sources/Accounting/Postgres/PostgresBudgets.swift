@@ -95,7 +95,7 @@ public struct PostgresBudgets: BudgetStore {
                 guard let edition = try rows.first?.int(8) else { throw .malformed("no budget edition") }
                 guard edition != known else { return nil }
                 let budgets = try rows.map { row throws(PostgresError) in row.optionalText(0) == nil ? nil : try Self.decode(row) }
-                return BudgetReading(budgets: budgets.compactMap { $0 }, edition: edition)
+                return BudgetReading(budgets: budgets.compactMap { $0 }, edition: edition, newest: edition)
             }
         } catch {
             throw BudgetDirectoryError(error.description)

@@ -5,6 +5,8 @@ enum CounterAnswer {
     case reply(CounterReply)
     /// The lease has another path than the keys that were declared: call again with these.
     case otherPath([WindowKey])
+    /// The lease counts in windows beside its path: call again with their keys, too.
+    case lateWindows([WindowKey])
     /// Ids of leases that may be reaped.
     case due([String])
 }
@@ -23,6 +25,12 @@ struct CounterDecoder {
         guard parts.count >= 3 else { throw .failed("a counter function answered too little") }
         switch word {
         case "path": return (.otherPath(try Self.path(parts[2])), now)
+        case "late": return (.lateWindows(try Self.path(parts[2])), now)
+        case "announced":
+            guard let mark = parts[2].number ?? parts[2].string.flatMap({ Int64($0) }) else {
+                throw .failed("an announcement without its mark")
+            }
+            return (.reply(.announced(mark: mark, now: now)), now)
         case "due": return (.due(parts[2].elements?.compactMap(\.string) ?? []), now)
         case "refused":
             guard let refusal = parts[2].string.flatMap(CounterRefusal.init(rawValue:)) else { throw .failed("an unknown refusal") }

@@ -18,11 +18,18 @@ extension RedisCommand {
             try append(exact: settle.sequence)
             append(settle.spent)
         case .resolve(_, let evidence): append(evidence)
-        case .load(_, let window, let used, let released, let turn):
+        case .announce(_, let window):
+            try append(exact: window.generation)
+            try append(exact: window.start.rawValue)
+            try append(exact: window.end.rawValue)
+            append(window.key.place)
+        case .load(_, let window, let used, let released, let turn, let mark):
             try append(window)
             try append(exact: used)
             append(released)
             try append(exact: turn)
+            append(window.key.place)
+            append(mark.map { String($0) } ?? "")
         case .release(_, _, let released, let turn):
             append(released)
             try append(exact: turn)
@@ -47,6 +54,7 @@ extension RedisCommand {
         try append(exact: open.ttl.rawValue)
         try append(exact: open.shareFloor)
         append(open.continues ? "1" : "0")
+        try append(exact: open.known)
         append(open.fixed)
         append(open.offers)
         let refs = open.path.map(\.key) == path ? open.path : path.map(Self.ended)
@@ -60,6 +68,7 @@ extension RedisCommand {
         append(claim.spent)
         try append(exact: claim.sequence)
         try append(exact: (claim.path.map(\.end).min() ?? WindowSpan.never).rawValue)
+        try append(exact: claim.path.map(\.version).max() ?? 0)
     }
 
     private mutating func append(
@@ -120,5 +129,19 @@ extension RedisCommand {
     private mutating func append(exact number: Int64) throws(CounterStoreError) {
         guard number.magnitude <= UInt64(RedisLimits.exactInteger) else { throw .failed("a number is above 2^53") }
         append(number)
+    }
+}
+
+extension WindowKey {
+    /// Whom it counts, as `Functions/late.lua` derives it from a lease.
+    fileprivate var place: String {
+        let scope =
+            switch scope {
+            case .org: "o"
+            case .project(_, let project): "p/\(project)"
+            case .user(_, let project, let user): "u/\(project)/\(user)"
+            case .key(let key): "k/\(key)"
+            }
+        return model.map { "\(scope)//\($0)" } ?? scope
     }
 }

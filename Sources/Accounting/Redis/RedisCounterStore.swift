@@ -44,7 +44,7 @@ public final class RedisCounterStore: CounterStore {
         case .settle(let settle): return try await decide(command, about: settle.lease, path: path(of: settle.lease))
         case .resolve(let lease, _): return try await decide(command, about: lease, path: path(of: lease))
         case .assert(let claim): return try await decide(command, about: claim.lease, path: claim.path.map(\.key), onlyIn: life)
-        case .load(let org, let window, _, _, _):
+        case .announce(let org, let window), .load(let org, let window, _, _, _, _):
             return try await decide(command, org: org, windows: [window.key], onlyIn: life)
         case .release(let org, let window, _, _), .recall(let org, let window, _, _):
             return try await decide(command, org: org, windows: [window])
@@ -110,11 +110,14 @@ public final class RedisCounterStore: CounterStore {
         _ command: CounterCommand, about lease: LeaseKey, path: [WindowKey], onlyIn life: Epoch? = nil
     ) async throws(CounterStoreError) -> (reply: CounterReply, now: Milliseconds) {
         var path = path
-        // A second time only when the path was not known here: after a restart, or for another process's lease.
-        for _ in 0..<2 {
-            var call = try Self.call(command.name, about: lease, path: path)
+        var late: [WindowKey] = []
+        // A second time only when the path was not known here: after a restart, or for another process's lease. And once more when a
+        // budget came after the lease, or twice when another one does meanwhile.
+        for _ in 0..<4 {
+            var call = try Self.call(command.name, about: lease, path: path + late)
             call.onlyLife = life
             try call.appendArguments(of: command, path: path)
+            if !late.isEmpty { call.append(Int64(late.count)) }
             let (answer, now) = try await send(call, org: lease.org, path: path)
             switch answer {
             case .reply(let reply):
@@ -122,6 +125,7 @@ public final class RedisCounterStore: CounterStore {
                 outbox.touch(lease.org)
                 return (reply, now)
             case .otherPath(let found): path = found
+            case .lateWindows(let found): late = found
             case .due: throw .failed("an answer to another question")
             }
         }

@@ -11,7 +11,8 @@ enum RedisFunctions {
     /// `FUNCTION LOAD REPLACE`: sent on every new connection, because a Redis that came back empty has lost it.
     static var load: RedisCommand {
         var command = RedisCommand("FUNCTION", "LOAD", "REPLACE")
-        command.append(PackageResources.accounting_lua + PackageResources.leases_lua + PackageResources.functions_lua)
+        command.append(
+            PackageResources.accounting_lua + PackageResources.leases_lua + PackageResources.late_lua + PackageResources.functions_lua)
         return command
     }
 

@@ -99,7 +99,8 @@ public struct BudgetTable: BudgetStore {
                         limit: row[2], version: row[3], generation: row[4]))
             }
         }
-        return BudgetReading(budgets: budgets, edition: edition)
+        let newest = try Int64.fetchOne(try db.cachedStatement(sql: "SELECT value FROM counter WHERE name = 'budgets'"))
+        return BudgetReading(budgets: budgets, edition: edition, newest: newest ?? 0)
     }
 
     private static func find(_ budget: Budget, _ db: Database) throws -> Budget? {

@@ -81,14 +81,14 @@ enum CounterRecord {
             let insert = try db.cachedStatement(
                 sql: """
                     INSERT INTO leases (org, id, node, fence, project, user, key, run, model, price_version, path, span_end, held, spent,
-                    sequence, decision, expires_at, phase) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+                    sequence, decision, expires_at, phase, known) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
                     """)
             let path = lease.attribution.path
             try insert.execute(arguments: [
                 lease.key.org, lease.key.id, lease.holder.node, lease.holder.fence, path.project, path.user, path.key,
                 lease.attribution.run, lease.attribution.model, lease.attribution.priceVersion,
                 lease.path.map(\.text).joined(separator: "\n"), lease.spanEnd.rawValue, lease.held.text, text(lease.spent),
-                lease.sequence, lease.decision.text, lease.expiresAt.rawValue, lease.phase.rawValue,
+                lease.sequence, lease.decision.text, lease.expiresAt.rawValue, lease.phase.rawValue, lease.known,
             ])
         }
     }
@@ -115,7 +115,8 @@ enum CounterRecord {
             key: LeaseKey(org: row["org"], id: row["id"]), holder: LeaseHolder(node: row["node"], fence: row["fence"]),
             attribution: Attribution(path: tenant, run: row["run"], model: row["model"], priceVersion: row["price_version"]), path: path,
             spanEnd: Milliseconds(row["span_end"]), held: try amounts(row["held"]), spent: try spent(row["spent"]),
-            sequence: row["sequence"], decision: decision, expiresAt: Milliseconds(row["expires_at"]), phase: phase)
+            sequence: row["sequence"], decision: decision, expiresAt: Milliseconds(row["expires_at"]), phase: phase,
+            known: row["known"])
     }
 
     private static func text(_ spent: Spent) -> String {

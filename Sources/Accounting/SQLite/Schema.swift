@@ -20,6 +20,10 @@ enum Schema {
         }
         migrator.registerMigration("10 slots") { db in try db.execute(sql: slots) }
         migrator.registerMigration("11 zones of budgets") { db in try db.execute(sql: zones) }
+        // What is live already is taken to know of no budget: then it counts in every window that it may lack.
+        migrator.registerMigration("12 late windows") { db in
+            try db.execute(sql: "ALTER TABLE leases ADD COLUMN known INTEGER NOT NULL DEFAULT 0")
+        }
         return migrator
     }
 

@@ -21,7 +21,9 @@ struct RedisDifferentialTests {
             await node.connection.close()
         }
         // A test that never grants, denies or refuses would prove nothing.
-        for word in ["granted", "denied", "committed", "settled", "missing", "wrongSpan", "staleSequence", "suspended", "lost"] {
+        for word in [
+            "granted", "denied", "committed", "settled", "missing", "wrongSpan", "staleSequence", "suspended", "lost", "announced",
+        ] {
             #expect(seen.contains(word), "\(word) never happened")
         }
     }
@@ -39,6 +41,8 @@ private struct DifferentialRun {
     var pool: [WindowRef] = []
     var ids = 0
     var epoch: Int64 = 1
+    /// The last announcement, and its mark.
+    var announced: (WindowRef, Int64)?
     var seen: [String: Int] = [:]
 
     init(seed: UInt64, org: String, node: RedisNode) throws {
@@ -98,6 +102,7 @@ private struct DifferentialRun {
         let expected = model.apply(command, incarnation: node.store.incarnation(org: org), now: now)
         let place: Comment = "seed \(seed), command \(index): \(String(describing: command))"
         #expect(reply == expected, place)
+        if case .announce(_, let window) = command, case .announced(let mark, _) = reply { announced = (window, mark) }
         seen[String(String(describing: expected).prefix { $0 != "(" }), default: 0] += 1
         let changes = model.drainChanges()
         rows += changes.rows
@@ -148,7 +153,13 @@ private struct DifferentialRun {
         case 25..<65: return .step(step())
         case 65..<80: return .settle(settle())
         case 80..<86: return .reap(org: org, grace: Milliseconds(Int64.random(in: -1...4, using: &random)))
-        case 86..<88:
+        case 86: return .announce(org: org, window: reloaded())
+        case 87 where announced != nil:
+            guard let (window, mark) = announced else { break }
+            return .load(
+                org: org, window: window, used: Int64.random(in: 0...100, using: &random), released: released(), turn: turn(),
+                mark: chance(6) ? mark - 1 : mark)
+        case 87:
             return .load(org: org, window: reloaded(), used: Int64.random(in: 0...100, using: &random), released: released(), turn: turn())
         case 88: return chance(3) ? newLife() : .recall(org: org, window: anyRef().key, turn: turn(), least: amount(upTo: 200))
         case 89: return .release(org: org, window: anyRef().key, released: released(), turn: turn())
@@ -157,8 +168,9 @@ private struct DifferentialRun {
             return .setCap(org: org, window: anyRef().key, cap: amount(upTo: 4_000), version: version)
         case 94: return .read(org: org, windows: path().map(\.key))
         case 95..<98: return try claim()
-        default: return .resolve(anyLease(), evidence: spent(above: .zero))
+        default: break
         }
+        return .resolve(anyLease(), evidence: spent(above: .zero))
     }
 
     private mutating func released() -> Int64 { chance(3) ? AccountingLimits.amountMax : amount(upTo: 4_000) }

@@ -47,7 +47,9 @@ struct SimulationTests {
 
     @Test("a broken store or root is caught within 200 seeds, and the report says how to see it again", arguments: Defect.allCases)
     func defects(defect: Defect) throws {
-        let caught = (UInt64(0)..<200).lazy.map { Simulation.play(seed: $0, defect: defect) }.first { $0.violation != nil }
+        let caught = (UInt64(0)..<200).lazy.map { Simulation.play(seed: $0, profile: defect.profile, defect: defect) }.first {
+            $0.violation != nil
+        }
         let report = try #require(caught, "\(defect.rawValue) was not seen")
         #expect(report.text.contains("make simulate SEED=\(report.seed) PROFILE=\(report.profile) DEFECT=\(defect.rawValue)"))
         #expect(!report.lines.isEmpty && report.lines.count <= 40)

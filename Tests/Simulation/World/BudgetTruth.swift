@@ -7,7 +7,7 @@ struct BudgetTruth {
     private(set) var edition: Int64 = 1
     /// By ``name(_:)``: the highest cap that ever held.
     private(set) var highest: [String: Int64] = [:]
-    /// Those that were not there all the time.
+    /// Those that were not there all the time. Runs may have spent before them what is above their caps.
     private(set) var unsteady: Set<String> = []
 
     init(_ budgets: [Budget]) {
@@ -17,6 +17,11 @@ struct BudgetTruth {
     }
 
     var list: [Budget] { slots.compactMap { $0 } }
+
+    /// The generation of a budget that is there now.
+    func generation(_ key: WindowKey) -> Int64? {
+        list.first { $0.scope == key.scope && $0.unit == key.unit && $0.period == key.period }?.generation
+    }
 
     static func name(_ budget: Budget) -> String { name(budget.scope, budget.unit, budget.period) }
 

@@ -9,9 +9,13 @@ public enum CounterCommand: Sendable, Hashable {
     case settle(SettleLease)
     /// Moves leases that ended `grace` ago into suspense, and forgets what is long done. All orgs when `org` is nil.
     case reap(org: String?, grace: Milliseconds)
+    /// The ledger is going to be summed for a window, which is loaded next. Answered with `done` when it is there already.
+    case announce(org: String, window: WindowRef)
     /// Brings a window in with what the ledger says was used and the root has released. A window that is there in this
-    /// generation stays as it is.
-    case load(org: String, window: WindowRef, used: Int64, released: Int64 = AccountingLimits.amountMax, turn: Int64 = 0)
+    /// generation stays as it is. `mark` is the one of the announcement before the ledger was summed: where something was committed
+    /// since that counts in the window, it is announced again and not loaded. Nil loads whatever was committed.
+    case load(
+        org: String, window: WindowRef, used: Int64, released: Int64 = AccountingLimits.amountMax, turn: Int64 = 0, mark: Int64? = nil)
     /// The durable root has released more of a window's cap; `released` is the sum. Obeyed when its turn (``Release/turn``) is later than the
     /// last one.
     case release(org: String, window: WindowKey, released: Int64, turn: Int64)
@@ -37,6 +41,7 @@ public enum CounterCommand: Sendable, Hashable {
         case .step: "step"
         case .settle: "settle"
         case .reap: "reap"
+        case .announce: "announce"
         case .load: "load"
         case .setCap: "set_cap"
         case .read: "read"
@@ -58,8 +63,8 @@ public enum CounterCommand: Sendable, Hashable {
         case .assert(let claim): claim.lease.org
         case .resolve(let lease, _): lease.org
         case .reap(let org, _): org
-        case .load(let org, _, _, _, _), .setCap(let org, _, _, _), .read(let org, _), .release(let org, _, _, _), .begin(let org, _),
-            .clear(let org, _), .recall(let org, _, _, _):
+        case .announce(let org, _), .load(let org, _, _, _, _, _), .setCap(let org, _, _, _), .read(let org, _),
+            .release(let org, _, _, _), .begin(let org, _), .clear(let org, _), .recall(let org, _, _, _):
             org
         }
     }
@@ -80,12 +85,17 @@ public struct OpenLease: Sendable, Hashable {
     /// True when the run lives already, under a lease that is settled next: its place is taken whether or not one is free.
     /// Until that settlement it counts twice, which refuses others a moment longer and never lets one in too many.
     public let continues: Bool
+    /// See ``LeaseState/known``.
+    public let known: Int64
     public let ttl: Milliseconds
 
+    /// - Parameter known: nil for the newest of the path, which is never too much.
     public init(
         lease: LeaseKey, holder: LeaseHolder, attribution: Attribution, path: [WindowRef], fixed: Amounts, offers: [Offer],
-        shareFloor: Int64 = AccountingLimits.shareFloorTokens, continues: Bool = false, ttl: Milliseconds = AccountingLimits.leaseTTL
+        shareFloor: Int64 = AccountingLimits.shareFloorTokens, continues: Bool = false, known: Int64? = nil,
+        ttl: Milliseconds = AccountingLimits.leaseTTL
     ) {
+        self.known = known ?? path.map(\.version).max() ?? 0
         self.continues = continues
         self.lease = lease
         self.holder = holder
@@ -152,6 +162,8 @@ public enum CounterReply: Sendable, Hashable {
     case windows([WindowSnapshot], now: Milliseconds)
     /// To `load` and `setCap`.
     case done(now: Milliseconds)
+    /// To `announce`, and to a `load` whose sum may be out of date: sum the ledger, then load with this mark.
+    case announced(mark: Int64, now: Milliseconds)
     case reaped(leases: Int, now: Milliseconds)
     /// To `open`: these windows are not loaded. Nothing was done; a missing window is never taken for zero.
     case missing([WindowKey], now: Milliseconds)

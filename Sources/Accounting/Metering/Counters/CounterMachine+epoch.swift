@@ -16,6 +16,7 @@ extension CounterMachine {
             windows[key] = nil
             changes.windows.insert(key)
         }
+        late.forget { owner, _ in owner == org }
         for key in leases.keys where key.org == org {
             leases[key] = nil
             changes.leases.insert(key)
@@ -82,7 +83,8 @@ extension CounterMachine {
             LeaseState(
                 key: claim.lease, holder: claim.holder, attribution: claim.attribution, path: claim.path.map(\.key),
                 spanEnd: claim.path.map(\.end).min() ?? WindowSpan.never, held: claim.held, spent: claim.spent,
-                sequence: claim.sequence, decision: .committed, expiresAt: now + claim.ttl, phase: .live))
+                sequence: claim.sequence, decision: .committed, expiresAt: now + claim.ttl, phase: .live,
+                known: claim.path.map(\.version).max() ?? 0))
         return .done(now: now)
     }
 

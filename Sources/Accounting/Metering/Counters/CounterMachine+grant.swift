@@ -33,7 +33,7 @@ extension CounterMachine {
             let lease = LeaseState(
                 key: open.lease, holder: open.holder, attribution: open.attribution, path: path,
                 spanEnd: open.path.map(\.end).min() ?? WindowSpan.never, held: held, spent: .zero, sequence: 0,
-                decision: .granted(offer: index), expiresAt: now + open.ttl, phase: .live)
+                decision: .granted(offer: index), expiresAt: now + open.ttl, phase: .live, known: open.known)
             store(lease)
             return reply(of: lease, now: now)
         }

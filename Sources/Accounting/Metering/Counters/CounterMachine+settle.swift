@@ -79,6 +79,7 @@ extension CounterMachine {
             }
         }
         let at = accountingTime(of: lease, now: now)
+        countLate(lease, change, at: at)
         addRow(lease, kind, change, spent.usage - lease.spent.usage, estimated: spent.estimated, at: at)
         // More out than was held for it, and less in, is no overrun of the whole: a window of output tokens shows it.
         if overrun.nanoUSD > 0 || overrun.tokens > 0 || overrun.requests > 0 {
@@ -121,11 +122,14 @@ extension CounterMachine {
                 changes.leases.insert(lease.key)
             }
         }
+        var gone: Set<WindowKey> = []
         for window in windows.values where window.end + AccountingLimits.windowRetention <= now {
             guard window.held == 0, window.suspense == 0, window.liveLeases == 0 else { continue }
             windows[window.key] = nil
             changes.windows.insert(window.key)
+            gone.insert(window.key)
         }
+        if !gone.isEmpty { late.forget { _, key in gone.contains(key) } }
         return .reaped(leases: reaped, now: now)
     }
 

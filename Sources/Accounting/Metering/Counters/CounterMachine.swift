@@ -8,6 +8,7 @@ public struct CounterMachine: Sendable {
     public internal(set) var leases: [LeaseKey: LeaseState] = [:]
     /// Orgs whose counters have had another life; the others are in ``Epoch/embedded``.
     public internal(set) var epochs: [String: EpochState] = [:]
+    var late = LateWindows()
     var changes = CounterChanges()
 
     public init() {}
@@ -16,6 +17,7 @@ public struct CounterMachine: Sendable {
     public init(windows: [WindowState], leases: [LeaseState]) {
         for window in windows { self.windows[window.key] = window }
         for lease in leases { self.leases[lease.key] = lease }
+        recallLate()
     }
 
     /// Decides one command at the store's time `now`.
@@ -38,8 +40,9 @@ public struct CounterMachine: Sendable {
         case .release(_, let window, let released, let turn): release(window, to: released, turn: turn, now: now)
         case .recall(_, let window, let turn, let least): recall(window, turn: turn, least: least, now: now)
         case .assert(let claim): apply(claim, now: now)
-        case .load(let org, let window, let used, let released, let turn):
-            load(org, window, used: used, released: released, turn: turn, now: now)
+        case .announce(let org, let window): announce(org, window, now: now)
+        case .load(let org, let window, let used, let released, let turn, let mark):
+            load(org, window, used: used, released: released, turn: turn, mark: mark, now: now)
         case .setCap(_, let window, let cap, let version): setCap(window, cap: cap, version: version, now: now)
         case .read(_, let keys): .windows(keys.compactMap { windows[$0]?.snapshot }, now: now)
         case .resolve(let lease, let evidence): resolve(lease, evidence: evidence, now: now)
@@ -71,12 +74,14 @@ public struct CounterMachine: Sendable {
     }
 
     private mutating func load(
-        _ org: String, _ ref: WindowRef, used: Int64, released: Int64, turn: Int64, now: Milliseconds
+        _ org: String, _ ref: WindowRef, used: Int64, released: Int64, turn: Int64, mark: Int64?, now: Milliseconds
     ) -> CounterReply {
         let amounts = 0...AccountingLimits.amountMax
         guard amounts.contains(ref.cap), amounts.contains(released), used <= AccountingLimits.amountMax else { return .refused(.amount) }
+        if let loaded = windows[ref.key], ref.generation <= loaded.generation { return .done(now: now) }
+        // Something was committed that the sum may lack or have: it is to be made again.
+        if let mark, !late.isCurrent(mark, ref) { return announce(org, ref, now: now) }
         if let loaded = windows[ref.key] {
-            guard ref.generation > loaded.generation else { return .done(now: now) }
             // The budget was away and is back: the count missed what was spent meanwhile, the holds did not.
             windows[ref.key] = WindowState(
                 org: org, ref: ref, used: used, held: loaded.held, suspense: loaded.suspense, released: released, turn: turn,
@@ -85,6 +90,7 @@ public struct CounterMachine: Sendable {
             windows[ref.key] = WindowState(
                 org: org, ref: ref, used: used, released: released, turn: turn, unaccounted: unaccounted(org, used, released))
         }
+        late.loaded(ref, org: org)
         changes.windows.insert(ref.key)
         return .done(now: now)
     }

@@ -146,11 +146,14 @@ public struct LeaseState: Sendable, Hashable {
     public var decision: LeaseDecision
     public var expiresAt: Milliseconds
     public var phase: Phase
+    /// The newest version of any budget when the ones of the path were read: a window of a higher generation came later.
+    public let known: Int64
 
     public init(
         key: LeaseKey, holder: LeaseHolder, attribution: Attribution, path: [WindowKey], spanEnd: Milliseconds, held: Amounts,
-        spent: Spent, sequence: Int64, decision: LeaseDecision, expiresAt: Milliseconds, phase: Phase
+        spent: Spent, sequence: Int64, decision: LeaseDecision, expiresAt: Milliseconds, phase: Phase, known: Int64 = 0
     ) {
+        self.known = known
         self.key = key
         self.holder = holder
         self.attribution = attribution

@@ -42,31 +42,40 @@ extension Accountant {
     /// - Returns: nil when the counters have to be started first.
     private func tryLoad(_ window: WindowRef, org: String) async -> Bool? {
         do {
-            try await store.flushRows(org: org)
-            guard let root else {
-                let used = try await used(window)
-                if case .done = try await applyTwice(.load(org: org, window: window, used: used)) { return true }
-                return false
+            // Counters that lose nothing have one life; of the others the one that this process has seen begin.
+            let life = root == nil ? nil : state.withLock { $0.lives[org] }
+            guard root == nil || life != nil else { return nil }
+            var loaded: (used: Int64, shares: [Int: Int64], last: Release)?
+            var reply = try await applyTwice(.announce(org: org, window: window), in: life)
+            for round in 0..<AccountingLimits.loadRounds {
+                guard case .announced(let mark, _) = reply else { break }
+                if round > 2 { await clock.sleep(AccountingLimits.rootPause) }
+                guard let last = try await released(window, org: org, in: life) else { return nil }
+                // After the announcement: what was committed before is in the sum, and anything later moves the mark. So does a new life.
+                try await store.flushRows(org: org)
+                // What nobody was given yet may have been used all the same, before there was such a budget.
+                if last.isFirst { try await flushOthers(org) }
+                let shares = try await shares(window)
+                let used = shares[CounterSlot(org).index] ?? 0
+                loaded = (used, shares, last)
+                // In a life that is not cleared all that was released before counts as spent, and only what comes on top may be granted.
+                reply = try await applyTwice(
+                    .load(org: org, window: window, used: used, released: last.released, turn: last.turn, mark: mark), in: life)
             }
-            guard let life = state.withLock({ $0.lives[org] }) else { return nil }
-            let incarnation = life.incarnation
-            guard let last = try await root.release(window, org: org, incarnation: incarnation, upTo: 0) else { return nil }
-            // What nobody was given yet may have been used all the same, before there was such a budget.
-            if last.isFirst { try await flushOthers(org) }
-            let shares = try await shares(window)
-            let used = shares[CounterSlot(org).index] ?? 0
-            // In a life that is not cleared all that was released before counts as spent, and only what comes on top may be granted.
-            switch try await applyTwice(.load(org: org, window: window, used: used, released: last.released, turn: last.turn), in: life) {
+            switch reply {
             case .done: break
             case .lost: return nil
             default: return false
             }
-            let taken = last.isCleared ? used : max(used, last.released)
-            let target = Tranche.target(taken: taken, need: 0, cap: window.cap, unit: window.key.unit, slots: slots(ofOrgOf: org))
-            guard
-                let first = try await root.release(
-                    window, org: org, incarnation: incarnation, upTo: target, shares: others(shares, window, org))
-            else {
+            guard let root, let life else { return true }
+            // Of a window that is there already, the counters are told what they have of it.
+            var target: Int64 = 0
+            if let (used, _, last) = loaded {
+                let taken = last.isCleared ? used : max(used, last.released)
+                target = Tranche.target(taken: taken, need: 0, cap: window.cap, unit: window.key.unit, slots: slots(ofOrgOf: org))
+            }
+            let others = others(loaded?.shares ?? [:], window, org)
+            guard let first = try await root.release(window, org: org, incarnation: life.incarnation, upTo: target, shares: others) else {
                 return nil
             }
             switch try await apply(first, window, org: org) {
@@ -102,6 +111,12 @@ extension Accountant {
         for index in try await root.slots(org: slot.org) where index != slot.index {
             try await store.flushRows(org: CounterSlot(org: slot.org, index: index).name)
         }
+    }
+
+    /// What the durable root has released of a window so far: all of it where there is none.
+    private func released(_ window: WindowRef, org: String, in life: Epoch?) async throws(LedgerStoreError) -> Release? {
+        guard let root, let life else { return Release(released: AccountingLimits.amountMax, isCleared: true) }
+        return try await root.release(window, org: org, incarnation: life.incarnation, upTo: 0)
     }
 
     private func used(_ window: WindowRef) async throws(LedgerStoreError) -> Int64 {

@@ -137,7 +137,7 @@ public final class Accountant: Sendable {
             largest: largest, smallest: admission.minimumOutput, run: run, balance: 0, authorised: run.fixed.nanoUSD)
         for _ in 0..<AccountingLimits.openAttempts {
             let outcome = await openLease(
-                attribution, budgets: budgets, fixed: run.fixed, offers: offers,
+                attribution, reading: reading, fixed: run.fixed, offers: offers,
                 shareFloor: isReserved ? .max : AccountingLimits.shareFloorTokens)
             switch outcome {
             case .unavailable: return .unavailable
@@ -187,7 +187,7 @@ public final class Accountant: Sendable {
     /// Opens a lease under these budgets: brings windows in that the store lacks, and recomputes spans by the
     /// store's time where ours was off.
     func openLease(
-        _ attribution: Attribution, budgets: [Budget], fixed: Amounts, offers: [Offer], shareFloor: Int64, continues: Bool = false
+        _ attribution: Attribution, reading: BudgetReading, fixed: Amounts, offers: [Offer], shareFloor: Int64, continues: Bool = false
     ) async -> OpenOutcome {
         // Before it holds anything the root has to know of it: it waits only for processes that it has heard of.
         guard await introduce() else { return .unavailable }
@@ -203,14 +203,14 @@ public final class Accountant: Sendable {
         while attempts < AccountingLimits.openAttempts, stalls < rootRounds {
             attempts += 1
             let guess = clock.now() + state.withLock { $0.offset }
-            let path = budgets.map { $0.window(at: guess) }
+            let path = reading.budgets.map { $0.window(at: guess) }
             guard await bringIn(path, org: key.org) else { return .unavailable }
             note?.remove()
             note = board?.post(LeaseClaim(lease: key, attribution: attribution, path: path, granted: .zero))
             let life = state.withLock { $0.lives[key.org] }
             let command = OpenLease(
                 lease: key, holder: holder, attribution: attribution, path: path, fixed: fixed, offers: offers, shareFloor: shareFloor,
-                continues: continues, ttl: ttl)
+                continues: continues, known: reading.newest, ttl: ttl)
             let sent = clock.monotonic()
             let reply: CounterReply
             do {

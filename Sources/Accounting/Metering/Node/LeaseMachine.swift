@@ -246,7 +246,9 @@ package struct LeaseMachine: Sendable {
             renew(windows, storeNow: now, sent: sent)
         case .committed(let windows, let now): renew(windows, storeNow: now, sent: sent)
         case .wrongSpan: mustRoll = !isReserved
-        case .settled, .windows, .done, .reaped, .missing, .lost, .staleFence, .staleSequence, .suspended, .unknownLease, .refused: lose()
+        case .settled, .windows, .done, .announced, .reaped, .missing, .lost, .staleFence, .staleSequence, .suspended, .unknownLease,
+            .refused:
+            lose()
         }
     }
 

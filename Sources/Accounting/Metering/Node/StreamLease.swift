@@ -223,7 +223,7 @@ public final class StreamLease: Sendable {
             return state.withLock { $0.machine.rollRefused(CutCause(reason: .policyDenied)) }
         }
         let outcome = await accountant.openLease(
-            attribution, budgets: budgets, fixed: fixed, offers: offers, shareFloor: AccountingLimits.shareFloorTokens,
+            attribution, reading: reading, fixed: fixed, offers: offers, shareFloor: AccountingLimits.shareFloorTokens,
             continues: true)
         switch outcome {
         case .opened(let grant, let note, _):

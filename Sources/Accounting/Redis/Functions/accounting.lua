@@ -3,11 +3,11 @@
 Windows and leases, decided in one call each: the Redis form of CounterMachine (Sources/Accounting/Metering/Counters), which is its
 model in the differential test. Change both or neither, and raise the version in every name when the behaviour changes.
 
-The library is this file, leases.lua and functions.lua, joined in this order by RedisFunctions.swift: here amounts, windows and the choice
-of an offer, there what a lease does, last the functions that may be called.
+The library is this file, leases.lua, late.lua and functions.lua, joined in this order by RedisFunctions.swift: here amounts, windows
+and the choice of an offer, then what a lease does and the windows that came after it, last the functions that may be called.
 
 Keys, all under the hash tag {org}, so that a path lives in one slot of a cluster; every key is declared by the caller:
-  {org}:epoch                               hash    inc ep cleared: the life that the counters are in (Epoch.swift)
+  {org}:epoch                               hash    inc ep cleared: the life that the counters are in (Epoch.swift); late windows (late.lua)
   {org}:w:<scope>:<unit>:<period>:<window>  hash    ep cap ver gen start end used held susp rel turn lost live; expires 7 days after its end
   {org}:lease:<id>                          hash    ep, holder, attribution, path, held, spent, seq, last decision, expiry, phase
   {org}:leases                              zset    live leases by expiry
@@ -114,14 +114,17 @@ end
 
 -- Of the org whose function runs now: set by `gated` before anything else, because one function runs at a time.
 local epoch, is_cleared
+-- The key of the life, and the highest generation of any window that was loaded or announced in it.
+local marker, newest
 
 -- Puts the question of the life before a function: KEYS {org}:epoch, then the function's own; ARGS the caller's incarnation, with a
 -- number behind it when only that life will do, then its own.
 local function gated(decide)
   return function(keys, args)
-    local marker = redis.call('HMGET', keys[1], 'inc', 'ep', 'cleared')
-    if not marker[1] or marker[1] ~= args[1] and marker[1] .. ' ' .. marker[2] ~= args[1] then return { 'lost', now_ms() } end
-    epoch, is_cleared = marker[2], marker[3] == '1'
+    local life = redis.call('HMGET', keys[1], 'inc', 'ep', 'cleared', 'newest')
+    if not life[1] or life[1] ~= args[1] and life[1] .. ' ' .. life[2] ~= args[1] then return { 'lost', now_ms() } end
+    epoch, is_cleared = life[2], life[3] == '1'
+    marker, newest = keys[1], tonumber(life[4] or '0')
     return decide({ unpack(keys, 2) }, { unpack(args, 2) })
   end
 end

@@ -1,5 +1,5 @@
 
--- What may be called. Follows leases.lua in the same library; each function says which keys it must be given.
+-- What may be called. Follows late.lua in the same library; each function says which keys it must be given.
 
 local function path_refusal(keys)
   local seen = {}
@@ -25,7 +25,7 @@ local function read_open(keys, args)
   local open = {
     node = input.word(), fence = input.word(), project = input.word(), user = input.word(), apikey = input.word(), run = input.word(),
     model = input.word(), price = input.word(), ttl = input.number(), floor = input.number(),
-    continues = input.word() == '1', fixed = read_amounts(input),
+    continues = input.word() == '1', known = input.word(), fixed = read_amounts(input),
     offers = read_offers(input), refs = {},
   }
   for i = 4, #keys do
@@ -49,7 +49,7 @@ local function grant_open(keys, open, path, index, now)
     held = held, spent = { 0, 0, 0, 0, 0, 0, 0, est = '0' },
   }
   redis.call('HSET', keys[3], 'project', open.project, 'user', open.user, 'apikey', open.apikey, 'run', open.run, 'model', open.model,
-    'price', open.price, 'path', path_text(keys, 4), 'span', text(span))
+    'price', open.price, 'path', path_text(keys, 4), 'span', text(span), 'known', open.known)
   write_lease(lease)
   redis.call('ZADD', keys[2], text(lease.exp), string.match(keys[3], '^{[^}]*}:lease:(.*)$'))
   return reply(lease.dec, now, keys, 4)
@@ -97,11 +97,12 @@ local function refill(lease, offers, floor, path, now)
   return 'g' .. text(index)
 end
 
--- KEYS: ledger, leases, lease, windows
+-- KEYS: ledger, leases, lease, windows, late windows
 local function step_lease(keys, args)
   local now, input = now_ms(), reader(args)
   local node, fence, seq, ttl, floor = input.word(), input.word(), input.number(), input.number(), input.number()
   local spent, offers = read_spent(input), read_offers(input)
+  local declared = take_late(keys, input.word())
   local refusal = offers_refusal(offers, spent, ttl)
   if refusal then return { 'refused', now, refusal } end
   local lease = read_lease(keys[3])
@@ -111,10 +112,12 @@ local function step_lease(keys, args)
   if answer then return answer end
   if lease.phase ~= 'live' then return { 'suspended', now } end
   for i = 1, 7 do if spent[i] < lease.spent[i] then return { 'refused', now, 'spent_shrank' } end end
+  local late, undeclared = read_late(lease, spent, declared, now)
+  if not late then return undeclared end
   local path = read_path(keys, 4)
-  if not can_commit(lease, spent, path) then return { 'refused', now, 'amount' } end
+  if not can_commit(lease, spent, path, late) then return { 'refused', now, 'amount' } end
   lease.node, lease.fence, lease.seq = node, fence, seq
-  commit(keys[1], lease, spent, 'commit', path, now)
+  commit(keys[1], lease, spent, 'commit', path, late, now)
   lease.exp = math.max(lease.exp, now + ttl)
   lease.dec = refill(lease, offers, floor, path, now)
   write_lease(lease)
@@ -122,35 +125,41 @@ local function step_lease(keys, args)
   return reply(lease.dec, now, keys, 4)
 end
 
--- KEYS: ledger, leases, lease, windows
+-- KEYS: ledger, leases, lease, windows, late windows
 local function settle_lease(keys, args)
   local now, input = now_ms(), reader(args)
   local node, fence, seq, spent = input.word(), input.word(), input.number(), read_spent(input)
+  local declared = take_late(keys, input.word())
   if not is_spent(spent) then return { 'refused', now, 'amount' } end
   local lease = read_lease(keys[3])
   if not lease then return { 'unknown', now } end
   if lease.path ~= path_text(keys, 4) then return { 'path', now, lease.path } end
   local answer = admit(lease, node, fence, seq, now, keys)
   if answer then return answer end
+  local late, undeclared = read_late(lease, spent, declared, now)
+  if not late then return undeclared end
   local path = read_path(keys, 4)
-  if not can_commit(lease, spent, path) then return { 'refused', now, 'amount' } end
+  if not can_commit(lease, spent, path, late) then return { 'refused', now, 'amount' } end
   lease.node, lease.fence, lease.seq = node, fence, seq
-  return finish(keys, lease, spent, path, now)
+  return finish(keys, lease, spent, path, late, now)
 end
 
--- KEYS: ledger, leases, lease, windows
+-- KEYS: ledger, leases, lease, windows, late windows
 local function resolve_lease(keys, args)
-  local now, spent = now_ms(), read_spent(reader(args))
+  local now, input = now_ms(), reader(args)
+  local spent, declared = read_spent(input), take_late(keys, input.word())
   if not is_spent(spent) then return { 'refused', now, 'amount' } end
   local lease = read_lease(keys[3])
   if not lease then return { 'unknown', now } end
   if lease.path ~= path_text(keys, 4) then return { 'path', now, lease.path } end
   if lease.phase == 'settled' then return reply(lease.dec, now, keys, 4) end
   if lease.phase == 'live' then return { 'sequence', now } end
+  local late, undeclared = read_late(lease, spent, declared, now)
+  if not late then return undeclared end
   local path = read_path(keys, 4)
-  if not can_commit(lease, spent, path) then return { 'refused', now, 'amount' } end
+  if not can_commit(lease, spent, path, late) then return { 'refused', now, 'amount' } end
   lease.seq = lease.seq + 1
-  return finish(keys, lease, spent, path, now)
+  return finish(keys, lease, spent, path, late, now)
 end
 
 -- KEYS: leases. Which leases ended `grace` ago, at most `limit`.
@@ -190,10 +199,17 @@ end
 local function load_window(keys, args)
   local now, input = now_ms(), reader(args)
   local cap, ver, gen, starts, ends, used = input.number(), input.number(), input.number(), input.number(), input.number(), input.number()
-  local released, turn = input.number(), input.number()
+  local released, turn, place, mark = input.number(), input.number(), input.word(), input.word()
   if not is_amount(cap) or not is_amount(released) or used > AMOUNT_MAX then return { 'refused', now, 'amount' } end
   local found = read_window(keys[1])
   if found and gen <= found.gen then return { 'done', now } end
+  local name = string.match(keys[1], '^{[^}]*}:w:(.*)$')
+  if mark ~= '' then
+    local current, waiting = pending_late(place, name)
+    -- Something was committed that the sum may lack or have: it is to be made again.
+    if not waiting or text(current) ~= mark then return announce_late(place, name, gen, starts, ends, now) end
+  end
+  note_late(place, name, gen, starts, ends, '0')
   redis.call('HSET', keys[1], 'cap', text(cap), 'ver', text(ver), 'gen', text(gen), 'start', text(starts), 'end', text(ends),
     'used', text(used), 'rel', text(released), 'turn', text(turn))
   if not found then
@@ -249,8 +265,8 @@ local function begin_epoch(keys, args)
     if marker[1] == args[3] and tonumber(marker[2]) == number then return { 'done', now } end
     if tonumber(marker[2]) >= number then return { 'lost', now } end
   end
+  redis.call('DEL', keys[1], keys[2])
   redis.call('HSET', keys[1], 'inc', args[3], 'ep', args[2], 'cleared', '0')
-  redis.call('DEL', keys[2])
   return { 'done', now }
 end
 
@@ -268,7 +284,7 @@ local function assert_lease(keys, args)
   local claim = {
     node = input.word(), fence = input.word(), project = input.word(), user = input.word(), apikey = input.word(), run = input.word(),
     model = input.word(), price = input.word(), ttl = input.number(), held = read_amounts(input), spent = read_spent(input),
-    seq = input.number(), span = input.number(),
+    seq = input.number(), span = input.number(), known = input.word(),
   }
   local refusal = path_refusal(keys)
   if refusal then return { 'refused', now, refusal } end
@@ -290,7 +306,7 @@ local function assert_lease(keys, args)
   end
   claim.key, claim.phase, claim.dec, claim.exp = keys[3], 'live', 'c', now + claim.ttl
   redis.call('HSET', keys[3], 'project', claim.project, 'user', claim.user, 'apikey', claim.apikey, 'run', claim.run, 'model', claim.model,
-    'price', claim.price, 'path', path_text(keys, 4), 'span', text(claim.span))
+    'price', claim.price, 'path', path_text(keys, 4), 'span', text(claim.span), 'known', claim.known)
   write_lease(claim)
   redis.call('PERSIST', keys[3])
   redis.call('ZADD', keys[2], text(claim.exp), string.match(keys[3], '^{[^}]*}:lease:(.*)$'))
@@ -310,6 +326,7 @@ register('step', gated(step_lease))
 register('settle', gated(settle_lease))
 register('resolve', gated(resolve_lease))
 register('reap', gated(reap_lease))
+register('announce', gated(announce_window))
 register('load', gated(load_window))
 register('set_cap', gated(set_cap))
 register('release', gated(release_window))

@@ -3,7 +3,7 @@
 
 local LEASE_FIELDS = {
   'node', 'fence', 'seq', 'phase', 'dec', 'exp', 'span', 'path', 'held', 'nano', 'in', 'cread', 'cwrite', 'out', 'think',
-  'req', 'est', 'project', 'user', 'apikey', 'run', 'model', 'price', 'ep',
+  'req', 'est', 'project', 'user', 'apikey', 'run', 'model', 'price', 'ep', 'known',
 }
 
 local function read_lease(key)
@@ -17,7 +17,7 @@ local function read_lease(key)
   return {
     key = key, id = string.match(key, '^{[^}]*}:lease:(.*)$'), node = f.node, fence = f.fence, seq = tonumber(f.seq), phase = f.phase,
     dec = f.dec, exp = tonumber(f.exp), span = tonumber(f.span), path = f.path, spent = spent,
-    held = amounts_from(f.held), fields = f,
+    held = amounts_from(f.held), known = tonumber(f.known or '0'), fields = f,
   }
 end
 
@@ -73,17 +73,25 @@ local function same_spent(left, right)
   return left.est == right.est
 end
 
+-- Nothing was asked of these windows, so they may come to be above their caps; then nothing more is granted there.
+local function count_late(late, change)
+  for _, window in ipairs(late) do if window then move(window, 'used', change[window.unit]) end end
+  for _, place in ipairs(late.pending or {}) do redis.call('HINCRBY', marker, 'm:' .. place, 1) end
+end
+
 -- Whether `used` of each window stays a number that can be counted; asked before anything is written.
-local function can_commit(lease, spent, path)
+local function can_commit(lease, spent, path, late)
   local before, after = amounts_of(lease.spent), amounts_of(spent)
-  for _, window in ipairs(path) do
-    if window and window.used + after[window.unit] - before[window.unit] > COUNT_MAX then return false end
+  for _, windows in ipairs({ path, late }) do
+    for _, window in ipairs(windows) do
+      if window and window.used + after[window.unit] - before[window.unit] > COUNT_MAX then return false end
+    end
   end
   return true
 end
 
 -- Moves the difference to what the lease has committed into `used`: from what is held first, the rest is an overrun, returned.
-local function commit(ledger, lease, spent, kind, path, now)
+local function commit(ledger, lease, spent, kind, path, late, now)
   local overrun = { 0, 0, 0, 0, 0, 0 }
   if same_spent(spent, lease.spent) then return overrun end
   local before, after, change, from = amounts_of(lease.spent), amounts_of(spent), {}, {}
@@ -99,6 +107,7 @@ local function commit(ledger, lease, spent, kind, path, now)
       move(window, pocket, -from[window.unit])
     end
   end
+  count_late(late, change)
   local usage = {}
   for i = 2, 6 do usage[i - 1] = spent[i] - lease.spent[i] end
   add_row(ledger, lease, kind, change[1], usage, change[3], spent.est, now)
@@ -111,9 +120,9 @@ local function commit(ledger, lease, spent, kind, path, now)
 end
 
 -- Trues a live or suspended lease up to `spent`, frees the rest, and forgets the lease after a while.
-local function finish(keys, lease, spent, path, now)
+local function finish(keys, lease, spent, path, late, now)
   local live = lease.phase == 'live'
-  local overrun = commit(keys[1], lease, spent, live and 'settle' or 'resolve', path, now)
+  local overrun = commit(keys[1], lease, spent, live and 'settle' or 'resolve', path, late, now)
   for _, window in ipairs(path) do
     if window then
       move(window, live and 'held' or 'susp', -lease.held[window.unit])

@@ -10,7 +10,8 @@ extension CounterCommand {
             "step \(step.lease.id)#\(step.sequence) spent \(step.spent.amounts.tokens) offers \(step.offers.map(\.tokens))"
         case .settle(let settle): "settle \(settle.lease.id)#\(settle.sequence) spent \(settle.spent.amounts.tokens)"
         case .reap: "reap"
-        case .load(let org, let window, let used, let released, _):
+        case .announce(let org, let window): "announce \(window.key.text) of \(org) generation \(window.generation)"
+        case .load(let org, let window, let used, let released, _, _):
             "load \(window.key.text) of \(org) generation \(window.generation) used \(used) released \(released) cap \(window.cap)"
         case .setCap(_, let window, let cap, let version): "cap \(window.text) = \(cap) version \(version)"
         case .read(_, let windows): "read \(windows.count)"
@@ -66,6 +67,7 @@ extension CounterReply {
         case .unknownLease: -116
         case .refused: -117
         case .lost: -118
+        case .announced: -119
         }
     }
 

@@ -45,6 +45,11 @@ struct CommandChecks {
             } else {
                 chargedByLease[key] = (chargedByLease[key] ?? .zero) + row.amounts
                 for key in lease.path { shadows[key]?.charged += row.amounts[key.unit] }
+                // What a lease spends that lacks a window was not asked of it: it raises the window beyond its cap.
+                for window in machine.windows.values where lease.known < window.generation && window.counts(row, of: lease) {
+                    shadows[window.key]?.charged += row.amounts[window.key.unit]
+                    overrun[window.key, default: 0] += max(0, row.amounts[window.key.unit])
+                }
             }
         }
         if let violation = checkLease(of: command, machine) { return violation }
@@ -131,6 +136,13 @@ struct CommandChecks {
         shadow.unaccounted = window.unaccounted
         shadows[key] = shadow
         return nil
+    }
+}
+
+extension WindowState {
+    /// True when a row counts in the window though it is not in the path of the row's lease.
+    fileprivate func counts(_ row: LedgerRow, of lease: LeaseState) -> Bool {
+        start <= row.at && row.at < end && row.attribution.path.scopes.contains(key.scope) && !lease.path.contains(key)
     }
 }
 

@@ -203,9 +203,9 @@ struct FinalChecks {
         let key = window.key
         guard window.held == 0, window.liveLeases == 0 else { return world.fail("liveness", "\(key.text) still holds \(window.held)") }
         let sum = world.ledger.sums(key.scope, from: window.start, to: window.end)[slot]?.amounts[key.unit] ?? 0
-        // A budget that was added or made again while leases without it lived does not see their last slice, nor what an upstream
-        // that reported less made them give back.
-        if isSteady(key) ? window.used != sum : window.used > sum && !hasUnderstated {
+        // A budget that is not there any more, or not the same, counts no longer what it has no part in.
+        let isThere = world.budgets.generation(key) == window.generation
+        if isThere ? window.used != sum : window.used > sum && !hasUnderstated {
             world.fail("ledger = used", "\(key.text): used \(window.used), the ledger says \(sum)")
         }
     }

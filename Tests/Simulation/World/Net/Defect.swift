@@ -14,6 +14,35 @@ public enum Defect: String, Sendable, CaseIterable {
     case clearAlone = "clear-alone"
     /// Counters obey a release that comes after the recall that took it back.
     case lateRelease = "late-release"
+    /// What leases spend that lack a new window is not counted there.
+    case lateUncounted = "late-uncounted"
+    /// A window is loaded with a sum that something was committed after.
+    case loadUnmarked = "load-unmarked"
+}
+
+extension Defect {
+    /// The kind of trouble that shows it; nil where any world may.
+    public var profile: Profile? {
+        switch self {
+        case .lateRelease: Profile.named("slot-caps")
+        case .loadUnmarked: Profile.named("added")
+        default: nil
+        }
+    }
+
+    /// What is decided in place of a command.
+    fileprivate func distort(_ command: CounterCommand) -> CounterCommand {
+        switch (self, command) {
+        case (.lateUncounted, .open(let open)):
+            .open(
+                OpenLease(
+                    lease: open.lease, holder: open.holder, attribution: open.attribution, path: open.path, fixed: open.fixed,
+                    offers: open.offers, shareFloor: open.shareFloor, continues: open.continues, known: .max, ttl: open.ttl))
+        case (.loadUnmarked, .load(let org, let window, let used, let released, let turn, _)):
+            .load(org: org, window: window, used: used, released: released, turn: turn)
+        default: command
+        }
+    }
 }
 
 /// A ``CounterMachine`` for each slot of split orgs, with or without a defect around it. A value.
@@ -34,9 +63,11 @@ struct DefectiveCounters {
     /// The machine of a slot, by ``CounterSlot/index``.
     func machine(of slot: Int) -> CounterMachine { slot < machines.count ? machines[slot] : CounterMachine() }
 
-    /// In the lives that what holds the data is in; what earlier ones have left is not there.
+    /// In order: a report must not depend on how a dictionary is laid out. In the lives that what holds the data is in; what earlier ones have left is not there.
     func leases(in incarnation: String) -> [LeaseState] {
-        machines.flatMap { machine in machine.leases.values.filter { machine.isIn(incarnation, $0.key.org) } }
+        machines.flatMap { machine in
+            machine.leases.values.filter { machine.isIn(incarnation, $0.key.org) }.sorted { $0.key.id < $1.key.id }
+        }
     }
 
     func lease(_ key: LeaseKey) -> LeaseState? { machine(of: key.slot.index).leases[key] }
@@ -44,7 +75,7 @@ struct DefectiveCounters {
     /// In every slot where it is, by slot.
     func windows(in incarnation: String) -> [(slot: Int, window: WindowState)] {
         machines.enumerated().flatMap { index, machine in
-            machine.windows.values.filter { machine.isIn(incarnation, $0.org) }.map { (index, $0) }
+            machine.windows.values.filter { machine.isIn(incarnation, $0.org) }.sorted { $0.key.text < $1.key.text }.map { (index, $0) }
         }
     }
 
@@ -62,7 +93,7 @@ struct DefectiveCounters {
         {
             return chargeAgain(lease, command, now: now)
         }
-        var command = command
+        var command = defect?.distort(command) ?? command
         if defect == .lateRelease, case .release(let org, let key, let released, _) = command, let window = machine.windows[key] {
             command = .release(org: org, window: key, released: released, turn: window.turn + 1)
         }

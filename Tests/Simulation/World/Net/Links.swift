@@ -81,7 +81,8 @@ struct DirectoryView: BudgetDirectory {
         let seat = process.seat
         guard !seat.directoryIsAway else { throw BudgetDirectoryError("away") }
         let known = seat.budgets
-        return BudgetReading(budgets: path.scopes.flatMap { scope in known.filter { $0.scope == scope } }, edition: seat.edition)
+        return BudgetReading(
+            budgets: path.scopes.flatMap { scope in known.filter { $0.scope == scope } }, edition: seat.edition, newest: seat.edition)
     }
 
     func budgets(for path: TenancyPath, changedSince edition: Int64) async throws(BudgetDirectoryError) -> BudgetReading? {

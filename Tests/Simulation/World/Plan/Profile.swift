@@ -42,6 +42,9 @@ public struct Profile: Sendable {
         Profile(name: "outage", storeOutages: 3, ledgerOutages: 3, directoryOutages: 2, interrupted: 100),
         Profile(name: "budgets", lostReplies: 20, capChanges: 6, interrupted: 100),
         Profile(name: "directory", budgetChanges: 4, interrupted: 100),
+        Profile(name: "added", lostReplies: 20, doubled: 20, late: 20, ledgerOutages: 1, budgetChanges: 16, interrupted: 100, rolls: true),
+        Profile(
+            name: "addedloss", lostReplies: 20, crashes: 1, budgetChanges: 12, interrupted: 100, rolls: true, storeLosses: 2, rebuilds: 1),
         Profile(name: "liars", lostReplies: 20, liars: 700, interrupted: 200),
         Profile(name: "loss", interrupted: 100, storeLosses: 2),
         Profile(
