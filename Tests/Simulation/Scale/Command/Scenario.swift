@@ -2,32 +2,32 @@ import ScaleWorld
 
 /// The worlds of docs/scale.md.
 enum Scenario {
-    /// A million streams: as they come, with the hot organisation split, with longer slices, and with masters enough. Before them what the same
-    /// sixteen masters carry.
+    /// What sixteen masters carry, with one set of counters for each organisation, with the hot one split, and with all large ones split. Then a
+    /// million streams: on the same masters, with longer slices, and with masters enough.
     static func large(seed: UInt64) -> [ScaleSettings] {
         var plain = ScaleSettings()
         plain.seed = seed
         var carried = plain
         carried.streams = 90_000
-        var carriedSplit = carried
-        carriedSplit.hotSlots = 16
-        carriedSplit.isBalanced = true
+        var hotSplit = carried
+        hotSplit.hotSlots = 16
+        hotSplit.isBalanced = true
+        var allSplit = hotSplit
+        allSplit.streamsPerSlot = 1_500
         var split = plain
-        split.hotSlots = 16
-        var longer = plain
-        longer.hotSlots = 64
-        longer.streamsPerSlot = 5_000
-        longer.isBalanced = true
+        split.hotSlots = 64
+        split.streamsPerSlot = 5_000
+        split.isBalanced = true
+        var longer = split
+        longer.masters = 80
         longer.sliceSeconds = 20
-        var enough = longer
+        longer.warmUp = 20
+        var enough = split
         enough.masters = 200
-        enough.sliceSeconds = 2
-        var enoughLonger = longer
-        enoughLonger.masters = 80
         var near = enough
         near.isNearCap = true
         near.seconds = 6
-        return [carried, carriedSplit, plain, split, longer, enoughLonger, enough, near]
+        return [carried, hotSplit, allSplit, plain, split, longer, enough, near]
     }
 
     /// Smaller worlds that are played until the last stream under the hot organisation's cap is cut: split over more and more slots, and

@@ -3,7 +3,8 @@ public enum ScaleTable {
     /// Scripts, latency, rows and releases of each world.
     public static func load(_ reports: [ScaleReport]) -> String {
         let head = [
-            "streams", "masters", "slots of the hot org", "slice s", "caps", "scripts/s a master: median", "max", "utilisation: median",
+            "streams", "masters", "slots of the hot org", "of others", "slice s", "caps", "scripts/s a master: median", "max",
+            "utilisation: median",
             "max",
             "queue p50 ms", "p99 ms", "repeats/s", "cut by silence /s", "tokens/s", "ledger rows/s", "root tx/s", "looks/s",
         ]
@@ -12,6 +13,7 @@ public enum ScaleTable {
             reports.map { report in
                 [
                     grouped(report.settings.streams), "\(report.settings.masters)", "\(report.settings.hotSlots)",
+                    report.settings.streamsPerSlot == 0 ? "1" : "1 / \(grouped(report.settings.streamsPerSlot))",
                     "\(report.settings.sliceSeconds)", report.settings.isNearCap ? "near" : "far",
                     grouped(ScaleReport.quantile(report.scripts, 0.5) ?? 0),
                     grouped(report.scripts.last ?? 0), percent(ScaleReport.quantile(report.utilisation, 0.5) ?? 0),
