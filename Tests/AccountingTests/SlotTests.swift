@@ -70,6 +70,30 @@ struct SlotTests {
         }
     }
 
+    @Test("one node at a time asks, and what it found is said to the others for a while; a new cap ends that")
+    func asking() throws {
+        let ref = try Make.ref(cap: 1_000, at: now)
+        var machine = machine(ref, released: 500)
+        func ask(_ at: Int64) -> CounterReply {
+            machine.apply(.ask(org: "acme/2", window: ref.key, for: Milliseconds(2_000)), now: now + Milliseconds(at))
+        }
+        func asked(_ at: Int64, dry: Int64?, shut: Int64?) {
+            _ = machine.apply(
+                .asked(org: "acme/2", window: ref.key, dryFor: dry.map { Milliseconds($0) }, shutFor: shut.map { Milliseconds($0) }),
+                now: now + Milliseconds(at))
+        }
+        #expect(ask(0) == .done(now: now))
+        #expect(ask(10).snapshots.count == 1, "another one asks")
+        #expect(ask(2_000) == .done(now: now + Milliseconds(2_000)), "it took too long")
+        asked(2_010, dry: 1_000, shut: 100)
+        let shown = try #require(ask(2_050).snapshots.first)
+        #expect(shown.dryUntil == now + Milliseconds(3_010) && shown.shutUntil == now + Milliseconds(2_110))
+        _ = machine.apply(.setCap(org: "acme/2", window: ref.key, cap: 2_000, version: 2), now: now)
+        #expect(ask(2_060) == .done(now: now + Milliseconds(2_060)))
+        asked(2_070, dry: nil, shut: nil)
+        #expect(ask(2_080) == .done(now: now + Milliseconds(2_080)))
+    }
+
     @Test("rows say which slot made them")
     func rows() throws {
         let ref = try Make.ref(cap: 1_000, at: now)

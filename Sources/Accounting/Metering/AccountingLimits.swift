@@ -72,6 +72,12 @@ public enum AccountingLimits {
     /// Sets of counters that an org may be split over: four times the masters of a large Redis Cluster. Whoever finds its slot empty near a
     /// cap asks all of them.
     public static let slots = 64
+    /// How long a process may take to ask the other slots before another one may (ms): some calls to each of them, and to the root.
+    package static let askSpan = Milliseconds(2_000)
+    /// How long the root is not asked ahead of need for a window of which it had nothing more (ms). Whoever needs some asks at once.
+    package static let drySpan = Milliseconds(1_000)
+    /// How long it holds that nothing is left in any slot (ms): what is given back meanwhile is found by the next who asks.
+    package static let shutSpan = Milliseconds(100)
     /// Windows of one scope and model that are looked at for leases that lack them. Thirty-one of them are running at most (five
     /// units × six periods + runs); beyond it the ones that ended first are left out, which only evidence about a lease that was in
     /// suspense for long could still charge.

@@ -99,10 +99,11 @@ struct CounterDecoder {
     private static func snapshot(_ key: WindowKey, _ value: RedisValue) throws(CounterStoreError) -> WindowSnapshot? {
         guard let fields = value.elements else { return nil }
         let numbers = fields.compactMap(\.number)
-        guard fields.count == 8, numbers.count == 8 else { throw .failed("a window has no numbers") }
+        guard fields.count == 10, numbers.count == 10 else { throw .failed("a window has no numbers") }
         return WindowSnapshot(
             key: key, cap: numbers[0], used: numbers[1], held: numbers[2], suspense: numbers[3], end: Milliseconds(numbers[4]),
-            released: numbers[5], unaccounted: numbers[6], turn: numbers[7])
+            released: numbers[5], unaccounted: numbers[6], turn: numbers[7], dryUntil: Milliseconds(numbers[8]),
+            shutUntil: Milliseconds(numbers[9]))
     }
 }
 

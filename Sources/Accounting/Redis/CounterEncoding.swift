@@ -36,6 +36,9 @@ extension RedisCommand {
         case .recall(_, _, let turn, let least):
             try append(exact: turn)
             try append(exact: least)
+        case .ask(_, _, let span): try append(exact: span.rawValue)
+        case .asked(_, _, let dry, let shut):
+            for span in [dry, shut] { append(span.map { String($0.rawValue) } ?? "") }
         case .begin(_, let epoch):
             try append(exact: epoch.number)
             append(epoch.incarnation)

@@ -46,7 +46,8 @@ public final class RedisCounterStore: CounterStore {
         case .assert(let claim): return try await decide(command, about: claim.lease, path: claim.path.map(\.key), onlyIn: life)
         case .announce(let org, let window), .load(let org, let window, _, _, _, _):
             return try await decide(command, org: org, windows: [window.key], onlyIn: life)
-        case .release(let org, let window, _, _), .recall(let org, let window, _, _):
+        case .release(let org, let window, _, _), .recall(let org, let window, _, _), .ask(let org, let window, _),
+            .asked(let org, let window, _, _):
             return try await decide(command, org: org, windows: [window])
         case .begin(let org, _): return try await decide(command, org: org, keys: [try RedisKeys(org: org).leases])
         case .clear(let org, _): return try await decide(command, org: org, keys: [try RedisKeys(org: org).epoch])

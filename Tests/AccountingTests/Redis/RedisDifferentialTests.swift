@@ -162,6 +162,12 @@ private struct DifferentialRun {
         case 87:
             return .load(org: org, window: reloaded(), used: Int64.random(in: 0...100, using: &random), released: released(), turn: turn())
         case 88: return chance(3) ? newLife() : .recall(org: org, window: anyRef().key, turn: turn(), least: amount(upTo: 200))
+        case 94 where chance(2):
+            let span = Milliseconds(Int64.random(in: -1...6, using: &random))
+            return chance(2)
+                ? .ask(org: org, window: anyRef().key, for: span)
+                : .asked(
+                    org: org, window: anyRef().key, dryFor: chance(2) ? nil : span, shutFor: chance(2) ? nil : span)
         case 89: return .release(org: org, window: anyRef().key, released: released(), turn: turn())
         case 90..<94:
             let version = Int64.random(in: 0...5, using: &random)

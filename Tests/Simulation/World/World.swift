@@ -89,6 +89,8 @@ final class World: @unchecked Sendable {
     /// A run of each path that says nothing: is it decided whether it may start?
     private func probe() {
         guard plan.isRooted else { return }
+        // What slots have found of each other holds for a moment.
+        if plan.slots > 0 { pass(until: loop.now + 300) { false } }
         probes = Probes()
         let paths = Set(plan.runs.map(\.path)).map { ($0.scopes.map(\.text).joined(), $0) }.sorted { $0.0 < $1.0 }
         for (_, path) in paths where violation == nil {

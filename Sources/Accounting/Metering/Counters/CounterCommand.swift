@@ -22,6 +22,12 @@ public enum CounterCommand: Sendable, Hashable {
     /// The durable root takes back what is not granted, for other slots of the org: half of it, or all where half is less than `least`.
     /// Answered with the window, of which ``WindowSnapshot/released`` is what was kept.
     case recall(org: String, window: WindowKey, turn: Int64, least: Int64)
+    /// A node wants to ask the root and the other slots of the org for some of this window. One does at a time: answered with `done` when it
+    /// may, for so long, and otherwise with the window.
+    case ask(org: String, window: WindowKey, for: Milliseconds)
+    /// It has asked. What it did not find these counters say for so long: that the root has nothing more (``WindowSnapshot/dryUntil``), or that
+    /// nothing is left anywhere (``WindowSnapshot/shutUntil``).
+    case asked(org: String, window: WindowKey, dryFor: Milliseconds?, shutFor: Milliseconds?)
     /// A new life of an org's counters after they lost data.
     case begin(org: String, Epoch)
     /// Brings a lease of an earlier life into this one.
@@ -48,6 +54,8 @@ public enum CounterCommand: Sendable, Hashable {
         case .resolve: "resolve"
         case .release: "release"
         case .recall: "recall"
+        case .ask: "ask"
+        case .asked: "asked"
         case .begin: "begin"
         case .assert: "assert"
         case .clear: "clear"
@@ -64,7 +72,8 @@ public enum CounterCommand: Sendable, Hashable {
         case .resolve(let lease, _): lease.org
         case .reap(let org, _): org
         case .announce(let org, _), .load(let org, _, _, _, _, _), .setCap(let org, _, _, _), .read(let org, _),
-            .release(let org, _, _, _), .begin(let org, _), .clear(let org, _), .recall(let org, _, _, _):
+            .release(let org, _, _, _), .begin(let org, _), .clear(let org, _), .recall(let org, _, _, _), .ask(let org, _, _),
+            .asked(let org, _, _, _):
             org
         }
     }

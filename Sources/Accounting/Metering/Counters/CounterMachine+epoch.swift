@@ -59,6 +59,25 @@ extension CounterMachine {
         return .windows(snapshots([key]), now: now)
     }
 
+    mutating func ask(_ key: WindowKey, for span: Milliseconds, now: Milliseconds) -> CounterReply {
+        guard span.rawValue > 0 else { return .refused(.time) }
+        guard let window = windows[key] else { return .missing([key], now: now) }
+        guard window.askedUntil <= now, window.shutUntil <= now else { return .windows(snapshots([key]), now: now) }
+        update(key) { $0.askedUntil = now + span }
+        return .done(now: now)
+    }
+
+    mutating func asked(_ key: WindowKey, dryFor dry: Milliseconds?, shutFor shut: Milliseconds?, now: Milliseconds) -> CounterReply {
+        guard dry?.rawValue ?? 1 > 0, shut?.rawValue ?? 1 > 0 else { return .refused(.time) }
+        guard windows[key] != nil else { return .missing([key], now: now) }
+        update(key) { window in
+            window.askedUntil = Milliseconds(0)
+            if let dry { window.dryUntil = now + dry }
+            if let shut { window.shutUntil = now + shut }
+        }
+        return .done(now: now)
+    }
+
     /// Takes a lease of an earlier life in. What it holds comes out of the unaccounted part, which it was in; anything above
     /// that is held all the same, because to hold too much never overspends.
     mutating func apply(_ claim: AssertLease, now: Milliseconds) -> CounterReply {

@@ -39,6 +39,8 @@ public struct CounterMachine: Sendable {
         case .clear(let org, let number): clear(org, number, now: now)
         case .release(_, let window, let released, let turn): release(window, to: released, turn: turn, now: now)
         case .recall(_, let window, let turn, let least): recall(window, turn: turn, least: least, now: now)
+        case .ask(_, let window, let span): ask(window, for: span, now: now)
+        case .asked(_, let window, let dry, let shut): asked(window, dryFor: dry, shutFor: shut, now: now)
         case .assert(let claim): apply(claim, now: now)
         case .announce(let org, let window): announce(org, window, now: now)
         case .load(let org, let window, let used, let released, let turn, let mark):

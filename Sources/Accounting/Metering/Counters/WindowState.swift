@@ -18,6 +18,10 @@ public struct WindowState: Sendable, Hashable {
     /// Released before the counters lost their data, and not yet accounted for by ledger or holder: counts as spent.
     public var unaccounted: Int64
     public var liveLeases: Int64
+    /// Until then somebody asks the root and the other slots of the org for some of it; the root has nothing more; nothing is left in any slot.
+    public var askedUntil = Milliseconds(0)
+    public var dryUntil = Milliseconds(0)
+    public var shutUntil = Milliseconds(0)
     /// The highest that `used + held + suspense` may be without anything having gone wrong: the highest cap there was,
     /// or what was loaded, plus each overrun. For ``CounterMachine/checkInvariants()`` only; stores need not keep it.
     var allowance: Int64
@@ -52,7 +56,7 @@ public struct WindowState: Sendable, Hashable {
     public var snapshot: WindowSnapshot {
         WindowSnapshot(
             key: key, cap: cap, used: used, held: held, suspense: suspense, end: end, released: released, unaccounted: unaccounted,
-            turn: turn)
+            turn: turn, dryUntil: dryUntil, shutUntil: shutUntil)
     }
 
     mutating func setCap(_ newCap: Int64, version newVersion: Int64) -> Bool {
@@ -61,6 +65,8 @@ public struct WindowState: Sendable, Hashable {
         if newCap < cap, CounterSlot(org).isSplit { released = min(released, max(0, taken)) }
         cap = newCap
         version = newVersion
+        dryUntil = Milliseconds(0)
+        shutUntil = Milliseconds(0)
         allowance = max(allowance, newCap)
         return true
     }

@@ -9,24 +9,59 @@ struct SlotWindow: Hashable, Sendable {
 
 /// Slots of a split org: what one needs and the root has not got is taken back from the others (metering.md §4.4).
 extension Accountant {
+    /// Of each slot's window one process at a time asks for more, and what it finds holds for a moment: a cap that is reached is reached by all
+    /// streams at once, and the root and the other slots would be asked by every process for the same.
+    func inTurn(_ ref: WindowRef, need: Int64, org: String, _ obtain: () async throws -> Widening) async throws -> Widening {
+        switch try await apply(.ask(org: org, window: ref.key, for: AccountingLimits.askSpan)) {
+        case .done: break
+        case .windows(let windows, let now):
+            return windows.first.flatMap { shut($0, org: org, now: now) }.map { .exhausted($0) } ?? .notYet
+        case .lost: return await recover(org: org) ? .more : .notYet
+        default: return .notYet
+        }
+        // Not said after a failure: then others ask again when the time is over.
+        let outcome = try await obtain()
+        var (isDry, isShut) = (false, false)
+        switch outcome {
+        case .more: break
+        case .notYet: isDry = need == 0
+        case .exhausted: (isDry, isShut) = (true, true)
+        }
+        _ = try await applyTwice(
+            .asked(
+                org: org, window: ref.key, dryFor: isDry ? AccountingLimits.drySpan : nil, shutFor: isShut ? AccountingLimits.shutSpan : nil
+            ))
+        return outcome
+    }
+
     /// The root has released all of the cap. Takes back what other slots do not need, or finds that nothing is left.
     func gather(_ window: WindowSnapshot, _ ref: WindowRef, need: Int64, org: String) async throws -> Widening {
         guard let root else { return .notYet }
+        let shares = try await root.releases(ref)
+        // Alone, and in step with the root: unless a lower cap has made these counters give all of it back by themselves.
+        guard shares.contains(where: { $0.key != CounterSlot(org).index || $0.value > window.released }) else {
+            // All of the cap is with these counters: what is missing is with others who have not answered for it yet.
+            await answerForLives()
+            return .notYet
+        }
+        return try await ask(ref, need: need, shares, org: org)
+    }
+
+    private func ask(_ ref: WindowRef, need: Int64, _ first: [Int: Int64], org: String) async throws -> Widening {
+        guard let root else { return .notYet }
+        let here = CounterSlot(org)
         for isLast in [false, true] {
-            let shares = try await root.releases(ref)
-            let here = CounterSlot(org)
-            // Alone, and in step with the root: unless a lower cap has made these counters give all of it back by themselves.
-            guard shares.contains(where: { $0.key != here.index || $0.value > window.released }) else { break }
+            let shares = isLast ? try await root.releases(ref) : first
             guard let found = await look(ref, in: shares.keys.sorted().map { CounterSlot(org: here.org, index: $0) }) else { break }
             let parts = found.map { (slot: $0.slot, spare: max(0, (shares[$0.slot.index] ?? 0) - max(0, $0.window.taken))) }
-            let free = max(0, ref.cap - shares.values.reduce(0, +))
-            guard parts.reduce(free, { $0 + $1.spare }) >= need else {
+            guard found.reduce(ref.cap, { $0 - max(0, $1.window.taken) }) >= need else {
                 // What moves from slot to slot may be missed by one look.
                 let whole = WindowSnapshot(sum: found.map(\.window))
                 if isLast, whole.unaccounted == 0 { return .exhausted(whole) }
                 continue
             }
-            var freed = free
+            // Less than nothing where the cap was lowered below what is released.
+            var freed = shares.values.reduce(ref.cap, -)
             // A lower cap has made these counters give something back, and the root has not heard of it: their next release has to be a new turn.
             if let mine = found.first(where: { $0.slot == here }), shares[here.index] ?? 0 > mine.window.released {
                 freed += try await recall(ref, from: here, least: .max, of: shares)
@@ -35,7 +70,7 @@ extension Accountant {
             where freed < need && part.spare > 0 && part.slot != here {
                 freed += try await recall(ref, from: part.slot, least: need - freed, of: shares)
             }
-            let taken = found.first { $0.slot == here }?.window.taken ?? window.taken
+            let taken = found.first { $0.slot == here }?.window.taken ?? 0
             let target = Tranche.target(taken: taken, need: need, cap: ref.cap, unit: ref.key.unit, slots: slots(ofOrgOf: org))
             guard let release = try await root.release(ref, org: org, incarnation: store.incarnation(org: org), upTo: target) else {
                 return await recover(org: org) ? .more : .notYet
@@ -43,19 +78,17 @@ extension Accountant {
             guard case .done = try await apply(release, ref, org: org) else { return .notYet }
             return release.released >= taken + need ? .more : .notYet
         }
-        // All of the cap is with these counters: what is missing is with others who have not answered for it yet.
         await answerForLives()
         return .notYet
     }
 
     /// - Returns: nil when a slot does not answer: what it has is not known.
     private func look(_ ref: WindowRef, in slots: [CounterSlot]) async -> [(slot: CounterSlot, window: WindowSnapshot)]? {
+        // All at once: they are on different masters.
+        let looks = slots.map { slot in start { await self.look(ref, in: slot.name) } }
         var found: [(slot: CounterSlot, window: WindowSnapshot)] = []
-        for slot in slots {
-            guard let window = await look(ref, in: slot.name) else { return nil }
-            found.append((slot, window))
-        }
-        return found
+        for (slot, look) in zip(slots, looks) { if let window = await look.value { found.append((slot, window)) } }
+        return found.count == slots.count ? found : nil
     }
 
     private func look(_ ref: WindowRef, in counters: String) async -> WindowSnapshot? {

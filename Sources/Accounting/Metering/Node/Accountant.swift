@@ -224,7 +224,7 @@ public final class Accountant: Sendable {
                 isOpen = true
                 guard offers.indices.contains(index) else { return .unavailable }
                 note?.note(LeaseProgress(granted: fixed + offers[index].amounts))
-                foresee(windows, path: path, org: key.org)
+                foresee(windows, path: path, org: key.org, now: now)
                 let deadline = LeaseMachine.deadline(windows: windows, ttl: ttl, storeNow: now, sent: sent)
                 return .opened(
                     LeaseMachine.Grant(
@@ -233,7 +233,8 @@ public final class Accountant: Sendable {
                         windows: windows,
                         claim: LeaseClaim(lease: key, attribution: attribution, path: path, granted: fixed + offers[index].amounts),
                         deadline: deadline), note, life: life)
-            case .denied(let window, _, _) where window.isHeldBack:
+            case .denied(let window, _, let now) where window.isHeldBack:
+                if let whole = shut(window, org: key.org, now: now) { return .denied(CutCause(deniedBy: whole)) }
                 stalls += 1
                 attempts = 0
                 let least = (offers.last?.amounts ?? .zero) + fixed

@@ -166,7 +166,7 @@ public final class StreamLease: Sendable {
                 state.machine.receive(answer, sent: sent)
                 state.post()
             }
-            if case .granted(_, let windows, _) = answer { accountant.foresee(windows, path: path, org: counters) }
+            if case .granted(_, let windows, let now) = answer { accountant.foresee(windows, path: path, org: counters, now: now) }
         } catch {
             state.withLock { $0.machine.storeFailed() }
         }

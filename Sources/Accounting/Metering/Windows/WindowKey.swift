@@ -84,10 +84,15 @@ public struct WindowSnapshot: Sendable, Hashable {
     public let unaccounted: Int64
     /// Of the last word of the durable root that the counters have obeyed (``Release/turn``).
     public let turn: Int64
+    /// Until then (store time) the durable root need not be asked for more ahead of need: it had nothing.
+    public let dryUntil: Milliseconds
+    /// Until then (store time) nothing is left of it in any slot of the org: a refusal is final, whatever these counters by themselves have.
+    public let shutUntil: Milliseconds
 
     public init(
         key: WindowKey, cap: Int64, used: Int64, held: Int64, suspense: Int64, end: Milliseconds,
-        released: Int64 = AccountingLimits.amountMax, unaccounted: Int64 = 0, turn: Int64 = 0
+        released: Int64 = AccountingLimits.amountMax, unaccounted: Int64 = 0, turn: Int64 = 0,
+        dryUntil: Milliseconds = Milliseconds(0), shutUntil: Milliseconds = Milliseconds(0)
     ) {
         self.key = key
         self.cap = cap
@@ -98,6 +103,8 @@ public struct WindowSnapshot: Sendable, Hashable {
         self.released = released
         self.unaccounted = unaccounted
         self.turn = turn
+        self.dryUntil = dryUntil
+        self.shutUntil = shutUntil
     }
 
     /// True when a refusal says nothing about the budget: some of it is with the durable root yet, or waits to be accounted for.

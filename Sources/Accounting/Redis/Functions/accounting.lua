@@ -8,7 +8,7 @@ and the choice of an offer, then what a lease does and the windows that came aft
 
 Keys, all under the hash tag {org}, so that a path lives in one slot of a cluster; every key is declared by the caller:
   {org}:epoch                               hash    inc ep cleared: the life that the counters are in (Epoch.swift); late windows (late.lua)
-  {org}:w:<scope>:<unit>:<period>:<window>  hash    ep cap ver gen start end used held susp rel turn lost live; expires 7 days after its end
+  {org}:w:<scope>:<unit>:<period>:<window>  hash    ep cap ver gen start end used held susp rel turn lost live ask dry shut; expires 7 days after its end
   {org}:lease:<id>                          hash    ep, holder, attribution, path, held, spent, seq, last decision, expiry, phase
   {org}:leases                              zset    live leases by expiry
   {org}:ledger                              stream  the outbox: each row is added by the call that moves the amounts
@@ -163,10 +163,10 @@ local function headroom(window) return math.min(window.cap, window.rel) - taken(
 local function snapshots(keys, first)
   local list = {}
   for i = first, #keys do
-    local f = redis.call('HMGET', keys[i], 'cap', 'used', 'held', 'susp', 'end', 'rel', 'lost', 'turn', 'ep')
-    local there = f[1] and f[9] == epoch
+    local f = redis.call('HMGET', keys[i], 'cap', 'used', 'held', 'susp', 'end', 'rel', 'lost', 'turn', 'dry', 'shut', 'ep')
+    local there = f[1] and f[11] == epoch
     if is_cleared then f[7] = '0' end
-    f[9] = nil
+    f[9], f[10], f[11] = f[9] or '0', f[10] or '0', nil
     list[#list + 1] = there and f or false
   end
   return list
@@ -183,7 +183,7 @@ local function raise_cap(window, cap, version)
     end
   end
   window.cap, window.ver = cap, version
-  redis.call('HSET', window.key, 'cap', text(cap), 'ver', text(version))
+  redis.call('HSET', window.key, 'cap', text(cap), 'ver', text(version), 'dry', '0', 'shut', '0')
 end
 
 -- Choosing an offer (CounterMachine.choose) ---------------------------------------------------------------------------

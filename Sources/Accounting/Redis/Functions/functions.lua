@@ -211,7 +211,7 @@ local function load_window(keys, args)
   end
   note_late(place, name, gen, starts, ends, '0')
   redis.call('HSET', keys[1], 'cap', text(cap), 'ver', text(ver), 'gen', text(gen), 'start', text(starts), 'end', text(ends),
-    'used', text(used), 'rel', text(released), 'turn', text(turn))
+    'used', text(used), 'rel', text(released), 'turn', text(turn), 'ask', '0', 'dry', '0', 'shut', '0')
   if not found then
     -- After a loss, what the root had released and the ledger does not show may be in the hands of somebody.
     local lost = epoch ~= '0' and not is_cleared and math.max(0, released - used) or 0
@@ -254,6 +254,28 @@ local function recall_window(keys, args)
     redis.call('HSET', keys[1], 'rel', text(math.min(window.rel, granted + half)), 'turn', text(turn))
   end
   return { 'windows', now, 0, snapshots(keys, 1) }
+end
+
+-- KEYS: window. One node at a time asks the root and the other slots of the org for some of it.
+local function ask_window(keys, args)
+  local now, span = now_ms(), tonumber(args[1])
+  if span <= 0 then return { 'refused', now, 'time' } end
+  if not read_window(keys[1]) then return { 'missing', now, { 0 } } end
+  local untils = redis.call('HMGET', keys[1], 'ask', 'shut')
+  if tonumber(untils[1] or '0') > now or tonumber(untils[2] or '0') > now then return { 'windows', now, 0, snapshots(keys, 1) } end
+  redis.call('HSET', keys[1], 'ask', text(now + span))
+  return { 'done', now }
+end
+
+-- KEYS: window. It has asked; '' or for how long it holds that the root has nothing more, and that nothing is left anywhere.
+local function asked_window(keys, args)
+  local now, dry, shut = now_ms(), tonumber(args[1]), tonumber(args[2])
+  if dry and dry <= 0 or shut and shut <= 0 then return { 'refused', now, 'time' } end
+  if not read_window(keys[1]) then return { 'missing', now, { 0 } } end
+  redis.call('HSET', keys[1], 'ask', '0')
+  if dry then redis.call('HSET', keys[1], 'dry', text(now + dry)) end
+  if shut then redis.call('HSET', keys[1], 'shut', text(now + shut)) end
+  return { 'done', now }
 end
 
 -- KEYS: epoch, leases. ARGS: the caller's incarnation, the number and the incarnation of the life that begins. Not gated.
@@ -331,6 +353,8 @@ register('load', gated(load_window))
 register('set_cap', gated(set_cap))
 register('release', gated(release_window))
 register('recall', gated(recall_window))
+register('ask', gated(ask_window))
+register('asked', gated(asked_window))
 register('assert', gated(assert_lease))
 register('due', gated(due_leases), { 'no-writes' })
 register('read', gated(read_windows), { 'no-writes' })

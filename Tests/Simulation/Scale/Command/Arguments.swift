@@ -34,7 +34,6 @@ struct Arguments {
         case "--balanced": settings.isBalanced = value > 0
         case "--slice": settings.sliceSeconds = max(1, value)
         case "--near": settings.isNearCap = value > 0
-        case "--ask-once": settings.asksOnce = value > 0
         case "--warm-up": settings.warmUp = value
         case "--seconds": settings.seconds = value
         case "--open": settings.costs.open = Int64(value)

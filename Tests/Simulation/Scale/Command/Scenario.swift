@@ -30,16 +30,14 @@ enum Scenario {
         return [carried, hotSplit, allSplit, plain, split, longer, enough, near]
     }
 
-    /// Smaller worlds that are played until the last stream under the hot organisation's cap is cut: split over more and more slots, and
-    /// once more with a single node asking for all (``ScaleSettings/asksOnce``).
+    /// Smaller worlds that are played until the last stream under the hot organisation's cap is cut: split over more and more slots.
     static func atTheCap(seed: UInt64) -> [ScaleSettings] {
-        [(1, false), (4, false), (16, false), (64, false), (4, true), (16, true), (64, true)].map { slots, asksOnce in
+        [1, 4, 16, 64].map { slots in
             var settings = ScaleSettings()
             settings.seed = seed
             settings.streams = 18_000
             settings.masters = 16
             settings.hotSlots = slots
-            settings.asksOnce = asksOnce
             settings.isBalanced = true
             settings.isNearCap = true
             settings.warmUp = 1

@@ -16,9 +16,6 @@ public struct ScaleSettings: Sendable, Hashable {
     public var isNearCap = false
     /// How long a slice lasts.
     public var sliceSeconds = 2
-    /// A proposal: of a slot's window one node at a time asks the other slots, and what it found holds for a tenth of a second. As it is
-    /// built, every node asks for itself.
-    public var asksOnce = false
     /// A defect, to show that it is seen: counters that say that they gave back what they keep.
     public var keepsRecalled = false
     /// Virtual seconds before anything is counted, and of the count.

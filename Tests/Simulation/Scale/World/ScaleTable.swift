@@ -27,7 +27,7 @@ public enum ScaleTable {
     /// What caps leave, and how long a cut takes.
     public static func cuts(_ reports: [ScaleReport]) -> String {
         let head = [
-            "streams", "masters", "slots of the hot org", "asks others", "root tx/s", "cuts", "cut p50 ms", "p99 ms", "max ms",
+            "streams", "masters", "slots of the hot org", "root tx/s", "cuts", "cut p50 ms", "p99 ms", "max ms",
             "hot org: left at its first cut",
             "per stream", "left at its last cut", "of the cap", "seconds between",
         ]
@@ -38,7 +38,6 @@ public enum ScaleTable {
                 let places = Int64(max(1, report.settings.streams * report.settings.hotShare / 1_000))
                 return [
                     grouped(report.settings.streams), "\(report.settings.masters)", "\(report.settings.hotSlots)",
-                    report.settings.hotSlots == 1 ? "-" : report.settings.asksOnce ? "one node" : "each node",
                     grouped(report.rootRequests), grouped(report.cuts.count), milliseconds(ScaleReport.quantile(report.cuts, 0.5)),
                     milliseconds(ScaleReport.quantile(report.cuts, 0.99)), milliseconds(report.cuts.last),
                     hot.map { grouped(Int($0.first)) } ?? "-", hot.map { grouped(Int($0.first / places)) } ?? "-",

@@ -4,6 +4,8 @@ import Accounting
 /// root has not released, then what other slots of the org do not need.
 struct Widening {
     enum Phase {
+        /// Of a split org, for something that is needed: one node at a time, says the slot.
+        case turn
         /// At the root: more, if there is any.
         case release
         case applying
@@ -40,20 +42,17 @@ struct Widening {
     var released: Int64
     let turn: Int64
     var phase = Phase.release
+    /// True while no other node may ask for this window of the slot.
+    var hasTurn = false
     var waiting: [Waiting] = []
     var answer = RootAnswer()
     var isSecondLook = false
     /// By slot: what the root has released to each, and what each has taken.
     var shares: [Int64] = []
     var seen: [Int64] = []
+    var unseen = 0
     var donors: [Int] = []
     var freed: Int64 = 0
-
-    /// The same for all nodes.
-    var gate: WideningName { WideningName(node: -1, window: name.window, set: name.set) }
-
-    /// True once it has asked for what others have.
-    var isGathering: Bool { phase != .release && phase != .applying }
 
     var target: Int64 { min(cap, min(taken, cap) + min(need, cap) + tranche) }
 }

@@ -5,26 +5,25 @@ extension World {
     /// All of the cap is released.
     func gather(_ index: Int) {
         guard widenings[index].need > 0, widenings[index].slots > 1 else { return end(index, .notYet) }
-        if settings.asksOnce, !widenings[index].isSecondLook {
-            let name = widenings[index].gate
-            if now < gates[name] ?? 0 { return end(index, .exhausted) }
-            if gates[name] == .max { return end(index, .notYet) }
-            gates[name] = .max
-        }
         widenings[index].phase = .shares
         askRoot(index)
     }
 
+    /// All slots at once: they are on different masters.
     func look(_ index: Int) {
         let question = widenings[index]
-        figures.looked()
-        sendForRoot(
-            .read(org: "", windows: [names.key(Int(question.name.window))]), set: question.firstSet + question.seen.count, index)
+        widenings[index].seen = Array(repeating: 0, count: question.slots)
+        widenings[index].unseen = question.slots
+        for slot in 0..<question.slots {
+            figures.looked()
+            sendForRoot(.read(org: "", windows: [names.key(Int(question.name.window))]), set: question.firstSet + slot, index)
+        }
     }
 
-    func looked(_ index: Int, _ reply: CounterReply) {
-        widenings[index].seen.append(reply.shown.first?.taken ?? 0)
-        if widenings[index].seen.count < widenings[index].slots { return look(index) }
+    func looked(_ index: Int, _ reply: CounterReply, set: Int) {
+        widenings[index].seen[set - widenings[index].firstSet] = reply.shown.first?.taken ?? 0
+        widenings[index].unseen -= 1
+        guard widenings[index].unseen == 0 else { return }
         let question = widenings[index]
         let spare = (0..<question.slots).map { max(0, question.shares[$0] - question.seen[$0]) }
         let free = max(0, question.cap - question.shares.reduce(0, +))

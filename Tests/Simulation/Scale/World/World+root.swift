@@ -8,13 +8,16 @@ extension World {
     func foresee(_ windows: [WindowSnapshot], place: Int) {
         for (position, window) in windows.enumerated() where window.released < window.cap {
             let number = path(of: place)[position]
-            if window.released - window.taken < tranche(number) / 2 { ask(window, number, place: place, need: 0, waiting: nil) }
+            if window.released - window.taken < tranche(number) / 2, wall >= window.dryUntil {
+                ask(window, number, place: place, need: 0, waiting: nil)
+            }
         }
     }
 
     /// As `Accountant.judge`: what was refused waits for the root.
     func widen(_ window: WindowSnapshot, for flight: Flight, _ reply: CounterReply) {
         let place = Int(flight.place)
+        if window.shutUntil > wall { return answered(place, flight, reply.final) }
         guard let number = path(of: place).first(where: { names.key($0) == window.key }) else { return fail("a foreign window") }
         ask(
             window, number, place: place, need: flight.need(of: window.key.unit), waiting: Widening.Waiting(flight: flight, reply: reply))
@@ -40,7 +43,16 @@ extension World {
         let index = freeWidenings.popLast() ?? widenings.count
         if index == widenings.count { widenings.append(question) } else { widenings[index] = question }
         widening[name] = index
-        if question.target > question.released { askRoot(index) } else { gather(index) }
+        guard budgets.slots[number] > 1 else { return obtain(index) }
+        widenings[index].phase = .turn
+        let span = AccountingLimits.askSpan
+        sendForRoot(.ask(org: "", window: names.key(number), for: span), set: set, index)
+    }
+
+    /// As `Accountant.obtain`: from the root, or else from other slots.
+    private func obtain(_ index: Int) {
+        widenings[index].phase = .release
+        if widenings[index].target > widenings[index].released { askRoot(index) } else { gather(index) }
     }
 
     // MARK: The root
@@ -64,7 +76,7 @@ extension World {
             if let donor = question.donors.first, budgets.turn(window, slot: donor) == question.answer.turn {
                 budgets.lowerReleased(window, slot: donor, to: question.answer.released)
             }
-        case .applying, .looking, .recalling, .lastApplying: fail("the root is asked while a master is")
+        case .turn, .applying, .looking, .recalling, .lastApplying: fail("the root is asked while a master is")
         }
         if budgets.unreleased(window) < 0 { fail("I1: more is released of \(names.key(window).text) than its cap") }
         queue.push(.rootReply, at: rootServer.serve(settings.costs, at: now) + way(), subject: index)
@@ -76,11 +88,10 @@ extension World {
         case .lastRelease: apply(index, .lastApplying)
         case .shares:
             widenings[index].phase = .looking
-            widenings[index].seen = []
             look(index)
         case .beginRecall: recall(index)
         case .endRecall: recalled(index)
-        case .applying, .looking, .recalling, .lastApplying: break
+        case .turn, .applying, .looking, .recalling, .lastApplying: break
         }
     }
 
@@ -102,12 +113,19 @@ extension World {
         let index = Int(flight.widening)
         let question = widenings[index]
         switch question.phase {
+        case .turn:
+            if case .done = reply {
+                widenings[index].hasTurn = true
+                return obtain(index)
+            }
+            let isShut = reply.shown.contains { $0.shutUntil > wall }
+            end(index, isShut ? .exhausted : .notYet)
         case .applying:
             if question.answer.turn > question.turn, question.answer.released > question.released { return end(index, .more) }
             // What comes ahead of need is not taken from others.
-            if question.need == 0 { end(index, .notYet) } else { gather(index) }
+            if question.need > 0 { gather(index) } else { end(index, .notYet) }
         case .lastApplying: end(index, question.answer.released >= question.taken + question.need ? .more : .notYet)
-        case .looking: looked(index, reply)
+        case .looking: looked(index, reply, set: Int(flight.set))
         case .recalling:
             guard let window = reply.shown.first else { return fail("nothing recalled") }
             widenings[index].answer.released = settings.keepsRecalled ? window.taken : window.released
@@ -122,8 +140,12 @@ extension World {
         widenings[index].waiting = []
         freeWidenings.append(index)
         widening[question.name] = nil
-        if settings.asksOnce, question.isGathering {
-            gates[question.gate] = outcome == .exhausted ? now + AccountingLimits.rootPause.rawValue * 1_000 : 0
+        if question.hasTurn {
+            let isDry = outcome == .exhausted || outcome == .notYet && question.need == 0
+            let asked = CounterCommand.asked(
+                org: "", window: names.key(Int(question.name.window)), dryFor: isDry ? AccountingLimits.drySpan : nil,
+                shutFor: outcome == .exhausted ? AccountingLimits.shutSpan : nil)
+            depart(Flight(command: asked, place: -1, set: question.name.set, sent: now))
         }
         for waiting in question.waiting {
             switch outcome {

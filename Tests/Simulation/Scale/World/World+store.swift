@@ -84,6 +84,7 @@ extension World {
             // Of an opening that was given up: frees what it holds, if it was decided after all.
             guard places[place].machine?.lease == settle.lease else { return }
             settled(place, by: reply)
+        case .asked: break
         default: fail("an answer to \(flight.command.name)")
         }
     }
@@ -143,6 +144,7 @@ extension World {
             if places[place].machine?.lease == settle.lease { places[place].failures += 1 }
             let pause = AccountingLimits.retryPause.rawValue << Int64(min(places[place].failures, 5))
             send(flight.command, place: place, after: pause * 1_000, isRepeat: true)
+        case .asked: break
         default: fail("no answer to \(flight.command.name)")
         }
     }

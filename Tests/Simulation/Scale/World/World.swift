@@ -22,8 +22,6 @@ final class World {
     var widenings: ContiguousArray<Widening> = []
     var freeWidenings: [Int] = []
     var widening: [WideningName: Int] = [:]
-    /// When asking the other slots is worth while again (``ScaleSettings/asksOnce``).
-    var gates: [WideningName: Int64] = [:]
     var figures: Figures
     var lastRun = 0
     private(set) var events = 0

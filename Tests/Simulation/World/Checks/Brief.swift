@@ -17,6 +17,9 @@ extension CounterCommand {
         case .read(_, let windows): "read \(windows.count)"
         case .release(let org, let window, let released, let turn): "release \(window.text) of \(org) up to \(released) turn \(turn)"
         case .recall(let org, let window, let turn, let least): "recall \(window.text) of \(org) turn \(turn) least \(least)"
+        case .ask(let org, let window, _): "ask \(window.text) of \(org)"
+        case .asked(let org, let window, let dry, let shut):
+            "asked \(window.text) of \(org)\(shut != nil ? ", shut" : dry != nil ? ", dry" : "")"
         case .begin(let org, let epoch): "begin \(org) epoch \(epoch.number) of \(epoch.incarnation)"
         case .assert(let claim): "assert \(claim.lease.id)#\(claim.sequence) held \(claim.held.tokens) spent \(claim.spent.amounts.tokens)"
         case .clear(let org, let epoch): "clear \(org) epoch \(epoch)"
