@@ -52,7 +52,7 @@ class Scripts:
             link.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
 
     def _load(self) -> str:
-        source = "".join((FUNCTIONS / name).read_text() for name in ("accounting.lua", "leases.lua", "functions.lua"))
+        source = "".join((FUNCTIONS / name).read_text() for name in ("accounting.lua", "leases.lua", "late.lua", "functions.lua"))
         self.client.function_load(source, replace=True)
         return source.partition("name=kdcube_")[2].partition("\n")[0]
 
@@ -84,7 +84,7 @@ class Scripts:
         attribution = [f"p{user % 100}", f"user{user}", f"key_{user:012x}", run, "gpt-5-mini", "1f2e3d4c5b6a7988"]
         refs = [word for _ in range(4 * len(self.units)) for word in (9_000_000_000_000_000, 1, 1, *self.span)]
         fixed = "1500000,600,1,600,0,1"
-        return self.call("open", lease, "node-1", 1, *attribution, 30_000, 64, "0", fixed, *self.offers(64), *refs)
+        return self.call("open", lease, "node-1", 1, *attribution, 30_000, 64, "0", 1, fixed, *self.offers(64), *refs)
 
     def spent(self, tokens: int) -> list[object]:
         return [1_500_000 + tokens * NANO_A_TOKEN, 600, 0, 0, tokens, 0, 1, "0"]
@@ -103,7 +103,7 @@ class Scripts:
         pipe = self.client.pipeline(transaction=False)
         for name in {name for lease in range(USERS) for name in self.windows(lease)}:
             cap = 9_000_000_000_000_000
-            pipe.fcall(f"kdcube_load_{self.version}", 2, "{acme}:epoch", name, "life", cap, 1, 1, *self.span, 0, cap)
+            pipe.fcall(f"kdcube_load_{self.version}", 2, "{acme}:epoch", name, "life", cap, 1, 1, *self.span, 0, cap, 0, "o", "")
         pipe.execute()
 
     def play(self, commands: list[bytes], word: bytes) -> None:

@@ -30,9 +30,9 @@ public struct ScaleSettings: Sendable, Hashable {
 /// Times that were measured (docs/scale.md), in microseconds.
 public struct ScaleCosts: Sendable, Hashable {
     /// CPU of a Redis master for one script over eight windows.
-    public var open: Int64 = 145
-    public var step: Int64 = 160
-    public var settle: Int64 = 165
+    public var open: Int64 = 160
+    public var step: Int64 = 180
+    public var settle: Int64 = 185
     /// `read`, `release`, `recall`: one window.
     public var window: Int64 = 15
     /// One transaction of the durable root when it is saturated.
