@@ -30,7 +30,7 @@ simulate:
 	.build/$(CONFIGURATION)/simulate $(if $(SEED),--seed $(SEED) --tell,--seeds $(SEEDS) --from $(FROM)) \
 	  $(if $(PROFILE),--profile $(PROFILE)) $(if $(DEFECT),--defect $(DEFECT))
 
-# The table of docs/scale.md as Markdown, about ten minutes on one core; or one world: STREAMS, NODES, MASTERS, SHARE (per cent of the hot
+# The table of docs/scale.md as Markdown, about twenty-five minutes on one core; or one world: STREAMS, NODES, MASTERS, SHARE (per cent of the hot
 # organisation), SLOTS (of it), STREAMS_A_SLOT (of the others), BALANCED, SLICE, NEAR (1: at the cap), WARM_UP, SECONDS.
 scale:
 	@scripts/setup.sh

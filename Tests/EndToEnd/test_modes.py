@@ -10,16 +10,21 @@ from rig import modes
 from rig.envelopes import answer, check_run, of_sse
 from rig.server import INPUT_NANO, OUTPUT_NANO, dollars, nano
 from rig.sse import collect
+from rig.stores import Redis
 from rig.waiting import wait_until
 from rig.witness import text
 
 
-@pytest.fixture(scope="module")
-def metered(tmp_path_factory, witness):
-    installation = modes.installation(tmp_path_factory.mktemp("modes"), witness)
+@pytest.fixture(scope="module", params=["embedded", "redis"])
+def metered(request, tmp_path_factory, witness):
+    folder = tmp_path_factory.mktemp("modes")
+    redis = Redis(folder) if request.param == "redis" else None
+    installation = modes.installation(folder / "i", witness, redis.url if redis else "")
     installation.serve()
     yield installation
     installation.stop()
+    if redis:
+        redis.stop()
 
 
 @pytest.fixture

@@ -40,6 +40,8 @@ public struct EngineLimits: Sendable, Hashable {
     public var usageInterval: Duration = .seconds(1)
     /// How often the report is read in search of a crossed warning threshold; a warning may be late by this much.
     public var warningInterval: Duration = .milliseconds(100)
+    /// How long a drain waits for readers that have not read a run to its end.
+    public var farewell: Duration = .seconds(2)
 
     public init() {}
 }

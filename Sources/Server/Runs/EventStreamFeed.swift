@@ -31,25 +31,28 @@ final class EventStreamFeed: Sendable {
     private let state = Mutex(State())
     private let signals: AsyncStream<Signal>
     private let signal: AsyncStream<Signal>.Continuation
+    private let advance: ReaderSignal
 
     private enum Signal { case advanced, heartbeat, closed }
 
     init() {
         // What is signalled is only "look again", so the newest few are enough.
-        (signals, signal) = AsyncStream.makeStream(of: Signal.self, bufferingPolicy: .bufferingNewest(4))
+        let (signals, signal) = AsyncStream.makeStream(of: Signal.self, bufferingPolicy: .bufferingNewest(4))
+        (self.signals, self.signal) = (signals, signal)
+        advance = ReaderSignal { signal.yield(.advanced) }
     }
 
     /// Adds a run, from the event after `position`.
     ///
     /// - Returns: false when the stream is closed or full, or the run has too many readers.
     func attach(_ handle: RunHandle, after position: Int) -> Bool {
-        guard let subscription = handle.log.subscribe(onAdvance: { [signal] in signal.yield(.advanced) }) else { return false }
+        guard let subscription = handle.log.subscribe(onAdvance: { [advance] in advance.ring() }) else { return false }
         let isAttached = state.withLock { state in
             guard !state.isClosed, state.attachments.count < Self.attachmentsMax else { return false }
             state.attachments.append(Attachment(handle: handle, position: position, subscription: subscription))
             return true
         }
-        if isAttached { signal.yield(.advanced) }
+        if isAttached { advance.ring() }
         return isAttached
     }
 
@@ -66,15 +69,15 @@ final class EventStreamFeed: Sendable {
         async let _: Void = heartbeat()
         if try await drain(to: &writer), untilIdle { return signal.finish() }
         for await signal in signals {
-            switch signal {
-            case .advanced:
-                if try await drain(to: &writer), untilIdle { self.signal.finish() }
-            case .heartbeat:
+            if case .closed = signal { return }
+            advance.answer()
+            if case .heartbeat = signal {
                 var comment = ByteBuffer()
                 ServerSentEvent.comment("keep-alive", into: &comment)
                 try await writer.write(comment)
-            case .closed: return
             }
+            // Heartbeats that pile up behind a slow client may push out a pending `.advanced`, so each of them looks as well.
+            if try await drain(to: &writer), untilIdle { self.signal.finish() }
         }
     }
 
@@ -99,6 +102,8 @@ final class EventStreamFeed: Sendable {
     private func read() -> (ByteBuffer, isIdle: Bool) {
         var text = ByteBuffer()
         let isIdle = state.withLock { state in
+            // Before the reading: what an earlier look has read is written by now, and until then its run has a reader.
+            state.attachments.removeAll { $0.handle.log.terminal != nil && $0.position >= $0.handle.log.lastSeq }
             for index in state.attachments.indices {
                 let attachment = state.attachments[index]
                 for entry in attachment.handle.log.read(after: attachment.position, maxBytes: Self.readBytesMax) {
@@ -106,7 +111,6 @@ final class EventStreamFeed: Sendable {
                     state.attachments[index].position = entry.seq
                 }
             }
-            state.attachments.removeAll { $0.handle.log.terminal != nil && $0.position >= $0.handle.log.lastSeq }
             return state.attachments.isEmpty
         }
         return (text, isIdle)

@@ -29,5 +29,7 @@ struct RunDrain: Service {
         try? await gracefulShutdown()
         readiness.startDraining()
         await coordinator.drain(deadline: grace)
+        // What readers have taken is being written, and streams are cut by what stops next.
+        try? await Task.sleep(for: .milliseconds(100))
     }
 }

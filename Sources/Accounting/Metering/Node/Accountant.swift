@@ -138,7 +138,7 @@ public final class Accountant: Sendable {
         for _ in 0..<AccountingLimits.openAttempts {
             let outcome = await openLease(
                 attribution, reading: reading, fixed: run.fixed, offers: offers,
-                shareFloor: isReserved ? .max : AccountingLimits.shareFloorTokens)
+                shareFloor: isReserved ? AccountingLimits.amountMax : AccountingLimits.shareFloorTokens)
             switch outcome {
             case .unavailable: return .unavailable
             case .denied(let cause): return .refused(cause)

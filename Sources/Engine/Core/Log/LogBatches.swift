@@ -18,21 +18,24 @@ public struct LogBatches: AsyncSequence, Sendable {
         private let maxBytes: Int
         private var position: Int
         private var advances: AsyncStream<Void>.Iterator
+        private let signal: ReaderSignal
         private let subscription: RunLog.Subscription?
 
         fileprivate init(_ batches: LogBatches) {
             log = batches.log
             maxBytes = batches.maxBytes
             position = batches.after
-            // One pending signal is enough: it says "read again", not how much.
             let (stream, continuation) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
             advances = stream.makeAsyncIterator()
-            subscription = log.subscribe { continuation.yield() }
+            let signal = ReaderSignal { continuation.yield() }
+            self.signal = signal
+            subscription = log.subscribe { signal.ring() }
             if subscription == nil { continuation.finish() }
         }
 
         public mutating func next() async -> [LogEntry]? {
             while true {
+                signal.answer()
                 // Asked before the read: a terminal event that comes in between is found by the next round.
                 let hasEnded = log.terminal != nil
                 let entries = log.read(after: position, maxBytes: maxBytes)

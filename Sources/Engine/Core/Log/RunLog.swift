@@ -113,6 +113,9 @@ public final class RunLog: Sendable {
         tell()
     }
 
+    /// Whether anybody reads it.
+    var hasReaders: Bool { state.withLock { !$0.observers.isEmpty } }
+
     /// Calls `changed` with the number of subscribers and a version at each change, outside the lock and perhaps out of order,
     /// and once at once.
     func watchReaders(_ changed: @escaping @Sendable (_ readers: Int, _ version: Int) -> Void) {

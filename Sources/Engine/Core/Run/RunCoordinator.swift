@@ -222,6 +222,15 @@ public final class RunCoordinator: Sendable {
             await idle()
             group.cancelAll()
         }
+        await read()
+    }
+
+    /// Gives readers a moment to get the end of what they read: whoever drains closes their connections next.
+    private func read() async {
+        let last = clock.nowNanoseconds + limits.farewell.wholeNanoseconds
+        while table.withLock({ $0.hasReaders }), clock.nowNanoseconds < last {
+            await clock.sleep(until: clock.nowNanoseconds + 10_000_000)
+        }
     }
 
     private func endAll(_ ending: RunEnding) {

@@ -22,6 +22,8 @@ struct RunTable {
 
     var liveCount: Int { live.count }
     var runs: [Run] { Array(live.values) }
+    /// Whether somebody still reads a run that has ended.
+    var hasReaders: Bool { finished.values.contains { $0.handle.log.hasReaders } }
 
     func run(_ id: RunID) -> Run? { live[id] }
 

@@ -19,11 +19,13 @@ enum Scenario {
         split.streamsPerSlot = 5_000
         split.isBalanced = true
         var longer = split
-        longer.masters = 80
-        longer.sliceSeconds = 20
+        longer.streamsPerSlot = 2_500
+        longer.masters = 100
+        longer.sliceSeconds = 10
         longer.warmUp = 20
         var enough = split
-        enough.masters = 200
+        enough.streamsPerSlot = 2_500
+        enough.masters = 256
         var near = enough
         near.isNearCap = true
         near.seconds = 6
