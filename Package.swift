@@ -79,7 +79,7 @@ let package = Package(
             path: "Sources/Engine/Providers", swiftSettings: settings),
 
         // Accounting: amounts, windows, leases, ledger; and the stores that keep them.
-        .target(name: "Accounting", dependencies: ["JSON"], path: "Sources/Accounting/Metering", swiftSettings: settings),
+        .target(name: "Accounting", dependencies: ["JSON", "Digest"], path: "Sources/Accounting/Metering", swiftSettings: settings),
         .systemLibrary(
             name: "CHiredis", path: "Sources/Accounting/Redis/CHiredis", pkgConfig: "hiredis",
             providers: [.apt(["libhiredis-dev"])]),
@@ -141,6 +141,7 @@ let package = Package(
             name: "AccountingTests",
             dependencies: [
                 "Accounting", "AccountingBoard", "AccountingRedis", "AccountingPostgres", "AccountingSQLite", "JSON", .nioPosix,
+                .grdb,
             ],
             swiftSettings: settings),
         // The simulator of Accounting (docs/accounting.md, "How it is tested"): a library, its command and its tests.

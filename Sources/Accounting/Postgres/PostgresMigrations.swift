@@ -11,7 +11,7 @@ enum PostgresMigrations {
             (6, "model budgets", PackageResources.v6_model_budgets_sql), (7, "revocations", PackageResources.v7_revocations_sql),
             (8, "disconnect policy of keys", PackageResources.v8_key_disconnect_sql),
             (9, "slots", PackageResources.v9_slots_sql),
-            (10, "zones of budgets", PackageResources.v10_zones_sql),
+            (10, "zones of budgets", PackageResources.v10_zones_sql), (11, "knowledge", PackageResources.v11_knowledge_sql),
         ]
     }
 

@@ -24,8 +24,34 @@ enum Schema {
         migrator.registerMigration("12 late windows") { db in
             try db.execute(sql: "ALTER TABLE leases ADD COLUMN known INTEGER NOT NULL DEFAULT 0")
         }
+        migrator.registerMigration("13 knowledge and memory") { db in try db.execute(sql: knowledge) }
         return migrator
     }
+
+    /// The index has a copy of its words, so that what a passage put in is taken out whatever release takes it out. Numbers are never
+    /// given twice: the index knows passages and projects by them.
+    private static let knowledge = """
+        CREATE TABLE knowledge_projects (
+            number INTEGER PRIMARY KEY AUTOINCREMENT, org TEXT NOT NULL, project TEXT NOT NULL, documents INTEGER NOT NULL,
+            bytes INTEGER NOT NULL, UNIQUE (org, project)
+        ) STRICT;
+        CREATE TABLE knowledge_documents (
+            number INTEGER PRIMARY KEY AUTOINCREMENT, project INTEGER NOT NULL REFERENCES knowledge_projects, id TEXT NOT NULL,
+            title TEXT NOT NULL, digest TEXT NOT NULL, bytes INTEGER NOT NULL, passages INTEGER NOT NULL, updated_at INTEGER NOT NULL,
+            UNIQUE (project, id)
+        ) STRICT;
+        CREATE TABLE knowledge_passages (
+            number INTEGER PRIMARY KEY AUTOINCREMENT, document INTEGER NOT NULL REFERENCES knowledge_documents ON DELETE CASCADE,
+            position INTEGER NOT NULL, text TEXT NOT NULL, UNIQUE (document, position)
+        ) STRICT;
+        CREATE VIRTUAL TABLE knowledge_index USING fts5(title, body, tokenize = 'ascii');
+        CREATE TRIGGER knowledge_passage_is_gone AFTER DELETE ON knowledge_passages
+            BEGIN DELETE FROM knowledge_index WHERE rowid = old.number; END;
+        CREATE TABLE user_memory (
+            org TEXT NOT NULL, project TEXT NOT NULL, user TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL,
+            updated_at INTEGER NOT NULL, PRIMARY KEY (org, project, user, key)
+        ) STRICT, WITHOUT ROWID;
+        """
 
     /// The slots that an org's counters are split over. Slots from 1 have their releases in a table of their own: the release before goes on
     /// with the other, and raises there without a turn.

@@ -24,6 +24,8 @@ struct Stores: Sendable {
     let root: any CounterRoot
     let runEnds: any RunEndStore
     let revocations: any RevocationStore
+    let knowledge: any KnowledgeStore
+    let memory: any UserMemoryStore
 
     /// Makes the data directory if it is needed and not there. Reads files: not on an event loop. Postgres is connected to when it is
     /// first asked something.
@@ -41,6 +43,8 @@ struct Stores: Sendable {
             root = PostgresCounterRoot(database)
             runEnds = PostgresRunEnds(database)
             revocations = PostgresRevocations(database)
+            knowledge = PostgresKnowledge(database)
+            memory = PostgresUserMemory(database)
             return
         }
         do {
@@ -58,6 +62,8 @@ struct Stores: Sendable {
         root = SQLiteCounterRoot(database, clock: WallClock.accounting)
         runEnds = RunEndTable(database)
         revocations = RevocationTable(database)
+        knowledge = KnowledgeTable(database)
+        memory = UserMemoryTable(database)
     }
 
     func conversations(of owner: ConversationOwner) -> any ConversationArchive {
