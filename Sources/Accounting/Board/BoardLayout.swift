@@ -61,7 +61,8 @@ extension LeaseProgress {
         case 3: granted.requests
         case 4: granted.inputTokens
         case 5: granted.outputTokens
-        case 6: granted.runs
+        // A lease has at most one place and one call: they share a word, so that boards of earlier releases are read as they are.
+        case 6: granted.runs | granted.calls << 32
         case 7: spent.nanoUSD
         case 8: spent.usage.inputFresh
         case 9: spent.usage.inputCacheRead
@@ -69,7 +70,7 @@ extension LeaseProgress {
         case 11: spent.usage.outputVisible
         case 12: spent.usage.outputReasoning
         case 13: spent.requests
-        default: spent.estimated ? 1 : 0
+        default: (spent.estimated ? 1 : 0) | spent.calls << 32
         }
     }
 
@@ -77,12 +78,13 @@ extension LeaseProgress {
         self.init(
             sequence: words[0],
             granted: Amounts(
-                nanoUSD: words[1], tokens: words[2], requests: words[3], inputTokens: words[4], outputTokens: words[5], runs: words[6]),
+                nanoUSD: words[1], tokens: words[2], requests: words[3], inputTokens: words[4], outputTokens: words[5],
+                runs: words[6] & 0xFFFF_FFFF, calls: words[6] >> 32),
             spent: Spent(
                 nanoUSD: words[7],
                 usage: UsageClasses(
                     inputFresh: words[8], inputCacheRead: words[9], inputCacheWrite: words[10], outputVisible: words[11],
                     outputReasoning: words[12]),
-                requests: words[13], estimated: words[14] == 1))
+                requests: words[13], calls: words[14] >> 32, estimated: words[14] & 1 == 1))
     }
 }

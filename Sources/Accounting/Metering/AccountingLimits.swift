@@ -29,6 +29,9 @@ public enum AccountingLimits {
     public static let offers = 16
     /// How long the node may not be heard of before its lease is suspended (ms), default.
     public static let leaseTTL = Milliseconds(30_000)
+    /// How long a call of a tool may be reserved before it goes into suspense (ms): more than the longest timeout of a tool. A call that is
+    /// decided later is decided all the same.
+    public static let callTTL = Milliseconds(120_000)
     /// How long past its end a lease is left alone before it is reaped: longer than any reply is under way (ms).
     public static let reapGrace = Milliseconds(5_000)
     /// How long a settled lease is remembered, so that a repeated settlement gets the same answer (ms).
@@ -78,7 +81,7 @@ public enum AccountingLimits {
     package static let drySpan = Milliseconds(1_000)
     /// How long it holds that nothing is left in any slot (ms): what is given back meanwhile is found by the next who asks.
     package static let shutSpan = Milliseconds(100)
-    /// Windows of one scope and model that are looked at for leases that lack them. Thirty-one of them are running at most (five
+    /// Windows of one scope and model that are looked at for leases that lack them. Thirty-seven of them are running at most (six
     /// units × six periods + runs); beyond it the ones that ended first are left out, which only evidence about a lease that was in
     /// suspense for long could still charge.
     static let lateWindows = 64

@@ -44,14 +44,16 @@ public struct LedgerSum: Sendable, Hashable {
     public var nanoUSD: Int64
     public var usage: UsageClasses
     public var requests: Int64
+    public var calls: Int64
 
-    public init(nanoUSD: Int64 = 0, usage: UsageClasses = .zero, requests: Int64 = 0) {
+    public init(nanoUSD: Int64 = 0, usage: UsageClasses = .zero, requests: Int64 = 0, calls: Int64 = 0) {
         self.nanoUSD = nanoUSD
         self.usage = usage
         self.requests = requests
+        self.calls = calls
     }
 
-    public var amounts: Amounts { Amounts(nanoUSD: nanoUSD, usage: usage, requests: requests) }
+    public var amounts: Amounts { Amounts(nanoUSD: nanoUSD, usage: usage, requests: requests, calls: calls) }
 }
 
 /// The append-only ledger: the durable truth about what was consumed.
@@ -219,9 +221,18 @@ public struct BudgetReading: Sendable, Hashable {
         self.newest = newest ?? budgets.map(\.version).max() ?? 0
     }
 
-    /// Without the budgets of other models.
+    /// Without the budgets of other models, and of tools.
     public func limiting(_ model: String) -> BudgetReading {
-        BudgetReading(budgets: budgets.filter { $0.model == nil || $0.model == model }, edition: edition, newest: newest)
+        filtered { $0.model == nil ? $0.unit != .calls : $0.model == model }
+    }
+
+    /// The budgets that a call of `tool` spends under: of calls and money, without those of models and other tools.
+    public func limiting(_ tool: ToolName) -> BudgetReading {
+        filtered { ($0.unit == .calls || $0.unit == .usd) && ($0.model == nil || $0.model == tool.subject) }
+    }
+
+    private func filtered(_ isIncluded: (Budget) -> Bool) -> BudgetReading {
+        BudgetReading(budgets: budgets.filter(isIncluded), edition: edition, newest: newest)
     }
 }
 

@@ -68,6 +68,6 @@ extension LedgerStatements {
             usage: UsageClasses(
                 inputFresh: try row.int(first + 1), inputCacheRead: try row.int(first + 2), inputCacheWrite: try row.int(first + 3),
                 outputVisible: try row.int(first + 4), outputReasoning: try row.int(first + 5)),
-            requests: try row.int(first + 6))
+            requests: try row.int(first + 6), calls: try row.int(first + 7))
     }
 }

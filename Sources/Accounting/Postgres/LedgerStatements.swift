@@ -4,11 +4,11 @@ internal import Accounting
 enum LedgerStatements {
     private static let columns = """
         charge_id, kind, is_charge, lease, org, project, user_id, key_id, run, model, price_version, nano_usd, input_fresh, \
-        input_cache_read, input_cache_write, output_visible, output_reasoning, requests, estimated, at, epoch, slot
+        input_cache_read, input_cache_write, output_visible, output_reasoning, requests, estimated, at, epoch, calls, slot
         """
     private static let selection = "\(columns)::int8"
     static let amounts = [
-        "nano_usd", "input_fresh", "input_cache_read", "input_cache_write", "output_visible", "output_reasoning", "requests",
+        "nano_usd", "input_fresh", "input_cache_read", "input_cache_write", "output_visible", "output_reasoning", "requests", "calls",
     ]
 
     // MARK: Append
@@ -22,7 +22,7 @@ enum LedgerStatements {
         WITH incoming AS MATERIALIZED (
             SELECT * FROM unnest($1::text[], $2::text[], $3::bool[], $4::text[], $5::text[], $6::text[], $7::text[], $8::text[], $9::text[],
                 $10::text[], $11::text[], $12::int8[], $13::int8[], $14::int8[], $15::int8[], $16::int8[], $17::int8[], $18::int8[],
-                $19::bool[], $20::int8[], $21::int8[], $22::int8[], $23::text[]) WITH ORDINALITY AS r (\(columns), counters, n)
+                $19::bool[], $20::int8[], $21::int8[], $22::int8[], $23::int8[], $24::text[]) WITH ORDINALITY AS r (\(columns), counters, n)
         ), lives AS MATERIALIZED (
             SELECT org, number FROM epochs WHERE org IN (SELECT counters FROM incoming WHERE epoch > 0) ORDER BY org FOR SHARE
         ), fresh AS (
@@ -72,7 +72,7 @@ enum LedgerStatements {
                 .ints(rows.map(\.usage.inputCacheRead)), .ints(rows.map(\.usage.inputCacheWrite)),
                 .ints(rows.map(\.usage.outputVisible)), .ints(rows.map(\.usage.outputReasoning)), .ints(rows.map(\.requests)),
                 .bools(rows.map(\.estimated)), .ints(rows.map(\.at.rawValue)), .ints(rows.map(\.epoch)),
-                .ints(rows.map { Int64($0.slot) }), .texts(rows.map(\.counters)),
+                .ints(rows.map(\.calls)), .ints(rows.map { Int64($0.slot) }), .texts(rows.map(\.counters)),
             ])
         return Int(try answer.first?.int(0) ?? 0)
     }
@@ -107,7 +107,7 @@ enum LedgerStatements {
         return try connection.query(
             "SELECT \(selection), position FROM ledger WHERE position < $1 AND \(condition) ORDER BY position DESC LIMIT $2",
             [.int(position), .int(Int64(limit))] + names.map { .text($0) }
-        ).map { row throws(PostgresError) in (try row.int(22), try decode(row)) }
+        ).map { row throws(PostgresError) in (try row.int(23), try decode(row)) }
     }
 
     /// The oldest rows first, after `position`. Bounds of time let the planner leave out whole days.
@@ -118,7 +118,7 @@ enum LedgerStatements {
         return try connection.query(
             "SELECT \(selection), position FROM ledger WHERE position > $1 AND \(filter) ORDER BY position LIMIT $2",
             [.int(position), .int(Int64(limit))] + matching
-        ).map { row throws(PostgresError) in (try row.int(22), try decode(row)) }
+        ).map { row throws(PostgresError) in (try row.int(23), try decode(row)) }
     }
 
     /// - Parameter first: the number of the first parameter.
@@ -162,7 +162,7 @@ enum LedgerStatements {
             usage: UsageClasses(
                 inputFresh: try row.int(12), inputCacheRead: try row.int(13), inputCacheWrite: try row.int(14),
                 outputVisible: try row.int(15), outputReasoning: try row.int(16)),
-            requests: try row.int(17), estimated: try row.bool(18), at: Milliseconds(try row.int(19)),
-            epoch: try row.int(20), slot: Int(try row.int(21)))
+            requests: try row.int(17), calls: try row.int(21), estimated: try row.bool(18), at: Milliseconds(try row.int(19)),
+            epoch: try row.int(20), slot: Int(try row.int(22)))
     }
 }

@@ -7,7 +7,7 @@ extension PostgresLedger: LedgerSums {
         let sql = """
             SELECT run, org, project, user_id, key_id, model, sum(nano_usd)::int8, sum(input_fresh)::int8, sum(input_cache_read)::int8,
                 sum(input_cache_write)::int8, sum(output_visible)::int8, sum(output_reasoning)::int8, sum(requests)::int8,
-                bool_or(estimated), min(at), max(at), max(position)
+                bool_or(estimated), min(at), max(at), max(position), sum(calls)::int8
             FROM ledger WHERE is_charge AND \(filter) GROUP BY run, org, project, user_id, key_id, model
             HAVING max(position) < $1 ORDER BY max(position) DESC LIMIT $2
             """
@@ -49,7 +49,8 @@ extension PostgresLedger: LedgerSums {
             outputReasoning: try row.int(11))
         return RunCharges(
             attribution: Attribution(path: path, run: try row.text(0), model: try row.text(5), priceVersion: ""),
-            sum: LedgerSum(nanoUSD: try row.int(6), usage: usage, requests: try row.int(12)), estimated: try row.bool(13),
+            sum: LedgerSum(nanoUSD: try row.int(6), usage: usage, requests: try row.int(12), calls: try row.int(17)),
+            estimated: try row.bool(13),
             first: Milliseconds(try row.int(14)), last: Milliseconds(try row.int(15)))
     }
 }

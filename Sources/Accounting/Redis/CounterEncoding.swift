@@ -117,6 +117,7 @@ extension RedisCommand {
         append(spent.usage.outputVisible)
         append(spent.usage.outputReasoning)
         append(spent.requests)
+        append(spent.calls)
         append(spent.estimated ? "1" : "0")
     }
 

@@ -36,6 +36,7 @@ struct LedgerEntry {
             attribution: Attribution(path: path, run: run, model: model, priceVersion: price), nanoUSD: nano,
             usage: UsageClasses(
                 inputFresh: fresh, inputCacheRead: read, inputCacheWrite: write, outputVisible: visible, outputReasoning: reasoning),
-            requests: requests, estimated: text("est") == "1", at: Milliseconds(at), epoch: epoch, slot: slot.index)
+            requests: requests, calls: number("calls") ?? 0, estimated: text("est") == "1", at: Milliseconds(at), epoch: epoch,
+            slot: slot.index)
     }
 }

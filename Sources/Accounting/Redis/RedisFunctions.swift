@@ -6,7 +6,7 @@ public import Logging
 /// calling its own. A change of behaviour needs a new version; a change of the text alone replaces the library in place.
 enum RedisFunctions {
     /// The version in all names; the library has the same.
-    static let version = "v4"
+    static let version = "v5"
 
     /// `FUNCTION LOAD REPLACE`: sent on every new connection, because a Redis that came back empty has lost it.
     static var load: RedisCommand {

@@ -123,7 +123,7 @@ enum CounterRecord {
         let usage = spent.usage
         let numbers = [
             spent.nanoUSD, spent.requests, spent.estimated ? 1 : 0, usage.inputFresh, usage.inputCacheRead, usage.inputCacheWrite,
-            usage.outputVisible, usage.outputReasoning,
+            usage.outputVisible, usage.outputReasoning, spent.calls,
         ]
         return numbers.map { String($0) }.joined(separator: ",")
     }
@@ -134,16 +134,18 @@ enum CounterRecord {
     }
 
     private static func spent(_ text: String) throws -> Spent {
-        let numbers = try numbers(text, count: 8)
+        let numbers = try numbers(text)
         let usage = UsageClasses(
             inputFresh: numbers[3], inputCacheRead: numbers[4], inputCacheWrite: numbers[5], outputVisible: numbers[6],
             outputReasoning: numbers[7])
-        return Spent(nanoUSD: numbers[0], usage: usage, requests: numbers[1], estimated: numbers[2] == 1)
+        return Spent(
+            nanoUSD: numbers[0], usage: usage, requests: numbers[1], calls: numbers.count > 8 ? numbers[8] : 0, estimated: numbers[2] == 1)
     }
 
-    private static func numbers(_ text: String, count: Int) throws -> [Int64] {
+    /// Eight of them were written by the release before tools were counted.
+    private static func numbers(_ text: String) throws -> [Int64] {
         let numbers = text.split(separator: ",").compactMap { Int64($0) }
-        guard numbers.count == count else { throw EmbeddedDatabaseError.failed("unreadable amounts") }
+        guard (8...9).contains(numbers.count) else { throw EmbeddedDatabaseError.failed("unreadable amounts") }
         return numbers
     }
 }

@@ -5,7 +5,7 @@ internal import GRDB
 enum LedgerRecord {
     private static let columns = """
         charge_id, kind, is_charge, lease, org, project, user, key, run, model, price_version, nano_usd, input_fresh, \
-        input_cache_read, input_cache_write, output_visible, output_reasoning, requests, estimated, at, epoch, slot
+        input_cache_read, input_cache_write, output_visible, output_reasoning, requests, estimated, at, epoch, slot, calls
         """
 
     /// Leaves out what is there already, and rows of a life of their counters that was sealed.
@@ -16,7 +16,7 @@ enum LedgerRecord {
         for name in Set(rows.map(\.counters)) { sealed[name] = try EpochRecord.current(name, db)?.epoch.number ?? 0 }
         let statement = try db.cachedStatement(
             sql: """
-                INSERT INTO ledger (\(columns)) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (charge_id) DO NOTHING
+                INSERT INTO ledger (\(columns)) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?) ON CONFLICT (charge_id) DO NOTHING
                 """)
         var inserted = 0
         // The embedded counters' rows have epoch 0 and lose nothing, whatever Redis went through before them.
@@ -26,7 +26,7 @@ enum LedgerRecord {
                 row.chargeID, row.kind.rawValue, row.kind.isCharge, row.lease, path.org, path.project, path.user, path.key,
                 row.attribution.run, row.attribution.model, row.attribution.priceVersion, row.nanoUSD, row.usage.inputFresh,
                 row.usage.inputCacheRead, row.usage.inputCacheWrite, row.usage.outputVisible, row.usage.outputReasoning, row.requests,
-                row.estimated, row.at.rawValue, row.epoch, row.slot,
+                row.estimated, row.at.rawValue, row.epoch, row.slot, row.calls,
             ])
             inserted += db.changesCount
         }
@@ -48,7 +48,7 @@ enum LedgerRecord {
 
     private static let totals = """
         sum(nano_usd), sum(input_fresh), sum(input_cache_read), sum(input_cache_write), sum(output_visible), \
-        sum(output_reasoning), sum(requests)
+        sum(output_reasoning), sum(requests), sum(calls)
         """
 
     private static func charges(
@@ -70,7 +70,7 @@ enum LedgerRecord {
             usage: UsageClasses(
                 inputFresh: value(1), inputCacheRead: value(2), inputCacheWrite: value(3), outputVisible: value(4),
                 outputReasoning: value(5)),
-            requests: value(6))
+            requests: value(6), calls: value(7))
     }
 
     static func condition(_ scope: Scope) -> (sql: String, names: [String]) {
@@ -151,7 +151,7 @@ enum LedgerRecord {
             usage: UsageClasses(
                 inputFresh: row["input_fresh"], inputCacheRead: row["input_cache_read"], inputCacheWrite: row["input_cache_write"],
                 outputVisible: row["output_visible"], outputReasoning: row["output_reasoning"]),
-            requests: row["requests"], estimated: row["estimated"], at: Milliseconds(row["at"]), epoch: row["epoch"],
+            requests: row["requests"], calls: row["calls"], estimated: row["estimated"], at: Milliseconds(row["at"]), epoch: row["epoch"],
             slot: row["slot"])
     }
 }

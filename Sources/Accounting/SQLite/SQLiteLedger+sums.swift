@@ -9,6 +9,7 @@ extension SQLiteLedger: LedgerSums {
             SELECT run, org, project, user, key, model, sum(nano_usd) AS nano_usd, sum(input_fresh) AS input_fresh,
                 sum(input_cache_read) AS input_cache_read, sum(input_cache_write) AS input_cache_write,
                 sum(output_visible) AS output_visible, sum(output_reasoning) AS output_reasoning, sum(requests) AS requests,
+                sum(calls) AS calls,
                 max(estimated) AS estimated, min(at) AS first, max(at) AS last, max(position) AS newest
             FROM ledger WHERE is_charge AND \(filter) GROUP BY run, org, project, user, key, model
             HAVING newest < ? ORDER BY newest DESC LIMIT ?
@@ -50,7 +51,8 @@ extension SQLiteLedger: LedgerSums {
             outputVisible: row["output_visible"], outputReasoning: row["output_reasoning"])
         return RunCharges(
             attribution: Attribution(path: path, run: row["run"], model: row["model"], priceVersion: ""),
-            sum: LedgerSum(nanoUSD: row["nano_usd"], usage: usage, requests: row["requests"]), estimated: row["estimated"],
+            sum: LedgerSum(nanoUSD: row["nano_usd"], usage: usage, requests: row["requests"], calls: row["calls"]),
+            estimated: row["estimated"],
             first: Milliseconds(row["first"]), last: Milliseconds(row["last"]))
     }
 }

@@ -25,6 +25,9 @@ enum Schema {
             try db.execute(sql: "ALTER TABLE leases ADD COLUMN known INTEGER NOT NULL DEFAULT 0")
         }
         migrator.registerMigration("13 knowledge and memory") { db in try db.execute(sql: knowledge) }
+        migrator.registerMigration("14 calls of tools") { db in
+            try db.execute(sql: "ALTER TABLE ledger ADD COLUMN calls INTEGER NOT NULL DEFAULT 0")
+        }
         return migrator
     }
 

@@ -106,8 +106,9 @@ extension CutDescription {
         }
         let unit = window.key.unit
         self.init(
-            reason: reason, scopeKind: window.key.scope.kind.rawValue, scopeID: window.key.scope.id, model: window.key.model,
-            unit: unit.rawValue, window: window.key.period.rawValue, zone: window.key.zone, limit: unit.text(window.cap),
+            reason: reason, scopeKind: window.key.scope.kind.rawValue, scopeID: window.key.scope.id, model: window.key.modelName,
+            tool: window.key.tool?.text, unit: unit.rawValue, window: window.key.period.rawValue, zone: window.key.zone,
+            limit: unit.text(window.cap),
             used: unit.text(window.used),
             resetsAt: window.resetsAt?.rawValue)
     }

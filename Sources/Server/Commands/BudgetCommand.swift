@@ -13,7 +13,7 @@ struct BudgetCommand: AsyncParsableCommand {
 
         @OptionGroup var store: StoreOptions
         @OptionGroup var window: WindowOptions
-        @Option(help: "The cap: US dollars as a decimal, or a whole number of tokens, requests or runs.") var limit: String
+        @Option(help: "The cap: US dollars as a decimal, or a whole number of tokens, requests, runs or calls.") var limit: String
         @Option(
             help: "The time zone whose days, weeks and months it follows: Europe/Berlin, or UTC. Left out: as the budget is, UTC if new.")
         var zone: String?
@@ -24,11 +24,12 @@ struct BudgetCommand: AsyncParsableCommand {
             try await reportingFailures {
                 let stores = try store.stores()
                 let asked = try Budget(
-                    scope: window.scope, model: window.model, unit: window.unit, period: window.window, zone: zone ?? "", limit: limit)
+                    scope: window.scope, model: window.model, tool: window.tool, unit: window.unit, period: window.window,
+                    zone: zone ?? "", limit: limit)
                 let budget = try await stores.budgets.set(zone == nil ? asked.keepingZone(in: stores.budgets) : asked)
                 if revoke { try await stores.revocations.add(.scope(budget.scope), org: nil, author: "command line", at: WallClock.now()) }
                 if json { return Output.line(budget.json.jsonText) }
-                let model = budget.model.map { " with \($0)" } ?? ""
+                let model = budget.tool.map { " on \($0)" } ?? budget.model.map { " with \($0)" } ?? ""
                 let amount = "\(budget.unit.text(budget.limit)) \(budget.unit.rawValue)"
                 Output.line(
                     budget.unit == .runs
@@ -74,7 +75,7 @@ struct BudgetCommand: AsyncParsableCommand {
             try await reportingFailures {
                 // The limit is not part of a budget's name; zero stands in to have the rest checked.
                 let budget = try Budget(
-                    scope: window.scope, model: window.model, unit: window.unit, period: window.window, limit: "0")
+                    scope: window.scope, model: window.model, tool: window.tool, unit: window.unit, period: window.window, limit: "0")
                 let removed = try await store.stores().budgets.remove(
                     scope: budget.scope, model: budget.model, unit: budget.unit, period: budget.period)
                 if json { Output.line((["removed": .bool(removed)] as JSONValue).jsonText) }
@@ -89,7 +90,9 @@ struct BudgetCommand: AsyncParsableCommand {
 struct WindowOptions: ParsableArguments {
     @Option(help: "org:O, project:O/P, user:O/P/U or key:ID.") var scope: String
     @Option(help: "Only runs of this model.") var model: String?
-    @Option(help: "usd, tokens, input_tokens, output_tokens, requests or runs (at one time, with window total).") var unit: String
+    @Option(help: "Only calls of this tool; with unit calls or usd.") var tool: String?
+    @Option(help: "usd, tokens, input_tokens, output_tokens, requests, runs (at one time, with window total) or calls (of tools).")
+    var unit: String
     @Option(help: "minute, hour, day, week, month or total.") var window: String
 
     static func parse(scope text: String) throws -> Scope {
@@ -106,7 +109,7 @@ extension Budget {
         let value: JSONValue = [
             "scope": .string(scope.text), "unit": .string(unit.rawValue), "window": .string(period.rawValue), "limit": unit.json(limit),
         ]
-        return value.naming(model: model, zone: zone?.name)
+        return value.naming(model: tool == nil ? model : nil, tool: tool, zone: zone?.name)
     }
 
     /// The same budget in the zone that it has in the store: whoever changes a limit does not say when its windows begin.
@@ -133,15 +136,16 @@ extension WindowSnapshot {
             "used": unit.json(used), "held": unit.json(held), "suspense": unit.json(suspense),
             "resets_at": resetsAt.map { .integer($0.rawValue) } ?? .null,
         ]
-        return value.naming(model: key.model, zone: key.zone)
+        return value.naming(model: key.modelName, tool: key.tool, zone: key.zone)
     }
 }
 
 extension JSONValue {
-    /// The same object with the model that a budget or window is about and the zone that it follows, where it has one.
-    fileprivate func naming(model: String?, zone: String?) -> JSONValue {
+    /// The same object with the model or tool that a budget or window is about and the zone that it follows, where it has one.
+    fileprivate func naming(model: String?, tool: ToolName?, zone: String?) -> JSONValue {
         guard var members = objectValue else { return self }
         if let model { members["model"] = .string(model) }
+        if let tool { members["tool"] = .string(tool.text) }
         if let zone { members["zone"] = .string(zone) }
         return .object(members)
     }

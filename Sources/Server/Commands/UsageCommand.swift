@@ -36,14 +36,14 @@ struct UsageCommand: AsyncParsableCommand {
         for usage in usages {
             Output.line(
                 "\(usage.scope.text): \(usage.totals.usage.input) tokens in, \(usage.totals.usage.output) out, "
-                    + "\(usage.totals.requests) requests, \(NanoUSD(usage.totals.nanoUSD).decimalText) usd")
+                    + "\(usage.totals.requests) requests, \(usage.totals.calls) calls, \(NanoUSD(usage.totals.nanoUSD).decimalText) usd")
             guard !usage.windows.isEmpty else { continue }
             Output.table(
                 [["  UNIT", "WINDOW", "LIMIT", "USED", "HELD", "SUSPENSE", "RESETS"]]
                     + usage.windows.map { window in
                         let unit = window.key.unit
                         return [
-                            "  " + unit.rawValue + (window.key.model.map { " (\($0))" } ?? ""),
+                            "  " + unit.rawValue + ((window.key.tool?.text ?? window.key.model).map { " (\($0))" } ?? ""),
                             window.key.period.rawValue + (window.key.zone.map { " (\($0))" } ?? ""),
                             unit.text(window.cap), unit.text(window.used),
                             unit.text(window.held),
@@ -60,7 +60,8 @@ extension ScopeUsage {
             "scope": .string(scope.text), "windows": .array(windows.map(\.json)),
             "totals": [
                 "input_tokens": .integer(totals.usage.input), "output_tokens": .integer(totals.usage.output),
-                "requests": .integer(totals.requests), "cost_usd": .string(NanoUSD(totals.nanoUSD).decimalText),
+                "requests": .integer(totals.requests), "calls": .integer(totals.calls),
+                "cost_usd": .string(NanoUSD(totals.nanoUSD).decimalText),
             ],
         ]
     }

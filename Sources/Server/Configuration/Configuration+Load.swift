@@ -136,6 +136,9 @@ extension Configuration.Model {
         guard let id = try section.value("id"), !id.text.isEmpty, id.text.utf8.count <= 128 else {
             throw ConfigurationError(setting: "\(section.path).id", origin: nil, rule: "is needed, 1 to 128 bytes")
         }
+        guard !id.text.hasPrefix(ToolName.mark) else {
+            throw id.failure("must not begin with \(ToolName.mark), which marks tools in budgets and in the ledger")
+        }
         guard try section.value("provider") != nil else {
             throw ConfigurationError(setting: "\(section.path).provider", origin: nil, rule: "is needed: scripted or openai")
         }
@@ -189,8 +192,9 @@ extension Configuration.BudgetSetting {
             return value.text
         }
         self.init(
-            scope: try needed("scope"), model: try section.string("model", default: ""), unit: try needed("unit"),
-            window: try needed("window"), zone: try section.string("zone", default: ""), limit: try needed("limit"),
+            scope: try needed("scope"), model: try section.string("model", default: ""), tool: try section.string("tool", default: ""),
+            unit: try needed("unit"), window: try needed("window"), zone: try section.string("zone", default: ""),
+            limit: try needed("limit"),
             setting: section.path)
         try section.refuseUnknownKeys()
     }

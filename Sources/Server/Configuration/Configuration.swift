@@ -66,6 +66,8 @@ struct Configuration: Sendable, Hashable {
         var scope: String
         /// Empty for all models.
         var model = ""
+        /// Empty for all tools, where the unit counts tools.
+        var tool = ""
         var unit: String
         var window: String
         /// Empty for UTC.

@@ -64,6 +64,7 @@ extension LedgerRow {
     static let columns = [
         "charge_id", "at", "kind", "is_charge", "org", "project", "user", "key", "run", "model", "price_version", "cost_usd",
         "input_fresh", "input_cache_read", "input_cache_write", "output_visible", "output_reasoning", "requests", "estimated", "lease",
+        "calls",
     ]
 
     var cells: [CSV.Cell] {
@@ -73,7 +74,7 @@ extension LedgerRow {
             .text(chargeID), .text(at.rfc3339Milliseconds), .text(kind.rawValue), .text(kind.isCharge ? "true" : "false"),
             .text(path.org), .text(path.project), .text(path.user ?? ""), .text(path.key ?? ""), .text(attribution.run),
             .text(attribution.model), .text(attribution.priceVersion), .number(NanoUSD(nanoUSD).decimalText),
-        ] + counts.map { .number(String($0)) } + [.text(estimated ? "true" : "false"), .text(lease)]
+        ] + counts.map { .number(String($0)) } + [.text(estimated ? "true" : "false"), .text(lease), .number(String(calls))]
     }
 
     var json: JSONValue {
@@ -86,7 +87,7 @@ extension LedgerRow {
             "cost_usd": .string(NanoUSD(nanoUSD).decimalText), "input_fresh": .integer(usage.inputFresh),
             "input_cache_read": .integer(usage.inputCacheRead), "input_cache_write": .integer(usage.inputCacheWrite),
             "output_visible": .integer(usage.outputVisible), "output_reasoning": .integer(usage.outputReasoning),
-            "requests": .integer(requests), "estimated": .bool(estimated), "lease": .string(lease),
+            "requests": .integer(requests), "estimated": .bool(estimated), "lease": .string(lease), "calls": .integer(calls),
         ]
     }
 }

@@ -35,7 +35,7 @@ enum BudgetHeaders {
                 fields[.remainingTokens] = remaining
                 fields[.resetTokens] = reset(tightest.window, now)
             // OpenAI's clients know no header for these; `GET /v1/quota` shows them.
-            case .inputTokens, .outputTokens, .runs: continue
+            case .inputTokens, .outputTokens, .runs, .calls: continue
             }
         }
         return fields

@@ -45,7 +45,8 @@ struct AccountRoutes: Sendable {
             "org": .string(principal.org), "project": .string(principal.project), "user": principal.user.map { .string($0) } ?? .null,
             "windows": .array(found.map(\.json)),
         ])
-        response.headers.append(contentsOf: BudgetHeaders.fields(found.map(WindowReport.init), now: WallClock.now()))
+        response.headers.append(
+            contentsOf: BudgetHeaders.fields(found.filter { $0.key.tool == nil }.map(WindowReport.init), now: WallClock.now()))
         return response
     }
 

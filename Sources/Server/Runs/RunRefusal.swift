@@ -97,7 +97,7 @@ extension CutDescription {
             }
         }
         if unit == "runs" { return "The \(scopeKind) \(scopeID) has \(limit) runs at one time, which is its limit. Wait for one to end." }
-        let amount = unit == "usd" ? "$\(limit)" : "\(limit) \(unit)"
+        let amount = (unit == "usd" ? "$\(limit)" : "\(limit) \(unit)") + (tool.map { " of \($0)" } ?? "")
         let place = zone.map { " in \($0)" } ?? ""
         let period = window.map { $0 == "total" ? " in all" : " for this \($0)\(place)" } ?? ""
         let reset = resetsAt.map { " It resets at \(Date(timeIntervalSince1970: Double($0) / 1_000).formatted(.iso8601))." } ?? ""

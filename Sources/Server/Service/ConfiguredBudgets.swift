@@ -49,7 +49,9 @@ extension Configuration.BudgetSetting {
         get throws(ConfigurationError) {
             do throws(BudgetError) {
                 return try Budget(
-                    scope: scope, model: model.isEmpty ? nil : model, unit: unit, period: window, zone: zone, limit: limit)
+                    scope: scope, model: model.isEmpty ? nil : model, tool: tool.isEmpty ? nil : tool, unit: unit, period: window,
+                    zone: zone,
+                    limit: limit)
             } catch {
                 throw ConfigurationError(setting: setting, origin: nil, rule: error.description)
             }

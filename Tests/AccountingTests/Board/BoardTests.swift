@@ -19,8 +19,10 @@ struct BoardTests {
 
     private func progress(_ number: Int64) -> LeaseProgress {
         LeaseProgress(
-            sequence: number, granted: Amounts(nanoUSD: number * 10, tokens: number * 2, requests: 1),
-            spent: Spent(nanoUSD: number, usage: UsageClasses(inputFresh: 3, outputVisible: number), requests: 1, estimated: true))
+            sequence: number, granted: Amounts(nanoUSD: number * 10, tokens: number * 2, requests: 1, runs: 1, calls: number % 2),
+            spent: Spent(
+                nanoUSD: number, usage: UsageClasses(inputFresh: 3, outputVisible: number), requests: 1, calls: number % 2,
+                estimated: number % 3 == 0))
     }
 
     private func withFolder(_ body: (BoardFolder, String) async throws -> Void) async throws {

@@ -54,6 +54,35 @@ extension CounterStoreContract {
         #expect(try await read(ref).held == 1)
         guard case .denied = try await store.apply(Make.open("c", org: org, path: [ref], fixed: fixed)) else { throw Unexpected.reply }
     }
+
+    func callsOfTools() async throws {
+        let ref = try await window(3, unit: .calls)
+        let fixed = Amounts(calls: 1)
+        for lease in ["a", "b", "c"] {
+            let open = try Make.open(lease, org: org, path: [ref], fixed: fixed, offers: [1], ttl: Milliseconds(lease == "c" ? 20 : 30_000))
+            #expect(try await store.apply(open).grantedOffer == 0)
+        }
+        guard case .denied(let by, _, _) = try await store.apply(Make.open("d", org: org, path: [ref], fixed: fixed)) else {
+            throw Unexpected.reply
+        }
+        #expect(by.key == ref.key && by.held == 3)
+        for (lease, calls) in [("a", 1), ("b", 0)] as [(String, Int64)] {
+            let settle = SettleLease(
+                lease: LeaseKey(org: org, id: lease), holder: Make.holder, sequence: 1, spent: Spent(nanoUSD: 5 * calls, calls: calls))
+            for _ in 0..<2 { guard case .settled = try await store.apply(.settle(settle)) else { throw Unexpected.reply } }
+        }
+        await advance(Milliseconds(40))
+        _ = try await store.apply(.reap(org: org, grace: Milliseconds(0)))
+        let window = try await read(ref)
+        #expect([window.used, window.held, window.suspense] == [1, 0, 1])
+        try await store.flushRows(org: org)
+        let sum = try await ledger.sum(.org(org), from: Milliseconds(0), to: WindowSpan.never)
+        #expect(sum == LedgerSum(nanoUSD: 5, calls: 1))
+        let evidence = CounterCommand.resolve(LeaseKey(org: org, id: "c"), evidence: Spent(calls: 1))
+        guard case .settled = try await store.apply(evidence) else { throw Unexpected.reply }
+        let after = try await read(ref)
+        #expect([after.used, after.held, after.suspense] == [2, 0, 0])
+    }
 }
 
 extension Array {

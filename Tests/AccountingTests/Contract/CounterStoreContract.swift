@@ -30,6 +30,7 @@ struct CounterStoreContract {
         ("tokens in, tokens out and their sum are counted apart", { try await $0.tokensApart() }),
         ("runs at one time: held, never used, given back", { try await $0.runsAtOneTime() }),
         ("a run that goes on under a new lease keeps its place", { try await $0.runsContinue() }),
+        ("calls of tools: held, then used or free, and in suspense when nobody says which", { try await $0.callsOfTools() }),
         ("the ledger's sum is what the windows count", { try await $0.ledgerAgrees() }),
     ]
 

@@ -31,6 +31,7 @@ struct DurableStoreContract {
         ("charges are added up by run, newest first, and by day, key, user and model", { try await $0.chargesOfRuns() }),
         ("why a run ended is kept once, until it is too old", { try await $0.runEnds() }),
         ("orders to cut are read in the order of their ids by every process, and a revoked key is one", { try await $0.revocations() }),
+        ("calls of tools are summed by scope, tool and slot, and their budgets come back", { try await $0.callsOfTools() }),
         ("a key's settings come back as they were, and change", { try await $0.keySettings() }),
         ("another process reads and writes budgets while the server runs; versions never fall", { try await $0.budgetChanges() }),
         ("a reading of budgets is repeated only when some budget has changed", { try await $0.budgetEditions() }),

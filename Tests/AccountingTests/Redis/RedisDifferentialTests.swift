@@ -82,7 +82,7 @@ private struct DifferentialRun {
                 let cap: Int64 = seed % 6 == 0 ? AccountingLimits.amountMax : Int64.random(in: 0...3_000, using: &random)
                 pool.append(
                     WindowRef(
-                        key: WindowKey(scope: scope, model: chance(3) ? "lab/gpt:4o" : nil, unit: unit, period: period, window: span.id),
+                        key: WindowKey(scope: scope, model: chance(3) ? subject() : nil, unit: unit, period: period, window: span.id),
                         cap: cap, version: 1, generation: 1,
                         start: span.start, end: span.end))
             }
@@ -198,11 +198,12 @@ private struct DifferentialRun {
             AssertLease(
                 lease: known ?? LeaseKey(org: org, id: "a\(ids)"), holder: holder(),
                 attribution: Attribution(
-                    path: try TenancyPath(org: tenant, project: "web", user: nil, key: nil), run: "run \(ids)", model: "demo",
+                    path: try TenancyPath(org: tenant, project: "web", user: nil, key: nil), run: "run \(ids)", model: subject(),
                     priceVersion: "v1"),
                 path: path(),
                 held: Amounts(
-                    nanoUSD: amount(upTo: 60), tokens: amount(upTo: 60), requests: 1, inputTokens: amount(upTo: 60), runs: 1),
+                    nanoUSD: amount(upTo: 60), tokens: amount(upTo: 60), requests: 1, inputTokens: amount(upTo: 60), runs: 1,
+                    calls: amount(upTo: 2)),
                 spent: spent(above: .zero), sequence: Int64.random(in: 0...3, using: &random), ttl: ttl()))
     }
 
@@ -238,11 +239,12 @@ private struct DifferentialRun {
             lease: old?.key ?? LeaseKey(org: org, id: "l\(ids)"), holder: holder(),
             attribution: Attribution(
                 path: try TenancyPath(org: tenant, project: "web", user: chance(2) ? "a:b" : nil, key: chance(2) ? "k1" : nil),
-                run: "run \(ids) {\"x\"}\r\n", model: "demo", priceVersion: chance(2) ? "" : "v1"),
+                run: "run \(ids) {\"x\"}\r\n", model: subject(), priceVersion: chance(2) ? "" : "v1"),
             path: path(),
             fixed: Amounts(
                 nanoUSD: amount(upTo: 60), tokens: amount(upTo: 60), requests: Int64.random(in: 0...1, using: &random),
-                inputTokens: amount(upTo: 60), runs: Int64.random(in: 0...1, using: &random)),
+                inputTokens: amount(upTo: 60), runs: Int64.random(in: 0...1, using: &random),
+                calls: Int64.random(in: 0...1, using: &random)),
             offers: offers(atLeast: chance(40) ? 0 : 1), shareFloor: Int64.random(in: 0...64, using: &random), continues: chance(4),
             ttl: ttl())
     }
@@ -289,6 +291,7 @@ private struct DifferentialRun {
         spent.usage.outputVisible += amount(upTo: 40)
         spent.usage.outputReasoning += Int64.random(in: 0...2, using: &random)
         spent.requests += Int64.random(in: 0...1, using: &random)
+        spent.calls += Int64.random(in: 0...1, using: &random)
         spent.estimated = chance(4)
         if chance(30) { spent.nanoUSD -= 5 }
         return chance(8) ? base : spent
@@ -306,6 +309,11 @@ private struct DifferentialRun {
             if tokens == 0, !chance(30) { break }
         }
         return offers
+    }
+
+    private mutating func subject() -> String {
+        let names: [String] = ["demo", "lab/gpt:4o", "tool:pay.v2"]
+        return names[Int.random(in: 0..<3, using: &random)]
     }
 
     private mutating func ttl() -> Milliseconds {

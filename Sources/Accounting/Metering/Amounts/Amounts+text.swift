@@ -1,6 +1,6 @@
 extension Amounts {
     /// Compact form for stores and for the wire: `1500,64,1` in the order usd, tokens, requests, input_tokens, output_tokens,
-    /// runs; zeros at the end are left off, but for the first three, which the first release wrote.
+    /// runs, calls; zeros at the end are left off, but for the first three, which the first release wrote.
     public var text: String {
         var numbers = MeterUnit.allCases.map { self[$0] }
         while numbers.count > 3, numbers.last == 0 { numbers.removeLast() }

@@ -1,4 +1,4 @@
-/// The vector that windows count: one component a unit. Integers in the unit's base (nano-USD, tokens, requests, runs).
+/// The vector that windows count: one component a unit. Integers in the unit's base (nano-USD, tokens, requests, runs, calls).
 ///
 /// `tokens` is counted on its own and not summed from the other two: a hold of 100 tokens in and 64 out covers 80 and 84 in
 /// the sum, and not in `outputTokens`. Components of a difference may be negative; those of a command may not (see ``isValid``).
@@ -10,9 +10,11 @@ public struct Amounts: Sendable, Hashable, Codable {
     public var outputTokens: Int64
     /// Places among the runs at one time; held and given back, never used.
     public var runs: Int64
+    public var calls: Int64
 
     public init(
-        nanoUSD: Int64 = 0, tokens: Int64 = 0, requests: Int64 = 0, inputTokens: Int64 = 0, outputTokens: Int64 = 0, runs: Int64 = 0
+        nanoUSD: Int64 = 0, tokens: Int64 = 0, requests: Int64 = 0, inputTokens: Int64 = 0, outputTokens: Int64 = 0, runs: Int64 = 0,
+        calls: Int64 = 0
     ) {
         self.nanoUSD = nanoUSD
         self.tokens = tokens
@@ -20,12 +22,14 @@ public struct Amounts: Sendable, Hashable, Codable {
         self.inputTokens = inputTokens
         self.outputTokens = outputTokens
         self.runs = runs
+        self.calls = calls
     }
 
     /// What was consumed: every token is one of input or one of output.
-    public init(nanoUSD: Int64, usage: UsageClasses, requests: Int64) {
+    public init(nanoUSD: Int64, usage: UsageClasses, requests: Int64, calls: Int64) {
         self.init(
-            nanoUSD: nanoUSD, tokens: usage.total, requests: requests, inputTokens: usage.input, outputTokens: usage.output)
+            nanoUSD: nanoUSD, tokens: usage.total, requests: requests, inputTokens: usage.input, outputTokens: usage.output,
+            calls: calls)
     }
 
     public static let zero = Amounts()
@@ -39,6 +43,7 @@ public struct Amounts: Sendable, Hashable, Codable {
             case .inputTokens: inputTokens
             case .outputTokens: outputTokens
             case .runs: runs
+            case .calls: calls
             }
         }
         set {
@@ -49,6 +54,7 @@ public struct Amounts: Sendable, Hashable, Codable {
             case .inputTokens: inputTokens = newValue
             case .outputTokens: outputTokens = newValue
             case .runs: runs = newValue
+            case .calls: calls = newValue
             }
         }
     }
@@ -73,6 +79,6 @@ public struct Amounts: Sendable, Hashable, Codable {
         Amounts(
             nanoUSD: join(nanoUSD, other.nanoUSD), tokens: join(tokens, other.tokens), requests: join(requests, other.requests),
             inputTokens: join(inputTokens, other.inputTokens), outputTokens: join(outputTokens, other.outputTokens),
-            runs: join(runs, other.runs))
+            runs: join(runs, other.runs), calls: join(calls, other.calls))
     }
 }

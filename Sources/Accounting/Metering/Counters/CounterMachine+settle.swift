@@ -82,7 +82,7 @@ extension CounterMachine {
         countLate(lease, change, at: at)
         addRow(lease, kind, change, spent.usage - lease.spent.usage, estimated: spent.estimated, at: at)
         // More out than was held for it, and less in, is no overrun of the whole: a window of output tokens shows it.
-        if overrun.nanoUSD > 0 || overrun.tokens > 0 || overrun.requests > 0 {
+        if overrun.nanoUSD > 0 || overrun.tokens > 0 || overrun.requests > 0 || overrun.calls > 0 {
             addRow(lease, .overrun, overrun, UsageClasses(outputVisible: overrun.tokens), estimated: spent.estimated, at: at)
         }
         lease.held = lease.held - fromHold
@@ -104,7 +104,8 @@ extension CounterMachine {
             LedgerRow(
                 chargeID: "\(lease.key.id):\(lease.sequence):\(kind.rawValue)", kind: kind, lease: lease.key.id,
                 attribution: lease.attribution, nanoUSD: amounts.nanoUSD, usage: usage, requests: amounts.requests,
-                estimated: estimated, at: at, epoch: epochs[lease.key.org]?.epoch.number ?? 0, slot: lease.key.slot.index))
+                calls: amounts.calls, estimated: estimated, at: at, epoch: epochs[lease.key.org]?.epoch.number ?? 0,
+                slot: lease.key.slot.index))
     }
 
     /// Suspends what ended `grace` ago and frees none of it (metering.md §9, trap 3) but the run's place among the runs at one

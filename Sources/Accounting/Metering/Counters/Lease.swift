@@ -28,6 +28,7 @@ public struct LeaseHolder: Sendable, Hashable {
 public struct Attribution: Sendable, Hashable {
     public let path: TenancyPath
     public let run: String
+    /// Or the tool that was called (``ToolName/subject``).
     public let model: String
     /// Version of the price table at admission; empty when the model has no price.
     public let priceVersion: String
@@ -38,6 +39,8 @@ public struct Attribution: Sendable, Hashable {
         self.model = model
         self.priceVersion = priceVersion
     }
+
+    public var tool: ToolName? { ToolName(subject: model) }
 }
 
 /// What a lease has consumed **since it was opened**: a total and no difference, so that a command may be lost, repeated
@@ -47,26 +50,30 @@ public struct Spent: Sendable, Hashable {
     public var nanoUSD: Int64
     public var usage: UsageClasses
     public var requests: Int64
+    /// Of a tool.
+    public var calls: Int64
     /// True when the provider did not report this and we counted.
     public var estimated: Bool
 
-    public init(nanoUSD: Int64 = 0, usage: UsageClasses = .zero, requests: Int64 = 0, estimated: Bool = false) {
+    public init(nanoUSD: Int64 = 0, usage: UsageClasses = .zero, requests: Int64 = 0, calls: Int64 = 0, estimated: Bool = false) {
         self.nanoUSD = nanoUSD
         self.usage = usage
         self.requests = requests
+        self.calls = calls
         self.estimated = estimated
     }
 
     public static let zero = Spent()
 
-    public var amounts: Amounts { Amounts(nanoUSD: nanoUSD, usage: usage, requests: requests) }
+    public var amounts: Amounts { Amounts(nanoUSD: nanoUSD, usage: usage, requests: requests, calls: calls) }
 
     public var isValid: Bool { usage.isValid && amounts.isValid }
 
     /// True when no part is smaller than in `earlier`.
     func covers(_ earlier: Spent) -> Bool {
         let more = usage - earlier.usage
-        return nanoUSD >= earlier.nanoUSD && requests >= earlier.requests && more.inputFresh >= 0 && more.inputCacheRead >= 0
+        return nanoUSD >= earlier.nanoUSD && requests >= earlier.requests && calls >= earlier.calls && more.inputFresh >= 0
+            && more.inputCacheRead >= 0
             && more.inputCacheWrite >= 0 && more.outputVisible >= 0 && more.outputReasoning >= 0
     }
 }

@@ -30,6 +30,7 @@ public struct LedgerRow: Sendable, Hashable {
     /// In notes all tokens stand under `outputVisible`.
     public let usage: UsageClasses
     public let requests: Int64
+    public let calls: Int64
     public let estimated: Bool
     public let at: Milliseconds
     /// ``Epoch/number`` of the counters that made the row.
@@ -39,7 +40,7 @@ public struct LedgerRow: Sendable, Hashable {
 
     public init(
         chargeID: String, kind: Kind, lease: String, attribution: Attribution, nanoUSD: Int64, usage: UsageClasses,
-        requests: Int64, estimated: Bool, at: Milliseconds, epoch: Int64 = 0, slot: Int = 0
+        requests: Int64, calls: Int64 = 0, estimated: Bool, at: Milliseconds, epoch: Int64 = 0, slot: Int = 0
     ) {
         self.chargeID = chargeID
         self.kind = kind
@@ -48,6 +49,7 @@ public struct LedgerRow: Sendable, Hashable {
         self.nanoUSD = nanoUSD
         self.usage = usage
         self.requests = requests
+        self.calls = calls
         self.estimated = estimated
         self.at = at
         self.epoch = epoch
@@ -57,5 +59,5 @@ public struct LedgerRow: Sendable, Hashable {
     /// The ``CounterSlot/name`` of the counters that made it: whose lives decide whether the ledger takes it.
     public var counters: String { CounterSlot(org: attribution.path.org, index: slot).name }
 
-    public var amounts: Amounts { Amounts(nanoUSD: nanoUSD, usage: usage, requests: requests) }
+    public var amounts: Amounts { Amounts(nanoUSD: nanoUSD, usage: usage, requests: requests, calls: calls) }
 }

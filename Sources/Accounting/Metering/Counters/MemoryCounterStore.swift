@@ -69,6 +69,7 @@ extension LedgerSum {
             nanoUSD += row.nanoUSD
             usage = usage + row.usage
             requests += row.requests
+            calls += row.calls
         }
     }
 }

@@ -143,7 +143,8 @@ extension Accountant {
             let charges = try await ledger.charges(of: claim.lease, run: claim.attribution.run)
             guard !charges.isSettled else { return .settled }
             guard await bringIn(claim.path, org: claim.lease.org) else { return .failed }
-            let spent = Spent(nanoUSD: charges.sum.nanoUSD, usage: charges.sum.usage, requests: charges.sum.requests)
+            let sum = charges.sum
+            let spent = Spent(nanoUSD: sum.nanoUSD, usage: sum.usage, requests: sum.requests, calls: sum.calls)
             let held = (claim.granted - spent.amounts).upperBound(.zero)
             let command = AssertLease(
                 lease: claim.lease, holder: holder, attribution: claim.attribution, path: claim.path, held: held, spent: spent,

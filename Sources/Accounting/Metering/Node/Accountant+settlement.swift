@@ -9,9 +9,9 @@ extension Accountant {
     }
 
     /// A settlement that this process answers for from now on.
-    struct Enlisted {
+    struct Enlisted: Sendable {
         let settlement: PendingSettlement
-        fileprivate let number: Int
+        let number: Int
     }
 
     func enlist(_ settlement: PendingSettlement) -> Enlisted {

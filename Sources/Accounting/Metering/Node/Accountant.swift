@@ -187,8 +187,10 @@ public final class Accountant: Sendable {
     /// Opens a lease under these budgets: brings windows in that the store lacks, and recomputes spans by the
     /// store's time where ours was off.
     func openLease(
-        _ attribution: Attribution, reading: BudgetReading, fixed: Amounts, offers: [Offer], shareFloor: Int64, continues: Bool = false
+        _ attribution: Attribution, reading: BudgetReading, fixed: Amounts, offers: [Offer], shareFloor: Int64, continues: Bool = false,
+        ttl span: Milliseconds? = nil
     ) async -> OpenOutcome {
+        let ttl = span ?? self.ttl
         // Before it holds anything the root has to know of it: it waits only for processes that it has heard of.
         guard await introduce() else { return .unavailable }
         let key = LeaseKey(org: counters(of: attribution), id: newLeaseID(run: attribution.run))

@@ -26,6 +26,8 @@ public struct CutCause: Sendable, Hashable {
     public static let unavailable = CutCause(reason: .accountingUnavailable)
 
     public var scope: Scope? { window?.key.scope }
+    /// Set when the window counts one tool only.
+    public var tool: ToolName? { window?.key.tool }
     public var unit: MeterUnit? { window?.key.unit }
     public var period: Period? { window?.key.period }
     /// In the unit's base; ``MeterUnit/text(_:)`` prints it.

@@ -53,6 +53,9 @@ public struct LeftBehind: Sendable {
 extension Accountant {
     /// Settles what a dead process of this machine held, by what it had noted, and leaves in its place. May be repeated.
     ///
+    /// A call of a tool that was reserved and not decided may have happened or not, and nobody can tell: it stays in suspense, and the dead
+    /// process is waited for as one that cannot be answered for in full.
+    ///
     /// - Returns: false when a store did not answer: try again later.
     public func settle(_ left: LeftBehind) async -> Bool {
         // Whoever speaks for a dead process speaks after it.
@@ -62,9 +65,15 @@ extension Accountant {
         }
         let lives = state.withLock { $0.lives }
         let successor = LeaseHolder(node: holder.node, fence: max(holder.fence, left.holder.fence + 1))
+        var isComplete = left.isComplete
         for (claim, progress) in left.leases {
+            let isCall = claim.attribution.tool != nil
+            guard !isCall || progress.sequence > 0 else {
+                isComplete = false
+                continue
+            }
             var spent = progress.spent
-            spent.estimated = true
+            spent.estimated = spent.estimated || !isCall
             let command = SettleLease(
                 lease: claim.lease, holder: successor, sequence: progress.sequence + AccountingLimits.successorSteps, spent: spent)
             var claim = claim
@@ -72,7 +81,7 @@ extension Accountant {
             claim.settle(spent)
             if case .failed = await trySettle(PendingSettlement(command: command, claim: claim)) { return false }
         }
-        guard left.isComplete, let root else { return true }
+        guard isComplete, let root else { return true }
         // Counters that lost data meanwhile may have lost a settlement that no ledger has.
         for org in orgs {
             guard let present = await flush(org: org), present == lives[org] else { return false }

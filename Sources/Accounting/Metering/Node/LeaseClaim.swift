@@ -46,7 +46,7 @@ package struct PendingSettlement: Sendable {
 /// A settlement that is not known to be in the ledger, and how far it has come.
 struct OpenSettlement: Sendable {
     enum Phase: Sendable, Hashable {
-        /// Somebody waits for it.
+        /// Somebody waits for it, or has still to say what it is: a call of a tool that was reserved.
         case underway
         /// Left to ``Accountant/run()``.
         case postponed
@@ -54,6 +54,6 @@ struct OpenSettlement: Sendable {
         case settled(Epoch)
     }
 
-    let settlement: PendingSettlement
+    var settlement: PendingSettlement
     var phase: Phase
 }

@@ -1,7 +1,7 @@
 /// A cap: at most `limit` of `unit` in every `period` of `scope`.
 public struct Budget: Sendable, Hashable {
     public let scope: Scope
-    /// The one model that it counts, as clients name it; nil counts all.
+    /// What alone it counts: a model, as clients name it, or a tool (``ToolName/subject``); nil counts all.
     public let model: String?
     public let unit: MeterUnit
     public let period: Period
@@ -26,7 +26,7 @@ public struct Budget: Sendable, Hashable {
         guard unit != .runs || period == .total else { throw BudgetError(field: .period, rule: .runsHaveNoPeriod) }
         guard limit <= AccountingLimits.amountMax else { throw BudgetError(field: .limit, rule: .amount(.tooLarge)) }
         guard zone == nil || period.followsZone else { throw BudgetError(field: .zone, rule: .periodHasNoZone) }
-        if let model, !Self.isModel(model) { throw BudgetError(field: .model, rule: .modelName) }
+        try Self.check(subject: model, unit: unit)
         self.scope = scope
         self.model = model
         self.unit = unit
@@ -41,7 +41,7 @@ public struct Budget: Sendable, Hashable {
     ///
     /// - Throws: ``BudgetError`` naming the field and the rule it broke.
     public init(
-        scope: String, model: String? = nil, unit: String, period: String, zone: String = "", limit: String
+        scope: String, model: String? = nil, tool: String? = nil, unit: String, period: String, zone: String = "", limit: String
     ) throws(BudgetError) {
         let parsedScope: Scope
         do { parsedScope = try Scope(scope) } catch { throw BudgetError(field: .scope, rule: .scope(error)) }
@@ -51,7 +51,33 @@ public struct Budget: Sendable, Hashable {
         do { parsedZone = try CalendarZone.named(zone) } catch { throw BudgetError(field: .zone, rule: .unknownWord) }
         let amount: Int64
         do { amount = try parsedUnit.amount(limit) } catch { throw BudgetError(field: .limit, rule: .amount(error)) }
-        try self.init(scope: parsedScope, model: model, unit: parsedUnit, period: parsedPeriod, zone: parsedZone, limit: amount)
+        let subject = try Self.subject(model: model, tool: tool)
+        try self.init(scope: parsedScope, model: subject, unit: parsedUnit, period: parsedPeriod, zone: parsedZone, limit: amount)
+    }
+
+    /// The tool that it counts, if it counts one.
+    public var tool: ToolName? { model.flatMap { ToolName(subject: $0) } }
+
+    private static func subject(model: String?, tool: String?) throws(BudgetError) -> String? {
+        guard let tool else {
+            if let model, model.hasPrefix(ToolName.mark) { throw BudgetError(field: .model, rule: .modelName) }
+            return model
+        }
+        guard model == nil else { throw BudgetError(field: .tool, rule: .modelOrTool) }
+        guard let name = ToolName(tool) else { throw BudgetError(field: .tool, rule: .toolName) }
+        return name.subject
+    }
+
+    /// Tools are called and cost money; tokens, requests and runs are of models.
+    private static func check(subject: String?, unit: MeterUnit) throws(BudgetError) {
+        guard let subject else { return }
+        if subject.hasPrefix(ToolName.mark) {
+            guard ToolName(subject: subject) != nil else { throw BudgetError(field: .tool, rule: .toolName) }
+            guard unit == .calls || unit == .usd else { throw BudgetError(field: .unit, rule: .notOfTools) }
+        } else {
+            guard isModel(subject) else { throw BudgetError(field: .model, rule: .modelName) }
+            guard unit != .calls else { throw BudgetError(field: .model, rule: .notOfModels) }
+        }
     }
 
     /// A model's name may hold slashes and colons, and nothing that parts names in keys.
@@ -80,13 +106,20 @@ public struct Budget: Sendable, Hashable {
 
 /// Which field of a budget broke which rule.
 public struct BudgetError: Error, Sendable, Hashable, CustomStringConvertible {
-    public enum Field: String, Sendable { case scope, model, unit, period = "window", zone, limit }
+    public enum Field: String, Sendable { case scope, model, tool, unit, period = "window", zone, limit }
 
     public enum Rule: Sendable, Hashable {
         case scope(ScopeError)
         case amount(AmountError)
         case unknownWord
         case modelName
+        case toolName
+        /// A budget counts one model, or one tool, or all.
+        case modelOrTool
+        /// Of a tool only ``MeterUnit/calls`` and money are counted.
+        case notOfTools
+        /// No model is called as a tool is.
+        case notOfModels
         /// ``MeterUnit/runs`` are counted at one time and not over some time.
         case runsHaveNoPeriod
         /// Only days, weeks and months follow a zone.
@@ -113,8 +146,13 @@ public struct BudgetError: Error, Sendable, Hashable, CustomStringConvertible {
         case .amount(.notDecimal): "limit must be a plain number"
         case .amount(.negative): "limit must not be negative"
         case .amount(.tooPrecise): "limit has more than 9 decimals"
-        case .amount(.tooLarge): "limit is too large (at most 9000000 usd, or \(AccountingLimits.amountMax) tokens or requests)"
-        case .modelName: "model must be a name of 1 to \(AccountingLimits.nameBytes) bytes without spaces and { }"
+        case .amount(.tooLarge): "limit is too large (at most 9000000 usd, or \(AccountingLimits.amountMax) of any other unit)"
+        case .modelName:
+            "model must be a name of 1 to \(AccountingLimits.nameBytes) bytes without spaces and { }, and not begin with \(ToolName.mark)"
+        case .toolName: "tool must be a name of 1 to 64 of a-z 0-9 _ . that begins with a letter"
+        case .modelOrTool: "a budget has a model or a tool, not both"
+        case .notOfTools: "unit must be calls or usd for a budget of a tool"
+        case .notOfModels: "unit calls counts calls of tools: give it a tool, or no model"
         case .unknownWord where field == .zone:
             "zone must be the name of a time zone such as Europe/Berlin (IANA \(CalendarZone.databaseVersion)), or UTC"
         case .periodHasNoZone: "zone goes with window day, week or month only; minute, hour and total are the same everywhere"

@@ -10,6 +10,8 @@ public enum MeterUnit: String, Sendable, Hashable, CaseIterable, Codable {
     case outputTokens = "output_tokens"
     /// Runs at one time: held while a run lives, and never used up.
     case runs
+    /// Calls of tools.
+    case calls
 
     /// All words, for a sentence.
     public static var list: String {

@@ -15,7 +15,7 @@ package enum Tranche {
         switch unit {
         case .usd: 50_000_000
         case .tokens, .inputTokens, .outputTokens: 20_000
-        case .requests, .runs: 100
+        case .requests, .runs, .calls: 100
         }
     }
 

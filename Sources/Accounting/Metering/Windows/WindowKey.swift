@@ -1,7 +1,7 @@
 /// Names one window: the window id is part of it, so a window starts again without a reset job.
 public struct WindowKey: Sendable, Hashable {
     public let scope: Scope
-    /// The one model that is counted; nil for all.
+    /// What alone is counted: a model or a tool (``ToolName/subject``); nil for all.
     public let model: String?
     public let unit: MeterUnit
     public let period: Period
@@ -11,6 +11,12 @@ public struct WindowKey: Sendable, Hashable {
     /// The name of the zone whose calendar it follows; nil for UTC.
     public var zone: String? { window.firstIndex(of: "@").map { String(window[window.index(after: $0)...]) } }
 
+    /// The tool whose calls are counted, if it is one's window.
+    public var tool: ToolName? { model.flatMap { ToolName(subject: $0) } }
+
+    /// ``model`` unless it is a tool.
+    public var modelName: String? { tool == nil ? model : nil }
+
     public init(scope: Scope, model: String? = nil, unit: MeterUnit, period: Period, window: String) {
         self.scope = scope
         self.model = model
@@ -19,7 +25,8 @@ public struct WindowKey: Sendable, Hashable {
         self.window = window
     }
 
-    /// `project:acme/web:usd:day:2026-11-23`, or `project:acme/web//gpt-4o:usd:day:2026-11-23` for one model: read from the right,
+    /// `project:acme/web:usd:day:2026-11-23`, or `project:acme/web//gpt-4o:usd:day:2026-11-23` for one model, and
+    /// `project:acme/web//tool:payments.refund:calls:day:2026-11-23` for one tool: read from the right,
     /// because names may hold colons, and window ids hold none. No scope holds two slashes in a row, so the first two begin the model.
     public var text: String {
         "\(scope.text)\(model.map { "//\($0)" } ?? ""):\(unit.rawValue):\(period.rawValue):\(window)"

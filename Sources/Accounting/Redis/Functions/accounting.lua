@@ -1,4 +1,4 @@
-#!lua name=kdcube_v4
+#!lua name=kdcube_v5
 --[[
 Windows and leases, decided in one call each: the Redis form of CounterMachine (Sources/Accounting/Metering/Counters), which is its
 model in the differential test. Change both or neither, and raise the version in every name when the behaviour changes.
@@ -27,9 +27,9 @@ local OFFERS_MAX = 16
 local WINDOW_RETENTION = 7 * 86400000
 local SETTLED_RETENTION = 600000
 -- The order of all amounts (Amounts.swift).
-local UNITS = { usd = 1, tokens = 2, requests = 3, input_tokens = 4, output_tokens = 5, runs = 6 }
-local UNIT_COUNT, RUNS = 6, 6
-local SPENT = { 'nano', 'in', 'cread', 'cwrite', 'out', 'think', 'req' }
+local UNITS = { usd = 1, tokens = 2, requests = 3, input_tokens = 4, output_tokens = 5, runs = 6, calls = 7 }
+local UNIT_COUNT, RUNS = 7, 6
+local SPENT = { 'nano', 'in', 'cread', 'cwrite', 'out', 'think', 'req', 'calls' }
 
 local function text(number) return string.format('%.0f', number) end
 
@@ -51,7 +51,7 @@ end
 
 -- '1500,64,1': zeros at the end are left off.
 local function amounts_from(word)
-  local amounts, unit = { 0, 0, 0, 0, 0, 0 }, 0
+  local amounts, unit = { 0, 0, 0, 0, 0, 0, 0 }, 0
   for number in string.gmatch(word, '[^,]+') do
     unit = unit + 1
     amounts[unit] = tonumber(number)
@@ -74,10 +74,10 @@ local function are_amounts(amounts)
   return true
 end
 
--- {nano, in, cread, cwrite, out, think, req, est = '0' or '1'}
+-- {nano, in, cread, cwrite, out, think, req, calls, est = '0' or '1'}
 local function read_spent(input)
   local spent = {}
-  for i = 1, 7 do spent[i] = input.number() end
+  for i = 1, #SPENT do spent[i] = input.number() end
   spent.est = input.word()
   return spent
 end
@@ -85,11 +85,11 @@ end
 local function tokens_of(spent) return spent[2] + spent[3] + spent[4] + spent[5] + spent[6] end
 
 local function amounts_of(spent)
-  return { spent[1], tokens_of(spent), spent[7], spent[2] + spent[3] + spent[4], spent[5] + spent[6], 0 }
+  return { spent[1], tokens_of(spent), spent[7], spent[2] + spent[3] + spent[4], spent[5] + spent[6], 0, spent[8] }
 end
 
 local function is_spent(spent)
-  for i = 1, 7 do if not is_amount(spent[i]) then return false end end
+  for i = 1, #SPENT do if not is_amount(spent[i]) then return false end end
   return tokens_of(spent) <= AMOUNT_MAX
 end
 

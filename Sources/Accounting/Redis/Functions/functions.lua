@@ -46,7 +46,7 @@ local function grant_open(keys, open, path, index, now)
   end
   local lease = {
     key = keys[3], node = open.node, fence = open.fence, seq = 0, phase = 'live', dec = 'g' .. text(index), exp = now + open.ttl,
-    held = held, spent = { 0, 0, 0, 0, 0, 0, 0, est = '0' },
+    held = held, spent = { 0, 0, 0, 0, 0, 0, 0, 0, est = '0' },
   }
   redis.call('HSET', keys[3], 'project', open.project, 'user', open.user, 'apikey', open.apikey, 'run', open.run, 'model', open.model,
     'price', open.price, 'path', path_text(keys, 4), 'span', text(span), 'known', open.known)
@@ -89,7 +89,7 @@ local function refill(lease, offers, floor, path, now)
   if now >= lease.span then return 'r' end
   if #offers == 0 then return 'c' end
   for _, window in ipairs(path) do if not window then return 'r' end end
-  local index, shut = choose(offers, { 0, 0, 0, 0, 0, 0 }, path, floor, 0)
+  local index, shut = choose(offers, { 0, 0, 0, 0, 0, 0, 0 }, path, floor, 0)
   if not index then return 'd' .. text(shut) end
   local amounts = offers[index].amounts
   for _, window in ipairs(path) do move(window, 'held', amounts[window.unit]) end
@@ -111,7 +111,7 @@ local function step_lease(keys, args)
   local answer = admit(lease, node, fence, seq, now, keys)
   if answer then return answer end
   if lease.phase ~= 'live' then return { 'suspended', now } end
-  for i = 1, 7 do if spent[i] < lease.spent[i] then return { 'refused', now, 'spent_shrank' } end end
+  for i = 1, #SPENT do if spent[i] < lease.spent[i] then return { 'refused', now, 'spent_shrank' } end end
   local late, undeclared = read_late(lease, spent, declared, now)
   if not late then return undeclared end
   local path = read_path(keys, 4)
@@ -189,7 +189,7 @@ local function reap_lease(keys, args)
     end
   end
   lease.phase, lease.held[RUNS] = 'suspended', 0
-  add_row(keys[1], lease, 'suspense', lease.held[1], { 0, 0, 0, lease.held[2], 0 }, lease.held[3], '1', now)
+  add_row(keys[1], lease, 'suspense', lease.held[1], { 0, 0, 0, lease.held[2], 0 }, lease.held[3], lease.held[7], '1', now)
   write_lease(lease)
   redis.call('ZREM', keys[2], lease.id)
   return { 'reaped', now, 1 }
@@ -339,7 +339,7 @@ end
 local function read_windows(keys) return { 'windows', now_ms(), 0, snapshots(keys, 1) } end
 
 local function register(name, decide, flags)
-  redis.register_function { function_name = 'kdcube_' .. name .. '_v4', callback = decide, flags = flags or {} }
+  redis.register_function { function_name = 'kdcube_' .. name .. '_v5', callback = decide, flags = flags or {} }
 end
 
 register('begin', begin_epoch)

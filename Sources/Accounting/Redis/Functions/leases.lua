@@ -3,7 +3,7 @@
 
 local LEASE_FIELDS = {
   'node', 'fence', 'seq', 'phase', 'dec', 'exp', 'span', 'path', 'held', 'nano', 'in', 'cread', 'cwrite', 'out', 'think',
-  'req', 'est', 'project', 'user', 'apikey', 'run', 'model', 'price', 'ep', 'known',
+  'req', 'calls', 'est', 'project', 'user', 'apikey', 'run', 'model', 'price', 'ep', 'known',
 }
 
 local function read_lease(key)
@@ -13,7 +13,7 @@ local function read_lease(key)
   for i, name in ipairs(LEASE_FIELDS) do f[name] = values[i] end
   if f.ep ~= epoch then return nil end
   local spent = { est = f.est }
-  for i, name in ipairs(SPENT) do spent[i] = tonumber(f[name]) end
+  for i, name in ipairs(SPENT) do spent[i] = tonumber(f[name] or '0') end
   return {
     key = key, id = string.match(key, '^{[^}]*}:lease:(.*)$'), node = f.node, fence = f.fence, seq = tonumber(f.seq), phase = f.phase,
     dec = f.dec, exp = tonumber(f.exp), span = tonumber(f.span), path = f.path, spent = spent,
@@ -26,7 +26,7 @@ local function write_lease(lease)
   redis.call('HSET', lease.key, 'node', lease.node, 'fence', lease.fence, 'seq', text(lease.seq), 'phase', lease.phase, 'dec', lease.dec,
     'exp', text(lease.exp), 'held', amounts_text(lease.held), 'nano', text(spent[1]),
     'in', text(spent[2]), 'cread', text(spent[3]), 'cwrite', text(spent[4]), 'out', text(spent[5]), 'think', text(spent[6]),
-    'req', text(spent[7]), 'est', spent.est, 'ep', epoch)
+    'req', text(spent[7]), 'calls', text(spent[8]), 'est', spent.est, 'ep', epoch)
 end
 
 -- The windows that the caller declared, as the lease keeps them: what follows "{org}:w:", parted by spaces (no name holds one).
@@ -60,16 +60,16 @@ local function admit(lease, node, fence, seq, now, keys)
   return nil
 end
 
-local function add_row(ledger, lease, kind, nano, usage, requests, estimated, now)
+local function add_row(ledger, lease, kind, nano, usage, requests, calls, estimated, now)
   local f = lease.fields
   redis.call('XADD', ledger, '*', 'id', lease.id .. ':' .. text(lease.seq) .. ':' .. kind, 'kind', kind, 'lease', lease.id,
     'project', f.project, 'user', f.user, 'key', f.apikey, 'run', f.run, 'model', f.model, 'price', f.price, 'nano', text(nano),
     'in', text(usage[1]), 'cread', text(usage[2]), 'cwrite', text(usage[3]), 'out', text(usage[4]), 'think', text(usage[5]),
-    'req', text(requests), 'est', estimated, 'ep', epoch, 'at', text(math.min(now, lease.span - 1)))
+    'req', text(requests), 'calls', text(calls), 'est', estimated, 'ep', epoch, 'at', text(math.min(now, lease.span - 1)))
 end
 
 local function same_spent(left, right)
-  for i = 1, 7 do if left[i] ~= right[i] then return false end end
+  for i = 1, #SPENT do if left[i] ~= right[i] then return false end end
   return left.est == right.est
 end
 
@@ -92,7 +92,7 @@ end
 
 -- Moves the difference to what the lease has committed into `used`: from what is held first, the rest is an overrun, returned.
 local function commit(ledger, lease, spent, kind, path, late, now)
-  local overrun = { 0, 0, 0, 0, 0, 0 }
+  local overrun = { 0, 0, 0, 0, 0, 0, 0 }
   if same_spent(spent, lease.spent) then return overrun end
   local before, after, change, from = amounts_of(lease.spent), amounts_of(spent), {}, {}
   for u = 1, UNIT_COUNT do
@@ -110,9 +110,9 @@ local function commit(ledger, lease, spent, kind, path, late, now)
   count_late(late, change)
   local usage = {}
   for i = 2, 6 do usage[i - 1] = spent[i] - lease.spent[i] end
-  add_row(ledger, lease, kind, change[1], usage, change[3], spent.est, now)
-  if overrun[1] + overrun[2] + overrun[3] > 0 then
-    add_row(ledger, lease, 'overrun', overrun[1], { 0, 0, 0, overrun[2], 0 }, overrun[3], spent.est, now)
+  add_row(ledger, lease, kind, change[1], usage, change[3], change[7], spent.est, now)
+  if overrun[1] + overrun[2] + overrun[3] + overrun[7] > 0 then
+    add_row(ledger, lease, 'overrun', overrun[1], { 0, 0, 0, overrun[2], 0 }, overrun[3], overrun[7], spent.est, now)
   end
   for u = 1, UNIT_COUNT do lease.held[u] = lease.held[u] - from[u] end
   lease.spent = spent
@@ -129,7 +129,7 @@ local function finish(keys, lease, spent, path, late, now)
       if live then move(window, 'live', -1) end
     end
   end
-  lease.held = { 0, 0, 0, 0, 0, 0 }
+  lease.held = { 0, 0, 0, 0, 0, 0, 0 }
   lease.phase = 'settled'
   lease.dec = 's' .. amounts_text(overrun)
   lease.exp = now

@@ -124,6 +124,7 @@ public enum RunEventEncoder {
             writer.null()
         }
         if let model = cut.model { writer.member("model", model) }
+        if let tool = cut.tool { writer.member("tool", tool) }
         optional(cut.unit, "unit", into: &writer)
         optional(cut.window, "window", into: &writer)
         if let zone = cut.zone { writer.member("zone", zone) }

@@ -15,6 +15,8 @@ public struct CutDescription: Sendable, Hashable {
     public let scopeID: String?
     /// Set when the window counts one model only.
     public let model: String?
+    /// Set when the window counts one tool only.
+    public let tool: String?
     public let unit: String?
     public let window: String?
     /// Set when the window follows another time zone than UTC.
@@ -27,14 +29,15 @@ public struct CutDescription: Sendable, Hashable {
     public let decisionID: String?
 
     public init(
-        reason: CutReason, scopeKind: String? = nil, scopeID: String? = nil, model: String? = nil, unit: String? = nil,
-        window: String? = nil, zone: String? = nil,
+        reason: CutReason, scopeKind: String? = nil, scopeID: String? = nil, model: String? = nil, tool: String? = nil,
+        unit: String? = nil, window: String? = nil, zone: String? = nil,
         limit: String? = nil, used: String? = nil, resetsAt: Int64? = nil, decisionID: String? = nil
     ) {
         self.reason = reason
         self.scopeKind = scopeKind
         self.scopeID = scopeID
         self.model = model
+        self.tool = tool
         self.unit = unit
         self.window = window
         self.zone = zone

@@ -254,7 +254,7 @@ struct FinalChecks {
             case .tokens: total += run.delivered + plan.promptTokens
             case .inputTokens: total += plan.promptTokens
             case .outputTokens: total += run.delivered
-            case .runs: break
+            case .runs, .calls: break
             case .usd: total += (run.delivered * model.output + plan.promptTokens * model.input + 999) / 1_000
             }
         }

@@ -99,7 +99,7 @@ struct Planner {
             case .tokens: demand += run.wish + run.promptTokens
             case .inputTokens: demand += run.promptTokens
             case .outputTokens: demand += run.wish
-            case .runs: demand += 1
+            case .runs, .calls: demand += 1
             case .usd:
                 let model = Plan.models[run.model]
                 demand += (run.wish * model.output + run.promptTokens * model.input) / 1_000 + 1
