@@ -125,6 +125,59 @@ struct ScriptedProviderTests {
         #expect(try await stream.next() == .delta(ModelDelta(text: "The", tokens: 1)))
     }
 
+    /// What it says when tools have answered these results, a round each.
+    private func play(_ text: String, after rounds: [[String]], said: String = "") async throws(ProviderError) -> [ModelEvent] {
+        var messages = [ModelMessage(role: "user", text: text)]
+        for (round, results) in rounds.enumerated() {
+            let calls = results.indices.map { index -> JSONValue in
+                ["id": .string("r\(round)\(index)"), "function": ["name": .string("tool\(index)")]]
+            }
+            messages.append(ModelMessage(role: "assistant", content: .string(said), extra: JSONObject([("tool_calls", .array(calls))])))
+            for (index, result) in results.enumerated() {
+                let id = JSONObject([("tool_call_id", .string("r\(round)\(index)"))])
+                messages.append(ModelMessage(role: "tool", content: .string(result), extra: id))
+            }
+        }
+        return try await play(ModelRequest(model: "demo", messages: messages))
+    }
+
+    @Test("@then: what follows it is done after the tools have answered, and the calls' names go on")
+    func then() async throws {
+        let text = "@rate 0\n@tool a {}\n@then\n@tokens 2\n@tool b {}\n@tool c {}\n@then\n@code\n```\n@then\n```\n@then\n@tokens 1"
+        var seen: [[String?]] = []
+        var words: [Int] = []
+        for rounds in 0..<5 {
+            let events = try await play(text, after: Array(repeating: ["x"], count: rounds))
+            words.append(self.text(events).count)
+            seen.append(
+                events.compactMap { event in
+                    guard case .toolCallDelta(let delta) = event, let name = delta.name else { return nil }
+                    return "\(name) \(delta.id ?? "")"
+                })
+        }
+        #expect(seen == [["a call_1"], ["b call_2", "c call_3"], ["run_code call_3"], [], []])
+        // The last round's own length; after the script, the result.
+        #expect(words == [0, 2, 0, 1, 4])
+    }
+
+    @Test("after the script it tells all results, with their tools' names where they are several")
+    func allResults() async throws {
+        let one = try await play("@rate 0\n@then", after: [["four"]])
+        #expect(text(one).joined() == "The tool answered: four" && one.last == .finished(reason: "stop"))
+        let both = try await play("@rate 0\n@then", after: [["zero"], ["four", "five"]], said: "Hm.")
+        #expect(text(both).joined() == "\n\nThe tools answered:\ntool0: four\ntool1: five")
+    }
+
+    @Test("a later round is as fast as the one before it; without @then an answer to a tool keeps its own pace")
+    func paceOfRounds() {
+        #expect(Script.rounds("@rate 7\n@then\n@tokens 1\n@then\n@rate 9\n@then").map(\.rate) == [7, 7, 9, 9])
+        #expect(Script.afterLast(of: Script.rounds("@rate 7\n@then")).rate == 7)
+        #expect(Script.afterLast(of: Script.rounds("@rate 7")) == Script())
+        #expect(Script.rounds("@then later").count == 1 && Script.rounds("@then").count == 2)
+        let many = Script.rounds(String(repeating: "@then\n", count: ScriptLimits.roundsMax + 9))
+        #expect(many.count == ScriptLimits.roundsMax)
+    }
+
     @Test("words are counted as they are split")
     func counting() async {
         await forSeeds(0..<200) { seed, generator in

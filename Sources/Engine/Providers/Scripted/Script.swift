@@ -3,7 +3,8 @@ internal import JSON
 
 /// What the scripted model is told to do: the control lines of contract §4, read from the last user message.
 ///
-/// A line that is not a well-formed control is plain text and ignored.
+/// A line `@then` ends a round: what follows it is done after the tools have answered, and so on. A line that is not a well-formed
+/// control is plain text and ignored.
 struct Script: Sendable, Hashable {
     struct ToolCall: Sendable, Hashable {
         let name: String
@@ -25,9 +26,32 @@ struct Script: Sendable, Hashable {
 
     init() {}
 
-    /// Reads the controls of `message`.
-    init(_ message: String) {
+    /// Reads the controls of the first round of `message`.
+    init(_ message: String) { self = Self.rounds(message)[0] }
+
+    /// Reads the controls of all rounds of `message`; there is at least one. A later round is as fast as the one before it, unless
+    /// it says otherwise.
+    static func rounds(_ message: String) -> [Script] {
         var lines = message.split(separator: "\n", omittingEmptySubsequences: false)[...]
+        var rounds: [Script] = []
+        repeat {
+            var round = Script()
+            round.rate = rounds.last?.rate ?? defaultRate
+            round.read(&lines)
+            rounds.append(round)
+        } while !lines.isEmpty && rounds.count < ScriptLimits.roundsMax
+        return rounds
+    }
+
+    /// What is done when the tools have answered and the script has no round for it. A script of one round was for one answer.
+    static func afterLast(of rounds: [Script]) -> Script {
+        var script = Script()
+        if rounds.count > 1, let last = rounds.last { script.rate = last.rate }
+        return script
+    }
+
+    /// Reads the controls of one round, and its `@then` if it has one.
+    private mutating func read(_ lines: inout ArraySlice<Substring>) {
         while let line = lines.popFirst() {
             let words = line.split(whereSeparator: \.isWhitespace)
             switch words.first {
@@ -42,6 +66,10 @@ struct Script: Sendable, Hashable {
                     failAfter = count
                 }
             case "@nousage": givesUsage = false
+            case "@then" where words.count == 1:
+                // A round that follows may be empty.
+                if lines.isEmpty { lines = [""] }
+                return
             case "@tool": addTool(line)
             case "@code": addCode(&lines)
             default: break

@@ -3,8 +3,8 @@ internal import JSON
 
 /// A deterministic model for demos and tests: one word a delta, exact counts, and the controls of contract §4.
 ///
-/// It answers the same request with the same events, paced by the injected clock. Where the last message is a tool's
-/// result it says so and obeys no control, so that a tool loop ends.
+/// It answers the same request with the same events, paced by the injected clock. Where the last message is a tool's result it does
+/// what the next round of the script says (`@then`); where there is none it tells the results, so that a tool loop ends.
 public struct ScriptedProvider: ModelProvider {
     private let clock: any EngineClock
 
@@ -18,13 +18,15 @@ public struct ScriptedProvider: ModelProvider {
     }
 
     public func stream(_ request: ModelRequest) -> any ModelStream {
-        let last = request.messages.last
-        if let last, last.role == "tool" {
-            let words = ScriptedText.tokens(of: "The tool answered: " + last.text)
-            return ScriptedStream(Script(), text: words, prompt: promptTokens(request).bound, request, clock)
+        let prompt = promptTokens(request).bound
+        let begin = request.messages.lastIndex { $0.role == "user" }
+        let rounds = Script.rounds(begin.map { request.messages[$0].text } ?? "")
+        let results = ToolResults(request.messages[(begin.map { $0 + 1 } ?? 0)...])
+        guard !results.isEmpty else {
+            return ScriptedStream(rounds[0], text: ScriptedText.answer, prompt: prompt, request, clock)
         }
-        let script = Script(request.messages.last { $0.role == "user" }?.text ?? "")
+        let script = rounds.indices.contains(results.round) ? rounds[results.round] : Script.afterLast(of: rounds)
         return ScriptedStream(
-            script, text: ScriptedText.answer, prompt: promptTokens(request).bound, request, clock)
+            script, text: ScriptedText.tokens(of: results.text), prompt: prompt, request, clock, callsBefore: results.calls)
     }
 }

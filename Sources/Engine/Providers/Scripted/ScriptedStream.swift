@@ -12,6 +12,8 @@ final class ScriptedStream: ModelStream {
     private let text: [String]
     private let prompt: Int
     private let clock: any EngineClock
+    /// Calls of earlier rounds, so that each has a name of its own.
+    private let callsBefore: Int
     /// Output tokens of text, after all limits.
     private let textTokens: Int
     /// Output tokens that the client allows.
@@ -21,7 +23,10 @@ final class ScriptedStream: ModelStream {
     private var said = 0
     private var startedAt: Int64?
 
-    init(_ script: Script, text: [String], prompt: Int, _ request: ModelRequest, _ clock: any EngineClock) {
+    init(
+        _ script: Script, text: [String], prompt: Int, _ request: ModelRequest, _ clock: any EngineClock, callsBefore: Int = 0
+    ) {
+        self.callsBefore = callsBefore
         self.script = script
         self.text = text
         self.prompt = prompt
@@ -75,7 +80,7 @@ final class ScriptedStream: ModelStream {
     private func toolDelta(_ call: Int, _ fragment: String, isFirst: Bool) -> ModelEvent {
         .toolCallDelta(
             ToolCallDelta(
-                index: call, id: isFirst ? "call_\(call + 1)" : nil,
+                index: call, id: isFirst ? "call_\(callsBefore + call + 1)" : nil,
                 name: isFirst ? script.toolCalls[call].name : nil, argumentsFragment: fragment, tokens: 1))
     }
 
