@@ -15,10 +15,18 @@ public struct EngineLimits: Sendable, Hashable {
     /// A reservation that may be lowered is lowered to this and no further: an answer of a few words is of no use.
     public static let reservedOutputTokensMin = 16
 
-    /// Physical calls of one run, whatever its policy says: a run is no way to flood upstreams.
+    /// Physical calls of one round of a run, whatever its policy says: a run is no way to flood upstreams.
     public static let attemptsMax = 8
     /// How long a run that stops without readers waits for its first one, at least: a client's second request is under way.
     public static let firstReaderGrace: Duration = .seconds(5)
+
+    /// Progress of a tool call is joined for this long: a reader sees it live, and the log has 20 steps a second at most.
+    public static let toolProgressInterval: Duration = .milliseconds(50)
+    /// How long a tool that was stopped is waited for. Killing a sandbox takes milliseconds; what takes longer is left behind, and
+    /// its call ends with an error.
+    public static let toolStopGrace: Duration = .seconds(5)
+    /// Approval events of one call that wait for a person. Code that asks for more is answered by nobody.
+    public static let toolApprovalsPerCallMax = 64
 
     /// Live runs of this process. At about 20 KiB each without text they stay under 200 MiB; the next start is refused.
     public var runsMax = 10_000
@@ -42,6 +50,28 @@ public struct EngineLimits: Sendable, Hashable {
     public var warningInterval: Duration = .milliseconds(100)
     /// How long a drain waits for readers that have not read a run to its end.
     public var farewell: Duration = .seconds(2)
+
+    /// Answers of one run: agents that get anywhere need a handful. The calls of the last one are skipped, and the run completes with
+    /// finish reason `tool_limit`.
+    public var toolRoundsMax = 16
+    /// Calls of one answer that are made, all at the same time. Those beyond it are not; the model reads so.
+    public var toolCallsPerAnswerMax = 16
+    /// Calls of one run that are made. An answer that would pass it has its calls skipped, and the run completes with `tool_limit`.
+    public var toolCallsPerRunMax = 128
+    /// How long the tools of one run may work. Then they are stopped, and the run completes with `tool_limit`.
+    public var toolTimeMax: Duration = .seconds(600)
+    /// How long a run waits for approvals. An approval's own time is the policy's; this is for one that never ends. The same happens.
+    public var approvalTimeMax: Duration = .seconds(86_400)
+    /// What the model reads of one result: more than it can use. A longer one is cut, and says so.
+    public var toolResultBytesMax = 64 << 10
+    /// What the model reads of all results of one run, again in every round. Once it is reached the run completes with `tool_limit`.
+    public var toolResultsBytesMax = 1 << 20
+    /// What the progress of one tool call, and of all of one run, may occupy in the log, so that the text stays in it. At the first that
+    /// does not fit, a step says `truncated` and the rest of that call's progress is dropped.
+    public var toolProgressBytesMax = 256 << 10
+    public var toolProgressBytesPerRunMax = 1 << 20
+    /// The data of one step of a tool call. Members that make it longer are left out, the largest first, and named in `omitted`.
+    public var toolStepBytesMax = 64 << 10
 
     public init() {}
 }

@@ -25,6 +25,10 @@ public protocol EngineMetrics: Sendable {
     func deltaLatency(nanoseconds: Int64)
     /// From the decision to cut until the cut event stood in the log.
     func cutLatency(_ latency: Duration)
+    /// A tool call that the server made ended like this.
+    func toolCallEnded(_ status: RunStep.Status, after: Duration)
+    /// A tool that was stopped did not answer in time and was left behind. A person should look at the tool.
+    func toolAbandoned()
     /// A turn that could not be saved. The run goes on; a person should look at the store.
     func conversationNotSaved()
 }
@@ -32,6 +36,8 @@ public protocol EngineMetrics: Sendable {
 extension EngineMetrics {
     public func runConcluded(_ run: RunHandle, _ ending: RunEnding, _ settled: SettledUsage, at time: Int64) {}
     public func budgetWarning(level: Int) {}
+    public func toolCallEnded(_ status: RunStep.Status, after: Duration) {}
+    public func toolAbandoned() {}
 }
 
 /// For tests and tools that count nothing.

@@ -66,23 +66,95 @@ struct RunStateMachineTests {
                 (.begin, [.announce, .callUpstream]),
                 (.upstreamFailed(failed), [.settle(.error(code: "upstream_error", message: "gone"))]),
             ], state: .settling(.error(code: "upstream_error", message: "gone"))),
+    ]
+
+    private static let called: [(Machine.Event, [Machine.Action])] = [
+        (.begin, [.announce, .callUpstream]), (.deltaPaid, [.append]), (.toolsCalled, [.callTools]),
+    ]
+    private static let second = AttemptStep(number: 2, model: "a", pause: .zero, isFallback: false)
+    private static let third = AttemptStep(number: 3, model: "a", pause: .zero, isFallback: false)
+    private static let limit = RunEnding.complete(finishReason: "tool_limit")
+
+    static let rounds: [Row] = [
         Row(
-            testDescription: "a tool that waits for approval goes on when it is answered",
-            steps: [
-                (.begin, [.announce, .callUpstream]), (.toolCalled, []), (.approvalNeeded, []), (.toolAnswered, []),
-                (.deltaPaid, [.append]),
-            ], state: .streaming),
+            testDescription: "what the tools answered is read in a next round, which has a lease of its own",
+            steps: called + [
+                (.toolsAnswered(.goOn), [.openRound(second)]), (.attemptOpened, [.callUpstream]), (.deltaPaid, [.append]),
+                (.toolsCalled, [.callTools]), (.toolsAnswered(.goOn), [.openRound(third)]),
+            ], state: .waiting(.lease)),
+        Row(
+            testDescription: "the tools can end the run",
+            steps: called + [(.toolsAnswered(.end(limit)), [.settle(limit)]), (.settled(usage), [.conclude(limit, usage)])],
+            state: .ended(limit)),
+        Row(
+            testDescription: "while tools work nothing is read: what is late of an upstream changes nothing",
+            steps: called + [(.deltaPaid, []), (.upstreamStopped, []), (.upstreamFinished(reason: "stop"), []), (.leaseEmpty, [])],
+            state: .waiting(.tool)),
+        Row(
+            testDescription: "the run waits for people as long as any call does",
+            steps: called + [(.approvalNeeded, []), (.approvalNeeded, []), (.approvalDecided(1), [])], state: .waiting(.approval)),
+        Row(
+            testDescription: "when the last approval is decided it waits for the tools again",
+            steps: called + [(.approvalNeeded, []), (.approvalNeeded, []), (.approvalDecided(2), [])], state: .waiting(.tool)),
+        Row(
+            testDescription: "an approval that was never decided is none of the next round's",
+            steps: called + [
+                (.approvalNeeded, []), (.toolsAnswered(.goOn), [.openRound(second)]), (.attemptOpened, [.callUpstream]),
+                (.toolsCalled, [.callTools]),
+            ], state: .waiting(.tool)),
+        Row(
+            testDescription: "an end that is asked for while tools work stops them, and is settled when they have stopped",
+            steps: called + [
+                (.endRequested(cut), [.stopUpstream]), (.approvalNeeded, []), (.toolsAnswered(.end(limit)), [.settle(cut)]),
+                (.settled(usage), [.conclude(cut, usage)]),
+            ], state: .ended(cut)),
         Row(
             testDescription: "a run can be ended while it waits for an approval",
-            steps: [
-                (.begin, [.announce, .callUpstream]), (.approvalNeeded, []), (.endRequested(cut), [.stopUpstream]),
-                (.toolAnswered, []),
-            ], state: .stopping(cut)),
+            steps: called + [
+                (.approvalNeeded, []), (.endRequested(.cancelled), [.stopUpstream]), (.toolsAnswered(.goOn), [.settle(.cancelled)]),
+            ],
+            state: .settling(.cancelled)),
+        Row(
+            testDescription: "an end that is asked for while the next round is opened calls nothing more",
+            steps: called + [
+                (.toolsAnswered(.goOn), [.openRound(second)]), (.endRequested(cut), [.stopUpstream]), (.attemptOpened, [.settle(cut)]),
+            ], state: .settling(cut)),
+        Row(
+            testDescription: "an end that was asked for before the answer was done leaves its calls unmade",
+            steps: [(.begin, [.announce, .callUpstream]), (.endRequested(cut), [.stopUpstream]), (.toolsCalled, [.settle(cut)])],
+            state: .settling(cut)),
+        Row(
+            testDescription: "a round that no cap allows cuts the run",
+            steps: called + [(.toolsAnswered(.goOn), [.openRound(second)]), (.attemptDenied(cut), [.settle(cut)])],
+            state: .settling(cut)),
     ]
+
+    @Test("rounds with tools", arguments: rounds)
+    func toolRounds(row: Row) {
+        var machine = Machine(plan: AttemptPlan(model: "a"))
+        for (event, actions) in row.steps { #expect(machine.handle(event) == actions, "\(event)") }
+        #expect(machine.state == row.state)
+    }
+
+    @Test("each round has its repeats and fallbacks anew, also after tokens of an earlier round; the numbers go on")
+    func retriesOfRounds() {
+        var machine = Machine(plan: AttemptPlan(model: "a", policy: RetryPolicy(fallbacks: ["b"])))
+        let steps = [2, 4].map { AttemptStep(number: $0, model: "b", pause: .zero, isFallback: true) }
+        _ = machine.handle(.begin)
+        #expect(machine.handle(.upstreamFailed(Self.failed)) == [.retry(steps[0], after: Self.failed)])
+        _ = machine.handle(.attemptOpened)
+        #expect(machine.handle(.deltaPaid) == [.append])
+        #expect(machine.handle(.toolsCalled) == [.callTools])
+        #expect(machine.handle(.toolsAnswered(.goOn)) == [.openRound(Self.third)])
+        #expect(machine.handle(.attemptOpened) == [.callUpstream])
+        #expect(machine.handle(.upstreamFailed(Self.failed)) == [.retry(steps[1], after: Self.failed)])
+        #expect(machine.handle(.attemptOpened) == [.callUpstream])
+        #expect(machine.handle(.upstreamFailed(Self.failed)) == [.settle(.error(code: "upstream_error", message: "gone"))])
+    }
 
     @Test("transition table", arguments: table)
     func transitions(row: Row) {
-        var machine = Machine()
+        var machine = Machine(plan: AttemptPlan(model: "a"))
         for (event, actions) in row.steps { #expect(machine.handle(event) == actions, "\(event)") }
         #expect(machine.state == row.state)
     }
@@ -90,14 +162,16 @@ struct RunStateMachineTests {
     @Test("any order of events concludes at most once and settles at most once, and settles before it concludes")
     func anyOrder() async {
         let events: [Machine.Event] = [
-            .begin, .deltaPaid, .leaseEmpty, .grant, .toolCalled, .approvalNeeded, .toolAnswered,
+            .begin, .deltaPaid, .leaseEmpty, .grant, .toolsCalled, .approvalNeeded, .approvalDecided(1), .toolsAnswered(.goOn),
+            .toolsAnswered(.end(Self.limit)),
             .endRequested(Self.cut), .endRequested(.cancelled), .endRequested(.serverShutdown),
             .upstreamFinished(reason: "stop"), .upstreamFailed(Self.failed), .upstreamStopped, .settled(Self.usage),
             .attemptOpened, .attemptDenied(Self.cut),
         ]
         await forSeeds(0..<2_000) { seed, generator in
-            let policy = RetryPolicy(retries: 2, fallbacks: ["b"])
-            var machine = Machine(plan: generator.chance(50) ? AttemptPlan(model: "a", policy: policy) : nil)
+            let policy = generator.chance(50) ? RetryPolicy(retries: 2, fallbacks: ["b"]) : RetryPolicy()
+            var machine = Machine(plan: AttemptPlan(model: "a", policy: policy))
+            var number = 1
             var hasAppended = false
             var settles = 0
             var concludes = 0
@@ -113,7 +187,15 @@ struct RunStateMachineTests {
                     case .append:
                         hasAppended = true
                         #expect(settles == 0, "a delta after the settlement, seed \(seed)")
-                    case .retry: #expect(!hasAppended, "another attempt after a delta, seed \(seed)")
+                    case .retry(let step, _):
+                        #expect(!hasAppended, "another attempt after a delta, seed \(seed)")
+                        number += 1
+                        #expect(step.number == number, "seed \(seed)")
+                    case .openRound(let step):
+                        hasAppended = false
+                        number += 1
+                        #expect(step.number == number && step.model == "a" && settles == 0, "seed \(seed)")
+                    case .callTools: #expect(settles == 0, "tools after the settlement, seed \(seed)")
                     default: break
                     }
                 }

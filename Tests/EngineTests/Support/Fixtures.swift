@@ -80,10 +80,10 @@ final class PlayedStream: ModelStream {
 func coordinator(
     _ meter: TestMeter, _ provider: any ModelProvider = ScriptedProvider(),
     conversations: any ConversationStore = MemoryConversationStore(), clock: any EngineClock = SystemEngineClock(),
-    metrics: any EngineMetrics = NoEngineMetrics(), limits: EngineLimits = EngineLimits()
+    metrics: any EngineMetrics = NoEngineMetrics(), limits: EngineLimits = EngineLimits(), tools: (any ToolGate)? = nil
 ) -> RunCoordinator {
     RunCoordinator(
-        meter: meter, models: TestCatalog(provider: provider), conversations: conversations, clock: clock,
+        meter: meter, models: TestCatalog(provider: provider), conversations: conversations, tools: tools, clock: clock,
         metrics: metrics, limits: limits)
 }
 

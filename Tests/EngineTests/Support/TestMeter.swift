@@ -16,6 +16,7 @@ final class TestMeter: UsageMeter {
         var settled: [Settled] = []
         var answer: AdmissionOutcome?
         var warning: Int?
+        var refusedAttempt: Int?
     }
 
     private let state: Mutex<State>
@@ -38,9 +39,13 @@ final class TestMeter: UsageMeter {
     var warning: Int? { state.withLock { $0.warning } }
     func setWarning(_ warning: Int?) { state.withLock { $0.warning = warning } }
 
+    /// Refuses this attempt of each run.
+    func refuse(attempt: Int) { state.withLock { $0.refusedAttempt = attempt } }
+
     func open(_ admission: RunAdmission) async -> AdmissionOutcome {
         let answer = state.withLock { state -> AdmissionOutcome? in
             state.admissions.append(admission)
+            if admission.attempt == state.refusedAttempt { return .refused(Self.cut) }
             guard state.answer == nil, admission.metering == .reserve, let wanted = admission.outputTokensMax else {
                 return state.answer
             }

@@ -23,8 +23,8 @@ struct AttemptOpener: Sendable {
     let models: any ModelCatalog
     let run: RunID
     let tenant: Tenant
-    /// The call as the client asked for it.
-    let request: ModelRequest
+    /// The call as the client asked for it, and in later rounds with what the model has said and the tools have answered since.
+    var request: ModelRequest
     /// Whether less output than the client asked for may be asked of the upstream (see ``RunRequest/mayLowerOutput``).
     let mayLowerOutput: Bool
 

@@ -33,16 +33,22 @@ public struct AttemptStep: Sendable, Hashable {
 }
 
 /// Which attempts a run has left. Pure; part of the run's machine.
+///
+/// Each round begins anew, with the run's own model and all its repeats and fallbacks; the numbers go on.
 public struct AttemptPlan: Sendable, Hashable {
     private let policy: RetryPolicy
     private let jitter: UInt64
+    private let firstModel: String
     private var model: String
     private var number = 1
+    /// Of the round's first attempt.
+    private var firstNumber = 1
     private var repeats = 0
     private var fallbacks: ArraySlice<String>
 
     /// - Parameter jitter: any number; spreads the repeats of runs that failed together.
     public init(model: String, policy: RetryPolicy = RetryPolicy(), jitter: UInt64 = 0) {
+        firstModel = model
         self.model = model
         self.policy = policy
         self.jitter = jitter
@@ -51,7 +57,7 @@ public struct AttemptPlan: Sendable, Hashable {
 
     /// What to try after this failure; nil when nothing is left that could help.
     public mutating func next(after error: ProviderError) -> AttemptStep? {
-        guard number < EngineLimits.attemptsMax, error.kind != .cancelled else { return nil }
+        guard number - firstNumber + 1 < EngineLimits.attemptsMax, error.kind != .cancelled else { return nil }
         if let pause = pauseBeforeRepeat(error) {
             repeats += 1
             number += 1
@@ -63,6 +69,16 @@ public struct AttemptPlan: Sendable, Hashable {
         number += 1
         model = next
         return AttemptStep(number: number, model: next, pause: .zero, isFallback: true)
+    }
+
+    /// The first attempt of the next round.
+    public mutating func nextRound() -> AttemptStep {
+        number += 1
+        firstNumber = number
+        model = firstModel
+        repeats = 0
+        fallbacks = policy.fallbacks[...]
+        return AttemptStep(number: number, model: model, pause: .zero, isFallback: false)
     }
 
     private func pauseBeforeRepeat(_ error: ProviderError) -> Duration? {

@@ -10,12 +10,11 @@ extension Run {
         data["next_model"] = .string(step.model)
         data["pause_ms"] = .integer(step.pause.wholeNanoseconds / 1_000_000)
         append(.step(RunStep(step: "attempt", status: .error, title: failed.model, data: data)))
-        parts.metrics.attemptEnded(model: failed.model, outcome: step.isFallback ? .fellBack : .retried)
-        await settleAttempt(.error, tally)
+        await settleAttempt(.error, tally, as: step.isFallback ? .fellBack : .retried)
     }
 
     /// Waits for the pause of `step` and opens its lease.
-    func openNext(_ step: AttemptStep) async -> RunStateMachine.Event {
+    func openNext(_ step: AttemptStep, _ opener: AttemptOpener) async -> RunStateMachine.Event {
         let clock = parts.clock
         if step.pause > .zero {
             let due = clock.nowNanoseconds + step.pause.wholeNanoseconds
@@ -23,7 +22,7 @@ extension Run {
             await stoppable({ pause.cancel() }) { await pause.value }
         }
         guard !isEnding else { return .upstreamStopped }
-        switch await parts.opener.open(step.number, model: step.model) {
+        switch await opener.open(step.number, model: step.model) {
         case .opened(let attempt):
             begin(attempt)
             return .attemptOpened

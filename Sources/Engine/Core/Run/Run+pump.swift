@@ -1,8 +1,8 @@
 /// The run's hot path: pull, pay, forward.
 extension Run {
     /// Reads the upstream until it ends or the run does. Closes the upstream before it returns, whatever happened.
-    func pump() async -> PumpResult {
-        var pump = Pump(run: self)
+    func pump(_ tally: RunTally) async -> PumpResult {
+        var pump = Pump(run: self, tally)
         let event = await pump.run()
         return PumpResult(event: event, tally: pump.tally)
     }
@@ -13,21 +13,24 @@ extension Run {
         let attempt: Attempt
         let lease: any RunLease
         let clock: any EngineClock
-        var tally = RunTally()
+        let tools: RunTools?
+        var tally: RunTally
         private var deltas = 0
         private var usageTold: Int64
         private var usageChecked: Int64
 
-        init(run: Run) {
+        init(run: Run, _ tally: RunTally) {
             self.run = run
+            self.tally = tally
             attempt = run.attempt
             lease = attempt.lease
-            tally.reserved = attempt.reserved
+            self.tally.reserved = attempt.reserved
             clock = run.parts.clock
+            tools = run.parts.tools
             usageTold = run.parts.startedNanoseconds
             usageChecked = usageTold
             // `chat.usage` at the start told this one.
-            tally.warnings = UsageWarnings(told: lease.report().warning)
+            if tally.round == 1 { self.tally.warnings = UsageWarnings(told: lease.report().warning) }
         }
 
         mutating func run() async -> RunStateMachine.Event {
@@ -65,18 +68,30 @@ extension Run {
             case .toolCallDelta(let delta):
                 guard let tokens = due(delta.tokens) else { return .upstreamFinished(reason: "length") }
                 guard let now = await pay(tokens, now: now) else { return .upstreamStopped }
-                if let step = try tally.add(delta, paid: tokens) { run.log.append(.step(step), at: run.timestamp(now)) }
+                let call = try tally.add(delta, paid: tokens, tools: tools)
+                if let call { run.log.append(.step(call.started), at: run.timestamp(now)) }
                 if !delta.argumentsFragment.isEmpty {
                     run.log.append(
-                        text: delta.argumentsFragment, marker: .tool, index: delta.index, at: run.timestamp(now))
+                        text: delta.argumentsFragment, marker: .tool, index: tally.firstCall &+ delta.index, at: run.timestamp(now))
                 }
+                if let call, cutsStream(call) { return .upstreamStopped }
                 await afterDelta(arrived: arrived)
             case .usage(let usage): tally.upstreamUsage = usage
             case .finished(let reason):
                 tally.isFinished = true
-                return .upstreamFinished(reason: reason)
+                return tally.callsServer(reason) ? .toolsCalled : .upstreamFinished(reason: reason)
             }
             return nil
+        }
+
+        /// Whether the run is cut for the name of this call alone: no token more is bought for what will not be done.
+        private mutating func cutsStream(_ call: ToolCall) -> Bool {
+            guard case .denied(let refusal) = call.maker, tools?.onDeny == .cutStream else { return false }
+            let answer = ToolAnswer.denied(refusal)
+            run.append(.step(call.ended(.error, answer.data, bytesMax: run.parts.limits.toolStepBytesMax)))
+            tally.end(call)
+            if let ending = answer.ending(.cutStream) { _ = run.requestEnd(ending) }
+            return true
         }
 
         /// What a delta costs; nil when it is beyond what the upstream was asked for.
@@ -118,7 +133,7 @@ extension Run {
             let limits = run.parts.limits
             let now = clock.nowNanoseconds
             run.parts.metrics.deltaLatency(nanoseconds: now - arrived)
-            if deltas == 0 {
+            if deltas == 0, tally.round == 1 {
                 run.parts.metrics.firstToken(
                     model: run.parts.handle.model, after: .nanoseconds(now - run.parts.startedNanoseconds))
             }

@@ -2,9 +2,9 @@ internal import Synchronization
 
 /// One run at work: executes what ``RunStateMachine`` decides.
 ///
-/// Two tasks: the run's own, which is never cancelled and therefore always settles, and the pump's below it, which
-/// reads the upstream and is cancelled to close it. The machine is in a short `Mutex`, because clients and operators
-/// ask for the end from other threads; everything else belongs to the one task that is running.
+/// The run's own task is never cancelled and therefore always settles. Below it are the pump's, which reads the upstream and is
+/// cancelled to close it, and between two rounds one for each tool call. The machine is in a short `Mutex`, because clients and
+/// operators ask for the end from other threads; everything else belongs to the one task that is running.
 final class Run: Sendable {
     private struct Control {
         var machine: RunStateMachine
@@ -14,11 +14,13 @@ final class Run: Sendable {
         /// What the settled attempts were charged for; the newest is one of them when `isSettled`.
         var settled = SettledUsage.nothing
         var isSettled = false
-        /// Ends what the run's task waits for: the upstream, or the pause before the next attempt.
+        /// Ends what the run's task waits for: the upstream, the pause before the next attempt, the tools.
         var stop: (@Sendable () -> Void)?
         var deliveredTokens = 0
         /// When the end was decided, for the latency of a cut.
         var endDecidedAt: Int64?
+        /// The grace after which the run would have been given up, but for the bill of the call that was under way.
+        var postponed: Int?
     }
 
     struct PumpResult: Sendable {
@@ -33,6 +35,8 @@ final class Run: Sendable {
         let opener: AttemptOpener
         let plan: AttemptPlan
         let userText: String
+        /// The server's tools; nil where every tool is the client's.
+        let tools: RunTools?
         let onClientLoss: RunRequest.ClientLossPolicy
         let conversations: any ConversationStore
         let clock: any EngineClock
@@ -43,10 +47,13 @@ final class Run: Sendable {
     }
 
     let parts: Parts
+    /// What the progress of the run's tools may still occupy in the log. In a `Mutex`, because tools tell from any thread.
+    let toolProgressLeft: Mutex<Int>
     private let control: Mutex<Control>
 
     init(_ parts: Parts) {
         self.parts = parts
+        toolProgressLeft = Mutex(parts.limits.toolProgressBytesPerRunMax)
         control = Mutex(
             Control(
                 machine: RunStateMachine(plan: parts.plan), audience: Audience(parts.onClientLoss), attempt: parts.first))
@@ -107,25 +114,34 @@ final class Run: Sendable {
 
     // MARK: The run's task
 
+    /// What the run's task keeps from one attempt to the next.
+    struct Course: Sendable {
+        var tally = RunTally()
+        var opener: AttemptOpener
+        var budget: ToolBudget
+    }
+
     /// Runs from the announcement to the terminal event. Called once; does not react to cancellation.
     func perform() async {
-        var tally = RunTally()
+        var course = Course(opener: parts.opener, budget: ToolBudget(parts.limits))
         var pending = handle(.begin)
         while !pending.isEmpty {
             switch pending.removeFirst() {
             case .announce: announce()
             case .callUpstream:
-                let result = await runPump()
-                tally = result.tally
+                let result = await runPump(course.tally)
+                course.tally = result.tally
                 pending += handle(result.event)
             case .retry(let step, let error):
-                await abandon(for: step, after: error, tally)
-                tally = RunTally()
-                pending += handle(await openNext(step))
+                await abandon(for: step, after: error, course.tally)
+                course.tally = course.tally.nextAttempt()
+                pending += handle(await openNext(step, course.opener))
+            case .callTools: pending += handle(.toolsAnswered(await callTools(&course)))
+            case .openRound(let step): pending += handle(await openNext(step, course.opener))
             case .settle(let ending):
-                let settled = await settle(ending, tally)
+                let settled = await settle(ending, course.tally)
                 pending += handle(.settled(settled))
-            case .conclude(let ending, let settled): conclude(ending, settled, tally)
+            case .conclude(let ending, let settled): conclude(ending, settled, course.tally)
             case .append, .awaitGrant, .stopUpstream:
                 // The pump's and the requester's own; they execute them where they feed the event.
                 break
@@ -138,8 +154,8 @@ final class Run: Sendable {
         append(.usage(report()))
     }
 
-    private func runPump() async -> PumpResult {
-        let pump = Task { await self.pump() }
+    private func runPump(_ tally: RunTally) async -> PumpResult {
+        let pump = Task { await self.pump(tally) }
         return await stoppable({ pump.cancel() }) { await pump.value }
     }
 
@@ -159,18 +175,20 @@ final class Run: Sendable {
     /// Writes the charge and the turn, side by side: both stand before the client is told.
     private func settle(_ ending: RunEnding, _ tally: RunTally) async -> SettledUsage {
         async let saved: Void = save(ending, tally)
-        let settled = await settleAttempt(ending.outcome, tally)
+        let settled = await settleAttempt(ending.outcome, tally, as: tally.attemptOutcome)
         await saved
         return settled
     }
 
     /// Settles the newest attempt, unless it is settled.
     ///
+    /// - Parameter kind: what the metrics are told of it; nil for nothing.
     /// - Returns: what all attempts were charged for.
     @discardableResult
-    func settleAttempt(_ outcome: RunOutcome, _ tally: RunTally) async -> SettledUsage {
+    func settleAttempt(_ outcome: RunOutcome, _ tally: RunTally, as kind: AttemptOutcome?) async -> SettledUsage {
         let (attempt, earlier, isSettled) = control.withLock { ($0.attempt, $0.settled, $0.isSettled) }
         guard !isSettled else { return earlier }
+        if let kind { parts.metrics.attemptEnded(model: attempt.model, outcome: kind) }
         let settled = await attempt.lease.settle(tally.finalUsage(outcome, of: attempt))
         if tally.excessTokens > 0 { parts.metrics.usageBeyondReservation(model: attempt.model, tokens: tally.excessTokens) }
         parts.metrics.tokensSettled(model: attempt.model, input: settled.inputTokens, output: settled.outputTokens)
@@ -204,8 +222,17 @@ final class Run: Sendable {
     }
 
     private func giveUp(_ grace: Int) {
-        let isOver = control.withLock { $0.audience.isOver(grace) && $0.attempt.decision.deltasTrackBilling }
+        let isOver = control.withLock { control in
+            guard control.audience.isOver(grace) else { return false }
+            control.postponed = grace
+            return control.isSettled || control.attempt.decision.deltasTrackBilling
+        }
         if isOver { _ = requestEnd(.clientLost) }
+    }
+
+    /// Between two rounds nothing is under way that would have to be paid to its end.
+    func giveUpPostponed() {
+        if let grace = control.withLock({ $0.postponed }) { giveUp(grace) }
     }
 
     private func save(_ ending: RunEnding, _ tally: RunTally) async {
@@ -225,9 +252,9 @@ final class Run: Sendable {
         // What was reached since the last look; the settlement has brought the windows up to date.
         _ = tellWarnings(report(), &warnings, at: now)
         parts.metrics.runConcluded(parts.handle, ending, settled, at: now)
+        closeCalls(tally, ending)
         switch ending {
         case .complete(let reason):
-            for step in tally.finishedCalls() { append(.step(step)) }
             let answer = String(decoding: tally.answer, as: UTF8.self)
             append(.complete(finalAnswer: answer, finishReason: reason, settled))
         case .cut(let cut):
@@ -239,10 +266,6 @@ final class Run: Sendable {
         }
         var cutReason: CutReason?
         if case .cut(let cut) = ending { cutReason = cut.reason }
-        if tally.wasCalled {
-            let isFailed = tally.failure.map { $0.kind != .cancelled } ?? false
-            parts.metrics.attemptEnded(model: attempt.model, outcome: isFailed ? .failed : .answered)
-        }
         parts.metrics.runEnded(model: parts.handle.model, outcome: ending.outcome, cutReason: cutReason)
     }
 }

@@ -9,19 +9,22 @@ public final class RunCoordinator: Sendable {
     private let meter: any UsageMeter
     private let models: any ModelCatalog
     private let conversations: any ConversationStore
+    private let tools: (any ToolGate)?
     private let clock: any EngineClock
     private let metrics: any EngineMetrics
     private let limits: EngineLimits
     private let table: Mutex<RunTable>
 
+    /// - Parameter tools: the server's own; nil where it has none, and every tool call is handed to the client.
     public init(
-        meter: any UsageMeter, models: any ModelCatalog, conversations: any ConversationStore,
+        meter: any UsageMeter, models: any ModelCatalog, conversations: any ConversationStore, tools: (any ToolGate)? = nil,
         clock: any EngineClock = SystemEngineClock(), metrics: any EngineMetrics = NoEngineMetrics(),
         limits: EngineLimits = EngineLimits()
     ) {
         self.meter = meter
         self.models = models
         self.conversations = conversations
+        self.tools = tools
         self.clock = clock
         self.metrics = metrics
         self.limits = limits
@@ -77,9 +80,11 @@ public final class RunCoordinator: Sendable {
     private func prepare(_ request: RunRequest) async throws(StartFailure) -> Prepared {
         let identity = RunIdentity(
             run: RunID(), conversation: request.conversation ?? ConversationID(), turn: request.turn ?? TurnID())
+        let messages = try await messages(for: request)
+        let tools = await RunTools.of(request, identity: identity, gate: tools)
         let call = ModelRequest(
-            model: request.model, messages: try await messages(for: request), outputTokensMax: request.outputTokensMax,
-            tools: request.tools, parameters: request.parameters)
+            model: request.model, messages: messages, outputTokensMax: request.outputTokensMax,
+            tools: tools.map(\.definitions) ?? request.tools, parameters: request.parameters)
         let opener = AttemptOpener(
             meter: meter, models: models, run: identity.run, tenant: request.tenant, request: call,
             mayLowerOutput: request.mayLowerOutput)
@@ -109,7 +114,8 @@ public final class RunCoordinator: Sendable {
                     handle: handle, first: first, opener: opener,
                     plan: AttemptPlan(
                         model: request.model, policy: models.retries(for: request.model), jitter: UInt64.random(in: 0...UInt64.max)),
-                    userText: request.userText, onClientLoss: request.onClientLoss, conversations: conversations, clock: clock,
+                    userText: request.userText, tools: tools, onClientLoss: request.onClientLoss, conversations: conversations,
+                    clock: clock,
                     metrics: metrics, limits: limits, startedNanoseconds: startedNanoseconds)))
     }
 

@@ -20,7 +20,27 @@ public struct RunRequest: Sendable {
         case stop(grace: Duration)
     }
 
+    /// Which of the server's own tools the model is told of and may call. The client's tools are the client's to run, and the run
+    /// completes with `tool_calls` when one is called; of two of one name the model is told of the server's only.
+    public enum ServerTools: Sendable, Hashable {
+        case all, none
+        /// These, as far as there are tools of these names.
+        case names([String])
+    }
+
+    /// What a denied tool call means for the run. The raw values are the configuration's.
+    public enum DenyPolicy: String, Sendable, Hashable, CaseIterable {
+        /// The model reads the refusal and goes on.
+        case feedBack = "feed_back"
+        /// The run completes with finish reason `tool_denied`, once the answer and the tools that already work are done.
+        case stopTurn = "stop_turn"
+        /// The run is cut with reason `policy_denied`: as soon as the name is streamed, where the name is enough.
+        case cutStream = "cut_stream"
+    }
+
     public var tenant: Tenant
+    /// The caller's roles, for the decisions about tools.
+    public var roles: Set<String>
     public var model: String
     public var input: Input
     /// Nil begins a new conversation.
@@ -34,11 +54,16 @@ public struct RunRequest: Sendable {
     /// Every other parameter for the model, passed through.
     public var parameters: JSONObject
     public var onClientLoss: ClientLossPolicy
+    public var serverTools: ServerTools
+    public var onDeny: DenyPolicy
 
+    /// - Parameter serverTools: nil for what the input suggests: all for a message; none for a whole prompt, whose client runs the
+    ///   tools that it names.
     public init(
         tenant: Tenant, model: String, input: Input, conversation: ConversationID? = nil, turn: TurnID? = nil,
         outputTokensMax: Int? = nil, tools: JSONValue? = nil, parameters: JSONObject = JSONObject(),
-        onClientLoss: ClientLossPolicy = .drain, mayLowerOutput: Bool = false
+        onClientLoss: ClientLossPolicy = .drain, mayLowerOutput: Bool = false, roles: Set<String> = [], serverTools: ServerTools? = nil,
+        onDeny: DenyPolicy = .feedBack
     ) {
         self.tenant = tenant
         self.model = model
@@ -50,6 +75,9 @@ public struct RunRequest: Sendable {
         self.parameters = parameters
         self.onClientLoss = onClientLoss
         self.mayLowerOutput = mayLowerOutput
+        self.roles = roles
+        self.serverTools = serverTools ?? input.serverTools
+        self.onDeny = onDeny
     }
 
     /// What the client said, for `chat.start` and the conversation.
@@ -57,6 +85,15 @@ public struct RunRequest: Sendable {
         switch input {
         case .message(let text, _, _): text
         case .prompt(let messages): messages.last { $0.role == "user" }?.text ?? ""
+        }
+    }
+}
+
+extension RunRequest.Input {
+    fileprivate var serverTools: RunRequest.ServerTools {
+        switch self {
+        case .message: .all
+        case .prompt: .none
         }
     }
 }

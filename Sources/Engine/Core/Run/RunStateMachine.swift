@@ -1,11 +1,18 @@
 /// The life of one run: admitted → streaming ⇄ waiting → stopping → settling → complete | cut | error (design §6).
 ///
+/// A run has several rounds where the model calls tools of the server: streaming → waiting(tool ⇄ approval) → waiting(lease) →
+/// streaming. Each round is paid for by itself.
+///
 /// Pure. Whatever is raced against whatever, exactly one ending is settled and concluded: the first one known. What
 /// was paid before that is still forwarded, so that delivered and charged agree; what was not paid is not.
 public struct RunStateMachine: Sendable, Hashable {
     /// What a run that neither streams nor ends waits for.
     public enum Wait: Sendable, Hashable {
-        case grant, tool, approval
+        case grant
+        /// The server's tools, of which none, or some, wait for a person.
+        case tool, approval
+        /// The tools have answered; the next round has no lease yet.
+        case lease
     }
 
     public enum State: Sendable, Hashable {
@@ -22,6 +29,12 @@ public struct RunStateMachine: Sendable, Hashable {
         case ended(RunEnding)
     }
 
+    /// What follows when the tools of a round are done.
+    public enum RoundOutcome: Sendable, Hashable {
+        case goOn
+        case end(RunEnding)
+    }
+
     public enum Event: Sendable, Hashable {
         /// The run's task has begun.
         case begin
@@ -31,9 +44,11 @@ public struct RunStateMachine: Sendable, Hashable {
         case leaseEmpty
         /// The delta that waited was paid.
         case grant
-        /// The model called a tool whose result the run waits for, or that a human must approve first.
-        case toolCalled, approvalNeeded
-        case toolAnswered
+        /// The model was done, and called tools of the server.
+        case toolsCalled
+        /// One of them waits for a person; so many no longer do.
+        case approvalNeeded, approvalDecided(Int)
+        case toolsAnswered(RoundOutcome)
         /// Something outside the model demands the end: a cut, a kill, the client, the shutdown.
         case endRequested(RunEnding)
         case upstreamFinished(reason: String)
@@ -41,9 +56,9 @@ public struct RunStateMachine: Sendable, Hashable {
         /// Reading has ended because it was told to.
         case upstreamStopped
         case settled(SettledUsage)
-        /// The next attempt has a lease of its own.
+        /// The next attempt, of this round or of the next, has a lease of its own.
         case attemptOpened
-        /// The next attempt got none.
+        /// It got none.
         case attemptDenied(RunEnding)
     }
 
@@ -55,10 +70,15 @@ public struct RunStateMachine: Sendable, Hashable {
         case append
         /// Do not read on; wait for the lease.
         case awaitGrant
-        /// Close the upstream now. Its reader reports `upstreamStopped`.
+        /// Stop what the run waits for, now: the upstream, the pause between two attempts, the tools. Whoever waits for it reports as
+        /// it does otherwise; of the upstream, `upstreamStopped`.
         case stopUpstream
         /// Settle the attempt that failed, wait, and open the next. Its opener reports `attemptOpened` or `attemptDenied`.
         case retry(AttemptStep, after: ProviderError)
+        /// Settle the round's attempt and make its calls. Reports `toolsAnswered`.
+        case callTools
+        /// Open the first attempt of the next round. Reports like `retry`.
+        case openRound(AttemptStep)
         case settle(RunEnding)
         /// Append the terminal event.
         case conclude(RunEnding, SettledUsage)
@@ -69,12 +89,13 @@ public struct RunStateMachine: Sendable, Hashable {
     /// Shared, so that the commonest transition allocates nothing.
     private static let append: [Action] = [.append]
 
-    private var plan: AttemptPlan?
-    /// Once a token was forwarded no other attempt can follow: the client would see two answers in one.
+    private var plan: AttemptPlan
+    /// Once a token of the round was forwarded no other attempt can follow: the client would see two answers in one.
     private var hasForwarded = false
+    private var approvals = 0
 
-    /// - Parameter plan: the attempts that may follow the first; nil for none.
-    public init(plan: AttemptPlan? = nil) { self.plan = plan }
+    /// - Parameter plan: the attempts that may follow the first.
+    public init(plan: AttemptPlan) { self.plan = plan }
 
     /// Whether an ending is already decided.
     public var isEnding: Bool {
@@ -89,7 +110,7 @@ public struct RunStateMachine: Sendable, Hashable {
         case .streaming: handleStreaming(event)
         case .admitted: handleAdmitted(event)
         case .waiting(let wait): handleWaiting(event, for: wait)
-        case .retrying: handleRetrying(event)
+        case .retrying: handleOpening(event)
         case .stopping(let ending): handleStopping(event, ending)
         case .settling(let ending): handleSettling(event, ending)
         case .ended: []
@@ -114,25 +135,35 @@ public struct RunStateMachine: Sendable, Hashable {
             hasForwarded = true
             return Self.append
         case .leaseEmpty: return wait(.grant, [.awaitGrant])
-        case .toolCalled: return wait(.tool, [])
-        case .approvalNeeded: return wait(.approval, [])
+        case .toolsCalled: return wait(.tool, [.callTools])
         default: return handleEnd(event)
         }
     }
 
     private mutating func handleWaiting(_ event: Event, for wait: Wait) -> [Action] {
-        switch (event, wait) {
-        case (.grant, .grant):
+        switch wait {
+        case .grant:
+            guard event == .grant else { return handleEnd(event) }
             state = .streaming
             hasForwarded = true
             return Self.append
-        case (.approvalNeeded, .tool):
-            return self.wait(.approval, [])
-        case (.toolAnswered, .tool), (.toolAnswered, .approval):
-            state = .streaming
-            return []
-        default: return handleEnd(event)
+        case .tool, .approval: return handleTools(event)
+        case .lease: return handleOpening(event)
         }
+    }
+
+    private mutating func handleTools(_ event: Event) -> [Action] {
+        switch event {
+        case .approvalNeeded: approvals += 1
+        case .approvalDecided(let count): approvals = max(0, approvals - count)
+        case .toolsAnswered(.goOn):
+            approvals = 0
+            return wait(.lease, [.openRound(plan.nextRound())])
+        case .toolsAnswered(.end(let ending)): return settle(ending)
+        case .endRequested(let ending): return stop(ending)
+        default: return []
+        }
+        return wait(approvals > 0 ? .approval : .tool, [])
     }
 
     private mutating func wait(_ wait: Wait, _ actions: [Action]) -> [Action] {
@@ -142,12 +173,10 @@ public struct RunStateMachine: Sendable, Hashable {
 
     private mutating func handleEnd(_ event: Event) -> [Action] {
         switch event {
-        case .endRequested(let ending):
-            state = .stopping(ending)
-            return [.stopUpstream]
+        case .endRequested(let ending): return stop(ending)
         case .upstreamFinished(let reason): return settle(.complete(finishReason: reason))
         case .upstreamFailed(let error):
-            if !hasForwarded, let step = plan?.next(after: error) {
+            if !hasForwarded, let step = plan.next(after: error) {
                 state = .retrying(step)
                 return [.retry(step, after: error)]
             }
@@ -158,17 +187,21 @@ public struct RunStateMachine: Sendable, Hashable {
         }
     }
 
-    private mutating func handleRetrying(_ event: Event) -> [Action] {
+    private mutating func handleOpening(_ event: Event) -> [Action] {
         switch event {
         case .attemptOpened:
             state = .streaming
+            hasForwarded = false
             return [.callUpstream]
         case .attemptDenied(let ending): return settle(ending)
-        case .endRequested(let ending):
-            state = .stopping(ending)
-            return [.stopUpstream]
+        case .endRequested(let ending): return stop(ending)
         default: return []
         }
+    }
+
+    private mutating func stop(_ ending: RunEnding) -> [Action] {
+        state = .stopping(ending)
+        return [.stopUpstream]
     }
 
     private mutating func handleStopping(_ event: Event, _ ending: RunEnding) -> [Action] {
@@ -177,7 +210,8 @@ public struct RunStateMachine: Sendable, Hashable {
             state = .settling(ending)
             return [.announce, .settle(ending)]
         case .deltaPaid, .grant: return Self.append
-        case .upstreamFinished, .upstreamFailed, .upstreamStopped, .attemptOpened, .attemptDenied: return settle(ending)
+        case .upstreamFinished, .upstreamFailed, .upstreamStopped, .toolsCalled, .toolsAnswered, .attemptOpened, .attemptDenied:
+            return settle(ending)
         default: return []
         }
     }

@@ -1,18 +1,20 @@
 internal import JSON
 
-/// What one run has received so far. A value of the pump, which is the only one to change it.
+/// What one run has received so far: its text in all rounds, and of the newest attempt everything. A value of the run's task, which
+/// lends it to the pump.
 struct RunTally: Sendable {
-    /// A tool call as it grows.
-    private struct ToolCall: Sendable {
-        var id: String
-        var name: String
-        var arguments: String
-    }
-
     /// The answer's text, for the terminal event and the conversation.
     private(set) var answer: [UInt8] = []
     /// All text, of whatever marker.
     private(set) var textBytes = 0
+    /// From 1. A round is an answer of the model; more than one has a run whose tools the server runs.
+    private(set) var round = 1
+    /// Where the round's part of `answer` begins.
+    private var roundStart = 0
+    /// How many calls earlier rounds had: their indices are taken.
+    private(set) var firstCall = 0
+    private var callIDs: Set<String> = []
+
     private(set) var visibleTokens = 0
     private(set) var thinkingTokens = 0
     private var toolCalls: [Int: ToolCall] = [:]
@@ -31,6 +33,29 @@ struct RunTally: Sendable {
 
     var deliveredTokens: Int { visibleTokens + thinkingTokens }
 
+    /// What the next attempt of the round begins with.
+    func nextAttempt() -> RunTally {
+        var next = RunTally()
+        next.answer = answer
+        next.textBytes = textBytes
+        next.round = round
+        next.roundStart = roundStart
+        next.firstCall = firstCall
+        next.callIDs = callIDs
+        if round > 1 { next.warnings = warnings }
+        return next
+    }
+
+    /// What the first attempt of the next round begins with.
+    func nextRound() -> RunTally {
+        var next = nextAttempt()
+        next.warnings = warnings
+        next.round += 1
+        next.roundStart = answer.count
+        next.firstCall = (toolCalls.values.map(\.index).max() ?? firstCall &- 1) &+ 1
+        return next
+    }
+
     /// - Parameter paid: the tokens that were paid for it.
     mutating func add(_ delta: ModelDelta, paid: Int) {
         var text = delta.text
@@ -43,46 +68,60 @@ struct RunTally: Sendable {
 
     /// Adds a fragment.
     ///
-    /// - Parameter paid: the tokens that were paid for it.
-    /// - Returns: the step that announces the call, when this fragment is its first.
+    /// - Parameters:
+    ///   - paid: the tokens that were paid for it.
+    ///   - tools: the server's, if the run has any.
+    /// - Returns: the call, when this fragment is its first.
     /// - Throws: `.malformed` beyond the limits of ``EngineLimits``.
-    mutating func add(_ delta: ToolCallDelta, paid: Int) throws(ProviderError) -> RunStep? {
+    mutating func add(_ delta: ToolCallDelta, paid: Int, tools: RunTools?) throws(ProviderError) -> ToolCall? {
         textBytes += delta.argumentsFragment.utf8.count
         visibleTokens += paid
-        if var call = toolCalls[delta.index] {
-            call.arguments += delta.argumentsFragment
-            guard call.arguments.utf8.count <= EngineLimits.toolArgumentBytesMax else {
-                throw Self.excess("the arguments of a tool call are too long")
-            }
-            toolCalls[delta.index] = call
+        if toolCalls[delta.index] != nil {
+            toolCalls[delta.index]?.arguments += delta.argumentsFragment
+            guard toolCalls[delta.index]?.arguments.utf8.count ?? 0 <= EngineLimits.toolArgumentBytesMax else { throw Self.tooLong }
             return nil
         }
         guard toolCalls.count < EngineLimits.toolCallsMax else { throw Self.excess("too many tool calls") }
-        let call = ToolCall(id: delta.id ?? "", name: delta.name ?? "", arguments: delta.argumentsFragment)
+        guard delta.argumentsFragment.utf8.count <= EngineLimits.toolArgumentBytesMax else { throw Self.tooLong }
+        let name = delta.name ?? ""
+        let maker = tools?.maker(of: name) ?? .client
+        let call = ToolCall(
+            index: firstCall &+ delta.index, id: maker == .client ? delta.id ?? "" : uniqueID(delta.id), name: name, maker: maker,
+            arguments: delta.argumentsFragment)
         toolCalls[delta.index] = call
-        return Self.step(call, index: delta.index, .started)
+        return call
     }
+
+    /// The upstream's name for a call if it is one, and no other call of the run has it: repeats are told by it.
+    private mutating func uniqueID(_ id: String?) -> String {
+        if let id, Identifier.isSafe(id), callIDs.insert(id).inserted { return id }
+        var number = callIDs.count + 1
+        while !callIDs.insert("call_\(number)").inserted { number += 1 }
+        return "call_\(number)"
+    }
+
+    private static let tooLong = excess("the arguments of a tool call are too long")
 
     private static func excess(_ message: String) -> ProviderError {
         ProviderError(.malformed, message: message, isRetryable: false, mayBeBilled: true)
     }
 
-    /// A step for each call once the model is done: `running`, because whoever asked for the tool now has it to run.
-    func finishedCalls() -> [RunStep] {
-        toolCalls.sorted { $0.key < $1.key }.map { index, call in
-            let arguments = (try? JSONValue(parsing: call.arguments)) ?? .string(call.arguments)
-            return Self.step(call, index: index, .running, arguments: arguments)
-        }
+    /// The newest attempt's calls, in order.
+    var calls: [ToolCall] { toolCalls.sorted { $0.key < $1.key }.map(\.value) }
+
+    /// Whether the answer that is finished like this calls tools of the server. One that was broken off calls none: its arguments may
+    /// lack an end.
+    func callsServer(_ reason: String) -> Bool {
+        reason != "length" && reason != "content_filter" && toolCalls.values.contains(where: \.isOurs)
     }
 
-    private static func step(
-        _ call: ToolCall, index: Int, _ status: RunStep.Status, arguments: JSONValue? = nil
-    ) -> RunStep {
-        var data = JSONObject([("tool", .string(call.name)), ("call_id", .string(call.id))])
-        if let arguments { data["args"] = arguments }
-        data["index"] = .integer(Int64(index))
-        return RunStep(step: "tool_call", status: status, title: call.name, data: data)
+    /// A step that ends this call was appended.
+    mutating func end(_ call: ToolCall) {
+        for (key, value) in toolCalls where value.id == call.id && value.isOurs { toolCalls[key]?.isEnded = true }
     }
+
+    /// The text of the round.
+    var roundText: String { String(decoding: answer[roundStart...], as: UTF8.self) }
 
     /// What to settle for an attempt that ends like `outcome`.
     ///
@@ -113,6 +152,12 @@ struct RunTally: Sendable {
             inputFresh: attempt.prompt.likely, outputVisible: visibleTokens, outputReasoning: thinkingTokens,
             isEstimated: !attempt.provider.countsAreExact || isFinished)
         return FinalUsage(usage: usage, evidence: .counted, deliveredTokens: deliveredTokens, outcome: outcome)
+    }
+
+    /// What the metrics are told of the run's last attempt; nil while nothing was asked of the upstream.
+    var attemptOutcome: AttemptOutcome? {
+        guard wasCalled else { return nil }
+        return failure.map { $0.kind != .cancelled } ?? false ? .failed : .answered
     }
 
     /// Whether the upstream's count is its last one: it came at the end of the answer, or with the error that ended it.
