@@ -57,6 +57,23 @@ struct AttemptTests {
         }
     }
 
+    @Test("a round begins with the run's model again, and has as many attempts as the one before; the numbers go on")
+    func rounds() {
+        var plan = AttemptPlan(model: "a", policy: RetryPolicy(retries: 1, fallbacks: (0..<50).map { "m\($0)" }))
+        var number = 1
+        for _ in 0..<3 {
+            var attempts = 1
+            while let step = plan.next(after: Self.busy) {
+                attempts += 1
+                number += 1
+                #expect(step.number == number && step.model == (attempts == 2 ? "a" : "m\(attempts - 3)"))
+            }
+            #expect(attempts == EngineLimits.attemptsMax)
+            number += 1
+            #expect(plan.nextRound() == AttemptStep(number: number, model: "a", pause: .zero, isFallback: false))
+        }
+    }
+
     @Test("no attempt follows a forwarded token, and an end that was asked for wins over a retry")
     func machine() {
         var machine = RunStateMachine(plan: AttemptPlan(model: "a", policy: RetryPolicy(retries: 5)))

@@ -218,6 +218,61 @@ struct ToolEndTests {
         #expect(entries.steps[1].data["text"] == "begun")
     }
 
+    @Test("what a tool prints is seen while it works, also its last words before it falls silent")
+    func live() async throws {
+        let (clock, latch) = (ManualClock(), Latch())
+        let gate = TestGate { _, told in
+            for text in ["one ", "two ", "three"] { told(.output(.stdout, text)) }
+            await latch.wait()
+            told(.output(.stdout, "four"))
+            return ToolAnswer(content: "ok")
+        }
+        let model = RoundsModel([.call("look")], [.word("ok")])
+        let coordinator = coordinator(TestMeter(), model.provider, clock: clock, tools: gate)
+        let handle = try #require(await coordinator.start(request("x")).handle)
+        await latch.waitForWaiters(1)
+        func texts() -> [String] { handle.log.read(after: 0, maxBytes: 1 << 20).steps.compactMap { $0.data["text"]?.stringValue } }
+        #expect(texts() == ["one "])
+        while clock.sleepers < 2 { await Task.yield() }
+        clock.advance(by: EngineLimits.toolProgressInterval)
+        while texts().count < 2 { await Task.yield() }
+        #expect(texts() == ["one ", "two three"] && handle.outcome == nil)
+        latch.open()
+        #expect(await handle.log.all().stepLines.last == "completed look" && texts().joined() == "one two threefour")
+    }
+
+    @Test("calls of the code are steps of their own, and approvals are events; neither outlives the call")
+    func nested() async throws {
+        let latch = Latch()
+        let told = Mutex<TestGate.Tell?>(nil)
+        let step = { @Sendable (status: RunStep.Status) in
+            ToolNews.nested(ToolNews.NestedCall(callID: "n1", name: "crm.lookup", status: status, data: JSONObject([("rule", "p1")])))
+        }
+        let gate = TestGate(["run_code"]) { _, tell in
+            told.withLock { $0 = tell }
+            tell(step(.started))
+            tell(.approval(RunApproval(id: "a", tool: "crm.lookup", args: [:], from: "g", quorum: 1, expiresAt: 1, state: "pending")))
+            await latch.wait()
+            tell(step(.completed))
+            return ToolAnswer(content: "ok")
+        }
+        let model = RoundsModel([.call("run_code", id: "c")], [.word("ok")])
+        let coordinator = coordinator(TestMeter(), model.provider, clock: ManualClock(), tools: gate)
+        let handle = try #require(await coordinator.start(request("x")).handle)
+        await latch.waitForWaiters(1)
+        #expect(coordinator.live(handle.identity.run)?.state == .waiting(.approval))
+        latch.open()
+        let events = await handle.log.all()
+        told.withLock { $0 }?(step(.error))
+        #expect(handle.log.lastSeq == events.last?.seq)
+        #expect(
+            events.stepLines == [
+                "started run_code", "running run_code", "started crm.lookup", "completed crm.lookup", "completed run_code",
+            ])
+        #expect(events.steps[2].data["parent_call_id"] == "c" && events.steps[2].data["rule"] == "p1" && events.end == "stop")
+        #expect(events.contains { $0.body.type == "chat.approval" })
+    }
+
     @Test("each attempt is told to the metrics once, and each call with how it ended")
     func metrics() async throws {
         let record = Record()

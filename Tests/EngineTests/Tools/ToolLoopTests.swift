@@ -54,9 +54,14 @@ struct ToolLoopTests {
     @Test("calls of one answer work at the same time")
     func parallel() async throws {
         let latch = Latch()
+        let come = Mutex(0)
         let gate = TestGate { call, _ in
             // Each waits until the other has come.
-            if latch.waited == 1 { latch.open() }
+            let isSecond = come.withLock { count in
+                count += 1
+                return count == 2
+            }
+            if isSecond { latch.open() }
             await latch.wait()
             return ToolAnswer(content: call.callID)
         }
