@@ -8,6 +8,14 @@ struct CompletionStream: Sendable {
     let run: RunID
     /// A cut ends with an error event; otherwise like a length that was reached.
     let errorOnCut: Bool
+    /// The calls that the client was told of: argument text of the server's own calls is not for it.
+    private var openedCalls: Set<Int64> = []
+
+    init(chunks: ChatCompletionChunks, run: RunID, errorOnCut: Bool) {
+        self.chunks = chunks
+        self.run = run
+        self.errorOnCut = errorOnCut
+    }
 
     mutating func bytes(for entries: [LogEntry]) -> [UInt8] {
         var bytes: [UInt8] = []
@@ -15,16 +23,20 @@ struct CompletionStream: Sendable {
         return bytes
     }
 
-    private func append(_ body: RunEventBody, to bytes: inout [UInt8]) {
+    private mutating func append(_ body: RunEventBody, to bytes: inout [UInt8]) {
         switch body {
         case .delta(let delta):
             switch delta.marker {
             case .answer: bytes += chunks.content(delta.text)
             case .thinking: bytes += chunks.reasoning(delta.text)
-            case .tool: bytes += chunks.toolCall(["index": .integer(Int64(delta.index)), "function": ["arguments": .string(delta.text)]])
+            case .tool:
+                guard openedCalls.contains(Int64(delta.index)) else { return }
+                bytes += chunks.toolCall(["index": .integer(Int64(delta.index)), "function": ["arguments": .string(delta.text)]])
             }
         case .step(let step):
-            if let call = step.toolCallOpening { bytes += chunks.toolCall(call) }
+            guard let call = step.toolCallOpening else { return }
+            openedCalls.insert(call["index"]?.integerValue ?? 0)
+            bytes += chunks.toolCall(call)
         case .complete(_, let finishReason, let settled):
             bytes += chunks.finish(reason: finishReason.openAIFinishReason) + usage(settled) + ChatCompletionChunks.done
         case .cut(let cut, let settled):
@@ -57,9 +69,9 @@ extension String {
 }
 
 extension RunStep {
-    /// The first piece of a tool call, as OpenAI streams it; nil for any other step.
+    /// The first piece of a tool call, as OpenAI streams it; nil for any other step, and for calls that the server makes itself.
     var toolCallOpening: JSONValue? {
-        guard step == "tool_call", status == .started else { return nil }
+        guard step == "tool_call", status == .started, !isServerCall else { return nil }
         return [
             "index": data["index"] ?? 0, "id": data["call_id"] ?? "", "type": "function",
             "function": ["name": data["tool"] ?? "", "arguments": ""],
