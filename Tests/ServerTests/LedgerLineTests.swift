@@ -35,9 +35,9 @@ struct LedgerLineTests {
         let lines = LedgerFormat.csv.text([try row(user: nil, nano: -17_500)]).split(separator: "\r\n")
         #expect(
             lines == [
-                "run.1:1:settle,2025-11-24T16:00:00.042Z,settle,true,acme,web,,k1,run,demo,v1,-0.0000175,1,2,3,4,5,1,true,run.1"
+                "run.1:1:settle,2025-11-24T16:00:00.042Z,settle,true,acme,web,,k1,run,demo,v1,-0.0000175,1,2,3,4,5,1,true,run.1,0"
             ])
-        #expect(LedgerFormat.csv.head.split(separator: ",").count == 20)
+        #expect(LedgerFormat.csv.head.split(separator: ",").count == 21)
         let json = try JSONValue(parsing: LedgerFormat.jsonl.text([try row(user: "=x")]))
         #expect(json["cost_usd"]?.stringValue == "0.0000175" && json["user"]?.stringValue == "=x")
         #expect(json["at"]?.stringValue == "2025-11-24T16:00:00.042Z" && json["estimated"]?.boolValue == true)
