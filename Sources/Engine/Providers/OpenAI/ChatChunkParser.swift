@@ -9,6 +9,7 @@ struct ChatChunkParser: Sendable {
     /// What a chunk of text is charged as when it is short: most upstreams send a token a chunk.
     private static let shortChunkBytes = 16
 
+    private let names: FunctionNames
     private var estimator = TokenEstimator()
     private var visible: CalibratedCount
     private var thinking: CalibratedCount
@@ -20,8 +21,11 @@ struct ChatChunkParser: Sendable {
     /// After `[DONE]` nothing counts any more.
     private(set) var isDone = false
 
-    /// - Parameter ratio: how many tokens the upstream counts for each of ours (``UsageCalibration``).
-    init(ratio: CalibrationRatio = .one) {
+    /// - Parameters:
+    ///   - ratio: how many tokens the upstream counts for each of ours (``UsageCalibration``).
+    ///   - names: what the tools of the request are called upstream.
+    init(ratio: CalibrationRatio = .one, names: FunctionNames = FunctionNames()) {
+        self.names = names
         visible = CalibratedCount(ratio)
         thinking = CalibratedCount(ratio)
     }
@@ -120,7 +124,7 @@ struct ChatChunkParser: Sendable {
             .toolCallDelta(
                 ToolCallDelta(
                     index: Int(clamping: call["index"]?.integerValue ?? 0), id: call["id"]?.stringValue,
-                    name: function?["name"]?.stringValue, argumentsFragment: arguments,
+                    name: (function?["name"]?.stringValue).map(names.own), argumentsFragment: arguments,
                     tokens: tokens(of: arguments, isProven: false))))
     }
 

@@ -96,7 +96,7 @@ public struct OpenAIProvider: ModelProvider {
         return OpenAIStream(
             UpstreamCall(
                 client: client, request: call, timeouts: configuration.timeouts, clock: clock,
-                calibration: calibration,
+                calibration: calibration, names: FunctionNames(request.tools),
                 promptEstimate: ChatRequestBody.promptTokens(request, overhead: configuration.promptOverhead).likely,
                 secret: configuration.apiKey, isStreamed: configuration.isStreamed))
     }

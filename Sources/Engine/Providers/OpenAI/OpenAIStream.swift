@@ -75,6 +75,7 @@ struct UpstreamCall: Sendable {
     let timeouts: OpenAIProvider.Timeouts
     let clock: any EngineClock
     let calibration: UsageCalibration
+    let names: FunctionNames
     /// Our own count of the prompt, before it was scaled.
     let promptEstimate: Int
     /// Never shown, should the upstream repeat it.
@@ -101,7 +102,7 @@ struct UpstreamCall: Sendable {
             guard response.status.code == 200 else { return .failure(await refusal(response)) }
             guard isStreamed else { return await readWhole(response, watch, handoff) }
             var parser = EventStreamParser()
-            var chunks = ChatChunkParser(ratio: calibration.output)
+            var chunks = ChatChunkParser(ratio: calibration.output, names: names)
             var received: [ServerSentEvent] = []
             var hasLearned = false
             for try await buffer in response.body {

@@ -22,7 +22,7 @@ extension UpstreamCall {
             return .failure(Task.isCancelled ? .cancelled : UpstreamFailure.transport(error, hasBegun: true))
         }
         if Task.isCancelled { return .failure(.cancelled) }
-        var parser = ChatChunkParser()
+        var parser = ChatChunkParser(names: names)
         var events: [ModelEvent] = []
         do {
             try parser.accept(whole: body, into: &events)
