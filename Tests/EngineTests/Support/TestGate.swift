@@ -11,6 +11,8 @@ final class TestGate: ToolGate {
         /// Names that were asked for alone.
         var names: [String] = []
         var callers: [ToolCaller] = []
+        /// Names of calls that were refused: forbidden ones, and those that nobody offered.
+        var refused: [String] = []
         /// Calls that were told to stop.
         var stopped = 0
     }
@@ -52,7 +54,17 @@ final class TestGate: ToolGate {
         return forbidden.contains(name) ? Self.refusal : nil
     }
 
+    func record(_ refusal: ToolRefusal, of call: ToolInvocation) -> ToolRefusal {
+        seen.withLock { $0.refused.append(call.name) }
+        return refusal
+    }
+
     func call(_ call: ToolInvocation, told: @escaping Tell) async -> ToolAnswer {
+        guard call.isOffered, !forbidden.contains(call.name) else {
+            seen.withLock { $0.refused.append(call.name) }
+            return call.isOffered
+                ? .denied(Self.refusal) : ToolAnswer(ToolRefusal(code: "unknown_tool", message: "There is no tool of that name."))
+        }
         seen.withLock { $0.calls.append(call) }
         let answer = await tool(call, told)
         if Task.isCancelled { seen.withLock { $0.stopped += 1 } }

@@ -48,7 +48,7 @@ struct ToolDenyTests {
         let meter = TestMeter()
         let (events, model) = try await run(.stopTurn, gate, Self.calls, meter)
         #expect(events.end == "tool_denied" && events.text.hasSuffix("so") && gate.record.calls.isEmpty && model.requests.count == 1)
-        #expect(events.stepLines == ["started write", "started look", "error write", "skipped look"])
+        #expect(events.stepLines == ["started write", "started look", "skipped look", "error write"])
         #expect(meter.settled.count == 1 && meter.settled[0].taken == 4)
     }
 

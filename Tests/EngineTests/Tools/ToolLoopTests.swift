@@ -142,7 +142,7 @@ struct ToolLoopTests {
         let gate = TestGate()
         let events = try await events(model, gate)
         #expect(events.stepLines == ["started nope", "error nope"] && events.end == "stop")
-        #expect(gate.record.names == ["nope"] && gate.record.calls.isEmpty)
+        #expect(gate.record.names == ["nope"] && gate.record.refused == ["nope"] && gate.record.calls.isEmpty)
         let read = try JSONValue(parsing: try #require(model.requests.last?.messages.last?.text))
         #expect(read["error"]?["code"] == "unknown_tool")
     }

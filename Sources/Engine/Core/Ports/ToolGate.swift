@@ -3,8 +3,8 @@ public import JSON
 /// The server's own tools: what the model is offered, what it may call, and what comes of a call. The Server meets it with the
 /// supervisor; tests meet it with a table.
 ///
-/// The engine decides nothing about a call but whether the run's limits still allow one. Each call of an offered tool, and each
-/// name that nobody offered, is put before the gate.
+/// The engine decides nothing about a call but whether the run's limits still allow one. Each call that is not the client's is put
+/// before the gate, also one of a name that nobody offered: the gate writes down what was attempted.
 public protocol ToolGate: Sendable {
     /// What this caller's model may be told of. Asked once, before the run is admitted.
     func offers(for caller: ToolCaller) async -> [ToolOffer]
@@ -12,6 +12,11 @@ public protocol ToolGate: Sendable {
     /// Whether the name alone is forbidden. Asked once a call, as soon as the name has been streamed and from the run's hot path:
     /// it must answer at once. Nil is no permission, which only ``call(_:told:)`` gives.
     func refusal(ofName name: String, for caller: ToolCaller) -> ToolRefusal?
+
+    /// Writes down that a run was cut for the name of this call alone; the call itself never comes. Answers at once.
+    ///
+    /// - Returns: the refusal with the decision's id, where there is one.
+    func record(_ refusal: ToolRefusal, of call: ToolInvocation) -> ToolRefusal
 
     /// Decides about one call and, if it is allowed, makes it. Several calls of one answer run at the same time.
     ///
@@ -54,12 +59,15 @@ public struct ToolInvocation: Sendable, Hashable {
     public let name: String
     /// Not checked in any way: it need not even be JSON. At most ``EngineLimits/toolArgumentBytesMax``.
     public let arguments: String
+    /// Whether the run's model was told of this tool. One that it was not told of is refused, whoever may call it.
+    public let isOffered: Bool
 
-    public init(caller: ToolCaller, callID: String, name: String, arguments: String) {
+    public init(caller: ToolCaller, callID: String, name: String, arguments: String, isOffered: Bool = true) {
         self.caller = caller
         self.callID = callID
         self.name = name
         self.arguments = arguments
+        self.isOffered = isOffered
     }
 }
 

@@ -86,8 +86,8 @@ extension Run {
 
         /// Whether the run is cut for the name of this call alone: no token more is bought for what will not be done.
         private mutating func cutsStream(_ call: ToolCall) -> Bool {
-            guard case .denied(let refusal) = call.maker, tools?.onDeny == .cutStream else { return false }
-            let answer = ToolAnswer.denied(refusal)
+            guard case .denied(let refusal) = call.maker, let tools, tools.onDeny == .cutStream else { return false }
+            let answer = ToolAnswer.denied(tools.gate.record(refusal, of: tools.invocation(call)))
             run.append(.step(call.ended(.error, answer.data, bytesMax: run.parts.limits.toolStepBytesMax)))
             tally.end(call)
             if let ending = answer.ending(.cutStream) { _ = run.requestEnd(ending) }

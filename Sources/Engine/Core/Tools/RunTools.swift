@@ -34,6 +34,11 @@ struct RunTools: Sendable {
         definitions = all.isEmpty ? nil : .array(all)
     }
 
+    func invocation(_ call: ToolCall) -> ToolInvocation {
+        ToolInvocation(
+            caller: caller, callID: call.id, name: call.name, arguments: call.arguments, isOffered: call.maker != .unknown)
+    }
+
     private static func name(of definition: JSONValue) -> String? { definition["function"]?["name"]?.stringValue }
 
     /// Who makes a call of that name. What the client did not define is never handed to it: a model that invents a name, or was

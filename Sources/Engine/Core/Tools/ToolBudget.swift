@@ -44,13 +44,9 @@ struct ToolBudget: Sendable {
         guard rounds < limits.toolRoundsMax else { return end(calls, Self.limitReached, "the run has used up its rounds") }
         var fates: [Fate] = []
         var made = 0
-        for call in calls {
-            var fate = Self.fate(of: call)
-            if fate == .make {
-                made += 1
-                if made > limits.toolCallsPerAnswerMax { fate = .answer(ToolAnswer(Self.tooManyCalls)) }
-            }
-            fates.append(fate)
+        for _ in calls {
+            made += 1
+            fates.append(made > limits.toolCallsPerAnswerMax ? .answer(ToolAnswer(Self.tooManyCalls)) : .make)
         }
         made = min(made, limits.toolCallsPerAnswerMax)
         guard callsMade + made <= limits.toolCallsPerRunMax else {
@@ -62,22 +58,10 @@ struct ToolBudget: Sendable {
 
     private static let tooManyCalls = ToolRefusal(
         code: "tool_limit", message: "This answer calls too many tools at once; this call was not made.")
-    private static let unknown = ToolRefusal(code: "unknown_tool", message: "There is no tool of that name.")
 
-    private static func fate(of call: ToolCall) -> Fate {
-        switch call.maker {
-        case .client, .server: .make
-        case .denied(let refusal): .answer(.denied(refusal))
-        case .unknown: .answer(ToolAnswer(unknown))
-        }
-    }
-
+    /// What is sure to be refused is put before the gate all the same, which writes it down.
     private func end(_ calls: [ToolCall], _ ending: RunEnding, _ reason: String) -> Plan {
-        let fates = calls.map { call -> Fate in
-            if case .answer(let answer) = Self.fate(of: call) { return .answer(answer) }
-            return .skip(reason: reason)
-        }
-        return Plan(fates: fates, ending: ending)
+        Plan(fates: calls.map { $0.isRefused ? .make : .skip(reason: reason) }, ending: ending)
     }
 
     /// What the model reads of each answer: cut to what the limits leave.
@@ -113,6 +97,9 @@ extension ToolCall {
         guard case .denied = maker else { return false }
         return true
     }
+
+    /// Whether the gate has no choice: the name is forbidden, or nobody offered it.
+    var isRefused: Bool { isDenied || maker == .unknown }
 }
 
 extension ToolAnswer {

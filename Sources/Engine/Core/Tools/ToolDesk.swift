@@ -55,9 +55,9 @@ final class ToolDesk: Sendable {
         }
         state.withLock { $0.places = places }
         for (position, place) in places.enumerated() {
-            run.append(.step(place.call.running(bytesMax: run.parts.limits.toolStepBytesMax)))
-            let call = ToolInvocation(
-                caller: tools.caller, callID: place.call.id, name: place.call.name, arguments: place.call.arguments)
+            // What is sure to be refused never runs.
+            if place.call.maker == .server { run.append(.step(place.call.running(bytesMax: run.parts.limits.toolStepBytesMax))) }
+            let call = tools.invocation(place.call)
             let task = Task {
                 let answer = await tools.gate.call(call) { place.teller.tell($0) }
                 deliver(answer, at: position, place)
