@@ -41,7 +41,7 @@ export class ApprovalCard {
     const [word, sign] = this.isPending ? ['', 'person'] : STATES[state] ?? [`${state}.`, 'skip'];
     setIcon(this.sign, sign);
     setText(this.title, this.isPending ? `${tool} waits for approval.` : `${tool}: ${word}`);
-    setText(this.who, `${this.isPending ? 'May be decided by' : 'It was for'} ${from || 'an approver'}${quorum > 1 ? `, ${quorum} people` : ''}.`);
+    setText(this.who, `${this.isPending ? 'May be decided by' : 'It was for'} ${approver(from)}${quorum > 1 ? `, ${quorum} people` : ''}.`);
     this.rows.replaceChildren(...Object.entries(args ?? {}).map(([name, value]) => h('tr', null, h('th', { scope: 'row' }, name), h('td', null, show(value)))));
     this.actions.hidden = !this.isPending || !this.deps.mayDecide(from ?? '');
     if (!this.isPending) setText(this.problem, '');
@@ -81,3 +81,6 @@ export class ApprovalCard {
     }
   }
 }
+
+/** "group finance" for "group:finance". */
+export const approver = (from) => (from ? String(from).replaceAll(':', ' ') : 'an approver');

@@ -1,8 +1,5 @@
-import { copyButton, h, icon, setIcon, setText } from './dom.js';
+import { copyButton, following, growText, h, icon, setIcon, setText } from './dom.js';
 import { exitWords, resourceWords } from './tool-words.js';
-
-/** Nearer to the end than this, a growing box follows its end. */
-const NEAR = 24;
 
 /** The parts of a code card: the Python as it is written, its output as it comes, and how it ended. */
 export class CodeParts {
@@ -25,7 +22,7 @@ export class CodeParts {
   }
 
   draw() {
-    following(this.source, () => grow(this.text, this.call.code));
+    following(this.source, () => growText(this.text, this.call.code));
     following(this.live, () => this.#drawOutput());
     const { exit } = this.call;
     this.end.hidden = !exit;
@@ -49,24 +46,10 @@ export class CodeParts {
         this.#spans.push(span);
         this.live.append(span.element);
       }
-      grow(span.node, piece.text);
+      growText(span.node, piece.text);
     });
     this.output.hidden = pieces.length === 0;
     this.dropped.hidden = dropped === 0;
     if (dropped > 0) setText(this.dropped, `The first ${dropped.toLocaleString('en')} characters are not shown.`);
   }
-}
-
-/** Appending keeps a selection, and the browser from laying out the whole text again. */
-function grow(node, text) {
-  if (node.data === text) return;
-  if (text.startsWith(node.data)) node.appendData(text.slice(node.data.length));
-  else node.data = text;
-}
-
-/** Changes a box, and keeps its end in sight unless the person has scrolled up. */
-function following(box, change) {
-  const isAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < NEAR;
-  change();
-  if (isAtEnd && box.scrollHeight > box.clientHeight) box.scrollTop = box.scrollHeight;
 }

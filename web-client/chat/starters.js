@@ -1,6 +1,6 @@
 /** What an empty conversation offers; the lines with @ are the scripted model's own controls. Six: the grid has no hole. */
 
-const CODE = `Look three orders up, with code.
+const CODE = `Look three customers up, with code.
 @tokens 8
 @code
 \`\`\`python
@@ -8,8 +8,8 @@ from agent_tools import tools
 import time
 
 for customer in ("C1", "C2", "C3"):
-    found = tools.crm.lookup(customer_id=customer)
-    print(customer, found)
+    found = tools.crm.lookup(customer=customer)
+    print(customer, found, flush=True)
     time.sleep(0.5)
 \`\`\`
 @then
@@ -28,7 +28,7 @@ const STARTERS = {
     ['A model that fails', 'Start, then fail.\n@fail after 20'],
     ['Code that calls tools', CODE],
     ['A call that is refused', REFUSED],
-    ['Two calls at once', 'Look a customer and the handbook up.\n@tool crm.lookup {"customer_id": "C1"}\n'
+    ['Two calls at once', 'Look a customer and the handbook up.\n@tool crm.lookup {"customer": "C1"}\n'
       + '@tool knowledge.search {"query": "refunds"}\n@then\n@tokens 40'],
   ],
   other: [

@@ -1,5 +1,5 @@
 import { CodeParts } from './code-parts.js';
-import { h, icon, setIcon, setText } from './dom.js';
+import { following, h, icon, setIcon, setText } from './dom.js';
 import { formatInstant } from './time.js';
 import { isOver } from './tool-model.js';
 import { PHASES, decisionWords, elapsed, errorWords, show } from './tool-words.js';
@@ -27,7 +27,8 @@ export class ToolCard {
     if (call.isCode) {
       this.parts = new CodeParts(call);
       this.nestedNote = h('p.tool-note', { hidden: true });
-      this.nested = h('div.tool-calls', { hidden: true }, h('span.tool-label', null, 'Calls'), this.nestedNote);
+      this.calls = h('div.tool-calls');
+      this.nested = h('div', { hidden: true }, h('span.tool-label', null, 'Calls'), this.nestedNote, this.calls);
       this.body.append(this.parts.code, this.nested, this.parts.output, this.parts.end);
       // What code does is worth seeing while it does it. It stays open: a card that closed by itself would move the text below.
       this.element.open = true;
@@ -38,10 +39,9 @@ export class ToolCard {
   /** A card of a call that this code made. */
   nest(card) {
     this.nested.hidden = false;
-    this.nested.append(card.element);
-    const cards = this.nested.querySelectorAll(':scope > details.tool');
-    if (cards.length <= NESTED_MAX) return;
-    cards[0].remove();
+    following(this.calls, () => this.calls.append(card.element));
+    if (this.calls.childElementCount <= NESTED_MAX) return;
+    this.calls.firstElementChild.remove();
     this.#hidden += 1;
     this.nestedNote.hidden = false;
     setText(this.nestedNote, `${this.#hidden} earlier ${this.#hidden === 1 ? 'call is' : 'calls are'} not shown.`);
@@ -59,7 +59,6 @@ export class ToolCard {
     if (call.isCode) this.parts.draw();
     else this.#fact('arguments', 'Arguments', call.args === undefined ? call.text : show(call.args));
     this.#fact('decision', 'Decision', decisionWords(call));
-    // A refusal is told once: the decision names its rule, the error its reason.
     this.#fact('error', 'Error', errorWords(call.error));
     this.#fact('result', call.isCode ? 'Value' : 'Result', call.result === undefined ? '' : show(call.result));
     this.#note();
@@ -68,12 +67,14 @@ export class ToolCard {
   /** The time alone: it goes on while nothing else happens. */
   tick(now = Date.now()) {
     const { call } = this;
-    if (call.phase === 'writing' || !call.beganAt) return;
+    // What was not made took no time.
+    if (['writing', 'denied', 'skipped', 'unseen'].includes(call.phase) || !call.beganAt) return setText(this.time, '');
     const end = isOver(call) ? call.endedAt : now;
     // The page's clock may differ from the server's; a call that just began shows no time rather than a wrong one.
     const took = Math.max(0, end - call.beganAt);
     setText(this.time, isOver(call) || took >= 1000 ? elapsed(isOver(call) ? took : Math.floor(took / 1000) * 1000) : '');
     this.time.title = formatInstant(call.beganAt);
+    return undefined;
   }
 
   #fact(name, label, text) {

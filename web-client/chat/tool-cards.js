@@ -1,4 +1,4 @@
-import { ApprovalCard } from './approval-card.js';
+import { ApprovalCard, approver } from './approval-card.js';
 import { ToolCard } from './tool-card.js';
 import { ToolModel, isOver } from './tool-model.js';
 import { sentence } from './tool-words.js';
@@ -65,7 +65,7 @@ export class ToolCards {
     if (!pending) return this.#model.waiting();
     const { tool, from, expires_at: expiresAt } = pending.approval;
     const until = parseInstant(expiresAt);
-    return `Waiting for approval of ${tool} by ${from || 'an approver'}${until ? ` until ${formatClock(until)}` : ''}`;
+    return `Waiting for approval of ${tool} by ${approver(from)}${until ? ` until ${formatClock(until)}` : ''}`;
   }
 
   settle(hasGap) {

@@ -63,12 +63,12 @@ export function decisionWords({ decision, rule, decisionId }) {
 
 export const show = (value) => (typeof value === 'string' ? value : JSON.stringify(value, null, 2));
 
-/** An error as its message, then its code: whoever reads it needs the first and quotes the second. */
+/** An error as its message, then its code: whoever reads it needs the first and quotes the second. The decision names the rule. */
 export function errorWords(error) {
   if (!error || typeof error !== 'object') return error ? String(error) : '';
   const { code, message, rule, ...more } = error;
-  const rest = Object.keys(more).length > 0 ? `\n${show(more)}` : '';
-  return [message, code && `Code ${code}`, rule && `Rule ${rule}`].filter(Boolean).join('\n') + rest || show(error);
+  const rest = Object.keys(more).length > 0 ? show(more) : '';
+  return [message, code && `Code ${code}`, rest].filter(Boolean).join('\n');
 }
 
 const bytes = (n) => (n < 1024 * 1024 ? `${Math.max(1, Math.round(n / 1024))} KiB` : `${(n / 1024 / 1024).toFixed(1)} MiB`);
@@ -93,7 +93,7 @@ export function sentence(call) {
     case 'running': return call.isCode ? 'Code runs.' : `${name} is called${call.what ? ` for ${call.what}` : ''}.`;
     case 'done': return `${name} is done.${after}`;
     case 'denied': return `${name} was denied${call.rule ? ` by rule ${call.rule}` : ''}.`;
-    case 'failed': return `${name} failed${call.isCode && call.exit ? `: ${exitWords(call.exit).toLowerCase()}` : ''}.${after}`;
+    case 'failed': return `${name} failed.${call.exit ? ` ${exitWords(call.exit)}.` : ''}${after}`;
     case 'skipped': return `${name} was not called.`;
     case 'stopped': return `${name} was stopped.${after}`;
     default: return '';
