@@ -27,8 +27,7 @@ export class ApprovalCard {
     this.actions = h('div.actions', { hidden: true }, this.reason, button('Approve', 'approve'), button('Deny', 'deny'));
     this.element = h('section.notice.approval', { aria: { label: 'Approval' } }, this.sign,
       h('div', null, h('p', null, this.title, ' ', this.left), this.who,
-        h('table.args', null, h('thead.hidden', null, h('tr', null, h('th', { scope: 'col' }, 'Argument'), h('th', { scope: 'col' }, 'Value'))),
-          this.rows), this.actions, this.problem));
+        h('table.args', { aria: { label: 'Arguments' } }, h('colgroup', null, h('col.name'), h('col')), this.rows), this.actions, this.problem));
   }
 
   get isPending() { return ['pending', 'waiting', undefined].includes(this.#approval.state); }

@@ -82,7 +82,7 @@ export class ChatPage {
       // The connection's own sign tells that the server is away; ask again when it is back.
     }
     if (wanted) this.open(wanted);
-    else this.fresh();
+    else if (this.thread.isEmpty) this.fresh(); // whoever was faster than the lists has asked already
   }
 
   stopClient() {
