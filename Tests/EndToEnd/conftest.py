@@ -120,3 +120,25 @@ def browser():
         browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def open_page(browser, server, tenant):
+    """Opens the chat page with the tenant's key. Every error of a script on it fails the test."""
+    contexts = []
+
+    def open_page(url: str = server.url, query: str = "", prepare=lambda page: None, **options):
+        contexts.append(browser.new_context(**options))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(15_000)
+        page.problems = []
+        page.on("pageerror", lambda error: page.problems.append(str(error)))
+        prepare(page)
+        page.goto(f"{url}/{query}#key={tenant.key}")
+        return page
+
+    yield open_page
+    for context in contexts:
+        problems = [problem for page in context.pages for problem in page.problems]
+        context.close()
+        assert not problems, problems

@@ -5,53 +5,13 @@ The witness answers, because its text is known to the letter: a hole or a repeat
 
 import re
 
-import pytest
-
+from rig.page import answer, ask, connected, ended, words
 from rig.witness import text
-
-
-@pytest.fixture
-def open_page(browser, server, tenant):
-    contexts = []
-
-    def open_page(url: str = server.url, query: str = "", prepare=lambda page: None):
-        contexts.append(browser.new_context())
-        page = contexts[-1].new_page()
-        page.set_default_timeout(15_000)
-        page.problems = []
-        page.on("pageerror", lambda error: page.problems.append(str(error)))
-        prepare(page)
-        page.goto(f"{url}/{query}#key={tenant.key}")
-        return page
-
-    yield open_page
-    for context in contexts:
-        problems = [problem for page in context.pages for problem in page.problems]
-        context.close()
-        assert not problems, problems
-
-
-def connected(page, state: str = "live") -> None:
-    page.locator(f"#connection[data-state={state}]").wait_for()
-
-
-def ask(page, prompt: str, model: str = "witness") -> None:
-    page.locator("#model").select_option(model)
-    page.get_by_role("textbox", name="Message").fill(prompt)
-    page.keyboard.press("Enter")
-
-
-def answer(page):
-    return page.get_by_role("article", name="Answer").last
-
-
-def words(page) -> list[str]:
-    return re.findall(r"w\d{5}", answer(page).inner_text())
 
 
 def check_whole(page, count: int) -> None:
     """Every word of the witness once and in order."""
-    page.locator("article.answer:not(.is-running)").last.wait_for(timeout=30_000)
+    ended(page)
     assert words(page) == text(count).split()
 
 
@@ -135,7 +95,7 @@ def test_stop_ends_the_run(open_page, tenant, plan, witness):
     ask(page, wanted.prompt())
     answer(page).get_by_text("w00010").wait_for()
     page.get_by_role("button", name="Stop").click()
-    page.locator("article.answer:not(.is-running)").last.wait_for()
+    ended(page)
     shown = words(page)
     assert shown == text(len(shown)).split()
     assert witness.request(wanted.id).closed

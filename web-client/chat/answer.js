@@ -3,7 +3,7 @@ import { MarkdownView } from './markdown-view.js';
 import { cutNotice, errorNotice } from './notices.js';
 import { formatCount, formatMoney, parseMoney } from './money.js';
 import { formatDuration } from './time.js';
-import { ApprovalCard, ToolCard } from './tool-card.js';
+import { ToolCards } from './tool-cards.js';
 
 /**
  * One answer: text, tool cards between the words, and how it ended. It is fed with envelopes in order and draws at
@@ -11,7 +11,7 @@ import { ApprovalCard, ToolCard } from './tool-card.js';
  */
 export class Answer {
   #views = [];
-  #tools = new Map();
+  #cards;
   #frame = 0;
   #began = Date.now();
   #gap = false;
@@ -22,18 +22,22 @@ export class Answer {
   usage = null;
   status = 'waiting';
 
-  /** @param {object} deps see notices.js; and `ondraw`, `announcer`. */
+  /** @param {object} deps see notices.js; `ondraw`, `announcer`, `model`; and see approval-card.js. */
   constructor(deps) {
     this.deps = deps;
     this.body = h('div.answer-body');
     this.notes = h('div.notes');
     this.line = h('span.line');
-    this.copy = copyButton('Copy', () => this.text);
+    // The words before and after a tool's call are not one sentence.
+    this.copy = copyButton('Copy', () => this.#views.map((view) => view.text.trim()).filter(Boolean).join('\n\n'));
     this.copy.hidden = true;
     this.foot = h('div.answer-foot', null, this.line, this.copy);
+    this.#cards = new ToolCards({
+      place: (element) => this.#place(element), say: (text) => this.#say(text), changed: () => this.#schedule(),
+      mayDecide: deps.mayDecide, decide: deps.decide,
+    });
     this.element = h('article.answer.is-running', { aria: { label: 'Answer' }, tabIndex: -1 }, this.body, this.notes, this.foot);
     this.#wait('the server');
-    this.#view();
   }
 
   get running() { return this.status === 'waiting' || this.status === 'streaming'; }
@@ -44,7 +48,9 @@ export class Answer {
       case 'chat.start': return this.#wait(`model ${event.data?.model ?? ''}`.trim());
       case 'chat.delta': return this.#delta(event.delta ?? {});
       case 'chat.step': return this.#step(event);
-      case 'chat.approval': return this.#approval(event.approval ?? {});
+      case 'chat.approval':
+        this.#cards.approval(event.approval ?? {});
+        return this.#waitOn();
       case 'chat.usage': return this.#account(event);
       case 'chat.cut': return this.#end(event, 'cut');
       case 'chat.complete': return this.#end(event, 'complete');
@@ -78,11 +84,8 @@ export class Answer {
   gap({ first_seq: first, seq }) {
     this.#gap = true;
     const count = seq - first + 1;
-    this.#flush();
-    this.#views[this.#views.length - 1].finish();
-    this.body.append(h('p.gap', null, icon('alert'),
+    this.#place(h('p.gap', null, icon('alert'),
       `${count} ${count === 1 ? 'event is' : 'events are'} missing here (${first}–${seq}): the connection was away longer than the server keeps them.`));
-    this.#view();
   }
 
   resumed(seconds) {
@@ -108,15 +111,25 @@ export class Answer {
 
   dispose() {
     cancelAnimationFrame(this.#frame);
+    this.#cards.dispose();
     for (const note of this.notes.children) note.dispose?.();
   }
 
-  #last() { return this.#views[this.#views.length - 1]; }
-
-  #view() {
+  /** The text that stands last: after a card the words go on in a view of their own. */
+  #last() {
+    const last = this.#views[this.#views.length - 1];
+    if (last && last.element === this.body.lastElementChild) return last;
     const view = new MarkdownView();
     this.#views.push(view);
     this.body.append(view.element);
+    return view;
+  }
+
+  /** Between the words, where they stand now. */
+  #place(element) {
+    this.#flush();
+    this.#views[this.#views.length - 1]?.finish();
+    this.body.append(element);
   }
 
   #wait(what, before = 'Waiting for ') {
@@ -124,9 +137,10 @@ export class Answer {
     this.element.classList.add('is-waiting');
   }
 
-  #delta({ text = '', marker }) {
+  #delta({ text = '', marker, index }) {
     if (marker === 'thinking') return this.#think(text);
-    if (marker === 'tool' || text === '') return undefined; // a tool's card shows the call
+    if (marker === 'tool') return this.#cards.argument({ text, index });
+    if (text === '') return undefined;
     this.status = 'streaming';
     this.text += text;
     this.#last().append(text);
@@ -150,37 +164,23 @@ export class Answer {
   }
 
   #step(event) {
-    const data = event.data ?? {};
-    const name = data.tool ?? event.event?.title ?? event.event?.step;
-    if (!data.tool) {
-      if (event.event?.status === 'running' || event.event?.status === 'started') this.#wait(name);
-      return;
-    }
-    const id = data.call_id ?? `${event.event?.step}`;
-    let card = this.#tools.get(id);
-    if (!card) {
-      card = new ToolCard(name);
-      this.#tools.set(id, card);
-      this.#flush();
-      this.#last().finish();
-      this.body.append(card.element);
-      this.#view();
-    }
-    this.#wait(card.update(event) ? `tool ${name}` : `model ${this.deps.model?.() ?? ''}`.trim());
+    const { status, title, step } = event.event ?? {};
+    if (this.#cards.step(event)) return this.#waitOn();
+    if (status === 'running' || status === 'started') this.#wait(title ?? step);
+    return undefined;
+  }
+
+  #waitOn() {
+    const what = this.#cards.waiting();
+    if (what) this.#wait(what, '');
+    else this.#wait(`model ${this.deps.model?.() ?? ''}`.trim());
     this.deps.ondraw();
   }
 
-  #approval(approval) {
-    const id = `approval:${approval.id}`;
-    let card = this.#tools.get(id);
-    if (!card) {
-      card = new ApprovalCard();
-      this.#tools.set(id, card);
-      this.body.append(card.element);
-      this.#view();
-    }
-    if (card.update(approval)) this.#wait(`approval by ${approval.from ?? 'an approver'}`);
-    this.deps.ondraw();
+  /** What was said so far comes first: a screen reader is told things in their order. */
+  #say(text) {
+    this.deps.announcer.endStream();
+    this.deps.announcer.say(text);
   }
 
   #account(event) {
@@ -211,7 +211,6 @@ export class Answer {
     this.text = text;
     this.#views = [];
     this.body.querySelectorAll('.md, .gap').forEach((node) => node.remove());
-    this.#view();
     this.#last().append(text);
     this.#note(h('p.small-note', null, icon('check'), 'The missing part was filled in from the final answer.'));
   }
@@ -238,11 +237,12 @@ export class Answer {
   }
 
   #settle() {
+    this.#cards.settle(this.#gap);
     // A frame drawn later would wipe the mark of a cut out of the text.
     cancelAnimationFrame(this.#frame);
     clearTimeout(this.#frame);
     this.#flush();
-    this.#last().finish();
+    this.#views[this.#views.length - 1]?.finish();
     this.element.classList.remove('is-running', 'is-waiting');
     this.copy.hidden = this.text === '';
   }
@@ -258,7 +258,8 @@ export class Answer {
   }
 
   #flush() {
-    this.#last().render();
+    this.#views[this.#views.length - 1]?.render();
+    this.#cards.draw();
     this.deps.ondraw();
   }
 }

@@ -54,6 +54,20 @@ export function setText(element, text) {
   if (element.textContent !== text) element.textContent = text;
 }
 
+/** Appending to a text node keeps a selection, and the browser from laying out the whole text again. */
+export function growText(node, text) {
+  if (node.data === text) return;
+  if (text.startsWith(node.data)) node.appendData(text.slice(node.data.length));
+  else node.data = text;
+}
+
+/** Changes a box that scrolls, and keeps its end in sight unless the person has scrolled up. */
+export function following(box, change) {
+  const isAtEnd = box.scrollHeight - box.scrollTop - box.clientHeight < 24;
+  change();
+  if (isAtEnd && box.scrollHeight > box.clientHeight) box.scrollTop = box.scrollHeight;
+}
+
 export const byId = (id) => document.getElementById(id);
 
 /** Copies, and says so in the button itself. */

@@ -1,4 +1,4 @@
-import { copyButton, h, setText } from './dom.js';
+import { copyButton, growText, h, setText } from './dom.js';
 import { parseBlocks } from './markdown.js';
 
 /**
@@ -95,25 +95,18 @@ function patch(parent, nodes, from = 0) {
 
 function fill(element, node, wanted) {
   if (wanted === 'span-code') setText(element, node.text);
-  else if (node.type === 'code') growText(element.querySelector('code'), node.text);
+  else if (node.type === 'code') growElement(element.querySelector('code'), node.text);
   else if (node.type !== 'hr' && node.type !== 'br') patch(element, node.children ?? node.inline ?? []);
 }
 
 function patchText(parent, existing, text) {
-  if (existing?.nodeType === Node.TEXT_NODE) return growNode(existing, text);
+  if (existing?.nodeType === Node.TEXT_NODE) return growText(existing, text);
   const node = document.createTextNode(text);
   if (existing) existing.replaceWith(node);
   else parent.append(node);
 }
 
-/** Appending keeps the browser from laying out the whole text again. */
-function growNode(node, text) {
-  if (node.data === text) return;
-  if (text.startsWith(node.data)) node.appendData(text.slice(node.data.length));
-  else node.data = text;
-}
-
-function growText(element, text) {
-  if (element.firstChild) growNode(element.firstChild, text);
+function growElement(element, text) {
+  if (element.firstChild) growText(element.firstChild, text);
   else element.append(document.createTextNode(text));
 }

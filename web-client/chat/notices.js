@@ -75,7 +75,7 @@ export function errorNotice(error, deps) {
 }
 
 /** Calls `draw` now and every second while the box is on the page. */
-function ticking(box, draw) {
+export function ticking(box, draw) {
   draw();
   const timer = setInterval(() => {
     if (!box.isConnected || draw() === false) clearInterval(timer);

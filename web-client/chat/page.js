@@ -20,6 +20,7 @@ export class ChatPage {
   #conversation = '';
   #opening = 0;
   #lostAt = 0;
+  #roles = []; // of the key, as the session says
   #away = 0; // seconds that the last lost connection lasted
 
   /** @param {{onsignout: (error?: Error) => void}} deps */
@@ -37,6 +38,7 @@ export class ChatPage {
     this.thread = new Thread(byId('thread'), {
       ondraw: () => this.follower.keep(), announcer: this.announcer, model: () => this.composer.modelId,
       hasRoom: (key) => this.meter.hasRoom(key), full: () => this.meter.full(), oncontinue: () => this.send(CONTINUE),
+      mayDecide: (from) => holdsRole(this.#roles, from), decide: (...decision) => this.#client.decideApproval(...decision),
     });
     byId('new').addEventListener('click', () => this.fresh());
     byId('side-close').addEventListener('click', () => this.panels.close());
@@ -63,7 +65,10 @@ export class ChatPage {
     this.#client = client;
     byId('app').classList.remove('is-blocked');
     client.on('connection', (connection) => this.#connected(connection));
-    client.on('session', (info) => this.#identify(info));
+    client.on('session', (info) => {
+      this.#roles = info.roles ?? [];
+      this.#identify(info);
+    });
     client.on('resume-refused', ({ run, error }) => this.#orphaned(run, error));
     this.meter.start(client.rest, { onpath: (path) => this.#identify(path), onerror: (error) => this.#refused(error) });
     this.composer.setEnabled(true);
@@ -77,12 +82,13 @@ export class ChatPage {
       // The connection's own sign tells that the server is away; ask again when it is back.
     }
     if (wanted) this.open(wanted);
-    else this.fresh();
+    else if (this.thread.isEmpty) this.fresh(); // whoever was faster than the lists has asked already
   }
 
   stopClient() {
     this.#leaveRun();
     this.meter.stop();
+    this.#roles = [];
     this.#client?.close();
     this.#client = null;
   }
@@ -279,3 +285,6 @@ export class ChatPage {
     return true;
   }
 }
+
+/** Whether one of the roles is among those that may decide ("group:finance"); the server has the last word. */
+const holdsRole = (roles, from) => String(from).split(/[\s,]+/).some((name) => roles.includes(name.replace(/^\w+:/, '')));

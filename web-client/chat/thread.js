@@ -1,19 +1,6 @@
 import { h, icon } from './dom.js';
 import { Answer } from './answer.js';
-
-/** Starters that show what is special here; the lines with @ are the scripted model's own controls. */
-const STARTERS = {
-  demo: [
-    ['Watch the meter run', 'Tell me something about metering.\n@tokens 400\n@rate 40'],
-    ['Run into the cap', 'Write until you are stopped.\n@tokens 20000\n@rate 200'],
-    ['A model that fails', 'Start, then fail.\n@fail after 20'],
-  ],
-  other: [
-    ['Explain something', 'Explain how a token bucket works, with a small example.'],
-    ['Write some code', 'Write a function that parses a decimal string into an integer number of cents.'],
-    ['Watch the meter run', 'Tell me a long story about a lighthouse, in ten paragraphs.'],
-  ],
-};
+import { starters } from './starters.js';
 
 /** The turns of the conversation that is open. */
 export class Thread {
@@ -60,11 +47,10 @@ export class Thread {
   }
 
   showEmpty(model, onpick) {
-    const starters = STARTERS[model === 'demo' ? 'demo' : 'other'];
     this.show(h('div.empty', null,
       h('h2', null, 'Ask. See what it costs while it is written.'),
       h('p', null, 'Every token is paid for before it is shown. When a cap is reached the answer stops there, and says which cap it was.'),
-      h('div.starters', null, ...starters.map(([title, text]) => h('button.starter', { type: 'button', onclick: () => onpick(text) },
+      h('div.starters', null, ...starters(model).map(([title, text]) => h('button.starter', { type: 'button', onclick: () => onpick(text) },
         h('strong', null, title), h('span', null, text.split('\n')[0]))))));
   }
 

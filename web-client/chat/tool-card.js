@@ -1,80 +1,101 @@
-import { h, icon, setText } from './dom.js';
-import { formatClock, formatDuration, parseInstant } from './time.js';
+import { CodeParts } from './code-parts.js';
+import { following, h, icon, setIcon, setText } from './dom.js';
+import { formatInstant } from './time.js';
+import { isOver } from './tool-model.js';
+import { PHASES, decisionWords, elapsed, errorWords, show } from './tool-words.js';
 
-const STATES = {
-  started: ['Waiting', 'waiting'], running: ['Running', 'running'], completed: ['Done', 'done'], error: ['Failed', 'cut'],
-  skipped: ['Skipped', 'muted'],
-};
-/** Live output of code kept on the page. */
-const MAX_OUTPUT = 20000;
+/** Calls of one code that are drawn; of more the oldest go, and the card says how many. */
+const NESTED_MAX = 200;
 
-/** One line for a tool call; opens to its arguments, its decision and its result. It changes in place. */
+/** A tool call as one line between the words; opens to what was asked, decided and answered. It changes in place. */
 export class ToolCard {
-  #began = Date.now();
-  #output = '';
+  #facts = new Map();
+  #hidden = 0;
 
-  constructor(name) {
-    this.name = name;
-    this.state = h('span.state');
+  constructor(call) {
+    this.call = call;
+    this.sign = icon('live');
+    this.word = h('span');
+    this.state = h('span.state', null, this.sign, this.word);
     this.what = h('span.what');
     this.time = h('span.num.time');
+    this.omitted = h('p.tool-note', { hidden: true });
     this.body = h('div.tool-body');
-    this.element = h('details.tool', null,
-      h('summary', null, icon('tool'), h('span.tool-name', null, name), this.what, this.state, this.time, icon('chevron')), this.body);
+    this.element = h(`details.tool${call.isCode ? '.is-code' : ''}`, { data: { tool: call.tool, call: call.id } },
+      h('summary', null, icon(call.isCode ? 'code' : 'tool'), h('span.tool-name', null, call.tool), this.what, this.state, this.time,
+        icon('chevron')), this.body);
+    if (call.isCode) {
+      this.parts = new CodeParts(call);
+      this.nestedNote = h('p.tool-note', { hidden: true });
+      this.calls = h('div.tool-calls');
+      this.nested = h('div', { hidden: true }, h('span.tool-label', null, 'Calls'), this.nestedNote, this.calls);
+      this.body.append(this.parts.code, this.nested, this.parts.output, this.parts.end);
+      // What code does is worth seeing while it does it. It stays open: a card that closed by itself would move the text below.
+      this.element.open = true;
+    } else this.#fact('arguments', 'Arguments', '');
+    this.body.append(this.omitted);
   }
 
-  /** @returns {boolean} whether the run now waits for this tool. */
-  update({ event = {}, data = {} }) {
-    const [word, tone] = STATES[event.status] ?? STATES.running;
-    setText(this.state, data.decision === 'deny' ? 'Denied' : word);
-    this.state.dataset.tone = data.decision === 'deny' ? 'cut' : tone;
-    if (data.args) setText(this.what, argument(data.args));
-    if (data.stream) this.#output = (this.#output + (data.text ?? '')).slice(-MAX_OUTPUT);
-    const over = ['completed', 'error', 'skipped'].includes(event.status);
-    if (over) setText(this.time, formatDuration(Date.now() - this.#began));
-    this.facts = { ...this.facts, ...data };
-    this.#fill();
-    return !over;
+  /** A card of a call that this code made. */
+  nest(card) {
+    this.nested.hidden = false;
+    following(this.calls, () => this.calls.append(card.element));
+    if (this.calls.childElementCount <= NESTED_MAX) return;
+    this.calls.firstElementChild.remove();
+    this.#hidden += 1;
+    this.nestedNote.hidden = false;
+    setText(this.nestedNote, `${this.#hidden} earlier ${this.#hidden === 1 ? 'call is' : 'calls are'} not shown.`);
   }
 
-  #fill() {
-    const { args, decision, rule, result, error, exit, stdout, stderr, value } = this.facts;
-    const output = stdout !== undefined ? `${stdout}${stderr ?? ''}` : this.#output;
-    const rows = [
-      ['Arguments', args && show(args)], ['Decision', decision && `${decision}${rule ? ` · rule ${rule}` : ''}`],
-      ['Output', output], ['Exit', exit], ['Value', value !== undefined && value !== null ? show(value) : ''],
-      ['Result', result !== undefined ? show(result) : ''], ['Error', error && show(error)],
-    ].filter(([, text]) => text);
-    this.body.replaceChildren(...rows.map(([name, text]) => h('div.fact', null, h('span', null, name), h('pre', { tabIndex: 0 }, text))));
-  }
-}
-
-/** The argument that identifies the thing: the first short value. */
-function argument(args) {
-  const value = args && typeof args === 'object' ? Object.values(args).find((v) => ['string', 'number'].includes(typeof v)) : args;
-  const text = String(value ?? '').split('\n')[0];
-  return text.length > 60 ? `${text.slice(0, 59)}…` : text;
-}
-
-const show = (value) => (typeof value === 'string' ? value : JSON.stringify(value, null, 2));
-
-/** An approval that the run waits for: what exactly would happen, who may decide, and how long is left. */
-export class ApprovalCard {
-  constructor() {
-    this.title = h('p');
-    this.table = h('dl');
-    this.element = h('section.notice.is-waiting', { aria: { label: 'Approval' } }, icon('person'), h('div', null, this.title, this.table));
+  draw() {
+    const { call } = this;
+    const [word, sign, tone] = PHASES[call.phase];
+    this.element.dataset.phase = call.phase;
+    this.state.dataset.tone = tone;
+    setIcon(this.sign, sign);
+    setText(this.word, word);
+    setText(this.what, call.what);
+    this.tick();
+    if (call.isCode) this.parts.draw();
+    else this.#fact('arguments', 'Arguments', call.args === undefined ? call.text : show(call.args));
+    this.#fact('decision', 'Decision', decisionWords(call));
+    this.#fact('error', 'Error', errorWords(call.error));
+    this.#fact('result', call.isCode ? 'Value' : 'Result', call.result === undefined ? '' : show(call.result));
+    this.#note();
   }
 
-  update(approval) {
-    const until = parseInstant(approval.expires_at);
-    const open = approval.state === 'pending' || approval.state === 'waiting' || !approval.state;
-    setText(this.title, open
-      ? `${approval.tool} waits for approval by ${approval.from ?? 'an approver'}${until ? ` until ${formatClock(until)}` : ''}.`
-      : `${approval.tool}: ${approval.state}.`);
-    this.element.classList.toggle('is-waiting', open);
-    const rows = Object.entries(approval.args ?? {}).flatMap(([name, value]) => [h('dt', null, name), h('dd', null, show(value))]);
-    this.table.replaceChildren(...rows);
-    return open;
+  /** The time alone: it goes on while nothing else happens. */
+  tick(now = Date.now()) {
+    const { call } = this;
+    // What was not made took no time.
+    if (['writing', 'denied', 'skipped', 'unseen'].includes(call.phase) || !call.beganAt) return setText(this.time, '');
+    const end = isOver(call) ? call.endedAt : now;
+    // The page's clock may differ from the server's; a call that just began shows no time rather than a wrong one.
+    const took = Math.max(0, end - call.beganAt);
+    setText(this.time, isOver(call) || took >= 1000 ? elapsed(isOver(call) ? took : Math.floor(took / 1000) * 1000) : '');
+    this.time.title = formatInstant(call.beganAt);
+    return undefined;
+  }
+
+  #fact(name, label, text) {
+    let fact = this.#facts.get(name);
+    if (!fact && text) {
+      const pre = h('pre', { tabIndex: 0, aria: { label } });
+      fact = { pre, box: h('div.fact', { data: { fact: name } }, h('span.tool-label', null, label), pre) };
+      this.#facts.set(name, fact);
+      this.body.insertBefore(fact.box, this.omitted);
+    }
+    if (!fact) return;
+    setText(fact.pre, text);
+    fact.box.hidden = text === '';
+  }
+
+  #note() {
+    const { isTruncated, omitted } = this.call;
+    const parts = [];
+    if (isTruncated) parts.push('It told more than is kept; the rest of its progress is left out.');
+    if (omitted.length > 0) parts.push(`Too long to be sent here: ${omitted.join(', ')}.`);
+    this.omitted.hidden = parts.length === 0;
+    setText(this.omitted, parts.join(' '));
   }
 }

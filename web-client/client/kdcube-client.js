@@ -68,6 +68,15 @@ export class KDCubeClient extends Emitter {
     return this.#needTransport().attach(run);
   }
 
+  /**
+   * Decides about a call that waits for a person; what comes of it arrives as `chat.approval`, as for everybody else.
+   * @param {string} id of the approval @param {'approve'|'deny'} decision @param {string} reason
+   * @throws {KDCubeError} when the server does not accept it from this key.
+   */
+  decideApproval(id, decision, reason = '') {
+    return this.#needTransport().decideApproval(id, decision, reason);
+  }
+
   #needTransport() {
     if (!this.#transport) throw new KDCubeError('The client is not connected.', { code: 'offline' });
     return this.#transport;

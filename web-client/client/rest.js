@@ -19,6 +19,7 @@ export class RestClient {
   deleteConversation(id) { return this.json('DELETE', `/v1/conversations/${encodeURIComponent(id)}`); }
   run(id) { return this.json('GET', `/v1/runs/${encodeURIComponent(id)}`); }
   cancel(id) { return this.json('POST', `/v1/runs/${encodeURIComponent(id)}/cancel`, {}); }
+  decideApproval(id, decision, reason) { return this.json('POST', `/api/approvals/${encodeURIComponent(id)}`, { decision, reason }); }
 
   /** @returns {Promise<boolean>} whether the server answers at all; never throws. */
   async alive() {

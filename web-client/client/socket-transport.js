@@ -113,6 +113,12 @@ export class SocketTransport {
     if (!answer?.ok) throw errorFrom(answer, { runId: run.id });
   }
 
+  async decideApproval(id, decision, reason) {
+    const answer = await this.#ask('approval_decide', { approval_id: id, decision, reason });
+    if (!answer?.ok) throw errorFrom(answer);
+    return answer;
+  }
+
   drop(run) {
     if (this.#runs.get(run.id) === run) this.#runs.delete(run.id);
   }

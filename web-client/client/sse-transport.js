@@ -80,6 +80,7 @@ export class SSETransport {
   }
 
   cancel(run) { return this.rest.cancel(run.id); }
+  decideApproval(id, decision, reason) { return this.rest.decideApproval(id, decision, reason); }
 
   drop(run) {
     const controller = this.#streams.get(run);
