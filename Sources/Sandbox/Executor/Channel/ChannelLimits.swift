@@ -23,8 +23,9 @@ public struct ChannelLimits: Sendable, Hashable {
     public var unread: Duration = .seconds(10)
     /// From a frame's first byte to its last. A whole one is written by one thread without a pause.
     public var frame: Duration = .seconds(10)
-    /// Bytes of a tool's name, of a stream's name, and of an idempotency key.
-    public var nameBytes = 64
+    /// Bytes of the name of a tool or a stream: fixed, as it is a part of the names' form.
+    static let nameBytes = 64
+    /// Bytes of an idempotency key.
     public var idempotencyKeyBytes = 128
     /// Bytes of a `log` frame that are kept.
     public var logBytes = 4 << 10
