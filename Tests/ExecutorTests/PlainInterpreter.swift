@@ -39,7 +39,11 @@ enum PlainInterpreter {
     ) async throws -> Outcome {
         try await withCheckedThrowingContinuation { continuation in
             Thread.detachNewThread {
-                continuation.resume(with: Result { try Session(serve: serve, emitted: emitted).run(code, inputs, tools) })
+                continuation.resume(
+                    with: Result {
+                        var session = Session(serve: serve, emitted: emitted)
+                        return try session.run(code, inputs, tools)
+                    })
             }
         }
     }
@@ -53,6 +57,9 @@ enum PlainInterpreter {
         var outcome = Outcome()
         var machine = ChannelMachine()
         var output: [Int32: [UInt8]] = [:]
+        var pair: [Int32] = [-1, -1]
+        var out: [Int32] = [-1, -1]
+        var err: [Int32] = [-1, -1]
 
         init(serve: @escaping Serve, emitted: @escaping Watch) {
             self.serve = serve
@@ -60,12 +67,12 @@ enum PlainInterpreter {
         }
 
         mutating func run(_ code: String, _ inputs: JSONObject, _ tools: [String]) throws -> Outcome {
-            var pair: [Int32] = [0, 0]
-            var out: [Int32] = [0, 0]
-            var err: [Int32] = [0, 0]
-            guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &pair) == 0, pipe2(&out, O_CLOEXEC) == 0,
-                pipe2(&err, O_CLOEXEC) == 0
-            else { throw Failure(what: "descriptors") }
+            // Sockets for the output too: they are born close-on-exec, so that no child of another test keeps an end.
+            for ends in [\Self.pair, \.out, \.err] as [WritableKeyPath<Self, [Int32]>] {
+                guard socketpair(AF_UNIX, Int32(SOCK_STREAM.rawValue | SOCK_CLOEXEC.rawValue), 0, &self[keyPath: ends]) == 0 else {
+                    throw Failure(what: "descriptors")
+                }
+            }
             let pid = try spawn(channel: pair[1], stdout: out[1], stderr: err[1])
             for descriptor in [pair[1], out[1], err[1]] { close(descriptor) }
             defer { for descriptor in [pair[0], out[0], err[0]] { close(descriptor) } }
@@ -120,7 +127,7 @@ enum PlainInterpreter {
         private func send(_ bytes: [UInt8], to channel: Int32) {
             var rest = bytes[...]
             while !rest.isEmpty {
-                let count = rest.withUnsafeBytes { Glibc.send(channel, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL.rawValue)) }
+                let count = rest.withUnsafeBytes { Glibc.send(channel, $0.baseAddress, $0.count, Int32(MSG_NOSIGNAL)) }
                 guard count > 0 else { return }
                 rest = rest.dropFirst(count)
             }
