@@ -233,14 +233,17 @@ struct ChannelPythonTests {
         let outcome = try await PlainInterpreter.run(code)
         #expect(outcome.status == 1)
         #expect(outcome.value == nil)
+        // Interpreters differ in what they underline.
+        let lines = outcome.stderr.split(separator: "\n", omittingEmptySubsequences: false).filter { line in
+            line.isEmpty || !line.allSatisfy { $0 == " " || $0 == "^" || $0 == "~" }
+        }
         #expect(
-            outcome.stderr == """
+            lines.joined(separator: "\n") == """
                 Traceback (most recent call last):
                   File "<code>", line 5, in <module>
                     parse("{")
                   File "<code>", line 4, in parse
                     return json.loads(text)
-                           ^^^^^^^^^^^^^^^^
                 json.decoder.JSONDecodeError: Expecting property name enclosed in double quotes: line 1 column 2 (char 1)
 
                 """)
@@ -250,7 +253,8 @@ struct ChannelPythonTests {
         let denied = try await PlainInterpreter.run("from agent_tools import tools\ntools.a(b=1)") { machine, call in
             machine.answer(call.id, .error(code: "policy_denied", message: "no", rule: "r1", isDenied: true, retryAfter: nil))
         }
-        #expect(denied.stderr.hasSuffix("    tools.a(b=1)\nagent_tools.ToolDenied: policy_denied: no (rule r1)\n"))
+        #expect(denied.stderr.hasSuffix("\nagent_tools.ToolDenied: policy_denied: no (rule r1)\n"))
+        #expect(denied.stderr.contains("    tools.a(b=1)\n"))
         #expect(!denied.stderr.contains("/"))
     }
 

@@ -79,7 +79,7 @@ def _strip(error, seen):
 
 def _report(kind, value, trace, thread=None):
     try:
-        error = traceback.TracebackException(kind, value, trace, compact=True)
+        error = traceback.TracebackException(kind, value, trace)
         _strip(error, set())
         text = "".join(error.format())
     except BaseException:
