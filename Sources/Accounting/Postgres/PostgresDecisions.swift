@@ -52,6 +52,10 @@ public struct PostgresDecisions: DecisionStore {
         for reader: DecisionReader, _ filter: DecisionFilter, before cursor: Int64?, limit: Int
     ) async throws(DecisionError) -> DecisionPage {
         let limit = DecisionBatch.limit(limit)
+        // Nothing that is kept has a zero byte, and Postgres takes none.
+        guard ![filter.run, filter.tool].contains(where: { $0?.utf8.contains(0) ?? false }) else {
+            return DecisionPage(decisions: [], limit: limit)
+        }
         // Composed, so that each has an index: 24 statements at most.
         var sql = "\(Self.selection) WHERE d.org = $1 AND d.seq < $2"
         var values: [PostgresValue] = [.text(reader.org), .int(cursor ?? .max)]
@@ -70,7 +74,6 @@ public struct PostgresDecisions: DecisionStore {
     }
 
     public func decision(for reader: DecisionReader, id: String) async throws(DecisionError) -> RecordedDecision? {
-        // No id of ours has a zero byte, and Postgres takes none.
         guard !id.utf8.contains(0) else { return nil }
         let values: [PostgresValue] = [.text(reader.org), .text(id), .text(reader.project), .text(reader.user)]
         return try await read { (connection) throws(PostgresError) in
@@ -101,7 +104,7 @@ extension PostgresDecisions {
     /// Appends of one org take turns, and every transaction takes its orgs in the same order. What the transaction looks up after it is
     /// as the one before has left it.
     private static func lock(_ orgs: [String], _ connection: inout PostgresConnection) throws(PostgresError) {
-        let orgs = Set(orgs).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        let orgs = Set(orgs.map(ByteText.init)).map(\.text).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
         try connection.query(
             "INSERT INTO decision_heads SELECT org, 0 FROM unnest($1::text[]) AS org ON CONFLICT DO NOTHING", [.texts(orgs)])
         try connection.query("SELECT 1::bigint FROM decision_heads WHERE org = ANY ($1::text[]) ORDER BY org FOR UPDATE", [.texts(orgs)])
@@ -109,17 +112,17 @@ extension PostgresDecisions {
 
     /// The next numbers for rows of these orgs, in their order.
     private static func numbers(_ orgs: [String], _ connection: inout PostgresConnection) throws(PostgresError) -> [Int64] {
-        let counts = Dictionary(orgs.map { ($0, Int64(1)) }, uniquingKeysWith: +)
+        let counts = Dictionary(orgs.map { (ByteText($0), Int64(1)) }, uniquingKeysWith: +)
         let rows = try connection.query(
             """
             UPDATE decision_heads h SET seq = h.seq + w.count FROM unnest($1::text[], $2::int8[]) AS w (org, count) WHERE h.org = w.org
             RETURNING h.org, h.seq - w.count
-            """, [.texts(Array(counts.keys)), .ints(Array(counts.values))])
-        let heads = try rows.map { row throws(PostgresError) in (try row.text(0), try row.int(1)) }
+            """, [.texts(counts.keys.map(\.text)), .ints(Array(counts.values))])
+        let heads = try rows.map { row throws(PostgresError) in (ByteText(try row.text(0)), try row.int(1)) }
         var next = Dictionary(uniqueKeysWithValues: heads)
         return orgs.map { org in
-            next[org, default: 0] += 1
-            return next[org, default: 0]
+            next[ByteText(org), default: 0] += 1
+            return next[ByteText(org), default: 0]
         }
     }
 

@@ -14,12 +14,14 @@ public enum DecisionError: Error, Sendable, Hashable {
 
 /// An org's name for one of its decisions.
 public struct DecisionID: Sendable, Hashable {
-    public let org: String
-    public let id: String
+    public var org: String { orgText.text }
+    public var id: String { idText.text }
+    private let orgText: ByteText
+    private let idText: ByteText
 
     public init(org: String, id: String) {
-        self.org = org
-        self.id = id
+        orgText = ByteText(org)
+        idText = ByteText(id)
     }
 }
 
@@ -97,7 +99,7 @@ public struct DecisionPage: Sendable, Hashable {
 
 /// The append-only log of decisions about calls of tools. What an append has returned from survives the loss of power.
 public protocol DecisionStore: Sendable {
-    /// Keeps all or none. A decision that is there already, the same to the byte, is left as it is: repeating an append is safe.
+    /// Keeps all or none. A decision that is there already and is the same is left as it is: repeating an append is safe.
     func append(_ decisions: [ToolDecision]) async throws(DecisionError)
     /// Keeps all or none; the first outcome of a decision stays.
     func append(outcomes: [ToolOutcome]) async throws(DecisionError)

@@ -1,9 +1,9 @@
 /// The rules for text of decisions: what we made has to be in order, what others made is brought into order.
 enum DecisionText {
-    /// An id of ours.
+    /// An id of ours: printable ASCII without spaces.
     static func check(_ text: String, _ field: String) throws(DecisionError) {
         guard (1...DecisionLimits.idBytes).contains(text.utf8.count),
-            text.unicodeScalars.allSatisfy({ $0.value > 0x20 && $0.value != 0x7F })
+            text.utf8.allSatisfy({ (0x21...0x7E).contains($0) })
         else { throw .malformed(field) }
     }
 
@@ -25,5 +25,19 @@ enum DecisionText {
             kept.unicodeScalars.append(next)
         }
         return kept
+    }
+}
+
+/// Text that equals only text of the same bytes, as in a database: to `String`, two ways to write an accent are one.
+package struct ByteText: Sendable, Hashable {
+    package let text: String
+
+    package init(_ text: String) { self.text = text }
+
+    package static func == (left: ByteText, right: ByteText) -> Bool { left.text.utf8.elementsEqual(right.text.utf8) }
+
+    package func hash(into hasher: inout Hasher) {
+        for byte in text.utf8 { hasher.combine(byte) }
+        hasher.combine(0xFF as UInt8)
     }
 }

@@ -38,6 +38,9 @@ public actor DecisionWriter {
         }
     }
 
+    /// Rows that wait for the next transaction.
+    public var waiting: Int { decisions.count + outcomes.count }
+
     private func start() {
         guard !isWriting else { return }
         isWriting = true

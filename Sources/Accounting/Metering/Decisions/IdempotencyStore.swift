@@ -14,13 +14,14 @@ public enum IdempotencyError: Error, Sendable, Hashable {
 
 /// What a caller names a call by that is to happen once.
 public struct IdempotencyKey: Sendable, Hashable, CustomStringConvertible {
-    public let text: String
+    public var text: String { bytes.text }
+    private let bytes: ByteText
 
     public init(_ text: String) throws(IdempotencyError) {
         guard (1...IdempotencyLimits.keyBytes).contains(text.utf8.count),
             text.unicodeScalars.allSatisfy({ $0.properties.generalCategory != .control })
         else { throw .badKey }
-        self.text = text
+        bytes = ByteText(text)
     }
 
     public var description: String { text }
