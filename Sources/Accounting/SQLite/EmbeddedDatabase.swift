@@ -21,7 +21,7 @@ public enum EmbeddedDatabaseError: Error, Sendable, Hashable, CustomStringConver
 ///
 /// Several processes may have it open: the server, and commands that read and write beside it. Write-ahead log, so that
 /// readers never wait for writers; `synchronous=NORMAL`, which loses nothing when the process dies, and at most the last
-/// transactions, never consistency, when the machine does. Safe to use from any task; the pool serialises writers.
+/// transactions, never consistency, when the machine does; what must not be lost then either is written durably. Safe to use from any task; the pool serialises writers.
 public final class EmbeddedDatabase: Sendable {
     let pool: DatabasePool
     public let path: String
@@ -58,6 +58,30 @@ public final class EmbeddedDatabase: Sendable {
         do { return try await pool.write(body) } catch let error as EmbeddedDatabaseError { throw error } catch {
             throw .failed("\(error)")
         }
+    }
+
+    /// One transaction, all or nothing, that survives the loss of power when this returns. The commit also brings to the disk what other
+    /// transactions have left in the write-ahead log before it. Not cancelled with the caller's task.
+    func writeDurably<Value: Sendable>(
+        _ body: @escaping @Sendable (Database) throws -> Value
+    ) async throws(EmbeddedDatabaseError) -> Value {
+        let pool = pool
+        // What a tool has done is to be told also when nobody waits for it any more.
+        let work = Task {
+            try await pool.writeWithoutTransaction { db in
+                // Inside a transaction SQLite does not change it.
+                try db.execute(sql: "PRAGMA synchronous=FULL")
+                defer { try? db.execute(sql: "PRAGMA synchronous=NORMAL") }
+                var value: Value?
+                try db.inTransaction(.immediate) {
+                    value = try body(db)
+                    return .commit
+                }
+                guard let value else { throw EmbeddedDatabaseError.failed("no answer of a transaction") }
+                return value
+            }
+        }
+        do { return try await work.value } catch let error as EmbeddedDatabaseError { throw error } catch { throw .failed("\(error)") }
     }
 
     /// Answers when the database does, for readiness.

@@ -28,6 +28,10 @@ enum Schema {
         migrator.registerMigration("14 calls of tools") { db in
             try db.execute(sql: "ALTER TABLE ledger ADD COLUMN calls INTEGER NOT NULL DEFAULT 0")
         }
+        migrator.registerMigration("15 decisions") { db in
+            try db.execute(sql: DecisionSchema.decisions)
+            try db.execute(sql: DecisionSchema.idempotency)
+        }
         return migrator
     }
 

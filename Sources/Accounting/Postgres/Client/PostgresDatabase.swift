@@ -81,6 +81,20 @@ public final class PostgresDatabase: Sendable {
         try await call(.write) { (connection) throws(PostgresError) in try connection.transaction("BEGIN", body) }
     }
 
+    /// A change that survives the loss of power when this returns, whatever the database is set to. A replica that has to have it as well
+    /// stays so.
+    func writeDurably<Value: Sendable>(
+        _ body: @escaping @Sendable (inout PostgresConnection) throws(PostgresError) -> Value
+    ) async throws(PostgresError) -> Value {
+        try await write { (connection) throws(PostgresError) in
+            try connection.query(
+                """
+                SELECT set_config('synchronous_commit', 'on', true) WHERE current_setting('synchronous_commit') IN ('off', 'local')
+                """)
+            return try body(&connection)
+        }
+    }
+
     /// Statements that are transactions of their own.
     func call<Value: Sendable>(
         _ kind: PostgresCall, _ body: @escaping @Sendable (inout PostgresConnection) throws(PostgresError) -> Value

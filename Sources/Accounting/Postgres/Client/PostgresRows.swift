@@ -42,6 +42,12 @@ struct PostgresRows: Sendable {
             rows.cell(index, column).map { String(decoding: $0, as: UTF8.self) }
         }
 
+        /// Of a `bytea`.
+        func bytes(_ column: Int) throws(PostgresError) -> [UInt8] {
+            guard let cell = rows.cell(index, column) else { throw .malformed("null bytes") }
+            return Array(cell)
+        }
+
         func bool(_ column: Int) throws(PostgresError) -> Bool {
             guard let cell = rows.cell(index, column), cell.count == 1 else { throw .malformed("no truth value") }
             return cell.first == 1

@@ -3,6 +3,7 @@ enum PostgresValue: Sendable {
     case int(Int64?)
     case text(String?)
     case bool(Bool?)
+    case bytes([UInt8])
     case ints([Int64])
     case texts([String?])
     case bools([Bool])
@@ -11,6 +12,7 @@ enum PostgresValue: Sendable {
     var type: UInt32 {
         switch self {
         case .bool: 16
+        case .bytes: 17
         case .int: 20
         case .text: 25
         case .bools: 1000
@@ -31,6 +33,8 @@ enum PostgresValue: Sendable {
         case .bool(let value):
             guard let value else { return false }
             bytes.append(value ? 1 : 0)
+        case .bytes(let value):
+            bytes.append(contentsOf: value)
         case .ints(let values):
             Self.appendHead(count: values.count, element: 20, to: &bytes)
             for value in values {

@@ -28,3 +28,37 @@ public struct UserHandle: Sendable, Hashable {
         self.user = user
     }
 }
+
+/// A whole org, for its admins.
+///
+/// Made like ``ProjectHandle``, of an authenticated admin only.
+public struct OrgHandle: Sendable, Hashable {
+    public let org: String
+
+    public init(org: String) throws(ScopeError) {
+        try TenancyName.check(org)
+        self.org = org
+    }
+}
+
+/// Who repeats a call: the user, or else the key, or else the project itself. Callers share no idempotency key.
+///
+/// Made like ``ProjectHandle``, of an authenticated tenant only.
+public struct CallerHandle: Sendable, Hashable {
+    public let org: String
+    public let project: String
+    /// `user:NAME`, `key:ID`, or empty for a credential that has neither.
+    public let caller: String
+
+    public init(_ path: TenancyPath) {
+        org = path.org
+        project = path.project
+        caller = path.user.map { "user:\($0)" } ?? path.key.map { "key:\($0)" } ?? ""
+    }
+
+    public init(_ user: UserHandle) {
+        org = user.org
+        project = user.project
+        caller = "user:\(user.user)"
+    }
+}

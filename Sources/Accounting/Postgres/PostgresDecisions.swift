@@ -1,0 +1,205 @@
+public import Accounting
+
+/// The decisions about calls of tools in Postgres.
+public struct PostgresDecisions: DecisionStore {
+    private let database: PostgresDatabase
+
+    public init(_ database: PostgresDatabase) { self.database = database }
+
+    public func append(_ decisions: [ToolDecision]) async throws(DecisionError) {
+        guard !decisions.isEmpty else { return }
+        let decisions = try DecisionBatch.distinct(decisions)
+        let taken = try await write { (connection) throws(PostgresError) -> Set<DecisionID> in
+            try Self.lock(decisions.map(\.path.org), &connection)
+            let ids: [PostgresValue] = [.texts(decisions.map(\.path.org)), .texts(decisions.map(\.id))]
+            let found = try connection.query(
+                "SELECT \(Self.columns) FROM tool_decisions d JOIN unnest($1::text[], $2::text[]) AS w (org, id) ON d.org = w.org AND d.id = w.id",
+                ids
+            ).map { row throws(PostgresError) in try Self.decision(row) }
+            let known = Dictionary(uniqueKeysWithValues: found.map { ($0.key, $0) })
+            let taken = decisions.filter { known[$0.key] ?? $0 != $0 }
+            guard taken.isEmpty else { return Set(taken.map(\.key)) }
+            try Self.insert(decisions.filter { known[$0.key] == nil }, &connection)
+            return []
+        }
+        guard taken.isEmpty else { throw .idsTaken(taken) }
+    }
+
+    public func append(outcomes: [ToolOutcome]) async throws(DecisionError) {
+        guard !outcomes.isEmpty else { return }
+        let outcomes = try DecisionBatch.distinct(outcomes)
+        let missing = try await write { (connection) throws(PostgresError) -> Set<DecisionID> in
+            try Self.lock(outcomes.map(\.org), &connection)
+            let rows = try connection.query(
+                """
+                SELECT d.org, d.id, o.decision IS NOT NULL FROM tool_decisions d
+                JOIN unnest($1::text[], $2::text[]) AS w (org, id) ON d.org = w.org AND d.id = w.id
+                LEFT JOIN tool_outcomes o ON o.org = d.org AND o.decision = d.id
+                """, [.texts(outcomes.map(\.org)), .texts(outcomes.map(\.decision))])
+            let found = try rows.map { row throws(PostgresError) in
+                (DecisionID(org: try row.text(0), id: try row.text(1)), try row.bool(2))
+            }
+            let hasOutcome = Dictionary(uniqueKeysWithValues: found)
+            let missing = outcomes.filter { hasOutcome[$0.key] == nil }
+            guard missing.isEmpty else { return Set(missing.map(\.key)) }
+            try Self.insert(outcomes.filter { hasOutcome[$0.key] == false }, &connection)
+            return []
+        }
+        guard missing.isEmpty else { throw .noDecisions(missing) }
+    }
+
+    public func decisions(
+        for reader: DecisionReader, _ filter: DecisionFilter, before cursor: Int64?, limit: Int
+    ) async throws(DecisionError) -> DecisionPage {
+        let limit = DecisionBatch.limit(limit)
+        // Nothing that is kept has a zero byte, and Postgres takes none.
+        guard ![filter.run, filter.tool].contains(where: { $0?.utf8.contains(0) ?? false }) else {
+            return DecisionPage(decisions: [], limit: limit)
+        }
+        // Composed, so that each has an index: 24 statements at most.
+        var sql = "\(Self.selection) WHERE d.org = $1 AND d.seq < $2"
+        var values: [PostgresValue] = [.text(reader.org), .int(cursor ?? .max)]
+        for (column, value) in [
+            ("project", reader.project), ("user_id", reader.user), ("run", filter.run), ("tool", filter.tool),
+            ("decision", filter.decision?.rawValue),
+        ] {
+            guard let value else { continue }
+            values.append(.text(value))
+            sql += " AND d.\(column) = $\(values.count)"
+        }
+        values.append(.int(Int64(limit)))
+        let (query, arguments) = ("\(sql) ORDER BY d.seq DESC LIMIT $\(values.count)", values)
+        let found = try await read { (connection) throws(PostgresError) in try connection.query(query, arguments).map(Self.recorded) }
+        return DecisionPage(decisions: found, limit: limit)
+    }
+
+    public func decision(for reader: DecisionReader, id: String) async throws(DecisionError) -> RecordedDecision? {
+        guard !id.utf8.contains(0) else { return nil }
+        let values: [PostgresValue] = [.text(reader.org), .text(id), .text(reader.project), .text(reader.user)]
+        return try await read { (connection) throws(PostgresError) in
+            try connection.query(
+                """
+                \(Self.selection) WHERE d.org = $1 AND d.id = $2 AND ($3::text IS NULL OR d.project = $3)
+                AND ($4::text IS NULL OR d.user_id = $4)
+                """, values
+            ).map(Self.recorded).first
+        }
+    }
+
+    private func read<Value: Sendable>(
+        _ body: @escaping @Sendable (inout PostgresConnection) throws(PostgresError) -> Value
+    ) async throws(DecisionError) -> Value {
+        do { return try await database.read(body) } catch { throw .unavailable(error.description) }
+    }
+
+    private func write<Value: Sendable>(
+        _ body: @escaping @Sendable (inout PostgresConnection) throws(PostgresError) -> Value
+    ) async throws(DecisionError) -> Value {
+        do { return try await database.writeDurably(body) } catch { throw .unavailable(error.description) }
+    }
+}
+
+/// The statements behind it.
+extension PostgresDecisions {
+    /// Appends of one org take turns, and every transaction takes its orgs in the same order. What the transaction looks up after it is
+    /// as the one before has left it.
+    private static func lock(_ orgs: [String], _ connection: inout PostgresConnection) throws(PostgresError) {
+        let orgs = Set(orgs.map(ByteText.init)).map(\.text).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+        try connection.query(
+            "INSERT INTO decision_heads SELECT org, 0 FROM unnest($1::text[]) AS org ON CONFLICT DO NOTHING", [.texts(orgs)])
+        try connection.query("SELECT 1::bigint FROM decision_heads WHERE org = ANY ($1::text[]) ORDER BY org FOR UPDATE", [.texts(orgs)])
+    }
+
+    /// The next numbers for rows of these orgs, in their order.
+    private static func numbers(_ orgs: [String], _ connection: inout PostgresConnection) throws(PostgresError) -> [Int64] {
+        let counts = Dictionary(orgs.map { (ByteText($0), Int64(1)) }, uniquingKeysWith: +)
+        let rows = try connection.query(
+            """
+            UPDATE decision_heads h SET seq = h.seq + w.count FROM unnest($1::text[], $2::int8[]) AS w (org, count) WHERE h.org = w.org
+            RETURNING h.org, h.seq - w.count
+            """, [.texts(counts.keys.map(\.text)), .ints(Array(counts.values))])
+        let heads = try rows.map { row throws(PostgresError) in (ByteText(try row.text(0)), try row.int(1)) }
+        var next = Dictionary(uniqueKeysWithValues: heads)
+        return orgs.map { org in
+            next[ByteText(org), default: 0] += 1
+            return next[ByteText(org), default: 0]
+        }
+    }
+
+    private static func insert(_ decisions: [ToolDecision], _ connection: inout PostgresConnection) throws(PostgresError) {
+        guard !decisions.isEmpty else { return }
+        let seqs = try numbers(decisions.map(\.path.org), &connection)
+        try connection.query(
+            """
+            INSERT INTO tool_decisions (org, seq, id, project, user_id, key_id, run, call, parent_call, source, tool, arguments_digest,
+            arguments, decision, rule, code, message, roles, at) SELECT * FROM unnest($1::text[], $2::int8[], $3::text[], $4::text[],
+            $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
+            $15::text[], $16::text[], $17::text[], $18::text[], $19::int8[])
+            """,
+            [
+                .texts(decisions.map(\.path.org)), .ints(seqs), .texts(decisions.map(\.id)), .texts(decisions.map(\.path.project)),
+                .texts(decisions.map(\.path.user)), .texts(decisions.map(\.path.key)), .texts(decisions.map(\.run)),
+                .texts(decisions.map(\.callID)), .texts(decisions.map(\.parentCallID)), .texts(decisions.map(\.source.rawValue)),
+                .texts(decisions.map(\.tool)), .texts(decisions.map(\.argumentsDigest)), .texts(decisions.map(\.arguments)),
+                .texts(decisions.map(\.decision.rawValue)), .texts(decisions.map(\.rule)), .texts(decisions.map(\.code)),
+                .texts(decisions.map(\.message)), .texts(decisions.map { $0.roles.joined(separator: " ") }),
+                .ints(decisions.map(\.at.rawValue)),
+            ])
+    }
+
+    private static func insert(_ outcomes: [ToolOutcome], _ connection: inout PostgresConnection) throws(PostgresError) {
+        guard !outcomes.isEmpty else { return }
+        let seqs = try numbers(outcomes.map(\.org), &connection)
+        try connection.query(
+            """
+            INSERT INTO tool_outcomes (org, decision, seq, status, code, result_digest, bytes, elapsed, at)
+            SELECT * FROM unnest($1::text[], $2::text[], $3::int8[], $4::text[], $5::text[], $6::text[], $7::int8[], $8::int8[], $9::int8[])
+            """,
+            [
+                .texts(outcomes.map(\.org)), .texts(outcomes.map(\.decision)), .ints(seqs), .texts(outcomes.map(\.status.rawValue)),
+                .texts(outcomes.map(\.code)), .texts(outcomes.map(\.resultDigest)), .ints(outcomes.map(\.bytes)),
+                .ints(outcomes.map(\.elapsed.rawValue)), .ints(outcomes.map(\.at.rawValue)),
+            ])
+    }
+
+    private static let columns = """
+        d.org, d.seq, d.id, d.project, d.user_id, d.key_id, d.run, d.call, d.parent_call, d.source, d.tool, d.arguments_digest, \
+        d.arguments, d.decision, d.rule, d.code, d.message, d.roles, d.at
+        """
+
+    private static let selection = """
+        SELECT \(columns), o.seq, o.status, o.code, o.result_digest, o.bytes, o.elapsed, o.at
+        FROM tool_decisions d LEFT JOIN tool_outcomes o ON o.org = d.org AND o.decision = d.id
+        """
+
+    private static func decision(_ row: PostgresRows.Row) throws(PostgresError) -> ToolDecision {
+        try PostgresError.reading("a decision") {
+            guard let source = ToolDecision.Source(rawValue: try row.text(9)),
+                let verdict = ToolDecision.Verdict(rawValue: try row.text(13))
+            else { throw PostgresError.malformed("a decision that no version of ours wrote") }
+            return try ToolDecision(
+                id: row.text(2),
+                path: TenancyPath(org: row.text(0), project: row.text(3), user: row.optionalText(4), key: row.optionalText(5)),
+                run: row.text(6), callID: row.text(7), parentCallID: row.optionalText(8), source: source, tool: row.text(10),
+                argumentsDigest: row.text(11), arguments: row.optionalText(12), decision: verdict, rule: row.optionalText(14),
+                code: row.optionalText(15), message: row.optionalText(16), roles: row.text(17).split(separator: " ").map(String.init),
+                at: Milliseconds(row.int(18)))
+        }
+    }
+
+    private static func recorded(_ row: PostgresRows.Row) throws(PostgresError) -> RecordedDecision {
+        let decision = try decision(row)
+        guard let seq = try row.optionalInt(19) else {
+            return RecordedDecision(seq: try row.int(1), decision: decision, outcome: nil, outcomeSeq: nil)
+        }
+        let outcome = try PostgresError.reading("an outcome") {
+            guard let status = ToolOutcome.Status(rawValue: try row.text(20)) else {
+                throw PostgresError.malformed("an outcome that no version of ours wrote")
+            }
+            return try ToolOutcome(
+                org: decision.path.org, decision: decision.id, status: status, code: row.optionalText(21),
+                resultDigest: row.optionalText(22), bytes: row.int(23), elapsed: Milliseconds(row.int(24)), at: Milliseconds(row.int(25)))
+        }
+        return RecordedDecision(seq: try row.int(1), decision: decision, outcome: outcome, outcomeSeq: seq)
+    }
+}
