@@ -105,11 +105,14 @@ struct JobMachineTests {
     @Test("a broken rule of the channel, and replies that are not read, end the job as protocol_limit with the code")
     func violations() {
         var machine = JobMachine(limits)
-        #expect(machine.handle(.violated("frame_too_long"), at: .zero) == [.kill])
-        #expect(machine.outcome(of: remains(.signalled(9))) == outcome(.protocolLimit, "frame_too_long"))
+        #expect(machine.handle(.violated(ChannelViolation(.frameLength, "")), at: .zero) == [.kill])
+        #expect(machine.outcome(of: remains(.signalled(9))) == outcome(.protocolLimit, "frame_length"))
         machine = JobMachine(limits)
-        #expect(machine.handle(.unread, at: .zero) == [.kill])
+        #expect(machine.handle(.violated(ChannelViolation(.unreadReplies, "")), at: .zero) == [.kill])
         #expect(machine.outcome(of: remains(.signalled(9))) == outcome(.protocolLimit, "unread_replies"))
+        machine = JobMachine(limits)
+        #expect(machine.handle(.violated(ChannelViolation(.timeout, "")), at: .zero) == [.kill])
+        #expect(machine.outcome(of: remains(.signalled(9))) == outcome(.timeout, "timeout"))
     }
 
     @Test("after its result a job has a moment to leave, then it is ended and still ok")

@@ -121,6 +121,6 @@ struct ArtefactCollector: Sendable {
 
     /// A descriptor, or a negative errno.
     private func beneath(_ path: [UInt8]) -> Int32 {
-        (path.map { CChar(bitPattern: $0) } + [0]).withUnsafeBufferPointer { kdcube_open_beneath(root, $0.baseAddress) }
+        (path.map { CChar(bitPattern: $0) } + [0]).withUnsafeBufferPointer { csandbox_open_beneath(root, $0.baseAddress) }
     }
 }

@@ -34,9 +34,8 @@ final class DescriptorLane: Sendable {
 
     /// Fails when the process has no descriptor left; the text is for the operator.
     init() throws(SandboxRefusal) {
-        // The flags of both are those of open(2) by definition; their own names are enumerators that Swift does not see.
-        let epoll = epoll_create1(O_CLOEXEC)
-        wakeup = eventfd(0, O_CLOEXEC | O_NONBLOCK)
+        let epoll = csandbox_epoll()
+        wakeup = csandbox_wakeup()
         guard epoll >= 0, wakeup >= 0 else { throw .launch("no descriptor for the sandboxes' lane (errno \(errno))") }
         let loop = DescriptorLoop(epoll: epoll, wakeup: wakeup)
         let body = Unmanaged.passRetained(Body { [self] in while loop.turn(take()) {} })

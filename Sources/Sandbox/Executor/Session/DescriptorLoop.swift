@@ -22,15 +22,16 @@ final class DescriptorLoop: @unchecked Sendable {
 
     private let epoll: Int32
     private let wakeup: Int32
+    private let limits = ChannelLimits()
     private let clock = ContinuousClock()
     private var entries: [DescriptorLane.ID: Entry] = [:]
     private let buffer = UnsafeMutableRawBufferPointer.allocate(byteCount: SessionLimits.chunk, alignment: 16)
-    private var events = [epoll_event](repeating: epoll_event(), count: 64)
+    private var events = [csandbox_event](repeating: csandbox_event(), count: 64)
 
     init(epoll: Int32, wakeup: Int32) {
         self.epoll = epoll
         self.wakeup = wakeup
-        control(EPOLL_CTL_ADD, wakeup, EPOLLIN.rawValue, .max)
+        _ = csandbox_watch(epoll, wakeup, 1, UInt32(CSANDBOX_READ), .max)
     }
 
     deinit { buffer.deallocate() }
@@ -46,17 +47,17 @@ final class DescriptorLoop: @unchecked Sendable {
             }
             act(on: command)
         }
-        let count = epoll_wait(epoll, &events, Int32(events.count), timeout())
+        let count = csandbox_wait(epoll, &events, Int32(events.count), timeout())
         for event in events.prefix(max(Int(count), 0)) {
-            guard event.data.u64 != .max else {
+            guard event.data != .max else {
                 var value: UInt64 = 0
                 _ = read(wakeup, &value, 8)
                 continue
             }
-            let id = event.data.u64 >> 2
-            guard let source = SandboxInbox.Source(rawValue: event.data.u64 & 3) else { continue }
-            if event.events & EPOLLOUT.rawValue != 0 { flush(id) }
-            if event.events & ~EPOLLOUT.rawValue != 0 { receive(id, source) }
+            let id = event.data >> 2
+            guard let source = SandboxInbox.Source(rawValue: event.data & 3) else { continue }
+            if event.ready & UInt32(CSANDBOX_WRITE) != 0 { flush(id) }
+            if event.ready & UInt32(CSANDBOX_READ) != 0 { receive(id, source) }
         }
         fireTimers()
         return true
@@ -97,14 +98,14 @@ final class DescriptorLoop: @unchecked Sendable {
     private func pause(_ id: DescriptorLane.ID, _ source: SandboxInbox.Source) {
         guard let descriptor = entries[id]?.descriptors[Int(source.rawValue)] else { return }
         entries[id]?.paused.insert(source)
-        control(EPOLL_CTL_DEL, descriptor, 0, 0)
+        _ = csandbox_unwatch(epoll, descriptor)
     }
 
     private func send(_ id: DescriptorLane.ID, _ bytes: [UInt8]) {
         guard var entry = entries[id], entry.descriptors[0] >= 0, !entry.isMute else { return }
         let waiting = entry.outbox.count - entry.written
-        guard waiting == 0 || waiting + bytes.count <= SessionLimits.outbox else { return mute(id) }
-        if waiting == 0 { entry.unreadBy = clock.now + SessionLimits.unread }
+        guard waiting == 0 || waiting + bytes.count <= limits.unreadBytes else { return mute(id) }
+        if waiting == 0 { entry.unreadBy = clock.now + limits.unread }
         entry.outbox.removeFirst(entry.written)
         entry.written = 0
         entry.outbox += bytes
@@ -128,7 +129,7 @@ final class DescriptorLoop: @unchecked Sendable {
         let isDone = after == entry.outbox.count
         entries[id]?.written = isDone ? 0 : after
         if isDone { entries[id]?.outbox = [] }
-        if after > before { entries[id]?.unreadBy = isDone ? nil : clock.now + SessionLimits.unread }
+        if after > before { entries[id]?.unreadBy = isDone ? nil : clock.now + limits.unread }
         watch(id, .channel, isNew: false)
     }
 
@@ -171,13 +172,8 @@ final class DescriptorLoop: @unchecked Sendable {
         let descriptor = entry.descriptors[Int(source.rawValue)]
         guard descriptor >= 0, !entry.paused.contains(source) else { return }
         let writes = source == .channel && !entry.outbox.isEmpty
-        let interest = EPOLLIN.rawValue | (writes ? EPOLLOUT.rawValue : 0)
-        control(isNew ? EPOLL_CTL_ADD : EPOLL_CTL_MOD, descriptor, interest, id << 2 | source.rawValue)
-    }
-
-    private func control(_ operation: Int32, _ descriptor: Int32, _ interest: UInt32, _ data: UInt64) {
-        var event = epoll_event(events: interest, data: epoll_data_t(u64: data))
-        _ = epoll_ctl(epoll, operation, descriptor, &event)
+        let interest = UInt32(CSANDBOX_READ) | (writes ? UInt32(CSANDBOX_WRITE) : 0)
+        _ = csandbox_watch(epoll, descriptor, isNew ? 1 : 0, interest, id << 2 | source.rawValue)
     }
 
     private func fireTimers() {

@@ -7,6 +7,8 @@ struct JobCourse {
     private let start = ContinuousClock.now
     private var machine: JobMachine
     private var channel: ChannelMachine
+    /// Its deadline of half a frame; a look at every tick is exact enough. Replies that wait are the lane's to watch.
+    private var watch = ChannelWatch()
     private var keepers: [OutputKeeper]
     private var repairers = [TextRepairer(), TextRepairer()]
     private var armed: Duration?
@@ -36,15 +38,21 @@ struct JobCourse {
 
     mutating func handle(_ event: SandboxInbox.Event, _ calls: inout TaskGroup<Void>) async {
         switch event {
-        case .bytes(.channel, let bytes): act(on: channel.receive(bytes), &calls)
+        case .bytes(.channel, let bytes):
+            act(on: channel.receive(bytes), &calls)
+            watch.received(partialFrame: channel.partialFrame, at: clock.now - start)
         case .bytes(.stdout, let bytes): output(.stdout, bytes)
         case .bytes(.stderr, let bytes): output(.stderr, bytes)
-        case .ended(.channel): decide(.channelEnded)
+        case .ended(.channel):
+            channel.closed()
+            watch.received(partialFrame: nil, at: clock.now - start)
+            decide(.channelEnded)
         case .ended: break
         case .tick(let cpu):
             armed = nil
             decide(.tick(cpu: cpu))
-        case .unread: decide(.unread)
+            if let violation = watch.check(at: clock.now - start) { decide(.violated(violation)) }
+        case .unread: decide(.violated(ChannelViolation(.unreadReplies, "replies are not read")))
         case .answered(let id, let reply):
             decide(.answered(id))
             if !machine.isOver { act(on: channel.answer(id, reply), &calls) }
@@ -72,7 +80,7 @@ struct JobCourse {
             case .emit(let stream, let data): session.handler.emitted(stream, data)
             case .result(let value): decide(.result(value))
             case .send(let bytes): session.lane.perform(.send(session.sandbox.lane, bytes))
-            case .kill(let violation): decide(.violated(violation.code))
+            case .kill(let violation): decide(.violated(violation))
             case .ready, .log: break
             }
         }

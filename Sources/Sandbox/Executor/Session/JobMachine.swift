@@ -11,10 +11,8 @@ struct JobMachine: Sendable {
         case called(Int64)
         case answered(Int64)
         case result(JSONValue)
-        /// The channel's frames broke a rule; the code of it.
-        case violated(String)
-        /// The code does not read its replies.
-        case unread
+        /// The channel's frames broke a rule, or nobody reads its replies.
+        case violated(ChannelViolation)
         case channelEnded
         /// The outermost process is gone.
         case exited
@@ -79,10 +77,8 @@ struct JobMachine: Sendable {
             if value == nil { value = json }
             if !isOver, exitBy == nil { exitBy = now + SessionLimits.exitGrace }
             actions = dropCalls()
-        case .violated(let code):
-            return end(.protocolLimit, code)
-        case .unread:
-            return end(.protocolLimit, "unread_replies")
+        case .violated(let violation):
+            return end(violation.exit, violation.code)
         case .channelEnded:
             // The code may do without: it has the same limits.
             actions = dropCalls()

@@ -45,14 +45,19 @@ public final class SandboxHost: Sendable {
     /// `launch` when nothing can be started here at all.
     public func start() async throws(SandboxRefusal) {
         let launcher: Launcher
-        do { launcher = try Launcher(settings) } catch { throw .launch("\(error)") }
+        do {
+            launcher = try Launcher(
+                settings, bootstrap: PackageResources.bootstrap_py, modules: ["agent_tools.py": PackageResources.agent_tools_py])
+        } catch {
+            throw .launch("\(error)")
+        }
         let lane = try DescriptorLane()
         let cores = sysconf(Int32(_SC_NPROCESSORS_ONLN))
         let pool = SandboxPool(
             PoolMachine.Settings(warm: settings.warm, most: settings.most, startsAtOnce: max(cores - 1, 1)),
             boot: SandboxBoot(launcher: launcher, lane: lane), observer: observer)
         let parts = Parts(
-            launcher: launcher, prober: Prober(launcher), lane: lane, pool: pool, files: Lane(threads: 2))
+            launcher: launcher, prober: Prober(settings), lane: lane, pool: pool, files: Lane(threads: 2))
         state.withLock { $0.phase = .started(parts) }
         _ = await launcher.sweep()
         let report = await probe(parts)
@@ -62,7 +67,9 @@ public final class SandboxHost: Sendable {
     /// Probes again and acts on it: below the minimum jobs are refused from now on and the pool is emptied; at it or above they
     /// are accepted. Takes a second or two.
     @discardableResult public func probe() async -> IsolationReport {
-        guard case .started(let parts) = state.withLock({ $0.phase }) else { return report ?? IsolationReport(level: .none) }
+        guard case .started(let parts) = state.withLock({ $0.phase }) else { 
+            return report ?? IsolationReport(level: .none, probes: [], landlockABI: 0, cgroups: .none)
+        }
         return await probe(parts)
     }
 
@@ -114,6 +121,14 @@ public final class SandboxHost: Sendable {
     /// What ended jobs left is removed. For tests: nobody else needs to wait for it.
     func settle() async {
         if case .started(let parts) = state.withLock({ $0.phase }) { await parts.pool.settle() }
+    }
+
+    /// Sandboxes that wait for a job; for tests and benchmarks.
+    var idle: Int {
+        get async {
+            guard case .started(let parts) = state.withLock({ $0.phase }) else { return 0 }
+            return await parts.pool.idle
+        }
     }
 
     private func enter(_ loan: SandboxPool.Loan) {

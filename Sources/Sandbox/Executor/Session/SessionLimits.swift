@@ -7,10 +7,6 @@ enum SessionLimits {
     /// Bytes that wait for a job's task before its descriptors are no longer read. With a pipe's own 64 KiB it is what a slow
     /// handler can make the supervisor hold.
     static let inbox = 1 << 20
-    /// Bytes of frames that wait for a sandbox to read them; more is `unread_replies`. A frame alone always fits.
-    static let outbox = 4 << 20
-    /// How long a sandbox may leave a frame unread; a thread of it does nothing but read.
-    static let unread: Duration = .seconds(10)
     /// Between two looks at a job's CPU time: the overshoot of its limit.
     static let cpuPoll: Duration = .milliseconds(250)
     /// Between a job's result and the end of its process, for what Python does at exit.
