@@ -1,0 +1,194 @@
+import CLauncher
+import Glibc
+import Synchronization
+
+/// Launches sandboxes, kills them, and clears away what is left: each is an interpreter in namespaces of its own, with a uid,
+/// a cgroup and three mounts that only it has, and nothing of the host's environment, files, sockets or processes.
+///
+/// Any step of a launch that fails undoes it and refuses (``LaunchError``): there is no weaker second try. Without root there
+/// is no private uid, no cap on the names in `/w`, and mostly no cgroup: the level is then `limited`, and it is refused
+/// unless ``SandboxSettings/minimum`` allows that.
+///
+/// Every function may be called from any task. State: a mutex over the sandboxes that are there; blocking calls run on threads
+/// of the launcher's own. All sandboxes die with ``shutdown()``, and with this process.
+package final class Launcher: Sendable {
+    /// One sandbox that is there, as long as anything of it is.
+    struct Record: Sendable {
+        let directory: String
+        let uid: UInt32?
+        let leaf: CgroupLeaf?
+        var pid: Int32 = -1
+        var remains: SandboxRemains?
+    }
+
+    struct State {
+        var numbers = 0
+        /// Launches in flight count against `most` too.
+        var launching = 0
+        var isStopping = false
+        var records: [String: Record] = [:]
+        var ground: Ground?
+    }
+
+    private static let launchers = Atomic<Int>(0)
+
+    let settings: SandboxSettings
+    let state = Mutex(State())
+    let slots: UserSlots
+    let watch = ProcessWatch()
+    /// The parent of every sandbox: one thread that lives as long as the launcher.
+    let spawner = Lane(threads: 1)
+    /// Kill and clear away; a sandbox that will not die holds one of them for five seconds at most.
+    let keepers = Lane(threads: 4)
+    let owner = SandboxName.Owner.current()
+    let launcher: Int
+    private let files: [String: [UInt8]]
+
+    /// - Parameters:
+    ///   - bootstrap: the Python file that the interpreter starts with, as `/boot/bootstrap.py`.
+    ///   - modules: further files of `/boot`, by name.
+    package init(_ settings: SandboxSettings, bootstrap: [UInt8], modules: [String: [UInt8]] = [:]) throws(LaunchError) {
+        for path in [settings.directory, settings.python, settings.bubblewrap, settings.slots] where !path.hasPrefix("/") {
+            throw LaunchError(.directory, "\(path) is no absolute path")
+        }
+        guard settings.most > 0, settings.uidCount > 0, settings.uidBase >= 1_000, settings.uidBase <= UInt32(Int32.max) - settings.uidCount
+        else {
+            throw LaunchError(.slot, "no uid can be given away")
+        }
+        self.settings = settings
+        files = modules.merging(["bootstrap.py": bootstrap]) { $1 }
+        slots = UserSlots(directory: settings.slots, base: settings.uidBase, count: settings.uidCount)
+        launcher = Self.launchers.add(1, ordering: .relaxed).newValue
+        watch.start()
+    }
+
+    deinit {
+        // Without shutdown() the sandboxes die here, with the thread that is their parent.
+        watch.stop()
+    }
+
+    /// The folder of the boot files; no sandbox has number 0.
+    var home: String { "\(settings.directory)/\(SandboxName(owner: owner, launcher: launcher, number: 0))" }
+
+    /// Starts an interpreter that waits for its first frame. Takes about 50 ms.
+    ///
+    /// Success says that every step up to bubblewrap's start was taken; what bubblewrap and the interpreter then meet is seen on
+    /// stderr and by ``exited(_:)``.
+    package func launch() async throws(LaunchError) -> LaunchedSandbox {
+        let number = state.withLock { state -> Result<Int, LaunchError> in
+            if state.isStopping { return .failure(LaunchError(.stopping)) }
+            guard state.records.count + state.launching < settings.most else {
+                return .failure(LaunchError(.slot, "\(settings.most) sandboxes are there"))
+            }
+            state.launching += 1
+            state.numbers += 1
+            return .success(state.numbers)
+        }
+        let name = SandboxName(owner: owner, launcher: launcher, number: try number.get())
+        let result = await spawner.run { () -> Result<LaunchedSandbox, LaunchError> in
+            let result = Result<LaunchedSandbox, LaunchError> { () throws(LaunchError) in try self.launchNow(name) }
+            self.state.withLock { $0.launching -= 1 }
+            return result
+        }
+        return try result.get()
+    }
+
+    private func prepared() throws(LaunchError) -> Ground {
+        if let ground = state.withLock({ $0.ground }) { return ground }
+        let ground = try Ground(settings, files: files, home: home)
+        if ground.isPrivileged { try slots.prepare() }
+        state.withLock { $0.ground = ground }
+        return ground
+    }
+
+    /// Finds cgroups and the interpreter again at the next launch: an operator may have mended them.
+    func forgetGround() { state.withLock { $0.ground = nil } }
+
+    /// On the spawner's thread.
+    private func launchNow(_ name: SandboxName) throws(LaunchError) -> LaunchedSandbox {
+        if state.withLock({ $0.isStopping }) { throw LaunchError(.stopping) }
+        let ground = try prepared()
+        try ground.check(settings.minimum)
+        let uid = ground.isPrivileged ? try slots.take() : nil
+        let id = name.description
+        var record = Record(directory: "\(settings.directory)/\(id)", uid: uid, leaf: nil)
+        do throws(LaunchError) {
+            let leaf = try ground.cgroups.make(id, settings.limits)
+            record = Record(directory: record.directory, uid: uid, leaf: leaf)
+            try makeFolders(record)
+            let ends = try LaunchEnds()
+            let spawned: claunch_result
+            do throws(LaunchError) {
+                spawned = try spawn(record, ground, ends)
+            } catch {
+                ends.closeAll()
+                throw error
+            }
+            ends.closeInside()
+            record.pid = spawned.pid
+            watch.add(pid: spawned.pid, pidfd: spawned.pidfd)
+            state.withLock { $0.records[id] = record }
+            return LaunchedSandbox(
+                id: id, pid: spawned.pid, uid: uid ?? geteuid(), work: "\(record.directory)/work", channel: ends.channel, stdout: ends.out,
+                stderr: ends.err)
+        } catch {
+            _ = clear(record)
+            throw error
+        }
+    }
+
+    /// The host's side of `/w`, `/tmp` and `/dev/shm`: mounts of root with caps on bytes and names, or plain folders.
+    private func makeFolders(_ record: Record) throws(LaunchError) {
+        func make(_ path: String, _ mode: mode_t) throws(LaunchError) {
+            guard mkdir(path, mode) == 0, chmod(path, mode) == 0 else { throw LaunchError(.directory, errno: errno, path) }
+        }
+        func mount(_ path: String, _ bytes: Int64, _ names: Int, _ owner: String) throws(LaunchError) {
+            // The root of a file system is a name too.
+            let code = claunch_mount(path, "size=\(bytes),nr_inodes=\(names + 1),\(owner)")
+            guard code == 0 else { throw LaunchError(.mount, errno: code, path) }
+        }
+        try make(record.directory, 0o711)
+        let work = "\(record.directory)/work", scratch = "\(record.directory)/scratch"
+        try make(work, 0o700)
+        guard let uid = record.uid else { return }
+        try make(scratch, 0o711)
+        try mount(work, settings.limits.workBytes, settings.limits.workNames, "mode=0700,uid=\(uid),gid=\(uid)")
+        try mount(scratch, settings.temporaryBytes, settings.temporaryNames + 2, "mode=0711,uid=0,gid=0")
+        for path in ["\(scratch)/tmp", "\(scratch)/shm"] {
+            try make(path, 0o700)
+            guard chown(path, uid, uid) == 0 else { throw LaunchError(.mount, errno: errno, path) }
+        }
+    }
+
+    private func spawn(_ record: Record, _ ground: Ground, _ ends: LaunchEnds) throws(LaunchError) -> claunch_result {
+        let options = BubblewrapOptions(
+            closure: ground.closure, directory: record.directory, boot: ground.boot, hasMounts: record.uid != nil,
+            temporaryBytes: settings.temporaryBytes)
+        let arguments = options.bytes, filter = SeccompFilter.program
+        let descriptors = [claunch_memory(arguments, arguments.count), claunch_memory(filter, filter.count)]
+        let code = errno
+        defer { for descriptor in descriptors where descriptor >= 0 { close(descriptor) } }
+        guard descriptors.allSatisfy({ $0 >= 0 }) else { throw LaunchError(.descriptors, errno: code) }
+        var joins: [Int32] = []
+        defer { for descriptor in joins { close(descriptor) } }
+        for path in record.leaf?.joins ?? [] {
+            let descriptor = open(path, O_WRONLY | O_CLOEXEC)
+            guard descriptor >= 0 else { throw LaunchError(.cgroup, errno: errno, path) }
+            joins.append(descriptor)
+        }
+        let request = SpawnRequest(
+            path: settings.bubblewrap,
+            arguments: [settings.bubblewrap, "--args", String(BubblewrapOptions.argumentsDescriptor), "--"] + options.command,
+            descriptors: [ends.nothing, ends.outInside, ends.errInside, ends.channelInside] + descriptors, cgroups: joins,
+            limits: LaunchLimits.rlimits(settings.limits, hasCgroup: record.leaf != nil), uid: record.uid)
+        let spawned = try request.run()
+        // The kernel's word that it is where it should be, before anything of it is used.
+        if let leaf = record.leaf, !leaf.joins.allSatisfy({ leaf.holds(spawned.pid, in: $0) }) {
+            Glibc.kill(spawned.pid, SIGKILL)
+            waitpid(spawned.pid, nil, 0)
+            close(spawned.pidfd)
+            throw LaunchError(.cgroup, "the process is not in its cgroup")
+        }
+        return spawned
+    }
+}
