@@ -32,7 +32,7 @@ public enum SandboxReply: Sendable, Hashable {
 /// A call that never reached a decision: the channel refused its form, and has answered the code. For the decision log.
 public struct RefusedCall: Sendable, Hashable {
     public let id: Int64?
-    /// As it was sent, at most its first 64 characters; it may be no tool's name.
+    /// As it was sent, at most its first 64 characters; it may be no tool's name, and hold any character.
     public let tool: String
     /// `bad_args`, `unknown_tool` or `too_many_inflight`.
     public let code: String
@@ -74,6 +74,7 @@ public struct ChannelViolation: Error, Sendable, Hashable, CustomStringConvertib
     /// In words, without content of the frame.
     public let message: String
 
+    /// The kind as text, for the log and a job's `detail`.
     public var code: String { kind.rawValue }
 
     /// What a job that is killed for it ends with.

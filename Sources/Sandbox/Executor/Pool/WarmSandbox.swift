@@ -1,0 +1,55 @@
+/// A sandbox that said hello and waits for its one job.
+struct WarmSandbox: Sendable {
+    let launched: LaunchedSandbox
+    let inbox: SandboxInbox
+    let lane: DescriptorLane.ID
+    /// After the hello.
+    let channel: ChannelMachine
+
+    /// Nothing happened to it since its hello.
+    var isFit: Bool { !inbox.hasNews }
+}
+
+/// Starts a sandbox and waits for its hello, which is the proof that the interpreter works behind the filter.
+struct SandboxBoot: Sendable {
+    let launcher: Launcher
+    let lane: DescriptorLane
+
+    /// Throws `launch` with what the sandbox wrote; nothing of it is left then.
+    func start() async throws(SandboxRefusal) -> WarmSandbox {
+        let launched: LaunchedSandbox
+        do { launched = try await launcher.launch() } catch { throw .launch("\(error)") }
+        let inbox = SandboxInbox()
+        let id = lane.add(launched, inbox)
+        lane.perform(.wake(id, at: .now + SessionLimits.boot, cpu: { nil }))
+        var channel = ChannelMachine()
+        var said: [UInt8] = []
+        while true {
+            for event in await inbox.next().events {
+                switch event {
+                case .bytes(.channel, let bytes):
+                    for action in channel.receive(bytes) {
+                        switch action {
+                        case .ready:
+                            lane.perform(.wake(id, at: nil, cpu: { nil }))
+                            return WarmSandbox(launched: launched, inbox: inbox, lane: id, channel: channel)
+                        case .kill(let violation): throw await failure(launched, id, "\(violation)")
+                        default: break
+                        }
+                    }
+                case .bytes(_, let bytes): said += bytes.prefix(SessionLimits.bootText - said.count)
+                case .ended(.channel): throw await failure(launched, id, "left before its hello: " + TextRepairer.text(of: said))
+                case .tick: throw await failure(launched, id, "no hello in time: " + TextRepairer.text(of: said))
+                default: break
+                }
+            }
+        }
+    }
+
+    private func failure(_ launched: LaunchedSandbox, _ id: DescriptorLane.ID, _ text: String) async -> SandboxRefusal {
+        _ = await launcher.kill(launched)
+        lane.perform(.finish(id))
+        await launcher.remove(launched)
+        return .launch(text)
+    }
+}
