@@ -11,6 +11,8 @@ public enum SupervisorLimits {
     public static let toolsMax = 256
     /// A tool's description: a page.
     public static let descriptionBytesMax = 4_096
+    /// Nano-USD; a million dollars, above which a price is a mistake.
+    static let costMax: Int64 = 1_000_000_000_000_000
     /// Entries of a list in the catalog: roles, hosts, headers, words of a command.
     static let listMax = 64
     /// A header's value, an environment variable, a word of a command: a signed token fits.
