@@ -60,4 +60,8 @@ public enum SupervisorLimits {
 
     /// The arguments' text in a decision record; longer ones are told by their digest alone.
     public static let recordedArgumentsBytesMax = 16 * 1_024
+    /// Paths of redacted arguments in a decision record; more of them are redacted without being named.
+    static let redactedPathsMax = 64
+    /// Refusals of a name whose records are still being written. Each run asks for one name at a time.
+    static let pendingRecordsMax = 1_024
 }
