@@ -128,6 +128,8 @@ int cspawn(const struct cspawn_request *request, pid_t *pid)
     return error;
 }
 
+int cspawn_pipe(int ends[2]) { return pipe2(ends, O_CLOEXEC) == 0 ? 0 : errno; }
+
 int cspawn_await(pid_t pid)
 {
     siginfo_t info;

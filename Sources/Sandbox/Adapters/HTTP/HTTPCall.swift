@@ -13,7 +13,7 @@ struct HTTPCall: Sendable {
     private(set) var redirects = 0
 
     /// Headers that the connection decides.
-    private static let connectionHeaders: Set<String> = [
+    static let connectionHeaders: Set<String> = [
         "host", "content-length", "transfer-encoding", "connection", "upgrade", "te", "trailer", "expect", "keep-alive",
         "proxy-authorization", "proxy-connection",
     ]

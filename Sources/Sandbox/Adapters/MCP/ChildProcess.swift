@@ -117,8 +117,8 @@ private struct PipeEnds: Sendable {
         var ours: [Int32] = []
         for stream in 0..<3 {
             var ends: [Int32] = [-1, -1]
-            guard pipe2(&ends, O_CLOEXEC) == 0 else {
-                let error = errno
+            let error = cspawn_pipe(&ends)
+            guard error == 0 else {
                 for end in theirs + ours { close(end) }
                 throw ChildProcess.SpawnError(errno: error)
             }

@@ -103,7 +103,10 @@ final class MCPClient: Sendable {
     private func cancel(_ token: Int64) {
         let (waiter, effects) = state.withLock { state in
             let waiter = state.waiters.removeValue(forKey: token)
-            return (waiter, act(state.connection.cancel(token: token), &state))
+            let id = state.connection.pendingID(token: token)
+            let effects = act(state.connection.cancel(token: token), &state)
+            if let id { state.transport?.forget(id: id) }
+            return (waiter, effects)
         }
         effects.run()
         waiter?.once.resume(.failure(ToolFailure(.cancelled)))

@@ -63,6 +63,8 @@ struct MCPConnection: Sendable {
     var isClosed: Bool { phase == .closed }
     var pendingCount: Int { pending.count }
     func isPending(id: Int64) -> Bool { pending[id] != nil }
+    /// The message that is waited for under this token.
+    func pendingID(token: Int64) -> Int64? { pending.first { $0.value.token == token }?.key }
 
     // MARK: What we ask
 
@@ -97,10 +99,9 @@ struct MCPConnection: Sendable {
 
     /// The caller waits no longer. The server is told, except of the handshake, which the protocol does not let us cancel.
     mutating func cancel(token: Int64) -> [Action] {
-        guard let entry = pending.first(where: { $0.value.token == token }) else { return [] }
-        pending[entry.key] = nil
-        if case .initialize = entry.value.kind { return [] }
-        let parameters: JSONObject = JSONObject([("requestId", .integer(entry.key)), ("reason", "the caller waits no longer")])
+        guard let id = pendingID(token: token), let entry = pending.removeValue(forKey: id) else { return [] }
+        if case .initialize = entry.kind { return [] }
+        let parameters: JSONObject = JSONObject([("requestId", .integer(id)), ("reason", "the caller waits no longer")])
         return [.send(Self.notification("notifications/cancelled", parameters), .other)]
     }
 

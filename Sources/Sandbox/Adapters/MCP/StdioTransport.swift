@@ -66,9 +66,7 @@ final class StdioTransport: MCPTransport {
         guard !isClosed.load(ordering: .acquiring) else { return false }
         let waiting = unsent.add(message.count, ordering: .relaxed).newValue
         guard waiting <= AdapterLimits.unsentBytesMax else { return false }
-        var buffer = channel.allocator.buffer(capacity: message.count + 1)
-        buffer.writeBytes(message)
-        buffer.writeInteger(UInt8(ascii: "\n"))
+        let buffer = ByteBuffer(bytes: message + [UInt8(ascii: "\n")])
         let (channel, client) = (channel, client)
         // Never from within: a write can end the channel, and that asks the client's lock.
         channel.eventLoop.execute {

@@ -29,6 +29,9 @@ enum { CSPAWN_DESCRIPTORS_MAX = 16 };
 /// exec the child calls async-signal-safe functions alone.
 int cspawn(const struct cspawn_request *request, pid_t *pid);
 
+/// A pipe whose ends no other program inherits. `ends[0]` is read from. Returns 0 or `errno`.
+int cspawn_pipe(int ends[2]);
+
 /// Waits until the process ended and leaves it unreaped, so that its id still names it. Blocks. Returns 0 or `errno`.
 int cspawn_await(pid_t pid);
 
