@@ -24,6 +24,15 @@ public struct JSONError: Error, Sendable, Hashable, CustomStringConvertible {
         case tooDeep = "arrays and objects nest too deeply"
         case tooManyMembers = "the object has too many members"
         case trailingBytes = "something follows the value"
+        // The rest is refused by the strict parser alone (StrictJSON.swift).
+        case byteOrderMark = "the text starts with a byte order mark"
+        case duplicateKey = "the object has this key already"
+        case loneSurrogate = "half of a surrogate pair stands alone"
+        case nulInString = "strings must not contain NUL"
+        case inexactNumber = "the number does not fit an exact 64-bit integer or a decimal of few digits"
+        case negativeZero = "zero has no sign"
+        case keyTooLong = "the key is too long"
+        case tooManyNodes = "the text has too many values"
     }
 
     public let reason: Reason

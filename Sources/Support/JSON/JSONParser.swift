@@ -1,18 +1,30 @@
 /// A strict RFC 8259 parser over bytes that somebody else keeps alive.
 ///
 /// Recursion is bounded by ``JSONLimits/depth``. Cost is linear in the text, but for the duplicate-key search that
-/// ``JSONLimits/members`` bounds. Lone surrogate escapes, which Swift strings cannot hold, become U+FFFD.
+/// ``JSONLimits/members`` bounds. Lone surrogate escapes, which Swift strings cannot hold, become U+FFFD, unless the
+/// parser is strict (``StrictJSONLimits``).
 struct JSONParser {
     private let bytes: UnsafeRawBufferPointer
     private let limits: JSONLimits
+    /// Further rules, for texts that decisions are made about; nil for everything else.
+    private let strict: StrictJSONLimits?
     private var position = 0
+    private var nodes = 0
 
     init(_ bytes: UnsafeRawBufferPointer, limits: JSONLimits) {
         self.bytes = bytes
         self.limits = limits
+        strict = nil
+    }
+
+    init(_ bytes: UnsafeRawBufferPointer, strict: StrictJSONLimits) {
+        self.bytes = bytes
+        limits = JSONLimits(depth: strict.depth, members: strict.nodes)
+        self.strict = strict
     }
 
     mutating func parseDocument() throws(JSONError) -> JSONValue {
+        if strict != nil, bytes.starts(with: [0xEF, 0xBB, 0xBF]) { throw error(.byteOrderMark) }
         let value = try parseValue(depth: 0)
         skipSpace()
         guard position == bytes.count else { throw error(.trailingBytes) }
@@ -20,6 +32,8 @@ struct JSONParser {
     }
 
     private func error(_ reason: JSONError.Reason) -> JSONError { JSONError(reason: reason, offset: position) }
+
+    private func error(_ reason: JSONError.Reason, at offset: Int) -> JSONError { JSONError(reason: reason, offset: offset) }
 
     private mutating func skipSpace() {
         while position < bytes.count {
@@ -33,6 +47,10 @@ struct JSONParser {
     private mutating func parseValue(depth: Int) throws(JSONError) -> JSONValue {
         skipSpace()
         guard position < bytes.count else { throw error(.unexpectedEnd) }
+        if let strict {
+            guard nodes < strict.nodes else { throw error(.tooManyNodes) }
+            nodes += 1
+        }
         switch bytes[position] {
         case UInt8(ascii: "\""): return .string(try parseString())
         case UInt8(ascii: "{"): return try parseObject(depth: depth + 1)
@@ -72,6 +90,7 @@ struct JSONParser {
         guard depth <= limits.depth else { throw error(.tooDeep) }
         position += 1
         var object = JSONObject()
+        var keys = SeenKeys()
         skipSpace()
         if peek() == UInt8(ascii: "}") {
             position += 1
@@ -81,12 +100,18 @@ struct JSONParser {
             skipSpace()
             guard let quote = peek() else { throw error(.unexpectedEnd) }
             guard quote == UInt8(ascii: "\"") else { throw error(.unexpectedByte) }
+            let keyStart = position
             let key = try parseString()
+            if let strict {
+                guard key.utf8.count <= strict.keyBytes else { throw error(.keyTooLong, at: keyStart) }
+                guard keys.insert(key, into: object) else { throw error(.duplicateKey, at: keyStart) }
+            }
             skipSpace()
             guard let colon = peek() else { throw error(.unexpectedEnd) }
             guard colon == UInt8(ascii: ":") else { throw error(.unexpectedByte) }
             position += 1
-            object[key] = try parseValue(depth: depth)
+            let value = try parseValue(depth: depth)
+            if strict != nil { object.appendUnchecked(key, value) } else { object[key] = value }
             guard object.count <= limits.members else { throw error(.tooManyMembers) }
             if try closesList(with: UInt8(ascii: "}")) { return .object(object) }
         }
@@ -128,6 +153,9 @@ struct JSONParser {
             guard skipDigits() > 0 else { throw error(.invalidNumber) }
         }
         let text = String(decoding: bytes[start..<position], as: UTF8.self)
+        if let strict, let reason = strict.refusal(ofNumber: bytes[start..<position], isInteger: isInteger) {
+            throw error(reason, at: start)
+        }
         // "-0" is kept as text: as an integer it would lose its sign.
         if isInteger, text != "-0", let value = Int64(text) { return .integer(value) }
         return .number(text)
@@ -191,7 +219,10 @@ struct JSONParser {
         case UInt8(ascii: "n"): output.append(0x0A)
         case UInt8(ascii: "r"): output.append(0x0D)
         case UInt8(ascii: "t"): output.append(0x09)
-        case UInt8(ascii: "u"): output.append(contentsOf: String(try parseUnicodeEscape()).utf8)
+        case UInt8(ascii: "u"):
+            let scalar = try parseUnicodeEscape()
+            if strict != nil, scalar == "\0" { throw error(.nulInString, at: position - 6) }
+            output.append(contentsOf: String(scalar).utf8)
         default:
             position -= 1
             throw error(.invalidEscape)
@@ -199,18 +230,25 @@ struct JSONParser {
     }
 
     private mutating func parseUnicodeEscape() throws(JSONError) -> Unicode.Scalar {
+        let start = position - 2
         let first = try parseHex4()
-        guard first & 0xFC00 == 0xD800 else { return Unicode.Scalar(first) ?? "\u{FFFD}" }
+        if let scalar = Unicode.Scalar(first) { return scalar }
+        guard first & 0xFC00 == 0xD800 else { return try loneSurrogate(at: start) }
         guard position + 1 < bytes.count, bytes[position] == UInt8(ascii: "\\"), bytes[position + 1] == UInt8(ascii: "u")
-        else { return "\u{FFFD}" }
+        else { return try loneSurrogate(at: start) }
         let mark = position
         position += 2
         let second = try parseHex4()
         guard second & 0xFC00 == 0xDC00 else {
             position = mark
-            return "\u{FFFD}"
+            return try loneSurrogate(at: start)
         }
         return Unicode.Scalar(0x10000 + ((first & 0x3FF) << 10 | second & 0x3FF)) ?? "\u{FFFD}"
+    }
+
+    private func loneSurrogate(at offset: Int) throws(JSONError) -> Unicode.Scalar {
+        guard strict == nil else { throw error(.loneSurrogate, at: offset) }
+        return "\u{FFFD}"
     }
 
     private mutating func parseHex4() throws(JSONError) -> UInt32 {

@@ -1,0 +1,14 @@
+/// Allows each tool to the roles that the catalog names, and to everyone where it names none.
+public struct AllowListDecider: Decider {
+    public init() {}
+
+    public func decide(_ request: DecisionRequest) async -> Verdict {
+        if let refusal = refusal(of: request.tool, for: request.caller, source: request.source) { return .deny(refusal) }
+        return .allow(rule: request.tool.roles == nil ? RuleID.catalog : RuleID.roles)
+    }
+
+    public func refusal(of tool: ToolDefinition, for caller: CallerIdentity, source: CallSource) -> Refusal? {
+        guard let roles = tool.roles, roles.isDisjoint(with: caller.roles) else { return nil }
+        return Refusal(code: RefusalCode.denied, message: "\(tool.name) is for other roles.", rule: RuleID.roles)
+    }
+}

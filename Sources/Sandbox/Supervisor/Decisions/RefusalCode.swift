@@ -1,0 +1,44 @@
+/// The codes of refusals and failures that the supervisor itself gives; a program may rely on them.
+public enum RefusalCode {
+    public static let unknownTool = "unknown_tool"
+    public static let badArguments = "bad_args"
+    public static let denied = "denied"
+    /// An operator has switched the tool off.
+    public static let toolDisabled = "tool_disabled"
+    public static let approvalUnavailable = "approval_unavailable"
+    public static let logUnavailable = "log_unavailable"
+    public static let accountingUnavailable = "accounting_unavailable"
+    public static let tooManyInFlight = "too_many_inflight"
+    public static let supervisorBusy = "supervisor_busy"
+    public static let badIdempotencyKey = "bad_idempotency_key"
+    public static let idempotencyConflict = "idempotency_conflict"
+    public static let idempotencyUnknown = "idempotency_unknown"
+    public static let idempotencyUnavailable = "idempotency_unavailable"
+    /// Code goes on calling after the call that runs it is over.
+    public static let callOver = "call_over"
+    /// Nobody waits for the call any longer.
+    public static let cancelled = "cancelled"
+
+    /// Of calls that were made.
+    public static let toolTimeout = "tool_timeout"
+    public static let outputTooLarge = "output_too_large"
+    public static let toolError = "tool_error"
+}
+
+/// The rules that are the supervisor's own.
+enum RuleID {
+    static let unknownTool = "supervisor.unknown_tool"
+    static let code = "supervisor.code"
+    static let arguments = "supervisor.arguments"
+    static let inFlight = "supervisor.in_flight"
+    static let idempotency = "supervisor.idempotency"
+    static let log = "supervisor.log"
+    static let approval = "supervisor.approval"
+    static let callOver = "supervisor.call_over"
+    static let cancelled = "supervisor.cancelled"
+    static let replay = "supervisor.replay"
+    static let accounting = "accounting.limit"
+    static let disabled = "tool.disabled"
+    static let roles = "tool.roles"
+    static let catalog = "tool.catalog"
+}
