@@ -1,0 +1,115 @@
+internal import JSON
+internal import NIOCore
+internal import Supervisor
+internal import Synchronization
+
+/// Makes the calls of tools that MCP servers have. Tools with the same server definition share one connection.
+///
+/// The table of servers is in a short `Mutex`.
+final class MCPToolAdapter: ToolAdapter {
+    private let group: any EventLoopGroup
+    private let outbound: Outbound
+    private let log: @Sendable (String) -> Void
+    private let servers = Mutex<[MCPDefinition.Server: MCPServer]>([:])
+
+    init(group: any EventLoopGroup, outbound: Outbound, log: @escaping @Sendable (String) -> Void) {
+        self.group = group
+        self.outbound = outbound
+        self.log = log
+    }
+
+    func call(_ call: AdmittedCall) async throws(ToolFailure) -> JSONValue {
+        guard case .mcp(let definition) = call.definition.adapter else {
+            throw ToolFailure(code: "internal", message: "this tool is not of an MCP server", hadNoEffect: true)
+        }
+        return try await self.call(
+            definition, arguments: call.arguments, outputBytes: call.definition.outputBytes, deadline: call.deadline, told: call.told)
+    }
+
+    func call(
+        _ definition: MCPDefinition, arguments: JSONObject, outputBytes: Int, deadline: Duration,
+        told: @escaping @Sendable (ToolNews) -> Void
+    ) async throws(ToolFailure) -> JSONValue {
+        let server = try server(definition.server)
+        let secrets = Secrets(definition.server)
+        return try await Self.bounded(deadline, secrets) {
+            let result = try await Self.result(of: definition.tool, arguments, server) { told(.progress(secrets.redacted($0))) }
+            return secrets.redacted(try MCPMessage.value(of: result, bytesMax: outputBytes))
+        }
+    }
+
+    /// Whether the server starts and has the tool.
+    ///
+    /// - Throws: ``ToolFailure`` that says what is missing.
+    func check(_ definition: MCPDefinition) async throws(ToolFailure) {
+        let server = try server(definition.server)
+        let names = try await Self.bounded(AdapterLimits.handshakeTimeout, Secrets(definition.server)) {
+            try await server.client().tools()
+        }
+        guard names.contains(definition.tool) else {
+            let known = shown(names.sorted().joined(separator: ", "))
+            throw ToolFailure(
+                code: "unknown_tool", message: "the MCP server has no tool \(definition.tool); it has: \(known)", hadNoEffect: true)
+        }
+    }
+
+    /// Ends all connections and children.
+    func shutdown() async {
+        let all = servers.withLock { servers in
+            defer { servers.removeAll() }
+            return Array(servers.values)
+        }
+        await withTaskGroup(of: Void.self) { group in
+            for server in all { group.addTask { await server.shutdown() } }
+        }
+    }
+
+    private func server(_ definition: MCPDefinition.Server) throws(ToolFailure) -> MCPServer {
+        let server = servers.withLock { servers -> MCPServer? in
+            if let server = servers[definition] { return server }
+            guard servers.count < AdapterLimits.serversMax else { return nil }
+            let server = MCPServer(definition, group: group, outbound: outbound, log: log)
+            servers[definition] = server
+            return server
+        }
+        guard let server else { throw ToolFailure(code: "tool_unavailable", message: "too many MCP servers", hadNoEffect: true) }
+        return server
+    }
+
+    /// A session that the server forgot, as it does when it restarts, is opened anew, once: the call was not made.
+    private static func result(
+        of tool: String, _ arguments: JSONObject, _ server: MCPServer, _ told: @escaping @Sendable (JSONObject) -> Void
+    ) async throws(ToolFailure) -> JSONObject {
+        let client = try await server.client()
+        do {
+            return try await client.call(tool: tool, arguments: arguments, told: told)
+        } catch {
+            guard error.code == StreamableHTTPTransport.sessionLost else { throw error }
+            await server.drop(client)
+        }
+        return try await server.client().call(tool: tool, arguments: arguments, told: told)
+    }
+
+    private static func bounded<Value: Sendable>(
+        _ limit: Duration, _ secrets: Secrets, _ body: @escaping @Sendable () async throws -> Value
+    ) async throws(ToolFailure) -> Value {
+        do {
+            return try await withDeadline(limit, body)
+        } catch let failure as ToolFailure {
+            throw ToolFailure(
+                code: failure.code, message: secrets.redacted(failure.message), hadNoEffect: failure.hadNoEffect,
+                isTimeout: failure.isTimeout, value: failure.value.map { secrets.redacted($0) })
+        } catch {
+            throw ToolFailure(Outbound.translated(error))
+        }
+    }
+}
+
+extension Secrets {
+    init(_ server: MCPDefinition.Server) {
+        switch server {
+        case .command(_, let environment): self.init(environment: environment)
+        case .url(_, let headers, _, _): self.init(headers: headers)
+        }
+    }
+}

@@ -1,0 +1,71 @@
+import JSON
+import Supervisor
+import Testing
+
+@testable import SupervisorAdapters
+
+@Suite("Demo tools")
+struct DemoToolTests {
+    private func call(
+        _ tools: DemoTools, _ name: String, _ arguments: JSONValue, org: String = "o", key: String? = nil
+    ) -> Result<JSONValue, ToolFailure> {
+        Result { () throws(ToolFailure) in
+            try tools.call(name, arguments.objectValue ?? JSONObject(), org: org, project: "p", idempotencyKey: key)
+        }
+    }
+
+    @Test("amounts are decimal texts, summed without a fraction")
+    func refunds() {
+        let tools = DemoTools()
+        for amount in ["", "0", "0.00", "-1", "1.234", "1e3", "01", ".5", "5.", "1,00", "٣", "9999999999999"] {
+            let answer = call(tools, "payments.refund", ["order_id": "A1", "amount": .string(amount)])
+            #expect(answer.failure?.code == "bad_arguments", "\(amount)")
+        }
+        #expect(call(tools, "payments.refund", ["order_id": "A1", "amount": 20]).failure != nil)
+        for _ in 0..<2 { _ = call(tools, "payments.refund", ["order_id": "A1", "amount": "0.1"]) }
+        let third = call(tools, "payments.refund", ["order_id": "A1", "amount": "0.10"])
+        #expect(
+            third
+                == .success([
+                    "refund_id": "re_3", "order_id": "A1", "amount": "0.10", "refunded_total": "0.30", "status": "refunded",
+                ]))
+    }
+
+    @Test("only a draft can be sent, once, and only by its own project")
+    func mails() {
+        let tools = DemoTools()
+        let draft = call(tools, "mail.draft", ["to": "a@example.com", "subject": "s", "body": "b"])
+        #expect((try? draft.get())?["draft_id"] == "draft_1")
+        #expect(call(tools, "mail.send", ["draft_id": "draft_2"]).failure?.code == "not_found")
+        #expect(call(tools, "mail.send", ["draft_id": "draft_1"], org: "other").failure?.code == "not_found")
+        #expect((try? call(tools, "mail.send", ["draft_id": "draft_1"]).get())?["message_id"] == "msg_1")
+        #expect(call(tools, "mail.send", ["draft_id": "draft_1"]).failure?.hadNoEffect == true)
+    }
+
+    @Test("under one idempotency key one refund is made")
+    func keys() {
+        let tools = DemoTools()
+        let first = call(tools, "payments.refund", ["order_id": "A1", "amount": "1"], key: "k")
+        #expect(call(tools, "payments.refund", ["order_id": "A1", "amount": "1"], key: "k") == first)
+        #expect((try? call(tools, "payments.refund", ["order_id": "A1", "amount": "1"]).get())?["refund_id"] == "re_2")
+    }
+
+    @Test("the same id is always the same customer")
+    func customers() throws {
+        let first = try call(DemoTools(), "crm.lookup", ["customer_id": "C-7"]).get()
+        #expect(try call(DemoTools(), "crm.lookup", ["customer_id": "C-7"], org: "other").get() == first)
+        #expect(try call(DemoTools(), "crm.lookup", ["customer_id": "C-8"]).get() != first)
+        #expect(first["name"]?.stringValue?.isEmpty == false)
+    }
+
+    @Test("tables and projects have limits, and reaching one is told")
+    func limits() {
+        let tools = DemoTools()
+        for number in 0..<AdapterLimits.demoRowsMax {
+            #expect(call(tools, "payments.refund", ["order_id": .string("A\(number)"), "amount": "1"]).failure == nil)
+        }
+        #expect(call(tools, "payments.refund", ["order_id": "B", "amount": "1"]).failure?.code == "demo_full")
+        for number in 1..<AdapterLimits.demoTenantsMax { _ = call(tools, "crm.lookup", ["customer_id": "C"], org: "o\(number)") }
+        #expect(call(tools, "crm.lookup", ["customer_id": "C"], org: "one more").failure?.code == "demo_full")
+    }
+}
