@@ -10,6 +10,8 @@ let settings: [SwiftSetting] = [
     .treatAllWarnings(as: .error),
 ]
 
+let cSettings: [CSetting] = [.define("_GNU_SOURCE"), .unsafeFlags(["-Wall", "-Wextra", "-Werror"])]
+
 extension Target.Dependency {
     static let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
     static let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
@@ -99,12 +101,26 @@ let package = Package(
             name: "AccountingSQLite", dependencies: ["Accounting", "JSON", .grdb], path: "Sources/Accounting/SQLite",
             swiftSettings: settings),
 
+        // Sandbox: the isolated executor, and the supervisor that decides about every call.
+        .target(
+            name: "CLauncher", path: "Sources/Sandbox/CLauncher", cSettings: cSettings),
+        .target(name: "CSandboxFiles", path: "Sources/Sandbox/CSandboxFiles", cSettings: cSettings),
+        .target(
+            name: "Executor", dependencies: ["CLauncher", "CSandboxFiles", "JSON", "Digest"], path: "Sources/Sandbox/Executor",
+            resources: [.embedInCode("Python")], swiftSettings: settings),
+        .target(name: "Supervisor", dependencies: ["JSON", "Digest"], path: "Sources/Sandbox/Supervisor", swiftSettings: settings),
+        .target(name: "CSpawn", path: "Sources/Sandbox/CSpawn", cSettings: cSettings),
+        .target(
+            name: "SupervisorAdapters", dependencies: ["Supervisor", "CSpawn", "JSON", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1],
+            path: "Sources/Sandbox/Adapters", swiftSettings: settings),
+
         // Server: the only composition root.
         .executableTarget(
             name: "kdcube",
             dependencies: [
                 "JSON", "Telemetry", "Digest", "TransportWire", "Transport", "Engine", "EngineProviders", "Accounting",
-                "AccountingBoard", "AccountingRedis", "AccountingPostgres", "AccountingSQLite", .hummingbird, .httpTypes, .nioCore,
+                "AccountingBoard", "AccountingRedis", "AccountingPostgres", "AccountingSQLite", "Executor", "Supervisor",
+                "SupervisorAdapters", .hummingbird, .httpTypes, .nioCore,
                 .nioPosix, .nioHTTP1,
                 .lifecycle, .unixSignals,
                 .logging,
@@ -154,6 +170,12 @@ let package = Package(
         .testTarget(name: "ScaleTests", dependencies: ["ScaleWorld"], path: "Tests/Simulation/Scale/Tests", swiftSettings: settings),
         .testTarget(
             name: "SimulationTests", dependencies: ["Simulation", "simulate"], path: "Tests/Simulation/Tests", swiftSettings: settings),
+        .executableTarget(name: "sandbox-holder", dependencies: ["Executor"], path: "Tests/SandboxHolder", swiftSettings: settings),
+        .testTarget(
+            name: "ExecutorTests", dependencies: ["Executor", "CLauncher", "JSON", "Digest", "sandbox-holder"], swiftSettings: settings),
+        .testTarget(
+            name: "SupervisorTests",
+            dependencies: ["Supervisor", "SupervisorAdapters", "JSON", "Digest", .nioCore, .nioPosix, .nioHTTP1], swiftSettings: settings),
         .testTarget(
             name: "ServerTests",
             dependencies: ["kdcube", "Engine", "Accounting", "AccountingSQLite", "JSON", "Telemetry", .httpTypes], swiftSettings: settings),

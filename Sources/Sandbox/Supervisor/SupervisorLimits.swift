@@ -58,6 +58,9 @@ public enum SupervisorLimits {
     /// A failure's message, which the model reads.
     public static let messageBytesMax = 2_048
 
+    /// Of a job of code: stdout, stderr and the value, 1 MiB each, as JSON in which each byte may be six.
+    static let codeOutputBytes = 18 * 1_024 * 1_024
+
     /// The arguments' text in a decision record; longer ones are told by their digest alone.
     public static let recordedArgumentsBytesMax = 16 * 1_024
     /// Paths of redacted arguments in a decision record; more of them are redacted without being named.

@@ -61,12 +61,19 @@ public final class ToolSupervisor: Sendable {
         catalog.tools.filter { nameRefusal(of: $0, for: caller, source: .model) == nil }
     }
 
-    /// Whether the name alone is forbidden. Answers at once: for a name that is still being streamed. A refusal is recorded, in the
-    /// background. Nil is no permission; of a name that no tool has ``call(_:told:)`` says so.
-    public func refusal(ofName name: String, for caller: CallerIdentity, callID: String = "") -> Refusal? {
-        guard let tool = catalog[name], var refusal = nameRefusal(of: tool, for: caller, source: .model) else { return nil }
-        let request = CallRequest(
-            caller: caller, callID: callID, parentCallID: nil, source: .model, tool: name, arguments: .object(JSONObject()))
+    /// Whether the name alone is forbidden. Answers at once: for a name that is still being streamed. Nil is no permission; of a name that
+    /// no tool has ``call(_:told:)`` says so.
+    public func refusal(ofName name: String, for caller: CallerIdentity) -> Refusal? {
+        guard let tool = catalog[name] else { return nil }
+        return nameRefusal(of: tool, for: caller, source: .model)
+    }
+
+    /// Records a call that somebody else has refused: the run, for its name or because it was not offered, or the channel of code. Answers
+    /// at once; the record is written in the background, because nothing happens that would have to wait for it.
+    ///
+    /// - Returns: the refusal with its place in the decision log; without one when too many records wait.
+    public func attempted(_ request: CallRequest, as refusal: Refusal) -> Refusal {
+        var refusal = refusal
         let record = record(of: request, digest: nil, decision: .deny, rule: refusal.rule, code: refusal.code, message: refusal.message)
         let isPending = pendingRecords.withLock { pending in
             guard pending < SupervisorLimits.pendingRecordsMax else { return false }
@@ -80,7 +87,7 @@ public final class ToolSupervisor: Sendable {
             _ = await ports.log.record(record)
             pendingRecords.withLock { $0 -= 1 }
         }
-        ports.metrics.decided(.deny, tool: tool.name)
+        ports.metrics.decided(.deny, tool: catalog[request.tool]?.name ?? "unknown")
         return refusal
     }
 

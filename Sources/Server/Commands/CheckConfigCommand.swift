@@ -1,5 +1,6 @@
 internal import ArgumentParser
 internal import Engine
+internal import Executor
 internal import JSON
 
 /// `kdcube check-config`.
@@ -17,6 +18,7 @@ struct CheckConfigCommand: AsyncParsableCommand {
             try configuration.stores.checkServable()
             _ = try Prices.load(configuration.priceFile, models: configuration.models)
             for setting in configuration.budgets { _ = try setting.budget }
+            if !configuration.tools.file.isEmpty { _ = try ToolsFile(configuration.tools.file) }
             if json { return Output.line(configuration.masked.jsonText) }
             for member in configuration.masked.objectValue?.members ?? [] {
                 Output.line("\(member.key): \(member.value.jsonText)")
@@ -46,6 +48,7 @@ extension Configuration {
                 "slots": .object(
                     JSONObject(accounting.slots.sorted { $0.key < $1.key }.map { ($0.key, .integer(Int64($0.value))) })),
             ],
+            "tools": ["file": .string(tools.file), "on_deny": .string(tools.onDeny.rawValue)], "sandbox": sandbox.masked,
             "transport": [
                 "ping_interval": .string(transport.pingInterval.settingText), "ping_timeout": .string(transport.pingTimeout.settingText),
                 "max_message": .integer(Int64(transport.maxMessage)), "queue": .integer(Int64(transport.queue)),
@@ -68,6 +71,18 @@ extension Configuration {
         guard let at = url.lastIndex(of: "@"), let slashes = url.firstRange(of: "://"), slashes.upperBound < at else { return url }
         let user = url[slashes.upperBound..<at].prefix { $0 != ":" }
         return "\(url[..<slashes.upperBound])\(user):***\(url[at...])"
+    }
+}
+
+extension Configuration.Sandbox {
+    var masked: JSONValue {
+        [
+            "minimum": .string(executor.minimum.rawValue), "python": .string(executor.python),
+            "bubblewrap": .string(executor.bubblewrap), "warm": .integer(Int64(executor.warm)),
+            "most": .integer(Int64(executor.most)), "memory": .integer(executor.limits.memory),
+            "wall": .string(executor.limits.wall.settingText), "processes": .integer(Int64(executor.limits.processes)),
+            "directory": .string(executor.directory), "on_kill": .string(onKill.rawValue),
+        ]
     }
 }
 

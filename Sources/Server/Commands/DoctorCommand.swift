@@ -2,6 +2,7 @@ internal import Accounting
 internal import AccountingRedis
 internal import ArgumentParser
 internal import AsyncHTTPClient
+internal import Executor
 internal import Foundation
 internal import JSON
 internal import Logging
@@ -31,8 +32,7 @@ struct DoctorCommand: AsyncParsableCommand {
             if !settings.stores.redis.isEmpty { findings.append(await Self.redis(settings)) }
             for model in settings.models where model.provider == .openai { findings.append(await Self.upstream(model)) }
             findings.append(Self.prices(settings))
-            // Code is not run by this version, so there is no isolation to probe; say so rather than nothing.
-            findings.append(Finding(name: "isolation", problem: nil, detail: "none: this version does not run agent code"))
+            findings.append(await Self.isolation(settings))
             report(findings)
             if findings.contains(where: { $0.problem != nil }) { throw ExitCode(1) }
         }
@@ -50,6 +50,22 @@ struct DoctorCommand: AsyncParsableCommand {
         } else {
             Output.table(findings.map { [$0.problem == nil ? "ok" : "FAIL", $0.name, $0.problem ?? $0.detail] })
         }
+    }
+
+    /// Runs the probes as a server does. What falls short is a problem only where a tool runs code.
+    private static func isolation(_ settings: Configuration) async -> Finding {
+        let executor = settings.sandbox.executor
+        let report = await SandboxHost.examine(executor)
+        let failed = report.probes.filter { !$0.passed }
+        let detail = "\(report.level.rawValue), \(report.probes.count - failed.count) of \(report.probes.count) probes passed"
+        guard report.level < executor.minimum else { return Finding(name: "isolation", problem: nil, detail: detail) }
+        let why = report.complaint.split(separator: "\n").joined(separator: " | ")
+        let problem = "\(report.level.rawValue), and sandbox.minimum is \(executor.minimum.rawValue): code is not run. \(why)"
+        let runsCode = try? !settings.tools.file.isEmpty && ToolsFile(settings.tools.file).runsCode
+        guard runsCode ?? false else {
+            return Finding(name: "isolation", problem: nil, detail: problem + " (no tool of this configuration runs code)")
+        }
+        return Finding(name: "isolation", problem: problem, detail: detail)
     }
 
     private static func openFiles() -> Finding {

@@ -46,6 +46,8 @@ extension Configuration {
         let prices = try tree.section("prices")
         priceFile = try prices.string("file", default: "")
         try prices.refuseUnknownKeys()
+        tools = try Tools(tree.section("tools"))
+        sandbox = try Sandbox(tree.section("sandbox"))
         if transport.recovery != nil { notices.append("transport.recovery has no effect: a run is resumed by chat_resume") }
         try refuseWhatIsNotBuilt(tree)
     }
@@ -76,19 +78,10 @@ extension Configuration {
 
         let policies = try tree.section("policies")
         _ = try policies.value("mode")
-        let tools = try tree.section("tools")
-        for (section, key) in [(policies, "directory"), (tools, "file")] {
-            guard let value = try section.value(key), FileManager.default.fileExists(atPath: value.text) else { continue }
-            throw value.failure("is not available in this version: tool calls are handed to the client and never dispatched")
+        if let value = try policies.value("directory"), FileManager.default.fileExists(atPath: value.text) {
+            throw value.failure("is not available in this version: who may call a tool is said by its roles in tools.file")
         }
         try policies.refuseUnknownKeys()
-        try tools.refuseUnknownKeys()
-
-        let sandbox = try tree.section("sandbox")
-        for key in ["minimum", "python", "warm", "memory", "wall", "processes"] where try sandbox.value(key) != nil {
-            notices.append("sandbox.\(key) has no effect: this version does not run code")
-        }
-        try sandbox.refuseUnknownKeys()
     }
 }
 

@@ -1,5 +1,6 @@
 internal import Accounting
 internal import Engine
+internal import Executor
 
 /// All settings of a process after they were read and checked: immutable from then on.
 ///
@@ -94,6 +95,28 @@ struct Configuration: Sendable, Hashable {
         var recovery: String?
     }
 
+    struct Tools: Sendable, Hashable {
+        /// The catalog of the server's own tools; empty: there are none.
+        var file = ""
+        /// What a denied call means for its run, unless the request says otherwise.
+        var onDeny = RunRequest.DenyPolicy.feedBack
+    }
+
+    struct Sandbox: Sendable, Hashable {
+        /// What becomes of a run whose code was killed.
+        enum KillPolicy: String, Sendable, CaseIterable {
+            /// The model reads the exit and goes on.
+            case feedBack = "feed_back"
+            /// The run completes with finish reason `code_killed`.
+            case endRun = "end_run"
+        }
+
+        /// Sandboxes of all servers of a machine; each knows its own. Other users must be able to pass through to it, which they cannot
+        /// through a data directory.
+        var executor = SandboxSettings(directory: "/run/kdcube/sandboxes")
+        var onKill = KillPolicy.feedBack
+    }
+
     var server = Server()
     var stores = Stores()
     var models: [Model] = []
@@ -101,6 +124,8 @@ struct Configuration: Sendable, Hashable {
     var priceFile = ""
     var budgets: [BudgetSetting] = []
     var accounting = Accounting()
+    var tools = Tools()
+    var sandbox = Sandbox()
     var transport = Transport()
     /// What the log should say about settings that have no effect.
     var notices: [String] = []

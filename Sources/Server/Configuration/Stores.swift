@@ -26,6 +26,8 @@ struct Stores: Sendable {
     let revocations: any RevocationStore
     let knowledge: any KnowledgeStore
     let memory: any UserMemoryStore
+    let decisions: any DecisionStore
+    let idempotency: any IdempotencyStore
 
     /// Makes the data directory if it is needed and not there. Reads files: not on an event loop. Postgres is connected to when it is
     /// first asked something.
@@ -33,6 +35,8 @@ struct Stores: Sendable {
     /// - Parameter metrics: where a Postgres counts what it does.
     init(_ configuration: Configuration.Stores, metrics: (any PostgresMetrics)? = nil) throws {
         self.configuration = configuration
+        // Of this process: a key that another one claimed and never finished is nobody's to finish.
+        let holder = "process-\(RandomText.urlSafe(bytes: 9))"
         guard configuration.postgres.isEmpty else {
             let database = PostgresDatabase(try Self.postgresURL(configuration.postgres), metrics: metrics)
             durable = .postgres(database)
@@ -45,6 +49,8 @@ struct Stores: Sendable {
             revocations = PostgresRevocations(database)
             knowledge = PostgresKnowledge(database)
             memory = PostgresUserMemory(database)
+            decisions = PostgresDecisions(database)
+            idempotency = PostgresIdempotency(database, holder: holder, clock: WallClock.accounting)
             return
         }
         do {
@@ -64,6 +70,8 @@ struct Stores: Sendable {
         revocations = RevocationTable(database)
         knowledge = KnowledgeTable(database)
         memory = UserMemoryTable(database)
+        decisions = DecisionTable(database)
+        idempotency = IdempotencyTable(database, holder: holder, clock: WallClock.accounting)
     }
 
     func conversations(of owner: ConversationOwner) -> any ConversationArchive {

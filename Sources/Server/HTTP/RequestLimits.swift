@@ -8,6 +8,8 @@ enum RequestLimits {
     static let messagesMax = 2_000
     /// Passages of one message: more than retrieval is ever asked for.
     static let knowledgePassagesMax = 64
+    /// Names of the server's tools: a catalog has no more.
+    static let serverToolsMax = 256
     /// A title is a line.
     static let knowledgeTitleBytesMax = 512
     static let modelBytesMax = 128

@@ -17,6 +17,9 @@ struct ChatCompletionRequest: Sendable {
     let includesUsage: Bool
     let onDisconnect: DisconnectPolicy?
     let mayLowerOutput: Bool
+    /// Which of the server's own tools the model may call; none unless the client asks for them.
+    let serverTools: RunRequest.ServerTools?
+    let onDeny: RunRequest.DenyPolicy?
     let hints: TenantHints
 
     init(_ body: JSONValue) throws(HTTPFailure) {
@@ -35,6 +38,8 @@ struct ChatCompletionRequest: Sendable {
         try Self.refuseWhatCannotBeBounded(fields)
         onDisconnect = try fields.disconnectPolicy()
         mayLowerOutput = try fields.flag("lower_max_tokens") ?? false
+        serverTools = try fields.serverTools()
+        onDeny = try fields.denyPolicy()
         if let tools = fields.value("tools") {
             guard tools.arrayValue != nil else { throw fields.failure("tools", "must be an array") }
             self.tools = tools
@@ -57,7 +62,7 @@ struct ChatCompletionRequest: Sendable {
     /// Members that we read ourselves; the provider writes its own.
     private static let interpreted = [
         "model", "messages", "max_tokens", "max_completion_tokens", "n", "tools", "stream", "stream_options", "tenant", "project",
-        "on_disconnect", "lower_max_tokens",
+        "on_disconnect", "lower_max_tokens", "server_tools", "on_deny",
     ]
 
     /// Parameters that are handed through unread everywhere else, but would make an upstream bill what nobody here has bounded:

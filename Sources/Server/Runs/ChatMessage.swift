@@ -16,6 +16,8 @@ struct ChatMessage: Sendable {
     let parameters: JSONObject
     let onDisconnect: DisconnectPolicy?
     let mayLowerOutput: Bool
+    let serverTools: RunRequest.ServerTools?
+    let onDeny: RunRequest.DenyPolicy?
     let hints: TenantHints
 
     init(_ value: JSONValue) throws(HTTPFailure) {
@@ -51,6 +53,8 @@ struct ChatMessage: Sendable {
         self.parameters = parameters
         onDisconnect = try either { reader throws(HTTPFailure) in try reader.disconnectPolicy() }
         mayLowerOutput = try either { reader throws(HTTPFailure) in try reader.flag("lower_max_tokens") } ?? false
+        serverTools = try either { reader throws(HTTPFailure) in try reader.serverTools() }
+        onDeny = try either { reader throws(HTTPFailure) in try reader.denyPolicy() }
         hints = try TenantHints(
             tenant: either { reader throws(HTTPFailure) in try reader.string("tenant", bytesMax: 256) },
             project: either { reader throws(HTTPFailure) in try reader.string("project", bytesMax: 256) })

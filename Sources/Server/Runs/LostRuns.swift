@@ -15,6 +15,8 @@ struct LostRuns: Sendable {
 
     let stores: Stores
     let windows: WindowReader
+    /// How long a run may live after a settlement without another: while its tools work.
+    var toolTimeMax = Duration.zero
 
     /// Keeps that these runs were lost. May be repeated.
     ///
@@ -68,7 +70,7 @@ struct LostRuns: Sendable {
         let rows = try await stores.ledger.rows(ofRun: run.text)
         if wasRunning {
             guard let last = rows.last, last.kind == .settle || last.kind == .resolve,
-                WallClock.now().rawValue - last.at.rawValue > Self.finishing
+                WallClock.now().rawValue - last.at.rawValue > Self.finishing + toolTimeMax.components.seconds * 1_000
             else { return (nil, true) }
             let lost = RunEnd(lost: last.attribution, at: WallClock.now())
             try await stores.runEnds.append([lost])

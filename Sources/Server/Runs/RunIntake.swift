@@ -8,6 +8,8 @@ struct RunIntake: Sendable {
     /// The model of a message that names none: the first one configured.
     let defaultModel: String?
     var disconnects = DisconnectRules()
+    /// For requests that do not say what a denied call means.
+    var onDeny = RunRequest.DenyPolicy.feedBack
     let lost: LostRuns
 
     /// - Throws: the refusal as every transport tells it.
@@ -24,7 +26,8 @@ struct RunIntake: Sendable {
                 conversation: message.conversation, turn: message.turn, outputTokensMax: message.outputTokensMax, tools: message.tools,
                 parameters: message.parameters,
                 onClientLoss: disconnects.policy(for: model, asked: message.onDisconnect, key: principal.onDisconnect),
-                mayLowerOutput: message.mayLowerOutput))
+                mayLowerOutput: message.mayLowerOutput, roles: Set(principal.roles), serverTools: message.serverTools,
+                onDeny: message.onDeny ?? onDeny))
     }
 
     /// A completion in OpenAI's dialect ends with its client, unless it or its key asks for more: nobody could come back for the rest.
@@ -36,7 +39,8 @@ struct RunIntake: Sendable {
                 tenant: principal.tenant, model: completion.model, input: .prompt(completion.messages),
                 outputTokensMax: completion.outputTokensMax, tools: completion.tools, parameters: completion.parameters,
                 onClientLoss: DisconnectRules.policyOfCompletion(asked: completion.onDisconnect, key: principal.onDisconnect),
-                mayLowerOutput: completion.mayLowerOutput))
+                mayLowerOutput: completion.mayLowerOutput, roles: Set(principal.roles), serverTools: completion.serverTools,
+                onDeny: completion.onDeny ?? onDeny))
     }
 
     private func check(_ hints: TenantHints, _ principal: Principal) throws(HTTPFailure) {
@@ -104,6 +108,30 @@ extension FieldReader {
     func disconnectPolicy() throws(HTTPFailure) -> DisconnectPolicy? {
         guard let text = try string("on_disconnect", bytesMax: 16) else { return nil }
         guard let policy = DisconnectPolicy(rawValue: text) else { throw failure("on_disconnect", "must be stop or drain") }
+        return policy
+    }
+}
+
+extension FieldReader {
+    /// `true`, `false`, or the names of the server's own tools that the model may call.
+    func serverTools() throws(HTTPFailure) -> RunRequest.ServerTools? {
+        switch value("server_tools") {
+        case nil, .null: return nil
+        case .bool(let all): return all ? .all : RunRequest.ServerTools.none
+        case .array(let list):
+            let names = list.compactMap(\.stringValue)
+            guard names.count == list.count, list.count <= RequestLimits.serverToolsMax else { break }
+            return .names(names)
+        default: break
+        }
+        throw failure("server_tools", "must be true, false or an array of at most \(RequestLimits.serverToolsMax) names")
+    }
+
+    func denyPolicy() throws(HTTPFailure) -> RunRequest.DenyPolicy? {
+        guard let text = try string("on_deny", bytesMax: 16) else { return nil }
+        guard let policy = RunRequest.DenyPolicy(rawValue: text) else {
+            throw failure("on_deny", "must be \(RunRequest.DenyPolicy.allCases.map(\.rawValue).joined(separator: ", "))")
+        }
         return policy
     }
 }

@@ -61,14 +61,18 @@ struct ServerGraph {
         let book = PriceBook(
             prices, file: configuration.priceFile, models: configuration.models, accountant: accountant, metrics: metrics)
         let ends = RunEndRecorder(store: stores.runEnds, metrics: metrics)
+        let tools = try ToolRoom.make(
+            configuration, stores: stores, accountant: accountant, group: group, registry: registry, logger: logger)
         let coordinator = RunCoordinator(
             meter: MeterBinding(accountant: accountant), models: models, conversations: ConversationBinding(stores: stores),
-            metrics: EngineMetricsBinding(metrics: metrics, ends: ends))
+            tools: tools?.gate, metrics: EngineMetricsBinding(metrics: metrics, ends: ends))
         let revocations = RevocationWatch(store: stores.revocations, coordinator: coordinator, metrics: metrics, logger: logger)
         let windows = WindowReader(stores, counters: counters.isEmbedded ? nil : counters.store)
         let intake = RunIntake(
             coordinator: coordinator, defaultModel: models.entries.first?.model.id, disconnects: DisconnectRules(configuration),
-            lost: LostRuns(stores: stores, windows: windows))
+            onDeny: configuration.tools.onDeny,
+            lost: LostRuns(
+                stores: stores, windows: windows, toolTimeMax: tools == nil ? .zero : EngineLimits().toolTimeMax))
         let authenticator = Authenticator(directory: KeyDirectory(keys: stores.keys), metrics: metrics)
 
         let sockets = SocketIOServer(
@@ -78,7 +82,7 @@ struct ServerGraph {
         let routes = ServerRoutes(
             configuration: configuration, intake: intake, authenticator: authenticator, models: models, prices: book,
             windows: windows, stores: stores,
-            readiness: readiness, metrics: metrics, outbox: counters.outbox)
+            readiness: readiness, metrics: metrics, outbox: counters.outbox, tools: tools)
         let front = RealtimeServer(
             configuration: frontConfiguration(), ingress: sockets, responder: routes.router().buildResponder(), eventLoopGroup: group,
             metrics: registry, logger: logger
@@ -96,6 +100,8 @@ struct ServerGraph {
             Background { await ends.run() },
             Background { await PriceWatch(book: book, logger: logger, read: priceFile).run() },
             Background { await revocations.run(since: started) },
+            Background { await tools?.start() },
+            Background { await tools?.probeForEver() },
             front,
             RunDrain(coordinator: coordinator, readiness: readiness, grace: configuration.server.grace),
         ]
@@ -104,6 +110,7 @@ struct ServerGraph {
         // Past the drain's grace and the front's: something is stuck, and a supervisor wants its process back.
         lifecycle.maximumGracefulShutdownDuration = configuration.server.grace + .seconds(20)
         let result = await Result { try await ServiceGroup(configuration: lifecycle).run() }
+        await tools?.shutdown()
         try? await client.shutdown()
         await accountant.leave()
         succession.board.discard()

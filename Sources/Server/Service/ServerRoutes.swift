@@ -16,6 +16,7 @@ struct ServerRoutes: Sendable {
     let readiness: Readiness
     let metrics: ServerMetrics
     let outbox: RedisOutbox?
+    let tools: ToolRoom?
 
     func router() -> Router<AppContext> {
         let router = Router(context: AppContext.self)
@@ -43,6 +44,7 @@ struct ServerRoutes: Sendable {
         AdminLedgerRoutes(stores: stores, windows: windows).add(to: admin)
         AdminStreamRoutes(coordinator: intake.coordinator, stores: stores).add(to: admin)
         AdminPriceRoutes(prices: prices, models: models).add(to: admin)
+        AdminToolRoutes(stores: stores, room: tools).add(to: admin)
         return router
     }
 }

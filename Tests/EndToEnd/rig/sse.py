@@ -3,12 +3,13 @@
 import asyncio
 import json
 import time
-from collections.abc import AsyncIterator, Coroutine
+from collections.abc import AsyncIterator, Coroutine, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from typing import Any, TypeVar
 
 import aiohttp
+import requests
 
 T = TypeVar("T")
 
@@ -66,6 +67,16 @@ async def run(session: aiohttp.ClientSession, url: str, key: str, body: dict) ->
     async with session.post(url + "/v1/runs", json=body, headers=headers) as response:
         assert response.status == 200, f"{response.status}: {await response.text()}"
         return [event async for event in events(response)]
+
+
+def stream(url: str, key: str) -> Iterator[Event]:
+    """The events of an address as they come, until the stream ends. Leaving the loop closes the connection."""
+    headers = {"authorization": f"Bearer {key}", "accept": "text/event-stream"}
+    with requests.get(url, headers=headers, stream=True, timeout=60) as response:
+        assert response.status_code == 200, f"{response.status_code}: {response.text}"
+        parser = Parser()
+        for chunk in response.iter_content(None):
+            yield from parser.feed(chunk)
 
 
 def wait_for(job: Coroutine[Any, Any, T]) -> T:

@@ -67,11 +67,14 @@ public final class SandboxHost: Sendable {
     /// Probes again and acts on it: below the minimum jobs are refused from now on and the pool is emptied; at it or above they
     /// are accepted. Takes a second or two.
     @discardableResult public func probe() async -> IsolationReport {
-        guard case .started(let parts) = state.withLock({ $0.phase }) else { 
+        guard case .started(let parts) = state.withLock({ $0.phase }) else {
             return report ?? IsolationReport(level: .none, probes: [], landlockABI: 0, cgroups: .none)
         }
         return await probe(parts)
     }
+
+    /// What a host with these settings would find: for a look at a machine without serving.
+    public static func examine(_ settings: SandboxSettings) async -> IsolationReport { await Prober(settings).probe() }
 
     private func probe(_ parts: Parts) async -> IsolationReport {
         let report = await parts.prober.probe()

@@ -71,7 +71,8 @@ extension Attempt {
         let admitted = AdmittedCall(
             definition: call.tool, arguments: call.arguments, digest: call.digest, caller: request.caller, callID: request.callID,
             source: request.source, idempotencyKey: request.idempotencyKey, decisionID: decisionID, deadline: call.tool.timeout,
-            told: { scope.tell($0) }, nested: { [supervisor, request] nested in await supervisor.nested(nested, in: request, scope) })
+            told: { scope.tell($0) }, refused: { [supervisor, request] in supervisor.refused($0, in: request, scope) },
+            nested: { [supervisor, request] nested in await supervisor.nested(nested, in: request, scope) })
         let begun = ports.clock.nowNanoseconds
         let gate = supervisor.gate
         let ending = await Dispatch(adapter: adapter, call: admitted, clock: ports.clock, abandonedIsDone: { gate.release() }).run()
@@ -85,9 +86,9 @@ extension Attempt {
             id: decisionID, status: dispatched.status, code: dispatched.code, resultDigest: result.map { Digest.hex(Digest.sha256($0)) },
             bytes: dispatched.bytes, elapsed: took, isCharged: isCharged)
         ports.metrics.called(tool: call.tool.name, status: dispatched.status, elapsed: took)
-        await shielded { [log = ports.log] in
+        await shielded { [log = ports.log, caller = request.caller] in
             if isCharged { await reservation.commit() } else { await reservation.refund() }
-            await log.record(outcome)
+            await log.record(outcome, of: caller)
         }
         let answer = CallResult(outcome: dispatched.outcome, decisionID: decisionID, elapsed: elapsed)
         return Performed(result: answer, certainty: dispatched.certainty, goesOn: dispatched.goesOn)
@@ -95,6 +96,21 @@ extension Attempt {
 }
 
 extension ToolSupervisor {
+    /// A call that code attempted and that never became one. It is recorded, and told of as a step of its own.
+    func refused(_ attempt: RefusedAttempt, in parent: CallRequest, _ scope: CallScope) {
+        guard let child = scope.nextChild() else { return }
+        let request = CallRequest(
+            caller: parent.caller, callID: "\(parent.callID).\(child)", parentCallID: parent.callID, source: .code,
+            tool: attempt.tool, arguments: .object(JSONObject()))
+        let refusal = attempted(request, as: Refusal(code: attempt.code, message: attempt.message, rule: RuleID.channel))
+        let result = CallResult(outcome: .denied(refusal), decisionID: refusal.decisionID, elapsed: .zero)
+        scope.tell(
+            .nested(
+                ToolNews.NestedNews(
+                    callID: request.callID, parentCallID: parent.callID, tool: SafeText.shown(attempt.tool), status: .error,
+                    data: result.news)))
+    }
+
     /// A call of the code that another call runs. It is told of as a step of its own.
     func nested(_ nested: NestedCall, in parent: CallRequest, _ scope: CallScope) async -> CallResult {
         let child = scope.nextChild()
@@ -132,6 +148,12 @@ extension CallResult {
 
     /// For the step that ends a nested call.
     fileprivate var news: JSONObject {
+        var news = ending
+        if let decisionID { news["decision_id"] = .string(decisionID) }
+        return news
+    }
+
+    private var ending: JSONObject {
         switch outcome {
         case .value(let value): return JSONObject([("decision", "allow"), ("result", value)])
         case .denied(let refusal):
@@ -139,9 +161,9 @@ extension CallResult {
             return JSONObject([("decision", "deny"), ("rule", .string(refusal.rule)), ("error", .object(error))])
         case .failed(let code, let message, let value):
             let error = JSONObject([("code", .string(code)), ("message", .string(message))])
-            var news = JSONObject([("decision", "allow"), ("error", .object(error))])
-            news["result"] = value
-            return news
+            var ending = JSONObject([("decision", "allow"), ("error", .object(error))])
+            ending["result"] = value
+            return ending
         }
     }
 }

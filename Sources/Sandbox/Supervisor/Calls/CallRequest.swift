@@ -53,3 +53,17 @@ public struct NestedCall: Sendable, Hashable {
         self.idempotencyKey = idempotencyKey
     }
 }
+
+/// A call that code attempted in a form that is none, or beyond the channel's limits.
+public struct RefusedAttempt: Sendable, Hashable {
+    /// As it was asked for.
+    public let tool: String
+    public let code: String
+    public let message: String
+
+    public init(tool: String, code: String, message: String) {
+        self.tool = tool
+        self.code = code
+        self.message = message
+    }
+}

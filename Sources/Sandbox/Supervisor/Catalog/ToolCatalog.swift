@@ -55,9 +55,9 @@ extension ToolDefinition {
         let roles = try reader.texts("roles", countMax: SupervisorLimits.listMax, bytesMax: 128)
         if let roles, roles.isEmpty || roles.contains("") { throw reader.error("roles", "is left out for everyone; empty it is nobody's") }
         let cost = try Self.cost(&reader)
-        let timeout = try reader.duration("timeout", upTo: SupervisorLimits.timeoutMax) ?? SupervisorLimits.timeoutDefault
-        let outputBytes = try reader.bytes("output", upTo: SupervisorLimits.outputBytesMax) ?? SupervisorLimits.outputBytesDefault
         let adapter = try Self.adapter(&reader, schema: schema)
+        let timeout = try reader.duration("timeout", upTo: SupervisorLimits.timeoutMax) ?? adapter.standardTimeout
+        let outputBytes = try reader.bytes("output", upTo: SupervisorLimits.outputBytesMax) ?? adapter.standardOutputBytes
         try reader.finish()
         self.init(
             name: name, description: description, schema: schema, effect: effect, correlate: correlate, roles: roles.map { Set($0) },

@@ -124,3 +124,11 @@ public struct MCPDefinition: Sendable, Hashable {
         self.tool = tool
     }
 }
+
+extension AdapterDefinition {
+    /// Code has limits of its own, and waits for the tools that it calls; what it may print is bounded where it runs.
+    private var runsCode: Bool { self == .builtin(BuiltInRules.code) }
+
+    var standardTimeout: Duration { runsCode ? SupervisorLimits.timeoutMax : SupervisorLimits.timeoutDefault }
+    var standardOutputBytes: Int { runsCode ? SupervisorLimits.codeOutputBytes : SupervisorLimits.outputBytesDefault }
+}

@@ -29,6 +29,8 @@ public enum RefusalCode {
 enum RuleID {
     static let unknownTool = "supervisor.unknown_tool"
     static let code = "supervisor.code"
+    /// The channel of code did not take the call.
+    static let channel = "supervisor.channel"
     static let arguments = "supervisor.arguments"
     static let inFlight = "supervisor.in_flight"
     static let idempotency = "supervisor.idempotency"

@@ -4,5 +4,5 @@ public protocol DecisionLog: Sendable {
     func record(_ record: DecisionRecord) async -> Bool
 
     /// What became of an allowed call. One that cannot be written leaves a decision whose outcome nobody knows.
-    func record(_ outcome: DecisionOutcome) async
+    func record(_ outcome: DecisionOutcome, of caller: CallerIdentity) async
 }

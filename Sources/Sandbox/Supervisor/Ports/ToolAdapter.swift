@@ -28,6 +28,8 @@ public struct AdmittedCall: Sendable {
     public let deadline: Duration
     /// Takes what happens meanwhile, from any thread; dropped after the call's return.
     public let told: @Sendable (ToolNews) -> Void
+    /// A call that code attempted, and that its channel refused: recorded, and told of. Dropped after the call's return.
+    public let refused: @Sendable (RefusedAttempt) -> Void
     /// A call that code makes: decided, paid for and recorded like any other, as the same caller's. The supervisor tells of it
     /// (``ToolNews/nested(_:)``); the adapter does not. Refused after this call's return.
     public let nested: @Sendable (NestedCall) async -> CallResult
@@ -35,7 +37,8 @@ public struct AdmittedCall: Sendable {
     public init(
         definition: ToolDefinition, arguments: JSONObject, digest: String, caller: CallerIdentity, callID: String,
         source: CallSource = .model, idempotencyKey: String? = nil, decisionID: String = "", deadline: Duration,
-        told: @escaping @Sendable (ToolNews) -> Void = { _ in }, nested: @escaping @Sendable (NestedCall) async -> CallResult
+        told: @escaping @Sendable (ToolNews) -> Void = { _ in }, refused: @escaping @Sendable (RefusedAttempt) -> Void = { _ in },
+        nested: @escaping @Sendable (NestedCall) async -> CallResult
     ) {
         self.definition = definition
         self.arguments = arguments
@@ -47,6 +50,7 @@ public struct AdmittedCall: Sendable {
         self.decisionID = decisionID
         self.deadline = deadline
         self.told = told
+        self.refused = refused
         self.nested = nested
     }
 }

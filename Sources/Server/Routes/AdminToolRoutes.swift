@@ -1,0 +1,126 @@
+internal import Accounting
+internal import Executor
+internal import Hummingbird
+internal import JSON
+internal import Supervisor
+
+/// `GET /api/admin/decisions`, `/decisions/{id}`, `/tools` and `/isolation`: what was decided about calls, what may be called, and how well
+/// code is shut in.
+///
+/// Decisions are those of the admin's own organisation; an operator names one with `org`.
+struct AdminToolRoutes: Sendable {
+    let stores: Stores
+    /// Nil where the server has no tools.
+    let room: ToolRoom?
+
+    func add(to group: RouterGroup<AppContext>) {
+        group.get("decisions", use: decisions)
+        group.get("decisions/:id", use: decision)
+        group.get("tools", use: tools)
+        group.get("isolation", use: isolation)
+    }
+
+    @Sendable private func decisions(_ request: Request, context: AppContext) async throws -> Response {
+        let page = try AdminPage(request)
+        let position = Int64(page.cursor)
+        guard page.cursor.isEmpty || position != nil else { throw HTTPFailure.badRequest("cursor is none of ours.", param: "cursor") }
+        let parameters = request.uri.queryParameters
+        var filter = DecisionFilter(run: parameters["run"].map(String.init), tool: parameters["tool"].map(String.init))
+        if let text = parameters["decision"] {
+            guard let verdict = ToolDecision.Verdict(rawValue: String(text)) else {
+                throw HTTPFailure.badRequest("decision must be allow or deny.", param: "decision")
+            }
+            filter.decision = verdict
+        }
+        let found = try await stores.decisions.decisions(
+            for: try reader(request, context), filter, before: position, limit: min(page.limit, DecisionLimits.page))
+        return .json(["data": .array(found.decisions.map(\.json)), "cursor": found.next.map { .string(String($0)) } ?? .null])
+    }
+
+    @Sendable private func decision(_ request: Request, context: AppContext) async throws -> Response {
+        let id = try context.parameters.require("id")
+        guard let found = try await stores.decisions.decision(for: try reader(request, context), id: id) else {
+            throw HTTPFailure(.notFound, code: "decision_not_found", message: "There is no such decision.", param: "id")
+        }
+        return .json(found.json)
+    }
+
+    private func reader(_ request: Request, _ context: AppContext) throws -> DecisionReader {
+        let principal = try context.principal
+        let org = request.uri.queryParameters["org"].map(String.init) ?? principal.org
+        guard principal.administers(org: org), let handle = try? OrgHandle(org: org) else {
+            throw HTTPFailure(
+                .forbidden, code: "scope_denied", type: "permission_error", message: "This key administers another organisation.",
+                param: "org")
+        }
+        return .org(handle)
+    }
+
+    @Sendable private func tools(_ request: Request, context: AppContext) async throws -> Response {
+        .json(["data": .array((room?.catalog.tools ?? []).map(\.json))])
+    }
+
+    @Sendable private func isolation(_ request: Request, context: AppContext) async throws -> Response {
+        guard let report = room?.host?.report else { return .json(["level": "none", "runs_code": false, "probes": []]) }
+        let minimum = room?.minimum ?? .full
+        return .json([
+            "level": .string(report.level.rawValue), "minimum": .string(minimum.rawValue), "runs_code": .bool(report.level >= minimum),
+            "cgroups": .string(report.cgroups.rawValue), "landlock_abi": .integer(Int64(report.landlockABI)),
+            "probes": .array(report.probes.map(\.json)),
+        ])
+    }
+}
+
+extension ProbeResult {
+    fileprivate var json: JSONValue {
+        var object = JSONObject([
+            ("name", .string(name)), ("passed", .bool(passed)), ("expected", .string(expected)), ("found", .string(found)),
+        ])
+        if let fix { object["fix"] = .string(fix) }
+        return .object(object)
+    }
+}
+
+extension ToolDefinition {
+    /// Without what may hold secrets.
+    fileprivate var json: JSONValue {
+        var object = JSONObject([
+            ("name", .string(name)), ("description", .string(description)), ("effect", .string(effect.rawValue)),
+            ("parameters", parameters), ("timeout_ms", .integer(timeout.wholeMilliseconds)),
+            ("cost_usd", .string(NanoUSD(cost).decimalText)),
+        ])
+        if let correlate { object["correlate"] = .string(correlate) }
+        if let roles { object["roles"] = .array(roles.sorted().map { .string($0) }) }
+        switch adapter {
+        case .builtin(let name): object["builtin"] = .string(name)
+        case .http: object["kind"] = "http"
+        case .mcp: object["kind"] = "mcp"
+        }
+        return .object(object)
+    }
+}
+
+extension RecordedDecision {
+    fileprivate var json: JSONValue {
+        var object = JSONObject([
+            ("id", .string(decision.id)), ("seq", .integer(seq)), ("at", .integer(decision.at.rawValue)),
+            ("org", .string(decision.path.org)), ("project", .string(decision.path.project)), ("run", .string(decision.run)),
+            ("call_id", .string(decision.callID)), ("source", .string(decision.source.rawValue)), ("tool", .string(decision.tool)),
+            ("arguments_digest", .string(decision.argumentsDigest)), ("decision", .string(decision.decision.rawValue)),
+            ("roles", .array(decision.roles.map { .string($0) })),
+        ])
+        let optional: [(String, String?)] = [
+            ("user", decision.path.user), ("key", decision.path.key), ("parent_call_id", decision.parentCallID),
+            ("arguments", decision.arguments), ("rule", decision.rule), ("code", decision.code), ("message", decision.message),
+        ]
+        for (name, text) in optional { object[name] = text.map { .string($0) } }
+        if let outcome {
+            object["outcome"] = [
+                "status": .string(outcome.status.rawValue), "code": outcome.code.map { .string($0) } ?? .null,
+                "result_digest": outcome.resultDigest.map { .string($0) } ?? .null, "bytes": .integer(outcome.bytes),
+                "elapsed_ms": .integer(outcome.elapsed.rawValue), "at": .integer(outcome.at.rawValue),
+            ]
+        }
+        return .object(object)
+    }
+}

@@ -1,0 +1,74 @@
+internal import Executor
+internal import Supervisor
+internal import Telemetry
+
+/// What tools and sandboxes do, counted; names are the contract's, *Metrics*. Registered where there are tools.
+struct ToolMetrics: SupervisorMetrics {
+    private let registry: MetricRegistry
+    let decisionsNotLogged: Metric
+
+    init(_ registry: MetricRegistry) {
+        self.registry = registry
+        decisionsNotLogged = registry.counter(
+            "kdcube_decisions_not_logged_total", "Decisions and outcomes that could not be written; their calls were denied, or are unknown"
+        )
+        _ = abandoned()
+    }
+
+    func decided(_ decision: DecisionRecord.Decision, tool: String) {
+        registry.counter(
+            "kdcube_decisions_total", "Decisions about calls of tools; names that are no tool's count as unknown",
+            [("decision", decision.rawValue), ("tool", tool)]
+        ).add()
+    }
+
+    func called(tool: String, status: DecisionOutcome.Status, elapsed: Duration) {
+        registry.histogram("kdcube_tool_seconds", "Calls of tools, from the dispatch to the answer", [("status", status.rawValue)])
+            .observe(elapsed)
+    }
+
+    func abandoned(tool: String) { abandoned().add() }
+
+    private func abandoned() -> Metric {
+        registry.counter("kdcube_tools_abandoned_total", "Tools that went on after their call was over")
+    }
+}
+
+/// What the executor tells about itself, counted.
+struct SandboxMetrics: SandboxObserver {
+    private let registry: MetricRegistry
+    private let level: Metric
+    private let undeadSandboxes: Metric
+
+    init(_ registry: MetricRegistry) {
+        self.registry = registry
+        level = registry.gauge(
+            "kdcube_isolation_level",
+            "How well a sandbox is shut in: 3 full, 2 limited, 1 basic, 0 none: code is not run below sandbox.minimum")
+        undeadSandboxes = registry.counter("kdcube_sandbox_undead_total", "Sandboxes with processes that no kill has ended")
+    }
+
+    func started(warm: Bool) {
+        registry.counter("kdcube_sandbox_starts_total", "Jobs by whether a sandbox waited for them", [("kind", warm ? "warm" : "cold")])
+            .add()
+    }
+
+    func killed(_ exit: SandboxExit) {
+        registry.counter("kdcube_sandbox_kills_total", "Sandboxes that were killed, by why", [("reason", exit.rawValue)]).add()
+    }
+
+    func probed(_ report: IsolationReport) { level.set(report.level.number) }
+
+    func undead(sandbox: String) { undeadSandboxes.add() }
+}
+
+extension IsolationLevel {
+    var number: Int64 {
+        switch self {
+        case .none: 0
+        case .basic: 1
+        case .limited: 2
+        case .full: 3
+        }
+    }
+}

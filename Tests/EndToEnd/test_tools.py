@@ -1,0 +1,254 @@
+"""The server's own tools through the real server: decisions, schemas, budgets, policies, idempotency, HTTP and MCP."""
+
+import http.server
+import json
+import sys
+import threading
+
+import openai
+import pytest
+import requests
+
+from rig.envelopes import answer, check_run, of_sse
+from rig.server import ROOT, CommandFailed, Installation, nano
+from rig.sse import collect
+from rig.tools import DEMO, SETTINGS, call, code, last_step, prompt, steps
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory):
+    installation = Installation(tmp_path_factory.mktemp("tools"), **SETTINGS)
+    installation.serve()
+    yield installation
+    installation.stop()
+
+
+def run(server, tenant, text: str, **more) -> list[dict]:
+    envelopes = of_sse(collect(server.url, tenant.key, {"text": text, "model": "demo"} | more))
+    check_run(envelopes)
+    return envelopes
+
+
+def test_a_call_is_made_between_the_words_and_the_model_goes_on(server, tenant):
+    envelopes = run(server, tenant, prompt(call("crm.lookup", customer="C-17"), then=5))
+    end = last_step(envelopes, "crm.lookup")
+    assert end["status"] == "completed" and end["decision"] == "allow" and end["decision_id"].startswith("dec_")
+    assert end["args"] == {"customer": "C-17"} and "C-17" in json.dumps(end["result"])
+    statuses = [step["event"]["status"] for step in steps(envelopes, "crm.lookup")]
+    assert statuses == ["started", "running", "completed"]
+    assert envelopes[-1]["type"] == "chat.complete" and envelopes[-1]["data"]["finish_reason"] == "stop"
+
+
+def test_several_calls_of_one_answer_each_have_their_steps(server, tenant):
+    calls = [call("crm.lookup", customer=f"C-{number}") for number in range(3)]
+    envelopes = run(server, tenant, prompt(*calls))
+    ended = [step["data"] for step in steps(envelopes) if step["event"]["status"] == "completed"]
+    assert sorted(end["args"]["customer"] for end in ended) == ["C-0", "C-1", "C-2"]
+    assert len({end["call_id"] for end in ended}) == len({end["decision_id"] for end in ended}) == 3
+
+
+def test_a_tool_of_another_role_is_not_offered_and_a_call_of_it_is_denied(server, tenant, installation, make_tenant):
+    denied = last_step(run(server, tenant, prompt(call("mail.send", draft_id="x"))), "mail.send")
+    assert denied["status"] == "error" and denied["decision"] == "deny"
+    assert denied["rule"] == "tool.roles" and denied["error"]["rule"] == "tool.roles"
+    mailer = make_tenant(installation, "--role", "mailer")
+    drafted = last_step(run(server, mailer, prompt(call("mail.draft", to="a@b.c", subject="s", body="b"))), "mail.draft")
+    sent = last_step(run(server, mailer, prompt(call("mail.send", draft_id=drafted["result"]["draft_id"]))), "mail.send")
+    assert sent["status"] == "completed", sent
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "code"),
+    [
+        ("payments.refund", '{"order_id":"A1","amount":"20.00","tenant":"other"}', "bad_args"),
+        ("payments.refund", '{"order_id":"A1","amount":20.00}', "bad_args"),
+        ("payments.refund", '{"order_id":"A1","amount":"1000.01"}', "bad_args"),
+        ("payments.refund", '{"order_id":"A1","amount":"1.00","amount":"999.00"}', "bad_args"),
+        ("crm.lookup", "{}", "bad_args"),
+        ("Payments.Refund", '{"order_id":"A1","amount":"1.00"}', "unknown_tool"),
+        ("раyments.refund", '{"order_id":"A1","amount":"1.00"}', "unknown_tool"),
+        ("__class__", "{}", "unknown_tool"),
+        ("os.system", '{"command":"id"}', "unknown_tool"),
+    ],
+)
+def test_what_does_not_fit_is_refused_with_its_code_and_never_called(server, tenant, name, arguments, code):
+    envelopes = run(server, tenant, prompt(f"@tool {name} {arguments}"))
+    end = [step for step in steps(envelopes) if step["event"]["status"] == "error"]
+    assert len(end) == 1 and end[0]["data"]["error"]["code"] == code, steps(envelopes)
+    assert envelopes[-1]["type"] == "chat.complete", "the model read the refusal and went on"
+
+
+@pytest.mark.parametrize(
+    ("policy", "kind", "reason"),
+    [("feed_back", "chat.complete", "stop"), ("stop_turn", "chat.complete", "tool_denied"), ("cut_stream", "chat.cut", "policy_denied")],
+)
+def test_what_a_denied_call_means_is_the_requests_to_say(server, tenant, policy, kind, reason):
+    end = run(server, tenant, prompt(call("mail.send", draft_id="x"), then=4), on_deny=policy)[-1]
+    assert end["type"] == kind
+    assert (end["cut"]["reason"] if kind == "chat.cut" else end["data"]["finish_reason"]) == reason
+
+
+def test_a_request_may_want_some_of_the_tools_or_none(server, tenant):
+    some = run(server, tenant, prompt(call("crm.lookup", customer="C")), server_tools=["payments.refund"])
+    assert last_step(some, "crm.lookup")["status"] == "error"
+    none = run(server, tenant, prompt(call("crm.lookup", customer="C")), server_tools=False)
+    assert none[-1]["data"]["finish_reason"] == "tool_calls", "without the server's tools a call is the client's"
+    bad = requests.post(
+        server.url + "/v1/runs", json={"text": "x", "server_tools": "all"}, headers=tenant.headers, timeout=10)
+    assert bad.status_code == 400 and bad.json()["error"]["param"] == "server_tools"
+
+
+def test_a_calls_price_and_the_number_of_calls_are_budgets(server, tenant):
+    tenant.cap("2", "calls")
+    refund = [call("payments.refund", order_id=f"A{number}", amount="1.00") for number in range(4)]
+    envelopes = run(server, tenant, prompt(*refund))
+    ends = [step for step in steps(envelopes) if step["event"]["status"] in ("completed", "error")]
+    assert sorted(step["event"]["status"] for step in ends) == ["completed", "completed", "error", "error"]
+    refused = next(step["data"]["error"] for step in ends if step["event"]["status"] == "error")
+    assert refused["code"] == "rate_limited"
+    usage = tenant.usage()
+    end = envelopes[-1]
+    assert nano(usage["totals"]["cost_usd"]) == nano(end["cost_usd"]) + 2 * nano("0.01")
+
+
+def test_openai_clients_use_the_same_tools(server, tenant):
+    client = openai.OpenAI(base_url=server.url + "/v1", api_key=tenant.key, max_retries=0)
+    text = prompt(call("crm.lookup", customer="C-3"), code("print('seen')\n6 * 7"), then=4)
+    whole = client.chat.completions.create(
+        model="demo", messages=[{"role": "user", "content": text}], extra_body={"server_tools": True})
+    choice = whole.choices[0]
+    assert choice.finish_reason == "stop" and choice.message.content and not choice.message.tool_calls
+    parts = list(
+        client.chat.completions.create(
+            model="demo", stream=True, messages=[{"role": "user", "content": text}], extra_body={"server_tools": ["crm.lookup", "run_code"]}))
+    assert not any(part.choices and part.choices[0].delta.tool_calls for part in parts), "they are the server's to make"
+    assert [part.choices[0].finish_reason for part in parts if part.choices][-1] == "stop"
+    handed = client.chat.completions.create(
+        model="demo", messages=[{"role": "user", "content": call("crm.lookup", customer="C")}],
+        tools=[{"type": "function", "function": {"name": "crm.lookup", "parameters": {"type": "object"}}}])
+    assert handed.choices[0].finish_reason == "tool_calls", "the client's own tools stay the client's"
+
+
+def test_memory_is_the_users_and_search_is_the_projects(server, tenant, make_tenant, installation):
+    run(server, tenant, prompt(call("memory.set", key="colour", value="green")))
+    assert last_step(run(server, tenant, prompt(call("memory.get", key="colour"))), "memory.get")["result"]["value"] == "green"
+    other = make_tenant(installation)
+    assert last_step(run(server, other, prompt(call("memory.get", key="colour"))), "memory.get")["result"]["found"] is False
+    put = requests.put(
+        server.url + "/v1/knowledge/refunds", data="Refunds take five days.", headers=tenant.headers | {"content-type": "text/plain"},
+        timeout=10)
+    assert put.status_code == 201
+    found = last_step(run(server, tenant, prompt(call("knowledge.search", query="refunds"))), "knowledge.search")["result"]
+    assert [passage["doc"] for passage in found["passages"]] == ["refunds"]
+    assert not last_step(run(server, other, prompt(call("knowledge.search", query="refunds"))), "knowledge.search")["result"]["passages"]
+
+
+def test_a_call_with_an_idempotency_key_is_made_once_also_after_a_restart(tmp_path, make_tenant):
+    installation = Installation(tmp_path / "once", **SETTINGS)
+    try:
+        server = installation.serve()
+        tenant = make_tenant(installation)
+        source = 'from agent_tools import tools\ntools.call("mail.draft", {"to": "a@b.c", "subject": "%s", "body": "b"}, idempotency_key="k1")'
+        first = last_step(run(server, tenant, prompt(code(source % "one"))), "run_code")
+        assert first["exit"] == "ok", first
+        again = last_step(run(server, tenant, prompt(code(source % "one"))), "run_code")
+        assert again["value"] == first["value"], "the first outcome, not a second draft"
+        other = last_step(run(server, tenant, prompt(code(source % "two"))), "run_code")
+        assert other["exit"] == "error" and "idempotency_conflict" in other["stderr"]
+        server.process.stop()
+        installation.restart(server)
+        later = last_step(run(server, tenant, prompt(code(source % "one"))), "run_code")
+        assert later["value"] == first["value"]
+    finally:
+        installation.stop()
+
+
+class _Upstream(http.server.BaseHTTPRequestHandler):
+    def do_POST(self):
+        body = self.rfile.read(int(self.headers.get("content-length", 0)))
+        self.server.seen.append((self.path, dict(self.headers), body))
+        answer_ = b'{"refunded": true}'
+        self.send_response(200)
+        self.send_header("content-type", "application/json")
+        self.send_header("content-length", str(len(answer_)))
+        self.end_headers()
+        self.wfile.write(answer_)
+
+    def log_message(self, *_):
+        pass
+
+
+def test_tools_behind_http_and_mcp(tmp_path, make_tenant, monkeypatch):
+    upstream = http.server.ThreadingHTTPServer(("127.0.0.1", 0), _Upstream)
+    upstream.seen = []
+    threading.Thread(target=upstream.serve_forever, daemon=True).start()
+    closed = {"type": "object", "additionalProperties": False}
+    text = {"type": "string", "minLength": 1, "maxLength": 64}
+    refund = {
+        "name": "billing.refund", "description": "Refunds.", "effect": "write",
+        "parameters": closed | {"required": ["order", "amount"], "properties": {"order": text, "amount": text}},
+        "http": {
+            "method": "POST", "url": f"http://127.0.0.1:{upstream.server_port}/orders/{{order}}/refunds", "body": "json",
+            "headers": {"authorization": "Bearer ${BILLING_SECRET}"}, "allow_hosts": ["127.0.0.1"], "private_hosts": ["127.0.0.1"],
+        },
+    }
+    hidden = json.loads(json.dumps(refund))
+    hidden["name"] = "billing.hidden"
+    hidden["http"]["private_hosts"] = []
+    number = {"type": "integer", "minimum": -1000, "maximum": 1000}
+    add = {
+        "name": "maths.add", "description": "Adds.", "effect": "read",
+        "parameters": closed | {"required": ["a", "b"], "properties": {"a": number, "b": number}},
+        "mcp": {"command": [sys.executable, str(ROOT / "Tests/EndToEnd/rig/mcp_server.py")], "tool": "add"},
+    }
+    catalog = tmp_path / "tools.json"
+    catalog.write_text(json.dumps({"tools": [refund, hidden, add]}))
+    installation = Installation(tmp_path / "adapters", tools={"file": str(catalog)})
+    monkeypatch.setenv("BILLING_SECRET", "s3cr3t-of-billing")
+    try:
+        server = installation.serve()
+        tenant = make_tenant(installation)
+        envelopes = run(server, tenant, prompt(call("billing.refund", order="a/../b", amount="1.00"), call("maths.add", a=2, b=40)))
+        assert last_step(envelopes, "billing.refund")["result"] == {"refunded": True}
+        assert "42" in json.dumps(last_step(envelopes, "maths.add")["result"])
+        path, headers, body = upstream.seen[0]
+        assert path == "/orders/a%2F..%2Fb/refunds" and json.loads(body) == {"amount": "1.00"}
+        assert headers["authorization"] == "Bearer s3cr3t-of-billing"
+        assert "s3cr3t" not in json.dumps(envelopes)
+        refused = last_step(run(server, tenant, prompt(call("billing.hidden", order="x", amount="1.00"))), "billing.hidden")
+        assert refused["status"] == "error" and len(upstream.seen) == 1, "a private address that is not listed"
+        assert "s3cr3t" not in installation.servers[0].process.log.read_text()
+    finally:
+        installation.stop()
+        upstream.shutdown()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("", "empty"),
+        ("tools: [{name: Bad}]", "name"),
+        ("tools: [{name: a, description: d, effect: read, builtin: run_code, parameters: {type: object}}]", "additionalProperties"),
+        ("tools: [{name: a, description: d, effect: read, surprise: 1, builtin: crm.lookup}]", "surprise"),
+        ("tools: [{name: a, description: d, effect: read, builtin: nothing.here, parameters: {type: object, additionalProperties: false}}]", "nothing.here"),
+        ("tools: &a [*a]", "tools"),
+    ],
+)
+def test_a_catalog_with_a_mistake_is_refused_with_its_place(tmp_path, text, says):
+    catalog = tmp_path / "tools.yaml"
+    catalog.write_text(text)
+    installation = Installation(tmp_path / "mistaken", tools={"file": str(catalog)})
+    with pytest.raises(CommandFailed) as failure:
+        installation.command("check-config")
+    assert says in failure.value.stderr and "tools.file" in failure.value.stderr, failure.value.stderr
+
+
+def test_the_demos_catalog_is_one(tmp_path):
+    Installation(tmp_path, tools={"file": DEMO}).command("check-config")
+
+
+def test_words_between_the_rounds_are_charged_like_any_other(server, tenant):
+    envelopes = run(server, tenant, prompt(call("crm.lookup", customer="C"), then=7))
+    end = envelopes[-1]
+    assert nano(end["cost_usd"]) == nano(tenant.usage()["totals"]["cost_usd"])
+    assert len(answer(envelopes)) > 0
