@@ -174,8 +174,10 @@ let package = Package(
         .testTarget(
             name: "ExecutorTests", dependencies: ["Executor", "CLauncher", "JSON", "Digest", "sandbox-holder"], swiftSettings: settings),
         .testTarget(
-            name: "SupervisorTests",
-            dependencies: ["Supervisor", "SupervisorAdapters", "JSON", "Digest", .nioCore, .nioPosix, .nioHTTP1], swiftSettings: settings),
+            name: "SupervisorTests", dependencies: ["Supervisor", "JSON", "Digest"], exclude: ["Adapters"], swiftSettings: settings),
+        .testTarget(
+            name: "AdapterTests", dependencies: ["SupervisorAdapters", "Supervisor", "JSON", .nioCore, .nioPosix, .nioHTTP1],
+            path: "Tests/SupervisorTests/Adapters", swiftSettings: settings),
         .testTarget(
             name: "ServerTests",
             dependencies: ["kdcube", "Engine", "Accounting", "AccountingSQLite", "JSON", "Telemetry", .httpTypes], swiftSettings: settings),

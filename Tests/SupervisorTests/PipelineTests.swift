@@ -118,13 +118,16 @@ struct PipelineTests {
         #expect(bench.log.records.filter { $0.decision == .deny }.count >= 3)
     }
 
-    @Test("a refusal of a name alone is recorded")
-    func nameRefusal() async throws {
+    @Test("what somebody else refused is recorded as it was")
+    func attempted() async throws {
         let bench = try Bench([tool(roles: ["finance"])])
-        let refusal = try #require(bench.supervisor.refusal(ofName: "payments.refund", for: ann, callID: "call_7"))
+        let early = try #require(bench.supervisor.refusal(ofName: "payments.refund", for: ann))
+        #expect(bench.log.records.isEmpty && early.decisionID == nil)
+        let request = CallRequest(caller: ann, callID: "call_7", tool: "payments.refund", text: "")
+        let refusal = bench.supervisor.attempted(request, as: early)
         while bench.log.records.isEmpty { await Task.yield() }
-        #expect(bench.log.records.first?.id == refusal.decisionID)
-        #expect(bench.log.records.first?.callID == "call_7")
+        #expect(bench.log.records.first?.id == refusal.decisionID && refusal.decisionID != nil)
+        #expect(bench.log.records.first?.callID == "call_7" && bench.log.records.first?.rule == "tool.roles")
     }
 
     @Test("a budget that has no room refuses with its scope; so do rates, and budgets that cannot be asked")

@@ -113,7 +113,7 @@ struct Configuration: Sendable, Hashable {
 
         /// Sandboxes of all servers of a machine; each knows its own. Other users must be able to pass through to it, which they cannot
         /// through a data directory.
-        var executor = SandboxSettings(directory: "/run/kdcube/sandboxes")
+        var executor = SandboxSettings(directory: "/run/kdcube-sandboxes")
         var onKill = KillPolicy.feedBack
     }
 

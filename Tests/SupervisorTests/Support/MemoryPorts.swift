@@ -34,7 +34,7 @@ final class MemoryLog: DecisionLog {
         }
     }
 
-    func record(_ outcome: DecisionOutcome) async {
+    func record(_ outcome: DecisionOutcome, of caller: CallerIdentity) async {
         journal.note("outcome \(outcome.status.rawValue)")
         state.withLock { $0.outcomes.append(outcome) }
     }

@@ -17,7 +17,7 @@ public struct SandboxSettings: Sendable, Hashable {
     public var uidBase: UInt32 = 1_900_000_000
     public var uidCount: UInt32 = 256
     /// Where locks say which uid is taken, for all servers of the machine.
-    public var slots = "/run/kdcube/uids"
+    public var slots = "/run/kdcube-uids"
     /// Where the kernel's cgroups are mounted.
     public var cgroups = "/sys/fs/cgroup"
     /// Bytes and names of `/tmp` and `/dev/shm` together.
