@@ -45,9 +45,9 @@ struct CatalogTests {
         #expect(http.allowHosts == ["pay.example.com"])
         #expect(http.url.arguments == ["order_id"])
         #expect(
-            try http.url.filled(with: JSONObject([("order_id", "a/../b?c#d é")]))
-                == "https://pay.example.com/orders/a%2F..%2Fb%3Fc%23d%20%C3%A9/refunds")
-        for bad in ["", ".", ".."] {
+            try http.url.filled(with: JSONObject([("order_id", "a/b?c#d é")]))
+                == "https://pay.example.com/orders/a%2Fb%3Fc%23d%20%C3%A9/refunds")
+        for bad in ["", ".", "..", "a/../b", "..\\a", "/a"] {
             #expect(throws: TemplateError.self) { try http.url.filled(with: JSONObject([("order_id", .string(bad))])) }
         }
     }
