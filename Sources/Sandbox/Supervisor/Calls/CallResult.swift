@@ -1,7 +1,7 @@
 public import JSON
 
 /// Why a call is not made.
-public struct Refusal: Error, Sendable, Hashable {
+public struct Refusal: Sendable, Hashable {
     /// From ``RefusalCode``, or a decider's own.
     public let code: String
     public let message: String
