@@ -57,7 +57,9 @@ func admitted(
 }
 
 extension ToolAdapters {
-    func run(_ call: AdmittedCall) async -> Result<JSONValue, ToolFailure> {
+    /// - Parameter call: built inside, so that an expectation can ask in one line; one that cannot be built is a failure `test`.
+    func run(_ call: @autoclosure () throws -> AdmittedCall) async -> Result<JSONValue, ToolFailure> {
+        guard let call = try? call() else { return .failure(ToolFailure(code: "test", message: "no such call")) }
         guard let adapter = adapter(for: call.definition.adapter) else { return .failure(ToolFailure(code: "none", message: "")) }
         do { return .success(try await adapter.call(call)) } catch { return .failure(error) }
     }
