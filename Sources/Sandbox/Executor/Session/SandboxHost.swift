@@ -67,7 +67,7 @@ public final class SandboxHost: Sendable {
     /// Probes again and acts on it: below the minimum jobs are refused from now on and the pool is emptied; at it or above they
     /// are accepted. Takes a second or two.
     @discardableResult public func probe() async -> IsolationReport {
-        guard case .started(let parts) = state.withLock({ $0.phase }) else { 
+        guard case .started(let parts) = state.withLock({ $0.phase }) else {
             return report ?? IsolationReport(level: .none, probes: [], landlockABI: 0, cgroups: .none)
         }
         return await probe(parts)
