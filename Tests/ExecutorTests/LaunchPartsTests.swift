@@ -1,0 +1,137 @@
+import CLauncher
+import Glibc
+import Testing
+
+@testable import Executor
+
+/// The parts of a launch that decide without a sandbox.
+@Suite struct LaunchPartsTests {
+    @Test("the filter's words are what scripts/seccomp.py writes", .enabled(if: access("/usr/bin/python3", X_OK) == 0, "needs python3"))
+    func filter() async throws {
+        let parts = #filePath.split(separator: "/").dropLast(3)
+        let script = "/\(parts.joined(separator: "/"))/scripts/seccomp.py"
+        let ends = try LaunchEnds()
+        let process = try SpawnRequest(
+            path: "/usr/bin/python3", arguments: ["/usr/bin/python3", "-I", "-S", "-B", script, "--check"],
+            descriptors: [ends.nothing, ends.outInside, 2]
+        ).run()
+        let status = await Lane(threads: 1).run {
+            var status: Int32 = -1
+            waitpid(process.pid, &status, 0)
+            return status
+        }
+        close(process.pidfd)
+        ends.closeAll()
+        #expect(status == 0, "run scripts/seccomp.py")
+        #expect(SeccompFilter.program.count == SeccompFilter.words.count * 8)
+    }
+
+    @Test("a name tells its owner and comes back from text; others do not")
+    func names() {
+        let name = SandboxName(owner: .current(), launcher: 3, number: 7)
+        #expect(SandboxName(name.description) == name)
+        #expect(name.owner.isAlive())
+        let dead = SandboxName.Owner(namespace: name.owner.namespace, pid: name.owner.pid, started: name.owner.started &+ 1)
+        #expect(!dead.isAlive())
+        // Of another pid namespace nothing can be said.
+        #expect(SandboxName.Owner(namespace: 1, pid: 1, started: 1).isAlive())
+        for text in ["", "kdcube-sandbox-", "kdcube-sandbox-1-2-3-4", "kdcube-sandbox-1-02-3-4-5", "kdcube-sandbox-1-2-3-4-5-6", "other"] {
+            #expect(SandboxName(text) == nil)
+        }
+    }
+
+    @Test("the layout of cgroups is read from mounts and membership")
+    func layout() {
+        let hybrid = CgroupLayout(
+            mounts: """
+                30 1 0:26 / /sys/fs/cgroup rw shared:4 - tmpfs tmpfs rw
+                31 30 0:27 / /sys/fs/cgroup/memory rw - cgroup cgroup rw,memory
+                32 30 0:28 /own /sys/fs/cgroup/pids rw - cgroup cgroup rw,pids
+                33 30 0:29 / /sys/fs/cgroup/cpu,cpuacct rw - cgroup cgroup rw,cpu,cpuacct
+                34 30 0:30 / /sys/fs/cgroup/unified rw - cgroup2 cgroup2 rw
+                """, membership: "4:memory:/a/b\n3:pids:/own/c\n2:cpu,cpuacct:/\n0::/x\n", root: "/sys/fs/cgroup")
+        #expect(
+            hybrid.controllers == [
+                "memory": "/sys/fs/cgroup/memory/a/b", "pids": "/sys/fs/cgroup/pids/c", "cpu": "/sys/fs/cgroup/cpu,cpuacct",
+                "cpuacct": "/sys/fs/cgroup/cpu,cpuacct",
+            ])
+        #expect(hybrid.unified == "/sys/fs/cgroup/unified/x")
+        let unified = CgroupLayout(
+            mounts: "30 1 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup rw", membership: "0::/system.slice/kdcube.service\n",
+            root: "/sys/fs/cgroup")
+        #expect(unified.unified == "/sys/fs/cgroup/system.slice/kdcube.service" && unified.controllers.isEmpty)
+        let none = CgroupLayout(mounts: "30 1 0:26 / /sys/fs/cgroup rw - cgroup2 cgroup rw", membership: "0::/\n", root: "/sys/fs/cg")
+        #expect(none.unified == nil)
+    }
+
+    @Test("the closure holds the interpreter and its libraries, and nothing else of the host")
+    func closure() throws {
+        let closure = try InterpreterClosure(python: "/usr/bin/python3")
+        #expect(closure.library.contains("/lib/python3."))
+        #expect(
+            closure.binds.contains { $0.destination.contains("/libc.so.") }
+                && closure.binds.contains { $0.destination.contains("/ld-linux-") })
+        #expect(!closure.binds.contains { ["/", "/usr", "/usr/lib", "/etc", "/usr/bin"].contains($0.destination) })
+        #expect(throws: LaunchError.self) { _ = try InterpreterClosure(python: "/etc/passwd") }
+        #expect(throws: LaunchError.self) { _ = try InterpreterClosure(python: "/nowhere") }
+    }
+
+    @Test("hostile headers of ELF are nil or empty, never a crash")
+    func elf() {
+        var file = [UInt8](repeating: 0xff, count: 4_096)
+        file.replaceSubrange(0..<6, with: [0x7f, 0x45, 0x4c, 0x46, 2, 1])
+        func part(_ file: [UInt8]) -> (UInt64, Int) -> [UInt8]? {
+            { offset, count in
+                guard offset < 1 << 40, Int(offset) + count <= file.count else { return nil }
+                return Array(file[Int(offset)..<(Int(offset) + count)])
+            }
+        }
+        #expect(ELFFile(part: part(file)) == nil)
+        file.replaceSubrange(54..<58, with: [56, 0, 2, 0])
+        #expect(ELFFile(part: part(file)) == nil)
+        file.replaceSubrange(32..<40, with: [64, 0, 0, 0, 0, 0, 0, 0])
+        file.replaceSubrange(64..<68, with: [2, 0, 0, 0])
+        file.replaceSubrange(120..<124, with: [1, 0, 0, 0])
+        #expect(ELFFile(part: part(file))?.needed == [])
+    }
+
+    @Test("a uid is given once among all launchers of the machine, and again when it is free", .enabled(if: geteuid() == 0, "needs root"))
+    func slots() throws {
+        let folder = try TemporaryFolder()
+        let first = UserSlots(directory: "\(folder.path)/a/b", base: 5_000, count: 2)
+        let second = UserSlots(directory: "\(folder.path)/a/b", base: 5_000, count: 2)
+        try first.prepare()
+        #expect(try first.take() == 5_000)
+        #expect(try second.take() == 5_001)
+        #expect(throws: LaunchError.self) { _ = try first.take() }
+        second.free(5_001)
+        #expect(try first.take() == 5_001)
+    }
+
+    @Test("one wrong answer of the canary costs the level")
+    func judge() {
+        var evidence = ProbeJudge.Evidence()
+        evidence.cgroups = .v2
+        evidence.remains = SandboxRemains(
+            status: .exited(137), wasOutOfMemory: true, cpuNanoseconds: 1, memoryPeak: 1, isUndead: false)
+        evidence.findings = [
+            "interpreter": "python 3.11", "descriptors": "0 1 2 3", "environment": "empty", "connect": "EPERM", "vsock": "EPERM",
+            "netlink": "EPERM", "accounts": "ENOENT", "server_environment": "ENOENT", "write_root": "EROFS", "write_work": "done",
+            "user_namespace": "EPERM", "trace": "EPERM", "keyring": "EPERM", "bpf": "EPERM", "io_uring": "EPERM",
+            "processes": "EAGAIN at 16",
+        ]
+        #expect(ProbeJudge.judge(evidence, landlockABI: 0).level == .full)
+        for name in evidence.findings.keys {
+            var weaker = evidence
+            weaker.findings[name] = "other"
+            #expect(name == "interpreter" || ProbeJudge.judge(weaker, landlockABI: 0).level == .none, "\(name)")
+            weaker.findings[name] = nil
+            #expect(ProbeJudge.judge(weaker, landlockABI: 0).level == .none, "\(name)")
+        }
+        var unprivileged = evidence
+        unprivileged.isPrivileged = false
+        #expect(ProbeJudge.judge(unprivileged, landlockABI: 0).level == .limited)
+        evidence.remains = nil
+        #expect(ProbeJudge.judge(evidence, landlockABI: 0).level == .none)
+    }
+}

@@ -1,0 +1,79 @@
+import Glibc
+import Testing
+
+@testable import Executor
+
+extension SandboxTests {
+    @Suite(.serialized)
+    struct Probing {
+        private func settings(_ folder: TemporaryFolder) -> SandboxSettings { SandboxSettings(directory: "\(folder.path)/sandboxes") }
+
+        @Test("a machine that has all: full, every probe passes, nothing is left")
+        func full() async throws {
+            let folder = try TemporaryFolder()
+            let report = await Prober(settings(folder)).probe()
+            #expect(report.complaint == "")
+            #expect(report.level == .full && report.cgroups != .none && report.probes.count >= 15)
+            #expect(SystemFiles.names(in: "\(folder.path)/sandboxes").isEmpty)
+        }
+
+        @Test("41. bubblewrap is missing: no code is run, and the probe says what to install")
+        func noBubblewrap() async throws {
+            let folder = try TemporaryFolder()
+            var settings = settings(folder)
+            settings.bubblewrap = "\(folder.path)/bwrap"
+            let report = await Prober(settings).probe()
+            #expect(report.level == .none)
+            let probe = try #require(report.probes.first { !$0.passed })
+            #expect(probe.name == "bubblewrap" && probe.fix?.contains("apt-get install bubblewrap") == true)
+            let launcher = try Launcher(settings, bootstrap: ReachRig.bootstrap)
+            await #expect(throws: LaunchError(.isolation, errno: ENOENT, settings.bubblewrap)) { _ = try await launcher.launch() }
+            await launcher.shutdown()
+        }
+
+        @Test("41. no cgroup: limited, refused where full is asked, and memory is still capped")
+        func noCgroup() async throws {
+            let rig = try ReachRig {
+                $0.cgroups = "/nowhere"
+                $0.minimum = .limited
+                $0.limits.memory = 128 << 20
+            }
+            let report = await Prober(rig.launcher.settings).probe()
+            #expect(report.level == .limited && report.cgroups == .none, "\(report)")
+            #expect(report.probes.filter { !$0.passed }.map(\.name) == ["cgroups"])
+            #expect(report.complaint.contains("Delegate="))
+            let found = try await rig.run("try:\n    b'x' * (1 << 28)\nexcept MemoryError:\n    print('refused')")
+            #expect(found.lines == ["refused"], "\(found)")
+            await rig.shutdown()
+            let strict = try ReachRig { $0.cgroups = "/nowhere" }
+            let error = await #expect(throws: LaunchError.self) { _ = try await strict.launcher.launch() }
+            #expect(error?.step == .isolation && error?.detail.contains("/nowhere") == true)
+            await strict.shutdown()
+        }
+
+        @Test("41. user namespaces are refused: no code is run, and the probe names the sysctl")
+        func noNamespaces() async throws {
+            let folder = try TemporaryFolder()
+            var settings = settings(folder)
+            settings.bubblewrap = "\(folder.path)/bwrap"
+            let refusal = "#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n"
+            #expect(SystemFiles.create(settings.bubblewrap, Array(refusal.utf8), mode: 0o755) == nil)
+            let report = await Prober(settings).probe()
+            #expect(report.level == .none)
+            let probe = try #require(report.probes.first { !$0.passed })
+            #expect(probe.name == "start" && probe.found.contains("uid map"), "\(report)")
+            #expect(probe.fix?.contains("kernel.apparmor_restrict_unprivileged_userns=0") == true)
+            #expect(probe.fix?.contains("kernel.unprivileged_userns_clone=1") == true)
+        }
+
+        @Test("41. a directory that other users cannot pass through is refused by name")
+        func closedDirectory() async throws {
+            let rig = try ReachRig()
+            let closed = "\(rig.folder.path)/closed"
+            #expect(SystemFiles.makeDirectory(closed, mode: 0o700) == nil)
+            let report = await Prober(SandboxSettings(directory: "\(closed)/sandboxes")).probe()
+            #expect(report.level == .none && report.complaint.contains("\(closed) is closed to other users"), "\(report.complaint)")
+            await rig.shutdown()
+        }
+    }
+}

@@ -1,0 +1,186 @@
+import CLauncher
+import Glibc
+import Testing
+
+@testable import Executor
+
+extension SandboxTests {
+    /// How sandboxes end, and what is left of them.
+    @Suite(.serialized)
+    struct Life {
+        @Test("21. a fork bomb: EAGAIN at the limit, and every process dies with the sandbox")
+        func forkBomb() async throws {
+            let rig = try ReachRig { $0.limits.processes = 20 }
+            let found = try await rig.run(
+                """
+                import time
+                count = 1
+                try:
+                    while count < 100:
+                        if os.fork() == 0:
+                            time.sleep(60)
+                        count += 1
+                except OSError as error:
+                    print(error.errno, count)
+                """)
+            #expect(found.lines == ["11 20"], "\(found)")
+            await rig.shutdown()
+        }
+
+        @Test("23. memory beyond the limit: killed by the kernel, and known as that")
+        func memory() async throws {
+            let rig = try ReachRig { $0.limits.memory = 64 << 20 }
+            let found = try await rig.run("print(1, flush=True)\nblocks = [b'x' * (1 << 20) for _ in range(1 << 14)]\nprint(2)")
+            #expect(found.out == "1\n" && found.remains?.wasOutOfMemory == true && found.remains?.status == .exited(137), "\(found)")
+            #expect(found.remains?.memoryPeak.map { $0 <= 64 << 20 } ?? true)
+            let plain = try await rig.run("sys.exit(7)")
+            #expect(plain.remains?.wasOutOfMemory == false && plain.remains?.status == .exited(7), "\(plain)")
+            await rig.shutdown()
+        }
+
+        @Test("24, 25, 26. a loop that ignores every signal, and a daemon of it, die by kill; a second kill finds the same")
+        func kill() async throws {
+            let rig = try ReachRig()
+            let sandbox = try await rig.launcher.launch()
+            ReachRig.send(
+                """
+                import signal
+                for number in range(1, 32):
+                    if number not in (signal.SIGKILL, signal.SIGSTOP):
+                        signal.signal(number, signal.SIG_IGN)
+                if os.fork() == 0:
+                    os.setsid()
+                    if os.fork() != 0:
+                        os._exit(0)
+                print("up", flush=True)
+                while True:
+                    pass
+                """, to: sandbox)
+            _ = await Lane(threads: 1).run { [stdout = sandbox.stdout] in
+                var ready: UInt8 = 0
+                return claunch_poll([stdout], 1, &ready, 20_000)
+            }
+            let used = rig.launcher.cpuNanoseconds(sandbox)
+            #expect((used ?? 0) > 0)
+            async let status = rig.launcher.exited(sandbox)
+            let start = ContinuousClock.now
+            let remains = await rig.launcher.kill(sandbox)
+            #expect(ContinuousClock.now - start < .seconds(1))
+            #expect(!remains.isUndead && remains.status == .signalled(SIGKILL))
+            #expect(await status == .signalled(SIGKILL))
+            #expect(await rig.launcher.kill(sandbox) == remains)
+            await rig.end(sandbox)
+            await rig.shutdown()
+        }
+
+        @Test("40. the server is killed: no process of its sandbox is left after a second, and a sweep clears the rest away")
+        func killedServer() async throws {
+            let rig = try ReachRig()
+            let holder = try Holder(directory: rig.launcher.settings.directory)
+            let (id, uid) = try #require(await holder.started())
+            #expect(ProcessTable.hasProcess(of: uid))
+            // A live server's sandbox is no sweep's.
+            let early = await rig.launcher.sweep()
+            #expect(early == SweepReport() && ProcessTable.hasProcess(of: uid))
+            holder.kill()
+            let end = ContinuousClock.now + .seconds(1)
+            while ProcessTable.hasProcess(of: uid), ContinuousClock.now < end { await Task.yield() }
+            #expect(!ProcessTable.hasProcess(of: uid))
+            let report = await rig.launcher.sweep()
+            #expect(report.cgroups == 1 && report.folders == 2 && report.left.isEmpty, "\(report)")
+            ReachRig.expectNothing(of: id, uid: uid, settings: rig.launcher.settings)
+            await rig.shutdown()
+        }
+
+        @Test("42. a sandbox neither sees nor signals another, and sees nothing of its files")
+        func others() async throws {
+            let rig = try ReachRig()
+            let other = try await rig.launcher.launch()
+            #expect(SystemFiles.create("\(other.work)/secret", [1], mode: 0o644) == nil)
+            let found = try await rig.run(
+                """
+                print(os.listdir("/w"), attempt(lambda: os.kill(\(other.pid), 0)), attempt(lambda: os.stat("\(other.work)")))
+                print(os.getuid())
+                """)
+            #expect(found.lines.first == "[] ESRCH ENOENT", "\(found)")
+            #expect(found.lines.last != "\(other.uid)")
+            await rig.end(other)
+            await rig.shutdown()
+        }
+
+        @Test("as many sandboxes as the setting says, and shutdown ends them all")
+        func most() async throws {
+            let rig = try ReachRig { $0.most = 2 }
+            let sandboxes = [try await rig.launcher.launch(), try await rig.launcher.launch()]
+            #expect(Set(sandboxes.map(\.uid)).count == 2)
+            await #expect(throws: LaunchError.self) { _ = try await rig.launcher.launch() }
+            await rig.shutdown()
+            for sandbox in sandboxes {
+                for descriptor in [sandbox.channel, sandbox.stdout, sandbox.stderr] { close(descriptor) }
+                ReachRig.expectNothing(of: sandbox.id, uid: sandbox.uid, settings: rig.launcher.settings)
+            }
+            #expect(SystemFiles.names(in: rig.launcher.settings.directory).isEmpty)
+            await #expect(throws: LaunchError.self) { _ = try await rig.launcher.launch() }
+        }
+
+        @Test("files of /w are the host's to read after the death")
+        func artefacts() async throws {
+            let rig = try ReachRig()
+            let sandbox = try await rig.launcher.launch()
+            ReachRig.send("open('/w/kept', 'w').write('kept')", to: sandbox)
+            _ = await rig.launcher.exited(sandbox)
+            _ = await rig.launcher.kill(sandbox)
+            #expect(SystemFiles.text("\(sandbox.work)/kept") == "kept")
+            await rig.end(sandbox)
+            await rig.shutdown()
+        }
+    }
+}
+
+/// Another process that holds a sandbox: Tests/SandboxHolder.
+private final class Holder: Sendable {
+    private let process: claunch_result
+    private let out: Int32
+
+    init(directory: String) throws {
+        let ends = try LaunchEnds()
+        let program = try #require(Self.program())
+        process = try SpawnRequest(
+            path: program, arguments: [program, directory], descriptors: [ends.nothing, ends.outInside, 2]
+        ).run()
+        ends.closeInside()
+        close(ends.channel)
+        close(ends.err)
+        out = ends.out
+    }
+
+    /// Beside the test bundle, as every product of a build is.
+    private static func program() -> String? {
+        var candidates: [String] = []
+        for argument in CommandLine.arguments + [SystemFiles.resolved("/proc/self/exe") ?? ""] {
+            if let end = argument.lastIndex(of: "/") { candidates.append("\(argument[..<end])/sandbox-holder") }
+        }
+        return (candidates + [".build/debug/sandbox-holder"]).first { access($0, X_OK) == 0 }.flatMap(SystemFiles.resolved)
+    }
+
+    func started() async -> (String, UInt32)? {
+        let out = out
+        let text = await Lane(threads: 1).run { () -> String in
+            var ready: UInt8 = 0
+            guard claunch_poll([out], 1, &ready, 20_000) == 1 else { return "" }
+            var bytes = [UInt8](repeating: 0, count: 4_096)
+            let count = read(out, &bytes, bytes.count)
+            return String(decoding: bytes[..<max(0, count)], as: UTF8.self)
+        }
+        let words = text.split { $0 == " " || $0 == "\n" }
+        guard words.count == 2, let uid = UInt32(words[1]) else { return nil }
+        return (String(words[0]), uid)
+    }
+
+    func kill() {
+        Glibc.kill(process.pid, SIGKILL)
+        waitpid(process.pid, nil, 0)
+        close(process.pidfd)
+        close(out)
+    }
+}

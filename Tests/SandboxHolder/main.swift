@@ -1,0 +1,19 @@
+import Executor
+import Glibc
+
+/// Launches one sandbox in a folder, says its name and uid, and holds it until it is killed: the test of a killed server.
+let bootstrap = Array(
+    """
+    import os, sys
+    if os.fork() == 0 and os.fork() == 0:
+        os.setsid()
+    print("up", flush=True)
+    while True:
+        os.read(3, 1) or __import__("time").sleep(1)
+    """.utf8)
+
+let launcher = try Launcher(SandboxSettings(directory: CommandLine.arguments[1]), bootstrap: bootstrap)
+let sandbox = try await launcher.launch()
+print(sandbox.id, sandbox.uid)
+fflush(nil)
+while true { try await Task.sleep(for: .seconds(60)) }
