@@ -102,7 +102,8 @@ final class ArtefactTests {
             mkdir(path, 0o700)
         }
         let list = collect()
-        #expect(list == [.refused(name: Array(repeating: "d", count: ArtefactCollector.deepest + 1).joined(separator: "/"), reason: .tooDeep)])
+        #expect(
+            list == [.refused(name: Array(repeating: "d", count: ArtefactCollector.deepest + 1).joined(separator: "/"), reason: .tooDeep)])
     }
 
     @Test("what is not there has no artefacts")
@@ -156,7 +157,7 @@ final class ArtefactTests {
 /// Removes what a test made: a command, because the tree may hold names that no string can.
 private func removeTree(_ path: String) {
     var pid = pid_t()
-    var arguments: [UnsafeMutablePointer<CChar>?] = ["rm", "-rf", path].map { strdup($0) } + [nil]
+    var arguments: [UnsafeMutablePointer<CChar>?] = (["rm", "-rf", path] as [String]).map { strdup($0) } + [nil]
     if posix_spawn(&pid, "/bin/rm", nil, nil, &arguments, nil) == 0 { waitpid(pid, nil, 0) }
     for argument in arguments { free(argument) }
 }

@@ -22,7 +22,10 @@ struct HostTests {
             """, inputs: JSONObject([("a", [1, "zwei"])]), tools: ["shop.echo"], handler)
         #expect(result.exit == .ok, "\(result.stderr.text)")
         #expect(result.value == ["a": [1, "zwei"]])
-        #expect(handler.seen.calls == [SandboxCall(id: 1, tool: "shop.echo", arguments: JSONObject([("a", [1, "zwei"])]), idempotencyKey: "k1")])
+        #expect(
+            handler.seen.calls == [
+                SandboxCall(id: 1, tool: "shop.echo", arguments: JSONObject([("a", [1, "zwei"])]), idempotencyKey: "k1")
+            ])
         #expect(handler.seen.emitted.map(\.data) == [["n": 1]])
         #expect(handler.text(.stdout) == "before\nafter {'a': [1, 'zwei']}\n")
         await rig.close()
@@ -51,7 +54,7 @@ struct HostTests {
             [codes.count('ok'), codes.count('too_many_inflight'), len(codes)]
             """, tools: ["echo"], handler)
         #expect(result.exit == .ok, "\(result.stderr.text)")
-        let counts = try #require(result.value?.arrayValue?.compactMap(\.integerValue))
+        let counts = try #require(result.value?.arrayValue?.compactMap { $0.integerValue })
         #expect(counts[2] == 30 && counts[0] + counts[1] == 30 && counts[0] >= 16)
         #expect(most.withLock(\.most) <= 16)
         #expect(handler.seen.refused.count == Int(counts[1]))
@@ -129,7 +132,8 @@ struct HostTests {
         for await _ in started { break }
         await rig.close()
         #expect(try await task.value.exit == .killed)
-        await #expect(throws: SandboxRefusal.self) { try await rig.run("1") }
+        let refusal = await #expect(throws: SandboxRefusal.self) { try await rig.run("1") }
+        #expect(refusal?.kind == "stopping")
     }
 
     @Test("as many jobs as there may be sandboxes; the next is refused at once")
@@ -143,10 +147,8 @@ struct HostTests {
             count += 1
             if count == 2 { break }
         }
-        do {
-            _ = try await rig.run("1")
-            Issue.record("a third job ran")
-        } catch SandboxRefusal.tooMany {}
+        let refusal = await #expect(throws: SandboxRefusal.self) { try await rig.run("1") }
+        #expect(refusal?.kind == "tooMany")
         for task in tasks { task.cancel() }
         for task in tasks { #expect(try await task.value.exit == .killed) }
         await rig.close()
@@ -194,20 +196,27 @@ struct HostTests {
         settings.slots = "\(directory)/uids"
         settings.bubblewrap = "/nonexistent/bwrap"
         let host = SandboxHost(settings, observer: CountingObserver())
-        do {
-            try await host.start()
-            Issue.record("it started")
-        } catch .belowMinimum(let report, let minimum) {
-            #expect(minimum == .full)
-            #expect(report.level < .full)
-            #expect(!report.complaint.isEmpty)
+        let refusal = await #expect(throws: SandboxRefusal.self) { try await host.start() }
+        #expect(refusal?.kind == "belowMinimum")
+        #expect(try #require(host.report).level < .full)
+        #expect(try #require(host.report).complaint.isEmpty == false)
+        let second = await #expect(throws: SandboxRefusal.self) {
+            try await host.run(SandboxJob(code: "1"), handler: TestHandler())
         }
-        do {
-            _ = try await host.run(SandboxJob(code: "1"), handler: TestHandler())
-            Issue.record("it ran")
-        } catch .belowMinimum {}
+        #expect(second?.kind == "belowMinimum")
         await host.shutdown()
         rmdir(settings.directory)
         rmdir(settings.slots)
+    }
+}
+
+extension SandboxRefusal {
+    fileprivate var kind: String {
+        switch self {
+        case .belowMinimum: "belowMinimum"
+        case .tooMany: "tooMany"
+        case .launch: "launch"
+        case .stopping: "stopping"
+        }
     }
 }

@@ -98,7 +98,9 @@ struct LimitTests {
             problem("os.ftruncate(os.open('/w/big', os.O_RDWR | os.O_CREAT), 1 << 40)"))
         #expect(result.value == "EFBIG")
         let full = try await alone(
-            problem("[os.write(os.open(f'/w/{i}', os.O_WRONLY | os.O_CREAT), bytes(8 << 20)) < 8 << 20 and os.write(os.open('/w/0', os.O_WRONLY | os.O_APPEND), b'x') for i in range(9)]"))
+            problem(
+                "[os.write(os.open(f'/w/{i}', os.O_WRONLY | os.O_CREAT), bytes(8 << 20)) < 8 << 20 and os.write(os.open('/w/0', os.O_WRONLY | os.O_APPEND), b'x') for i in range(9)]"
+            ))
         #expect(full.value == "ENOSPC")
     }
 

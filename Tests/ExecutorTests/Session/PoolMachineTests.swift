@@ -128,7 +128,7 @@ struct PoolMachineTests {
         #expect(machine.handle(.wanted(1), at: .zero) == [.hand(1, 1, warm: true), .start(3)])
         #expect(machine.handle(.spoiled(1), at: .zero) == [.discard(1), .hand(2, 1, warm: true)])
         #expect(machine.handle(.spoiled(2), at: .zero) == [.discard(2)])
-        #expect(machine.handle(.ready(3), at: .zero) == [.hand(3, 1, warm: false)])
+        #expect(machine.handle(.ready(3), at: .zero) == [.hand(3, 1, warm: false), .start(4)])
     }
 
     @Test("a machine that is no longer safe enough has no pool")
@@ -221,14 +221,17 @@ private struct World {
         case 0, 1:
             lastTicket += 1
             return .wanted(lastTicket)
-        case 2, 3: return booting.min().map { slot in
-            booting.remove(slot)
-            return random.roll(5) == 0 ? .failed(slot) : .ready(slot)
-        }
+        case 2, 3:
+            return booting.min().map { slot in
+                booting.remove(slot)
+                return random.roll(5) == 0 ? .failed(slot) : .ready(slot)
+            }
         case 4: return ending()
         case 5:
             // A ticket that still waits.
-            guard let ticket = (1..<(lastTicket + 1)).first(where: { !answered.contains($0) && !abandoned.contains($0) }) else { return nil }
+            guard let ticket = (1..<(lastTicket + 1)).first(where: { !answered.contains($0) && !abandoned.contains($0) }) else {
+                return nil
+            }
             abandoned.insert(ticket)
             return .abandoned(ticket)
         case 6: return random.roll(10) == 0 ? .fill(random.roll(3) > 0) : .tick

@@ -34,7 +34,9 @@ final class SessionRig: Sendable {
         try await host.start()
     }
 
-    func run(_ code: String, inputs: JSONObject = JSONObject(), tools: [String] = [], _ handler: TestHandler = TestHandler()) async throws
+    func run(
+        _ code: String, inputs: JSONObject = JSONObject(), tools: [String] = [], _ handler: TestHandler = TestHandler()
+    ) async throws
         -> SandboxResult
     {
         try await host.run(SandboxJob(code: code, inputs: inputs, tools: tools), handler: handler)
@@ -156,7 +158,9 @@ enum Machine {
     static func processes(of uids: Range<UInt32>) -> [String] {
         names(in: "/proc").filter { Int32($0) != nil }.filter { pid in
             let lines = text("/proc/\(pid)/status").split(separator: "\n")
-            guard let line = lines.first(where: { $0.hasPrefix("Uid:") }), let uid = UInt32(line.split(separator: "\t")[1]) else { return false }
+            guard let line = lines.first(where: { $0.hasPrefix("Uid:") }), let uid = UInt32(line.split(separator: "\t")[1]) else {
+                return false
+            }
             return uids.contains(uid) && !lines.contains { $0.hasPrefix("State:\tZ") }
         }
     }
