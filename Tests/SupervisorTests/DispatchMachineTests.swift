@@ -3,7 +3,7 @@ import Testing
 
 @testable import Supervisor
 
-@Suite("The life of a call at its tool")
+@Suite("The life of a call at its tool", .timeLimit(.minutes(1)))
 struct DispatchMachineTests {
     static let done = DispatchMachine.Event.returned(.success(.null))
 

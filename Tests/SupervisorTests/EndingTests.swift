@@ -3,7 +3,7 @@ import Supervisor
 import Synchronization
 import Testing
 
-@Suite("How calls end: charges, timeouts, cancellation, limits")
+@Suite("How calls end: charges, timeouts, cancellation, limits", .timeLimit(.minutes(1)))
 struct EndingTests {
     @Test("a failure is charged unless it is certain that nothing happened")
     func charges() async throws {

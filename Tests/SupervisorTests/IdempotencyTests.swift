@@ -3,7 +3,7 @@ import Supervisor
 import Synchronization
 import Testing
 
-@Suite("Idempotency keys")
+@Suite("Idempotency keys", .timeLimit(.minutes(1)))
 struct IdempotencyTests {
     /// Counts its calls.
     final class Counter: Sendable {

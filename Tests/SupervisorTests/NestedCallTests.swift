@@ -3,7 +3,7 @@ import Supervisor
 import Synchronization
 import Testing
 
-@Suite("Calls that code makes")
+@Suite("Calls that code makes", .timeLimit(.minutes(1)))
 struct NestedCallTests {
     static let code: JSONValue = [
         "type": "object", "additionalProperties": false, "required": ["code"], "properties": ["code": ["type": "string"]],

@@ -4,7 +4,7 @@ import Supervisor
 import Synchronization
 import Testing
 
-@Suite("The way of a call through the supervisor")
+@Suite("The way of a call through the supervisor", .timeLimit(.minutes(1)))
 struct PipelineTests {
     @Test("an allowed call is reserved, recorded, made, charged and its outcome recorded, in this order")
     func order() async throws {
