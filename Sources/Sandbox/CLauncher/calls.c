@@ -9,6 +9,7 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -85,6 +86,8 @@ int claunch_poll(const int *descriptors, size_t count, unsigned char *ready, int
     errno = code;
     return found;
 }
+
+int claunch_adopt_orphans(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ? errno : 0; }
 
 int claunch_lock(int descriptor) { return flock(descriptor, LOCK_EX | LOCK_NB) < 0 ? errno : 0; }
 

@@ -92,13 +92,16 @@ int claunch_kill_user(uint32_t uid);
 // Waits for readability: bit i of `ready` for descriptor i. Returns what poll returns.
 int claunch_poll(const int *descriptors, size_t count, unsigned char *ready, int timeout_ms);
 
+// This process becomes the parent of its descendants' orphans. Returns 0 or errno.
+int claunch_adopt_orphans(void);
+
 // The version of Landlock's interface; 0 is none.
 int claunch_landlock(void);
 
 // Takes a lock on an open file that ends with its description. Returns 0 or errno.
 int claunch_lock(int descriptor);
 
-// Names in an open directory are removed with all that is below; never follows a link. Returns 0 or errno.
+// Removes a directory with all that is below; never follows a link. Returns 0 or errno.
 int claunch_remove_tree(const char *path);
 
 #endif
