@@ -60,8 +60,8 @@ package final class Launcher: Sendable {
         files = modules.merging(["bootstrap.py": bootstrap]) { $1 }
         slots = UserSlots(directory: settings.slots, base: settings.uidBase, count: settings.uidCount)
         launcher = Self.launchers.add(1, ordering: .relaxed).newValue
-        // A failure costs a zombie now and then, which the machine's first process reaps.
-        _ = claunch_adopt_orphans()
+        // Only with uids of their own are orphans known for a sandbox's; otherwise the machine's first process reaps them.
+        if geteuid() == 0 { _ = claunch_adopt_orphans() }
         watch.start()
     }
 
