@@ -79,7 +79,7 @@ struct ChildProcessTests {
     @Test("signals that the parent ignores have their meaning in the child")
     func ignored() async throws {
         // As SwiftNIO does.
-        signal(SIGPIPE, SIG_IGN)
+        _ = signal(SIGPIPE, SIG_IGN)
         let (text, _) = try await run(["/usr/bin/sed", "-n", "s/^SigIgn:\t//p", "/proc/self/status"])
         let mask = try #require(UInt64(text.prefix { $0 != "\n" }, radix: 16))
         #expect(mask >> UInt64(SIGPIPE - 1) & 1 == 0)
