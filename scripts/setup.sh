@@ -34,6 +34,7 @@ need ca-certificates test -e /etc/ssl/certs/ca-certificates.crt
 need python3 command -v python3
 need python3-venv python3 -c 'import ensurepip, venv'
 need curl command -v curl
+need bubblewrap command -v bwrap
 if $with_tests; then
   need g++ command -v g++
   need make command -v make

@@ -229,7 +229,7 @@ def test_tools_behind_http_and_mcp(tmp_path, make_tenant, monkeypatch):
         ("", "empty"),
         ("tools: [{name: Bad}]", "name"),
         ("tools: [{name: a, description: d, effect: read, builtin: run_code, parameters: {type: object}}]", "additionalProperties"),
-        ("tools: [{name: a, description: d, effect: read, surprise: 1, builtin: crm.lookup}]", "surprise"),
+        ("tools: [{name: a, description: d, effect: read, surprise: 1, builtin: crm.lookup, parameters: {type: object, additionalProperties: false}}]", "surprise"),
         ("tools: [{name: a, description: d, effect: read, builtin: nothing.here, parameters: {type: object, additionalProperties: false}}]", "nothing.here"),
         ("tools: &a [*a]", "tools"),
     ],

@@ -39,6 +39,11 @@ struct ToolsFile: Sendable {
         var reading = Reading(path: path, environment: environment, nodesLeft: Self.nodesMax)
         let value = try reading.value(root, at: "", depth: 0, mayName: false)
         do { catalog = try ToolCatalog(value) } catch { throw Self.failure(path, "\(error)") }
+        for tool in catalog.tools {
+            guard case .builtin(let name) = tool.adapter, BuiltinTool(rawValue: name) == nil else { continue }
+            let known = BuiltinTool.allCases.map(\.rawValue).joined(separator: ", ")
+            throw Self.failure(path, "\(tool.name): there is no built-in tool \(name); there are \(known)")
+        }
     }
 
     private static func failure(_ path: String, _ rule: String) -> ConfigurationError {
