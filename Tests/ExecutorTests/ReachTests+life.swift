@@ -139,18 +139,26 @@ extension SandboxTests {
 
 /// Another process that holds a sandbox: Tests/SandboxHolder.
 private final class Holder: Sendable {
-    private let process: claunch_result
+    private let pid: pid_t
     private let out: Int32
 
     init(directory: String) throws {
         let ends = try LaunchEnds()
         let program = try #require(Self.program())
-        process = try SpawnRequest(
-            path: program, arguments: [program, directory], descriptors: [ends.nothing, ends.outInside, 2]
-        ).run()
+        var actions = posix_spawn_file_actions_t()
+        posix_spawn_file_actions_init(&actions)
+        defer { posix_spawn_file_actions_destroy(&actions) }
+        posix_spawn_file_actions_adddup2(&actions, ends.outInside, 1)
+        var arguments: [UnsafeMutablePointer<CChar>?] = [strdup(program), strdup(directory), nil]
+        var environment: [UnsafeMutablePointer<CChar>?] = [nil]
+        defer { for argument in arguments { free(argument) } }
+        var pid: pid_t = 0
+        let code = posix_spawn(&pid, program, &actions, nil, &arguments, &environment)
         ends.closeInside()
         close(ends.channel)
         close(ends.err)
+        try #require(code == 0)
+        self.pid = pid
         out = ends.out
     }
 
@@ -178,9 +186,8 @@ private final class Holder: Sendable {
     }
 
     func kill() {
-        Glibc.kill(process.pid, SIGKILL)
-        waitpid(process.pid, nil, 0)
-        close(process.pidfd)
+        Glibc.kill(pid, SIGKILL)
+        waitpid(pid, nil, 0)
         close(out)
     }
 }

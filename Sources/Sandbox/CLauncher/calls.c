@@ -9,8 +9,10 @@
 #include <sys/file.h>
 #include <sys/mman.h>
 #include <sys/mount.h>
+#include <sys/prctl.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 static int close_all(const int *descriptors, size_t count, int code) {
@@ -84,6 +86,14 @@ int claunch_poll(const int *descriptors, size_t count, unsigned char *ready, int
     free(set);
     errno = code;
     return found;
+}
+
+int claunch_adopt_orphans(void) { return prctl(PR_SET_CHILD_SUBREAPER, 1, 0, 0, 0) < 0 ? errno : 0; }
+
+int claunch_landlock(void) {
+    enum { VERSION = 1 };
+    long version = syscall(SYS_landlock_create_ruleset, NULL, 0, VERSION);
+    return version < 0 ? 0 : (int)version;
 }
 
 int claunch_lock(int descriptor) { return flock(descriptor, LOCK_EX | LOCK_NB) < 0 ? errno : 0; }

@@ -3,8 +3,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
-#include <linux/filter.h>
-#include <linux/seccomp.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -18,17 +16,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "landlock.h"
-
 // The child shares the parent's memory until exec (the parent's thread waits in clone), so it writes its failure straight
 // into the result. It must not use glibc's wrappers of set*id: those tell every thread of the *parent* to follow.
 struct child {
     const struct claunch_request *request;
     struct claunch_result *result;
     pid_t parent;
-    // Seccomp's program, unpacked before the clone, as the child must not allocate.
-    struct sock_fprog program;
-    int landlock;
 };
 
 enum { STACK = 256 * 1024, MOVED = 64, DESCRIPTORS = 16 };
@@ -105,12 +98,7 @@ static int run_child(void *pointer) {
     for (size_t index = 0; index < request->cgroup_count; index++) {
         MUST(CLAUNCH_CGROUP, write(request->cgroups[index], "0", 1));
     }
-    int ruleset = child->landlock;
-    if (ruleset >= 0) {
-        ruleset = fcntl(ruleset, F_DUPFD_CLOEXEC, MOVED);
-        MUST(CLAUNCH_DESCRIPTORS, ruleset);
-    }
-    MUST(CLAUNCH_DIRECTORY, chdir(request->directory ? request->directory : "/"));
+    MUST(CLAUNCH_DIRECTORY, chdir("/"));
     umask(077);
     place_descriptors(child);
     drop_privileges(child);
@@ -118,9 +106,6 @@ static int run_child(void *pointer) {
     MUST(CLAUNCH_PARENT, prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0));
     if (getppid() != child->parent) {
         FAIL(CLAUNCH_PARENT, ESRCH);
-    }
-    if (ruleset >= 0) {
-        MUST(CLAUNCH_LANDLOCK, syscall(SYS_landlock_restrict_self, ruleset, 0));
     }
     MUST(CLAUNCH_DESCRIPTORS, syscall(SYS_close_range, (unsigned)request->descriptor_count, ~0U, 0));
     for (size_t index = 0; index < request->limit_count; index++) {
@@ -130,23 +115,9 @@ static int run_child(void *pointer) {
     sigset_t none;
     sigemptyset(&none);
     MUST(CLAUNCH_SIGNALS, sigprocmask(SIG_SETMASK, &none, NULL));
-    if (child->program.len > 0) {
-        MUST(CLAUNCH_SECCOMP, prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, &child->program, 0, 0));
-    }
     static char *const nothing[] = {NULL};
     execve(request->path, request->arguments, nothing);
     FAIL(CLAUNCH_EXEC, errno);
-}
-
-// A word of a filter is code (16), jt (8), jf (8), k (32) from the top.
-static struct sock_filter *unpack(const uint64_t *words, size_t count) {
-    struct sock_filter *program = calloc(count, sizeof *program);
-    for (size_t index = 0; program && index < count; index++) {
-        uint64_t word = words[index];
-        program[index] = (struct sock_filter){
-            .code = (uint16_t)(word >> 48), .jt = (uint8_t)(word >> 40), .jf = (uint8_t)(word >> 32), .k = (uint32_t)word};
-    }
-    return program;
 }
 
 static int refuse(struct claunch_result *result, int step, int code) {
@@ -160,27 +131,10 @@ int claunch_spawn(const struct claunch_request *request, struct claunch_result *
     if (request->descriptor_count > DESCRIPTORS) {
         return refuse(result, CLAUNCH_DESCRIPTORS, EMFILE);
     }
-    struct child child = {.request = request, .result = result, .parent = getpid(), .landlock = -1};
-    if (request->path_count > 0) {
-        child.landlock = claunch_ruleset(request->paths, request->path_count);
-        if (child.landlock < 0) {
-            return refuse(result, CLAUNCH_LANDLOCK, errno);
-        }
-    }
-    struct sock_filter *program = NULL;
+    struct child child = {.request = request, .result = result, .parent = getpid()};
     char *stack = mmap(NULL, STACK, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_STACK, -1, 0);
     if (stack == MAP_FAILED) {
-        stack = NULL;
-        refuse(result, CLAUNCH_CLONE, errno);
-        goto out;
-    }
-    if (request->filter_count > 0) {
-        program = unpack(request->filter, request->filter_count);
-        if (!program) {
-            refuse(result, CLAUNCH_SECCOMP, ENOMEM);
-            goto out;
-        }
-        child.program = (struct sock_fprog){.len = (unsigned short)request->filter_count, .filter = program};
+        return refuse(result, CLAUNCH_CLONE, errno);
     }
     // A handler of the parent must not run in the child while it has the parent's memory.
     sigset_t all, before;
@@ -190,25 +144,19 @@ int claunch_spawn(const struct claunch_request *request, struct claunch_result *
     pid_t pid = clone(run_child, stack + STACK, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &child, &pidfd);
     int code = errno;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
+    munmap(stack, STACK);
     if (pid < 0) {
-        refuse(result, CLAUNCH_CLONE, code);
-    } else if (result->step != CLAUNCH_NONE) {
+        return refuse(result, CLAUNCH_CLONE, code);
+    }
+    if (result->step != CLAUNCH_NONE) {
         while (waitpid(pid, NULL, 0) < 0 && errno == EINTR) {
         }
         close(pidfd);
-    } else {
-        result->pid = pid;
-        result->pidfd = pidfd;
+        return -1;
     }
-out:
-    free(program);
-    if (stack) {
-        munmap(stack, STACK);
-    }
-    if (child.landlock >= 0) {
-        close(child.landlock);
-    }
-    return result->step == CLAUNCH_NONE ? 0 : -1;
+    result->pid = pid;
+    result->pidfd = pidfd;
+    return 0;
 }
 
 int claunch_kill_user(uint32_t uid) {

@@ -21,8 +21,6 @@ enum claunch_step {
     CLAUNCH_CAPABILITIES,
     CLAUNCH_PRIVILEGES,
     CLAUNCH_PARENT,
-    CLAUNCH_LANDLOCK,
-    CLAUNCH_SECCOMP,
     CLAUNCH_EXEC,
 };
 
@@ -30,12 +28,6 @@ struct claunch_rlimit {
     int resource;
     uint64_t soft;
     uint64_t hard;
-};
-
-// A path that a process under Landlock may use: read and execute, or everything.
-struct claunch_path {
-    int descriptor;
-    int writable;
 };
 
 struct claunch_request {
@@ -49,12 +41,6 @@ struct claunch_request {
     size_t limit_count;
     int drop;  // change to uid and gid, without groups and capabilities
     uint32_t uid;
-    // Only for a launch without bubblewrap: Landlock's paths (none: no Landlock) and a filter of seccomp (none: no filter).
-    const struct claunch_path *paths;
-    size_t path_count;
-    const uint64_t *filter;
-    size_t filter_count;
-    const char *directory;  // the working directory; NULL is /
 };
 
 struct claunch_result {
@@ -92,13 +78,16 @@ int claunch_kill_user(uint32_t uid);
 // Waits for readability: bit i of `ready` for descriptor i. Returns what poll returns.
 int claunch_poll(const int *descriptors, size_t count, unsigned char *ready, int timeout_ms);
 
+// This process becomes the parent of its descendants' orphans. Returns 0 or errno.
+int claunch_adopt_orphans(void);
+
 // The version of Landlock's interface; 0 is none.
 int claunch_landlock(void);
 
 // Takes a lock on an open file that ends with its description. Returns 0 or errno.
 int claunch_lock(int descriptor);
 
-// Names in an open directory are removed with all that is below; never follows a link. Returns 0 or errno.
+// Removes a directory with all that is below; never follows a link. Returns 0 or errno.
 int claunch_remove_tree(const char *path);
 
 #endif

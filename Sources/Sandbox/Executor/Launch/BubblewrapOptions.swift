@@ -27,7 +27,7 @@ struct BubblewrapOptions {
         for bind in closure.binds + boot { list += ["--ro-bind", bind.source, bind.destination] }
         list += ["--dir", "/etc", "--dev", "/dev"]
         if hasMounts {
-            list += ["--bind", "\(directory)/tmp", "/tmp", "--bind", "\(directory)/shm", "/dev/shm"]
+            list += ["--bind", "\(directory)/scratch/tmp", "/tmp", "--bind", "\(directory)/scratch/shm", "/dev/shm"]
         } else {
             let size = String(temporaryBytes / 2)
             list += ["--size", size, "--tmpfs", "/tmp", "--size", size, "--tmpfs", "/dev/shm"]

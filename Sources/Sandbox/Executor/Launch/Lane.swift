@@ -63,6 +63,15 @@ final class Lane: Sendable {
         for _ in 0..<threads { sem_post(queue.count) }
     }
 
+    /// Has a thread of the lane run the body some time; nothing happens after ``stop()``.
+    func post(_ body: @escaping @Sendable () -> Void) {
+        let isAccepted = queue.state.withLock { state in
+            if !state.isStopped { state.jobs.append(body) }
+            return !state.isStopped
+        }
+        if isAccepted { sem_post(queue.count) }
+    }
+
     /// Runs the body on a thread of the lane.
     func run<T: Sendable>(_ body: @escaping @Sendable () -> T) async -> T {
         await withCheckedContinuation { continuation in

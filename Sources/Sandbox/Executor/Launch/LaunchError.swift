@@ -14,7 +14,7 @@ public struct LaunchError: Error, Sendable, Hashable, CustomStringConvertible {
         case stopping
         case mount
         case descriptors
-        case clone, signals, session, cgroup, limits, groups, user, capabilities, privileges, parent, landlock, seccomp, exec
+        case clone, signals, session, cgroup, limits, groups, user, capabilities, privileges, parent, seccomp, exec
     }
 
     public let step: Step

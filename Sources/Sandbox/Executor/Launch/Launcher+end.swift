@@ -44,7 +44,11 @@ extension Launcher {
             if let uid = record.uid, watch.isOver(record.pid) { _ = claunch_kill_user(uid) }
         }
         func isGone() -> Bool {
-            watch.isOver(record.pid) && (record.leaf?.processes().isEmpty ?? record.uid.map { !ProcessTable.hasProcess(of: $0) } ?? true)
+            // Before it is over, the outermost process is the watch's to reap.
+            guard watch.isOver(record.pid) else { return false }
+            guard record.leaf?.processes().isEmpty ?? true else { return false }
+            guard let uid = record.uid else { return true }
+            return ProcessTable.reapOrphans(of: uid) && !ProcessTable.hasProcess(of: uid)
         }
         if isGone() { return true }
         usleep(wait)

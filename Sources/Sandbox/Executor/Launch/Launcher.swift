@@ -9,6 +9,7 @@ import Synchronization
 /// is no private uid, no cap on the names in `/w`, and mostly no cgroup: the level is then `limited`, and it is refused
 /// unless ``SandboxSettings/minimum`` allows that.
 ///
+/// The process that has one becomes the parent of its descendants' orphans (see ``ProcessTable``).
 /// Every function may be called from any task. State: a mutex over the sandboxes that are there; blocking calls run on threads
 /// of the launcher's own. All sandboxes die with ``shutdown()``, and with this process.
 package final class Launcher: Sendable {
@@ -59,6 +60,8 @@ package final class Launcher: Sendable {
         files = modules.merging(["bootstrap.py": bootstrap]) { $1 }
         slots = UserSlots(directory: settings.slots, base: settings.uidBase, count: settings.uidCount)
         launcher = Self.launchers.add(1, ordering: .relaxed).newValue
+        // Only with uids of their own are orphans known for a sandbox's; otherwise the machine's first process reaps them.
+        if geteuid() == 0 { _ = claunch_adopt_orphans() }
         watch.start()
     }
 

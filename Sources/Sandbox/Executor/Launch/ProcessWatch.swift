@@ -43,7 +43,7 @@ final class ProcessWatch: Sendable {
 
     /// Starts the thread, which holds this object until ``stop()``.
     func start() {
-        Task { await lane.run { self.work() } }
+        lane.post { self.work() }
     }
 
     /// Ends the thread. Who still waits gets nil.

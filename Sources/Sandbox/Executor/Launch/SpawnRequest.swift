@@ -62,7 +62,8 @@ struct SpawnRequest {
             }
         }
         guard result.step == 0 else {
-            throw LaunchError(LaunchError.Step(launcher: result.step), errno: result.error, result.step == 15 ? path : "")
+            throw LaunchError(
+                LaunchError.Step(launcher: result.step), errno: result.error, result.step == Int32(CLAUNCH_EXEC.rawValue) ? path : "")
         }
         return result
     }
@@ -73,7 +74,7 @@ extension LaunchError.Step {
     init(launcher step: Int32) {
         let steps: [LaunchError.Step] = [
             .clone, .signals, .session, .cgroup, .descriptors, .directory, .limits, .groups, .user, .capabilities, .privileges, .parent,
-            .landlock, .seccomp, .exec,
+            .exec,
         ]
         self = step >= 1 && step <= steps.count ? steps[Int(step) - 1] : .clone
     }

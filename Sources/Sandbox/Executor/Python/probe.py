@@ -63,6 +63,7 @@ def fork():
             found = errno.errorcode.get(error.errno, str(error.errno))
             break
         if child == 0:
+            os.close(writer)
             os.read(reader, 1)
             os._exit(0)
         children.append(child)
