@@ -31,7 +31,10 @@ final class SessionRig: Sendable {
         change(&settings)
         self.settings = settings
         host = SandboxHost(settings, observer: observer)
-        try await host.start()
+        do { try await host.start() } catch {
+            await close()
+            throw error
+        }
     }
 
     func run(
