@@ -12,7 +12,9 @@ let bootstrap = Array(
         os.read(3, 1) or __import__("time").sleep(1)
     """.utf8)
 
-let launcher = try Launcher(SandboxSettings(directory: CommandLine.arguments[1]), bootstrap: bootstrap)
+var settings = SandboxSettings(directory: CommandLine.arguments[1])
+if CommandLine.arguments.count > 2, let level = IsolationLevel(rawValue: CommandLine.arguments[2]) { settings.minimum = level }
+let launcher = try Launcher(settings, bootstrap: bootstrap)
 let sandbox = try await launcher.launch()
 print(sandbox.id, sandbox.uid)
 fflush(nil)
