@@ -77,5 +77,22 @@ extension SandboxTests {
             #expect(report.level == .none && report.complaint.contains("\(closed) is closed to other users"), "\(report.complaint)")
             await rig.shutdown()
         }
+
+        @Test(
+            "41. a server that is not root: limited, with what to do about it",
+            .enabled(if: Holder.isOpenToOthers, "needs setpriv, and a build folder that other users may pass through"))
+        func notRoot() async throws {
+            let folder = try TemporaryFolder()
+            let uid: UInt32 = 65_534
+            let home = "\(folder.path)/home"
+            #expect(SystemFiles.makeDirectory(home, mode: 0o755) == nil)
+            #expect(chown(home, uid, uid) == 0)
+            let holder = try Holder(directory: "\(home)/sandboxes", arguments: ["limited", "probe"], uid: uid)
+            let lines = await holder.text(untilEnd: true).split(separator: "\n")
+            holder.kill()
+            #expect(lines.first == "limited", "\(lines)")
+            #expect(lines.contains { $0.hasPrefix("private_uid") && $0.contains("run the server as root") }, "\(lines)")
+            #expect(SystemFiles.names(in: "\(home)/sandboxes").isEmpty)
+        }
     }
 }
