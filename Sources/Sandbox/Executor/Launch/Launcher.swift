@@ -183,7 +183,9 @@ package final class Launcher: Sendable {
             path: settings.bubblewrap,
             arguments: [settings.bubblewrap, "--args", String(BubblewrapOptions.argumentsDescriptor), "--"] + options.command,
             descriptors: [ends.nothing, ends.outInside, ends.errInside, ends.channelInside] + descriptors, cgroups: joins,
-            limits: LaunchLimits.rlimits(settings.limits, hasCgroup: record.leaf != nil), uid: record.uid)
+            limits: LaunchLimits.rlimits(
+                settings.limits, hasCgroup: record.leaf != nil, others: record.uid == nil ? ProcessTable.threads(of: geteuid()) : 0),
+            uid: record.uid)
         let spawned = try request.run()
         // The kernel's word that it is where it should be, before anything of it is used.
         if let leaf = record.leaf, !leaf.joins.allSatisfy({ leaf.holds(spawned.pid, in: $0) }) {
