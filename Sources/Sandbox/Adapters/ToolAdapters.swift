@@ -15,13 +15,13 @@ public final class ToolAdapters: Sendable {
 
     /// - Parameters:
     ///   - group: for connections and children's streams; not shut down here.
-    ///   - log: takes, from any thread, what MCP servers that are children write to their standard error and how they ended: without
-    ///     the values of their environment, and at most 200 lines a minute of each.
-    public convenience init(group: any EventLoopGroup, log: @escaping @Sendable (String) -> Void) {
+    ///   - log: takes, from any thread, the command of an MCP server that is a child, and a line that it wrote to its standard error or
+    ///     how it ended: without the values of its environment, and at most 200 lines a minute of each.
+    public convenience init(group: any EventLoopGroup, log: @escaping @Sendable (_ server: String, _ line: String) -> Void) {
         self.init(group: group, resolver: nil, log: log)
     }
 
-    init(group: any EventLoopGroup, resolver: (any NameResolver)?, log: @escaping @Sendable (String) -> Void) {
+    init(group: any EventLoopGroup, resolver: (any NameResolver)?, log: @escaping @Sendable (String, String) -> Void) {
         threads = NIOThreadPool(numberOfThreads: AdapterLimits.resolverThreads)
         threads.start()
         clients = PinnedClients(group: group)

@@ -25,7 +25,7 @@ final class TableResolver: NameResolver {
 func withAdapters<Result>(
     _ resolver: (any NameResolver)? = nil, log: Lines = Lines(), _ body: (ToolAdapters) async throws -> Result
 ) async throws -> Result {
-    let adapters = ToolAdapters(group: MultiThreadedEventLoopGroup.singleton, resolver: resolver) { log.add($0) }
+    let adapters = ToolAdapters(group: MultiThreadedEventLoopGroup.singleton, resolver: resolver) { _, line in log.add(line) }
     do {
         let result = try await body(adapters)
         await adapters.shutdown()

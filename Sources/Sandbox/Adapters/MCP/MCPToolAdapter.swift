@@ -9,10 +9,10 @@ internal import Synchronization
 final class MCPToolAdapter: ToolAdapter {
     private let group: any EventLoopGroup
     private let outbound: Outbound
-    private let log: @Sendable (String) -> Void
+    private let log: @Sendable (String, String) -> Void
     private let servers = Mutex<[MCPDefinition.Server: MCPServer]>([:])
 
-    init(group: any EventLoopGroup, outbound: Outbound, log: @escaping @Sendable (String) -> Void) {
+    init(group: any EventLoopGroup, outbound: Outbound, log: @escaping @Sendable (String, String) -> Void) {
         self.group = group
         self.outbound = outbound
         self.log = log
@@ -68,7 +68,8 @@ final class MCPToolAdapter: ToolAdapter {
         let server = servers.withLock { servers -> MCPServer? in
             if let server = servers[definition] { return server }
             guard servers.count < AdapterLimits.serversMax else { return nil }
-            let server = MCPServer(definition, group: group, outbound: outbound, log: log)
+            let (name, log) = (definition.shownName, log)
+            let server = MCPServer(definition, group: group, outbound: outbound) { log(name, $0) }
             servers[definition] = server
             return server
         }
@@ -101,6 +102,16 @@ final class MCPToolAdapter: ToolAdapter {
                 isTimeout: failure.isTimeout, value: failure.value.map { secrets.redacted($0) })
         } catch {
             throw ToolFailure(Outbound.translated(error))
+        }
+    }
+}
+
+extension MCPDefinition.Server {
+    /// The command or the address, bounded. Secrets belong into the environment and the headers, not here.
+    fileprivate var shownName: String {
+        switch self {
+        case .command(let words, _): shown(words.joined(separator: " "), bytesMax: 200)
+        case .url(let address, _, _, _): shown(String(address.prefix { $0 != "?" }), bytesMax: 200)
         }
     }
 }

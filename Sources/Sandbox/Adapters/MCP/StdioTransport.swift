@@ -104,9 +104,11 @@ final class StdioTransport: MCPTransport {
             client.closed(failure)
             await close()
         }
-        Task { await Self.readErrors(errors, secrets, log) }
+        let errorsEnd = Task { await Self.readErrors(errors, secrets, log) }
         Task { [child, ended] in
             let status = await child.status()
+            // What it said last comes before how it ended; nobody of its group is left to say more.
+            await errorsEnd.value
             log(status & 0x7F == 0 ? "ended with status \(status >> 8 & 0xFF)" : "ended by signal \(status & 0x7F)")
             ended.resume(true)
         }
