@@ -5,6 +5,8 @@ internal import Supervisor
 /// `run_code`: Python in a sandbox of its own. What the code calls goes through the supervisor like any other call.
 struct CodeTool: ToolAdapter {
     let host: SandboxHost
+    /// Open once the machine has been probed.
+    let gate: StartGate
     /// The tools of the catalog but this one: what the code is told it may ask for.
     let tools: [String]
 
@@ -13,6 +15,7 @@ struct CodeTool: ToolAdapter {
             throw ToolFailure(code: "bad_args", message: "The argument code is needed.", hadNoEffect: true)
         }
         let job = SandboxJob(code: code, inputs: call.arguments["inputs"]?.objectValue ?? JSONObject(), tools: tools)
+        await gate.pass()
         let result: SandboxResult
         do {
             result = try await host.run(job, handler: JobHandler(call: call))

@@ -20,6 +20,7 @@ struct ToolRoom: Sendable {
     /// Below it no code is run.
     let minimum: IsolationLevel
     private let elsewhere: ToolAdapters
+    private let gateOfCode = StartGate()
     private let logger: Logger
 
     /// Reads files: not on an event loop.
@@ -47,7 +48,7 @@ struct ToolRoom: Sendable {
         let metrics = ToolMetrics(registry)
         var adapters: [String: any ToolAdapter] = [:]
         for tool in catalog.tools {
-            adapters[tool.name] = Self.own(tool.adapter, of: catalog, host, stores) ?? elsewhere.adapter(for: tool.adapter)
+            adapters[tool.name] = Self.own(tool.adapter, of: catalog, host, gateOfCode, stores) ?? elsewhere.adapter(for: tool.adapter)
         }
         supervisor = try ToolSupervisor(
             catalog: catalog, adapters: adapters,
@@ -60,11 +61,11 @@ struct ToolRoom: Sendable {
 
     /// The tools that work on what the server itself has.
     private static func own(
-        _ definition: AdapterDefinition, of catalog: ToolCatalog, _ host: SandboxHost?, _ stores: Stores
+        _ definition: AdapterDefinition, of catalog: ToolCatalog, _ host: SandboxHost?, _ gate: StartGate, _ stores: Stores
     ) -> (any ToolAdapter)? {
         guard case .builtin(let name) = definition, let builtin = BuiltinTool(rawValue: name) else { return nil }
         switch builtin {
-        case .runCode: return host.map { CodeTool(host: $0, tools: catalog.tools.map(\.name)) }
+        case .runCode: return host.map { CodeTool(host: $0, gate: gate, tools: catalog.tools.map(\.name)) }
         case .knowledgeSearch: return KnowledgeSearchTool(knowledge: stores.knowledge)
         case .memoryGet: return UserMemoryTool(verb: .get, memory: stores.memory)
         case .memorySet: return UserMemoryTool(verb: .set, memory: stores.memory)
@@ -74,12 +75,22 @@ struct ToolRoom: Sendable {
 
     /// Probes the machine and fills the pool. Code is refused until then, and after it when the machine is too weak.
     func start() async {
+        async let checked: Void = checkElsewhere()
+        await startSandboxes()
+        await checked
+    }
+
+    private func checkElsewhere() async {
         for tool in catalog.tools {
             do { try await elsewhere.check(tool.adapter) } catch {
                 logger.error("a tool cannot be called as it is defined", metadata: ["tool": "\(tool.name)", "fault": "\(error.message)"])
             }
         }
+    }
+
+    private func startSandboxes() async {
         guard let host else { return }
+        defer { gateOfCode.open() }
         do {
             try await host.start()
             if let report = host.report { logger.notice("code runs in sandboxes", metadata: ["isolation": "\(report.level.rawValue)"]) }

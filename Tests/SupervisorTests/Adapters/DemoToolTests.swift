@@ -52,9 +52,9 @@ struct DemoToolTests {
 
     @Test("the same id is always the same customer")
     func customers() throws {
-        let first = try call(DemoTools(), "crm.lookup", ["customer_id": "C-7"]).get()
-        #expect(try call(DemoTools(), "crm.lookup", ["customer_id": "C-7"], org: "other").get() == first)
-        #expect(try call(DemoTools(), "crm.lookup", ["customer_id": "C-8"]).get() != first)
+        let first = try call(DemoTools(), "crm.lookup", ["customer": "C-7"]).get()
+        #expect(try call(DemoTools(), "crm.lookup", ["customer": "C-7"], org: "other").get() == first)
+        #expect(try call(DemoTools(), "crm.lookup", ["customer": "C-8"]).get() != first)
         #expect(first["name"]?.stringValue?.isEmpty == false)
     }
 
@@ -65,7 +65,7 @@ struct DemoToolTests {
             #expect(call(tools, "payments.refund", ["order_id": .string("A\(number)"), "amount": "1"]).failure == nil)
         }
         #expect(call(tools, "payments.refund", ["order_id": "B", "amount": "1"]).failure?.code == "demo_full")
-        for number in 1..<AdapterLimits.demoTenantsMax { _ = call(tools, "crm.lookup", ["customer_id": "C"], org: "o\(number)") }
-        #expect(call(tools, "crm.lookup", ["customer_id": "C"], org: "one more").failure?.code == "demo_full")
+        for number in 1..<AdapterLimits.demoTenantsMax { _ = call(tools, "crm.lookup", ["customer": "C"], org: "o\(number)") }
+        #expect(call(tools, "crm.lookup", ["customer": "C"], org: "one more").failure?.code == "demo_full")
     }
 }

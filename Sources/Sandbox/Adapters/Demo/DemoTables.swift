@@ -73,7 +73,7 @@ struct DemoTables: Sendable {
 
     /// The same customer for the same id, whoever asks and whenever: everything is drawn from the id's hash.
     private func lookUp(_ arguments: JSONObject) throws(ToolFailure) -> JSONValue {
-        let id = try text("customer_id", of: arguments)
+        let id = try text("customer", of: arguments)
         // FNV-1a: `Hasher` is seeded anew in each process.
         var hash = id.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
         func pick(_ values: [String]) -> String {
@@ -86,7 +86,7 @@ struct DemoTables: Sendable {
         let plan = pick(["free", "team", "business"])
         let since = "20\(10 + Int(hash % 15))-0\(1 + Int(hash / 15 % 9))-15"
         return [
-            "customer_id": .string(id), "name": .string("\(first) \(last)"),
+            "customer": .string(id), "name": .string("\(first) \(last)"),
             "email": .string("\(first).\(last)@example.com".lowercased()), "plan": .string(plan), "customer_since": .string(since),
         ]
     }

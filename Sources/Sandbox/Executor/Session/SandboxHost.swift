@@ -49,6 +49,11 @@ public final class SandboxHost: Sendable {
             launcher = try Launcher(
                 settings, bootstrap: PackageResources.bootstrap_py, modules: ["agent_tools.py": PackageResources.agent_tools_py])
         } catch {
+            // Nothing can be launched; the probes say what is missing, and to whoever asks for a job the report does.
+            let report = await Prober(settings).probe()
+            state.withLock { $0.report = report }
+            observer.probed(report)
+            guard report.level >= settings.minimum else { throw .belowMinimum(report, minimum: settings.minimum) }
             throw .launch("\(error)")
         }
         let lane = try DescriptorLane()
@@ -89,8 +94,8 @@ public final class SandboxHost: Sendable {
     /// Isolation: any task. When that task is cancelled the sandbox is killed and the exit is `killed`.
     public func run(_ job: SandboxJob, handler: any SandboxJobHandler) async throws(SandboxRefusal) -> SandboxResult {
         let (phase, report) = state.withLock { ($0.phase, $0.report) }
+        if let report, report.level < settings.minimum { throw .belowMinimum(report, minimum: settings.minimum) }
         guard case .started(let parts) = phase, let report else { throw .stopping }
-        guard report.level >= settings.minimum else { throw .belowMinimum(report, minimum: settings.minimum) }
         guard let loan = try await parts.pool.take() else { return .cancelled(level: report.level) }
         observer.started(warm: loan.wasWarm)
         enter(loan)
