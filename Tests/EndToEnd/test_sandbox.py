@@ -1,8 +1,8 @@
 """Code of the model through the real server: output, calls, limits, kills, isolation levels, and nothing left behind."""
 
 import json
-import os
 import pathlib
+import re
 import time
 
 import pytest
@@ -113,8 +113,8 @@ def test_what_code_tries_to_reach_it_does_not_get(server, tenant, installation):
 @pytest.mark.parametrize(
     "frame",
     [
-        {"t": "call", "id": 1, "tool": "crm.lookup", "args": {"customer": "C"}, "tenant": "other"},
-        {"t": "run", "code": "1"},
+        {"type": "call", "id": 1, "tool": "crm.lookup", "args": {"customer": "C"}, "tenant": "other"},
+        {"type": "run", "code": "1"},
         {"role": "admin"},
     ],
     ids=["identity", "the supervisor's own", "no frame"],
@@ -232,21 +232,23 @@ def test_40_a_killed_server_leaves_no_sandbox_alive_after_a_second(tmp_path, mak
         tenant = make_tenant(installation)
         requests.post(server.url + "/v1/runs", json={"text": prompt(code(LONG)), "model": "demo"}, headers=tenant.headers, timeout=10)
         wait_until("code runs beside a warm sandbox", lambda: len(sandboxes(server)) >= 2, 20)
-        below = descendants(server.process.pid)
+        killed, below = server.process.pid, descendants(server.process.pid)
         server.kill()
         assert all_gone(below, 1.0), [pathlib.Path(f"/proc/{pid}/cmdline").read_bytes() for pid in below if alive(pid)]
         installation.restart(server)
-        folder = installation.folder / "data" / "sandboxes"
-        mounted = [line for line in pathlib.Path("/proc/mounts").read_text().splitlines() if str(folder) in line]
-        wait_until("what it left is swept", lambda: len(mounts(folder)) <= 1, 10)
-        assert last_step(run(server, tenant, code("1 + 1")), "run_code")["value"] == 2, mounted
+        assert last_step(run(server, tenant, code("1 + 1")), "run_code")["value"] == 2
+        wait_until("what it left is swept", lambda: not left_by(killed), 10)
     finally:
         installation.stop()
-    assert mounts(folder) == []
+    assert left_by(server.process.pid) == [], "a server that stops leaves nothing"
 
 
-def mounts(folder: pathlib.Path) -> list[str]:
-    return [line for line in pathlib.Path("/proc/mounts").read_text().splitlines() if str(folder) in line]
+def left_by(pid: int) -> list[str]:
+    """Mounts and cgroups of sandboxes of this server process: their names say whose they are."""
+    mine = re.compile(rf"kdcube-sandbox-\d+-{pid}-")
+    mounts = [line for line in pathlib.Path("/proc/mounts").read_text().splitlines() if mine.search(line)]
+    groups = [str(path) for path in pathlib.Path("/sys/fs/cgroup").rglob("kdcube-sandbox-*") if mine.search(path.name)]
+    return mounts + groups
 
 
 def test_41_below_the_minimum_no_code_is_run_and_the_doctor_names_the_probe(tmp_path, make_tenant):
@@ -276,8 +278,7 @@ def test_the_doctor_tells_the_level_probe_by_probe(installation):
 
 
 def test_nothing_is_left_after_all_of_this(server, installation):
-    folder = installation.folder / "data" / "sandboxes"
-    wait_until("only the warm sandbox is left", lambda: len(mounts(folder)) <= 1 and len(sandboxes(server)) <= 2, 10)
-    groups = [path for path in pathlib.Path("/sys/fs/cgroup").rglob("*") if path.is_dir() and f"kdcube-{os.getpid()}" in path.name]
-    assert groups == []
+    wait_until("only the warm sandbox is left", lambda: len(sandboxes(server)) <= 3, 10)
+    names = {name for line in left_by(server.process.pid) for name in re.findall(r"kdcube-sandbox-[\d-]+", line)}
+    assert len(names) <= 1, names
     assert server.metrics()["kdcube_tools_abandoned_total"] == 0

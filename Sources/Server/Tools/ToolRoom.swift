@@ -44,7 +44,9 @@ struct ToolRoom: Sendable {
         minimum = configuration.sandbox.executor.minimum
         let runsCode = catalog.tools.contains { $0.adapter == .builtin(BuiltinTool.runCode.rawValue) }
         host = runsCode ? SandboxHost(configuration.sandbox.executor, observer: SandboxMetrics(registry)) : nil
-        elsewhere = ToolAdapters(group: group) { line in logger.info("an MCP server says", metadata: ["line": "\(line)"]) }
+        elsewhere = ToolAdapters(group: group) { server, line in
+            logger.info("an MCP server says", metadata: ["server": "\(server)", "line": "\(line)"])
+        }
         let metrics = ToolMetrics(registry)
         var adapters: [String: any ToolAdapter] = [:]
         for tool in catalog.tools {
