@@ -39,8 +39,8 @@ public enum SupervisorLimits {
 
     /// Calls in flight of one source: of a run's model, or of one job's code. What threads in the executor can use on one core.
     public static let callsPerSource = 16
-    /// Calls in flight of the whole server, abandoned ones included. Each may hold its arguments and its result in memory, so this is what
-    /// keeps them below a gigabyte at the largest sizes, and far below at usual ones.
+    /// Calls in flight of the whole server, abandoned ones included. Each may hold its arguments and its result in memory: 1.3 GiB
+    /// if all had the largest, a few megabytes at usual sizes.
     public static let callsInFlight = 512
 
     /// How long a tool may take unless the catalog says otherwise, and what the catalog may say. The longest is that of a job's tool waits.

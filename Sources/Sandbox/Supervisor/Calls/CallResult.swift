@@ -1,7 +1,7 @@
 public import JSON
 
 /// Why a call is not made.
-public struct Refusal: Error, Sendable, Hashable {
+public struct Refusal: Sendable, Hashable {
     /// From ``RefusalCode``, or a decider's own.
     public let code: String
     public let message: String
@@ -74,5 +74,38 @@ public struct CallResult: Sendable, Hashable {
         case .denied: nil
         case .failed(_, _, let value): value
         }
+    }
+}
+
+extension CallResult {
+    /// The result for an ``IdempotencyStore``; nil for a refusal, which is no outcome, and for one that is too large to keep.
+    public var stored: JSONValue? {
+        var object = JSONObject()
+        switch outcome {
+        case .denied: return nil
+        case .value(let value): object["value"] = value
+        case .failed(let code, let message, let value):
+            object["code"] = .string(code)
+            object["message"] = .string(message)
+            object["value"] = value
+        }
+        if let decisionID { object["decision_id"] = .string(decisionID) }
+        let stored = JSONValue.object(object)
+        return stored.jsonBytes.count <= SupervisorLimits.storedOutcomeBytesMax ? stored : nil
+    }
+
+    /// A result as it was stored; nil for what is none.
+    public init?(stored: JSONValue) {
+        guard case .object(let object) = stored else { return nil }
+        if let code = object["code"]?.stringValue {
+            outcome = .failed(code: code, message: object["message"]?.stringValue ?? "", value: object["value"])
+        } else if let value = object["value"] {
+            outcome = .value(value)
+        } else {
+            return nil
+        }
+        decisionID = object["decision_id"]?.stringValue
+        elapsed = .zero
+        isReplayed = true
     }
 }

@@ -79,7 +79,7 @@ public struct URLTemplate: Sendable, Hashable {
     /// The address for these arguments.
     ///
     /// - Throws: ``TemplateError`` for an argument that is missing, is no text, integer or truth value, or would change the path:
-    ///   a segment must be neither empty nor made of dots alone.
+    ///   no segment of it may be empty or made of dots alone.
     public func filled(with arguments: JSONObject) throws(TemplateError) -> String {
         var address = ""
         var isQuery = false
@@ -96,13 +96,17 @@ public struct URLTemplate: Sendable, Hashable {
                 case .bool(let flag): value = flag ? "true" : "false"
                 default: throw TemplateError(message: "\(name) cannot stand in an address")
                 }
-                if !isQuery, value.utf8.allSatisfy({ $0 == UInt8(ascii: ".") }) {
-                    throw TemplateError(message: "\(name) would change the path")
-                }
+                guard isQuery || Self.staysInPlace(value) else { throw TemplateError(message: "\(name) would change the path") }
                 address += Self.encoded(value)
             }
         }
         return address
+    }
+
+    /// Whether no server can read the value as a step up: some decode `%2F` before they look for `..`.
+    private static func staysInPlace(_ value: String) -> Bool {
+        let segments = value.utf8.split(omittingEmptySubsequences: false) { $0 == UInt8(ascii: "/") || $0 == UInt8(ascii: "\\") }
+        return segments.allSatisfy { segment in !segment.allSatisfy { $0 == UInt8(ascii: ".") } }
     }
 
     /// All but RFC 3986's unreserved characters, percent-encoded.

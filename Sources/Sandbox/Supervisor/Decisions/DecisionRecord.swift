@@ -26,6 +26,28 @@ public struct DecisionRecord: Sendable, Hashable {
     /// Of a refusal.
     public let code: String?
     public let message: String
+
+    /// For logs that read their records back, and for their tests.
+    public init(
+        id: String, time: Int64, caller: CallerIdentity, callID: String, parentCallID: String?, source: CallSource, tool: String,
+        argumentsDigest: String?, arguments: String?, redacted: [String], decision: Decision, rule: String, code: String?,
+        message: String
+    ) {
+        self.id = id
+        self.time = time
+        self.caller = caller
+        self.callID = callID
+        self.parentCallID = parentCallID
+        self.source = source
+        self.tool = tool
+        self.argumentsDigest = argumentsDigest
+        self.arguments = arguments
+        self.redacted = redacted
+        self.decision = decision
+        self.rule = rule
+        self.code = code
+        self.message = message
+    }
 }
 
 /// What became of a call that was allowed.
@@ -54,4 +76,16 @@ public struct DecisionOutcome: Sendable, Hashable {
     public let elapsed: Duration
     /// Whether the call was paid for.
     public let isCharged: Bool
+
+    public init(
+        id: String, status: Status, code: String?, resultDigest: String?, bytes: Int, elapsed: Duration, isCharged: Bool
+    ) {
+        self.id = id
+        self.status = status
+        self.code = code
+        self.resultDigest = resultDigest
+        self.bytes = bytes
+        self.elapsed = elapsed
+        self.isCharged = isCharged
+    }
 }

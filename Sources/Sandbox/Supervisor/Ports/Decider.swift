@@ -24,6 +24,20 @@ public struct DecisionRequest: Sendable {
     public let source: CallSource
     /// Milliseconds since 1970-01-01T00:00Z: a decider has no clock of its own.
     public let now: Int64
+
+    public init(
+        tool: ToolDefinition, arguments: JSONObject, digest: String, caller: CallerIdentity, callID: String, parentCallID: String?,
+        source: CallSource, now: Int64
+    ) {
+        self.tool = tool
+        self.arguments = arguments
+        self.digest = digest
+        self.caller = caller
+        self.callID = callID
+        self.parentCallID = parentCallID
+        self.source = source
+        self.now = now
+    }
 }
 
 /// What a decider says.

@@ -1,0 +1,115 @@
+internal import JSON
+internal import Synchronization
+
+/// The one place where tool calls are decided, paid for, recorded and made: the model's and those of its code.
+///
+/// A call goes: name, arguments, schema, canonical form and digest, idempotency, decision, reservation, record, tool, commit or refund,
+/// outcome, answer. Nothing is called before its decision is durable, and every refused attempt is recorded too.
+///
+/// Safe to use from any task. The tables behind it are in `Mutex`es, each held for a look-up.
+public final class ToolSupervisor: Sendable {
+    /// What the supervisor works with; the Server chooses.
+    public struct Ports: Sendable {
+        public var decider: any Decider
+        public var log: any DecisionLog
+        public var meter: any CallMeter
+        public var idempotency: any IdempotencyStore
+        public var clock: any SupervisorClock
+        public var metrics: any SupervisorMetrics
+        public var killSwitch: KillSwitch
+
+        public init(
+            decider: any Decider = AllowListDecider(), log: any DecisionLog, meter: any CallMeter, idempotency: any IdempotencyStore,
+            clock: any SupervisorClock = SystemSupervisorClock(), metrics: any SupervisorMetrics = NoMetrics(),
+            killSwitch: KillSwitch = KillSwitch()
+        ) {
+            self.decider = decider
+            self.log = log
+            self.meter = meter
+            self.idempotency = idempotency
+            self.clock = clock
+            self.metrics = metrics
+            self.killSwitch = killSwitch
+        }
+    }
+
+    public let catalog: ToolCatalog
+    let adapters: [String: any ToolAdapter]
+    let ports: Ports
+    let builtIn: BuiltInRules
+    let gate = CallGate()
+    let flights = CallFlights()
+    private let pendingRecords = Mutex(0)
+
+    /// - Parameter adapters: by the name of the tool; each tool of the catalog has one, and there are no others.
+    /// - Throws: ``CatalogError`` for a tool without an adapter, or an adapter without a tool.
+    public init(catalog: ToolCatalog, adapters: [String: any ToolAdapter], ports: Ports) throws(CatalogError) {
+        for (position, tool) in catalog.tools.enumerated() where adapters[tool.name] == nil {
+            throw CatalogError(path: "tools[\(position)]", rule: "adapter", message: "nothing makes the calls of \(tool.name)")
+        }
+        if let name = adapters.keys.sorted().first(where: { catalog[$0] == nil }) {
+            throw CatalogError(path: "tools", rule: "adapter", message: "there is no tool \(SafeText.shown(name))")
+        }
+        self.catalog = catalog
+        self.adapters = adapters
+        self.ports = ports
+        builtIn = BuiltInRules(killSwitch: ports.killSwitch)
+    }
+
+    /// The tools that this caller's model may be told of, in the order of the catalog.
+    public func offers(for caller: CallerIdentity) -> [ToolDefinition] {
+        catalog.tools.filter { nameRefusal(of: $0, for: caller, source: .model) == nil }
+    }
+
+    /// Whether the name alone is forbidden. Answers at once: for a name that is still being streamed. A refusal is recorded, in the
+    /// background. Nil is no permission; of a name that no tool has ``call(_:told:)`` says so.
+    public func refusal(ofName name: String, for caller: CallerIdentity, callID: String = "") -> Refusal? {
+        guard let tool = catalog[name], var refusal = nameRefusal(of: tool, for: caller, source: .model) else { return nil }
+        let request = CallRequest(
+            caller: caller, callID: callID, parentCallID: nil, source: .model, tool: name, arguments: .object(JSONObject()))
+        let record = record(of: request, digest: nil, decision: .deny, rule: refusal.rule, code: refusal.code, message: refusal.message)
+        let isPending = pendingRecords.withLock { pending in
+            guard pending < SupervisorLimits.pendingRecordsMax else { return false }
+            pending += 1
+            return true
+        }
+        guard isPending else { return refusal }
+        refusal.decisionID = record.id
+        // Unstructured: the caller is in the middle of a stream and waits for nothing. Their number is bounded above.
+        Task {
+            _ = await ports.log.record(record)
+            pendingRecords.withLock { $0 -= 1 }
+        }
+        ports.metrics.decided(.deny, tool: tool.name)
+        return refusal
+    }
+
+    /// Decides about a call and, if it is allowed, makes it.
+    ///
+    /// When the awaiting task is cancelled the tool is told to stop, and this returns ``SupervisorLimits/cancellationGrace`` later at the
+    /// latest.
+    ///
+    /// - Parameter told: takes what happens meanwhile, from any thread; it is told nothing after the return.
+    public func call(_ request: CallRequest, told: @escaping @Sendable (ToolNews) -> Void = { _ in }) async -> CallResult {
+        await Attempt(self, request, told: told, checked: { _, _ in }).run()
+    }
+
+    /// Calls in flight of the whole server, abandoned ones included.
+    public var callsInFlight: Int { gate.inFlight }
+
+    func nameRefusal(of tool: ToolDefinition, for caller: CallerIdentity, source: CallSource) -> Refusal? {
+        builtIn.refusal(of: tool, source: source) ?? ports.decider.refusal(of: tool, for: caller, source: source)
+    }
+
+    func record(
+        of request: CallRequest, digest: String?, arguments: String? = nil, redacted: [String] = [], decision: DecisionRecord.Decision,
+        rule: String, code: String?, message: String
+    ) -> DecisionRecord {
+        DecisionRecord(
+            id: DecisionID.make(), time: ports.clock.unixMilliseconds, caller: request.caller, callID: SafeText.shown(request.callID),
+            parentCallID: request.parentCallID.map { SafeText.shown($0) }, source: request.source, tool: SafeText.shown(request.tool),
+            argumentsDigest: digest, arguments: arguments, redacted: redacted, decision: decision,
+            rule: SafeText.bounded(rule, bytesMax: 256),
+            code: code, message: SafeText.bounded(message, bytesMax: SupervisorLimits.messageBytesMax))
+    }
+}
