@@ -1,8 +1,8 @@
 """An MCP server written with the public Python SDK, over standard streams or streamable HTTP.
 
-    python mcp_server.py                      # stdio
-    python mcp_server.py --http PORT          # http://127.0.0.1:PORT/mcp, streams of events
-    python mcp_server.py --http PORT --json   # the same with JSON answers
+python mcp_server.py                      # stdio
+python mcp_server.py --http PORT          # http://127.0.0.1:PORT/mcp, streams of events
+python mcp_server.py --http PORT --json   # the same with JSON answers
 """
 
 import argparse

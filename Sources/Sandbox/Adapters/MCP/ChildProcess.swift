@@ -28,7 +28,7 @@ final class ChildProcess: Sendable {
 
     /// - Parameters:
     ///   - arguments: the first is the program: a path, or a name that is looked for in the environment's `PATH`.
-    ///   - environment: the whole of it.
+    ///   - environment: the whole of it. The directory is ours.
     /// - Throws: ``SpawnError``.
     static func start(arguments: [String], environment: [(String, String)]) async throws(SpawnError) -> (ChildProcess, Pipes) {
         let search = environment.first { $0.0 == "PATH" }?.1 ?? "/usr/local/bin:/usr/bin:/bin"

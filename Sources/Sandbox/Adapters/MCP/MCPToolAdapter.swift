@@ -10,7 +10,12 @@ final class MCPToolAdapter: ToolAdapter {
     private let group: any EventLoopGroup
     private let outbound: Outbound
     private let log: @Sendable (String, String) -> Void
-    private let servers = Mutex<[MCPDefinition.Server: MCPServer]>([:])
+    private struct State {
+        var servers: [MCPDefinition.Server: MCPServer] = [:]
+        var isShutDown = false
+    }
+
+    private let state = Mutex(State())
 
     init(group: any EventLoopGroup, outbound: Outbound, log: @escaping @Sendable (String, String) -> Void) {
         self.group = group
@@ -55,9 +60,10 @@ final class MCPToolAdapter: ToolAdapter {
 
     /// Ends all connections and children.
     func shutdown() async {
-        let all = servers.withLock { servers in
-            defer { servers.removeAll() }
-            return Array(servers.values)
+        let all = state.withLock { state in
+            state.isShutDown = true
+            defer { state.servers.removeAll() }
+            return Array(state.servers.values)
         }
         await withTaskGroup(of: Void.self) { group in
             for server in all { group.addTask { await server.shutdown() } }
@@ -65,16 +71,17 @@ final class MCPToolAdapter: ToolAdapter {
     }
 
     private func server(_ definition: MCPDefinition.Server) throws(ToolFailure) -> MCPServer {
-        let server = servers.withLock { servers -> MCPServer? in
-            if let server = servers[definition] { return server }
-            guard servers.count < AdapterLimits.serversMax else { return nil }
+        try state.withLock { state throws(ToolFailure) in
+            guard !state.isShutDown else { throw ToolFailure(.shutDown) }
+            if let server = state.servers[definition] { return server }
+            guard state.servers.count < AdapterLimits.serversMax else {
+                throw ToolFailure(code: "tool_unavailable", message: "too many MCP servers", hadNoEffect: true)
+            }
             let (name, log) = (definition.shownName, log)
             let server = MCPServer(definition, group: group, outbound: outbound) { log(name, $0) }
-            servers[definition] = server
+            state.servers[definition] = server
             return server
         }
-        guard let server else { throw ToolFailure(code: "tool_unavailable", message: "too many MCP servers", hadNoEffect: true) }
-        return server
     }
 
     /// A session that the server forgot, as it does when it restarts, is opened anew, once: the call was not made.

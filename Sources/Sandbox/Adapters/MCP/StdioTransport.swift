@@ -36,8 +36,14 @@ final class StdioTransport: MCPTransport {
         do {
             let streams = try await NIOPipeBootstrap(group: group).takingOwnershipOfDescriptors(
                 input: pipes.output, output: pipes.input, channelInitializer: asyncChannel)
-            let errors = try await NIOPipeBootstrap(group: group).takingOwnershipOfDescriptor(
-                input: pipes.error, channelInitializer: asyncChannel)
+            let errors: Streams
+            do {
+                errors = try await NIOPipeBootstrap(group: group).takingOwnershipOfDescriptor(
+                    input: pipes.error, channelInitializer: asyncChannel)
+            } catch {
+                try? await streams.channel.close()
+                throw error
+            }
             let transport = StdioTransport(child: child, channel: streams.channel, client: client)
             transport.run(streams, errors, Secrets(environment: environment), log)
             return transport
