@@ -61,6 +61,9 @@ fi
 cat >> $config <<YAML
 prices: { file: "$PWD/scripts/demo/prices.json" }
 stores: { data: "$PWD/$data" }
+tools: { file: "$PWD/scripts/demo/tools.yaml" }
+# A laptop without cgroups of its own may still run the demo's code; a server should ask for full.
+sandbox: { minimum: limited }
 YAML
 
 port=$(free_port "${PORT:-8000}")
@@ -90,6 +93,14 @@ cat <<TEXT
   Cap the project, then send a prompt and watch the stream stop at the cap:
 
     $kdcube budget set --data $data --scope project:demo/web --unit usd --window day --limit 0.003
+
+  Let the scripted model write Python: the page's starters show it, or send
+
+    @code
+    \`\`\`python
+    from agent_tools import tools
+    tools.crm.lookup(customer="C1")
+    \`\`\`
 
   Stop with Ctrl-C. The data is kept in $data.
 

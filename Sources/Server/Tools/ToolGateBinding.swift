@@ -30,7 +30,8 @@ struct ToolGateBinding: ToolGate {
 
     func call(_ call: ToolInvocation, told: @escaping @Sendable (Engine.ToolNews) -> Void) async -> ToolAnswer {
         let request = CallRequest(call)
-        guard call.isOffered else {
+        // A name that no tool has is the supervisor's to refuse, offered or not.
+        guard call.isOffered || supervisor.catalog[call.name] == nil else {
             let refusal = supervisor.attempted(request, as: Refusal.notOffered)
             return ToolAnswer(denied: refusal, isPolicy: false)
         }
