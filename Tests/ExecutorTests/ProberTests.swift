@@ -6,7 +6,7 @@ import Testing
 extension SandboxTests {
     @Suite(.serialized)
     struct Probing {
-        private func settings(_ folder: TemporaryFolder) -> SandboxSettings { SandboxSettings(directory: "\(folder.path)/sandboxes") }
+        private func settings(_ folder: TemporaryFolder) -> SandboxSettings { ReachRig.settings(folder) }
 
         @Test("a machine that has all: full, every probe passes, nothing is left")
         func full() async throws {

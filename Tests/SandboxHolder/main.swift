@@ -14,6 +14,9 @@ let bootstrap = Array(
 
 // Arguments: the folder; the level that is the least (full); "probe" to say what a probe finds and leave.
 var settings = SandboxSettings(directory: CommandLine.arguments[1])
+settings.slots = CommandLine.arguments[1] + "-uids"
+settings.uidCount = 16
+settings.uidBase = 1_910_000_000 + UInt32(getpid()) % 1_000_000 * settings.uidCount
 if CommandLine.arguments.count > 2, let level = IsolationLevel(rawValue: CommandLine.arguments[2]) { settings.minimum = level }
 if CommandLine.arguments.last == "probe" {
     let report = await Prober(settings).probe()
