@@ -64,6 +64,46 @@ import Testing
         #expect(none.unified == nil)
     }
 
+    @Test("a leaf of v2 sets every limit and reads what the kernel counted")
+    func leafOfV2() throws {
+        let folder = try TemporaryFolder()
+        let files = [
+            "memory.max", "memory.swap.max", "memory.oom.group", "pids.max", "cpu.max", "cgroup.procs", "cgroup.freeze", "cgroup.kill",
+        ]
+        for name in files { #expect(SystemFiles.create("\(folder.path)/\(name)", [], mode: 0o600) == nil) }
+        let leaf = CgroupLeaf(kind: .v2, directories: ["unified": folder.path])
+        var limits = SandboxLimits()
+        limits.memory = 1 << 20
+        limits.processes = 10
+        try leaf.limit(limits)
+        let found = files.prefix(5).map { SystemFiles.text("\(folder.path)/\($0)") ?? "" }
+        #expect(found == ["1048576", "0", "1", "12", "100000 100000"])
+        #expect(!leaf.wasOutOfMemory && leaf.cpuNanoseconds == nil && leaf.memoryPeak == nil)
+        let counted = [
+            "memory.events": "low 0\noom 2\noom_kill 1\n", "cpu.stat": "usage_usec 1500\nuser_usec 1\n", "memory.peak": "4096\n",
+        ]
+        for (name, text) in counted { #expect(SystemFiles.create("\(folder.path)/\(name)", Array(text.utf8), mode: 0o600) == nil) }
+        #expect(leaf.wasOutOfMemory && leaf.cpuNanoseconds == 1_500_000 && leaf.memoryPeak == 4_096)
+        leaf.kill()
+        #expect(SystemFiles.text("\(folder.path)/cgroup.freeze") == "1" && SystemFiles.text("\(folder.path)/cgroup.kill") == "1")
+        // A limit that is not taken is an error: here nothing can be read back.
+        unlink("\(folder.path)/pids.max")
+        #expect(throws: LaunchError.self) { try leaf.limit(limits) }
+    }
+
+    @Test("the options hide all but the closure, mount no /proc, and end with the filter")
+    func options() throws {
+        let closure = try InterpreterClosure(python: "/usr/bin/python3")
+        let options = BubblewrapOptions(closure: closure, directory: "/d", boot: [], hasMounts: true, temporaryBytes: 10).arguments
+        #expect(options.suffix(2) == ["--seccomp", "5"])
+        #expect(!options.contains("--proc") && options.contains("--disable-userns") && options.contains("--unshare-user"))
+        for index in options.indices where options[index] == "--bind" {
+            #expect(["/w", "/tmp", "/dev/shm"].contains(options[index + 2]) && options[index + 1].hasPrefix("/d/"))
+        }
+        let plain = BubblewrapOptions(closure: closure, directory: "/d", boot: [], hasMounts: false, temporaryBytes: 10).arguments
+        #expect(plain.count { $0 == "--tmpfs" } == 2 && plain.contains("5"))
+    }
+
     @Test("the closure holds the interpreter and its libraries, and nothing else of the host")
     func closure() throws {
         let closure = try InterpreterClosure(python: "/usr/bin/python3")

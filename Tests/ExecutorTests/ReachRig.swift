@@ -62,10 +62,19 @@ struct ReachRig: Sendable {
 
     init(_ change: (inout SandboxSettings) -> Void = { _ in }) throws {
         folder = try TemporaryFolder()
-        var settings = SandboxSettings(directory: "\(folder.path)/sandboxes")
+        var settings = Self.settings(folder)
         settings.limits.memory = 192 << 20
         change(&settings)
         launcher = try Launcher(settings, bootstrap: Self.bootstrap)
+    }
+
+    /// With uids of this process alone, so that no other's sandbox is taken for what one of ours left.
+    static func settings(_ folder: TemporaryFolder) -> SandboxSettings {
+        var settings = SandboxSettings(directory: "\(folder.path)/sandboxes")
+        settings.slots = "\(folder.path)/uids"
+        settings.uidCount = 16
+        settings.uidBase = 1_910_000_000 + UInt32(getpid()) % 1_000_000 * settings.uidCount
+        return settings
     }
 
     static func send(_ code: String, to sandbox: LaunchedSandbox) {

@@ -123,6 +123,31 @@ extension SandboxTests {
             await #expect(throws: LaunchError.self) { _ = try await rig.launcher.launch() }
         }
 
+        @Test("the ordinary library works: threads, subprocesses, databases, compression, random numbers, zones, temporary files")
+        func library() async throws {
+            let rig = try ReachRig()
+            let found = try await rig.run(
+                """
+                import sqlite3, ssl, zoneinfo, subprocess, threading, tempfile, gzip, lzma, bz2, hashlib, secrets, decimal, datetime, csv, io
+                import concurrent.futures, multiprocessing, uuid, re, json, statistics, shutil, pathlib, time, select, signal, ctypes
+                print(sqlite3.connect("/w/data.db").execute("select 6 * 7").fetchone()[0])
+                print(subprocess.run([sys.executable, "-I", "-S", "-c", "print(43)"], capture_output=True, text=True).stdout.strip())
+                with concurrent.futures.ThreadPoolExecutor(8) as pool:
+                    print(sum(pool.map(lambda value: value * value, range(10))))
+                print(datetime.datetime(2024, 7, 1, tzinfo=zoneinfo.ZoneInfo("Europe/Berlin")).utcoffset())
+                with tempfile.TemporaryDirectory() as folder:
+                    print(gzip.decompress(gzip.compress(b"a")), lzma.decompress(lzma.compress(b"b")), bz2.decompress(bz2.compress(b"c")))
+                queue = multiprocessing.get_context("fork").SimpleQueue()
+                child = multiprocessing.get_context("fork").Process(target=lambda: queue.put(44))
+                child.start()
+                print(queue.get())
+                child.join()
+                print(len(secrets.token_bytes(8)), uuid.uuid4().version, os.cpu_count() > 0, time.monotonic() > 0)
+                """)
+            #expect(found.lines == ["42", "43", "285", "2:00:00", "b'a' b'b' b'c'", "44", "8 4 True True"], "\(found.err)")
+            await rig.shutdown()
+        }
+
         @Test("files of /w are the host's to read after the death")
         func artefacts() async throws {
             let rig = try ReachRig()
@@ -138,18 +163,24 @@ extension SandboxTests {
 }
 
 /// Another process that holds a sandbox: Tests/SandboxHolder.
-private final class Holder: Sendable {
+final class Holder: Sendable {
     private let pid: pid_t
     private let out: Int32
 
-    init(directory: String) throws {
+    /// - Parameters:
+    ///   - arguments: after the folder.
+    ///   - uid: run it as this user, which needs util-linux's setpriv.
+    init(directory: String, arguments: [String] = [], uid: UInt32? = nil) throws {
         let ends = try LaunchEnds()
-        let program = try #require(Self.program())
+        let holder = try #require(Self.program())
+        let words =
+            (uid.map { [Self.changer, "--reuid", "\($0)", "--regid", "\($0)", "--clear-groups"] } ?? []) + [holder, directory] + arguments
+        let program = words[0]
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
         posix_spawn_file_actions_adddup2(&actions, ends.outInside, 1)
-        var arguments: [UnsafeMutablePointer<CChar>?] = [strdup(program), strdup(directory), nil]
+        var arguments: [UnsafeMutablePointer<CChar>?] = words.map { strdup($0) } + [nil]
         var environment: [UnsafeMutablePointer<CChar>?] = [nil]
         defer { for argument in arguments { free(argument) } }
         var pid: pid_t = 0
@@ -162,6 +193,19 @@ private final class Holder: Sendable {
         out = ends.out
     }
 
+    static let changer = "/usr/bin/setpriv"
+
+    /// Whether any user may run the program where it lies.
+    static var isOpenToOthers: Bool {
+        guard access(changer, X_OK) == 0, let program = program() else { return false }
+        var path = ""
+        return program.split(separator: "/").allSatisfy { part in
+            path += "/\(part)"
+            var facts = stat()
+            return stat(path, &facts) == 0 && facts.st_mode & 0o001 != 0
+        }
+    }
+
     /// Beside the test bundle, as every product of a build is.
     private static func program() -> String? {
         var candidates: [String] = []
@@ -172,17 +216,27 @@ private final class Holder: Sendable {
     }
 
     func started() async -> (String, UInt32)? {
-        let out = out
-        let text = await Lane(threads: 1).run { () -> String in
-            var ready: UInt8 = 0
-            guard claunch_poll([out], 1, &ready, 20_000) == 1 else { return "" }
-            var bytes = [UInt8](repeating: 0, count: 4_096)
-            let count = read(out, &bytes, bytes.count)
-            return String(decoding: bytes[..<max(0, count)], as: UTF8.self)
-        }
-        let words = text.split { $0 == " " || $0 == "\n" }
+        let words = await text(untilEnd: false).split { $0 == " " || $0 == "\n" }
         guard words.count == 2, let uid = UInt32(words[1]) else { return nil }
         return (String(words[0]), uid)
+    }
+
+    /// What it says: one piece, or all.
+    func text(untilEnd: Bool) async -> String {
+        let out = out
+        return await Lane(threads: 1).run { () -> String in
+            var text: [UInt8] = []
+            var bytes = [UInt8](repeating: 0, count: 4_096)
+            let end = ContinuousClock.now + .seconds(40)
+            while ContinuousClock.now < end {
+                var ready: UInt8 = 0
+                guard claunch_poll([out], 1, &ready, 1_000) == 1 else { continue }
+                let count = read(out, &bytes, bytes.count)
+                text += bytes[..<max(0, count)]
+                if count <= 0 || !untilEnd { break }
+            }
+            return String(decoding: text, as: UTF8.self)
+        }
     }
 
     func kill() {

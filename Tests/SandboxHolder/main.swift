@@ -1,7 +1,7 @@
 import Executor
 import Glibc
 
-/// Launches one sandbox in a folder, says its name and uid, and holds it until it is killed: the test of a killed server.
+// Launches one sandbox in a folder, says its name and uid, and holds it until it is killed: the test of a killed server.
 let bootstrap = Array(
     """
     import os, sys
@@ -12,7 +12,19 @@ let bootstrap = Array(
         os.read(3, 1) or __import__("time").sleep(1)
     """.utf8)
 
-let launcher = try Launcher(SandboxSettings(directory: CommandLine.arguments[1]), bootstrap: bootstrap)
+// Arguments: the folder; the level that is the least (full); "probe" to say what a probe finds and leave.
+var settings = SandboxSettings(directory: CommandLine.arguments[1])
+settings.slots = CommandLine.arguments[1] + "-uids"
+settings.uidCount = 16
+settings.uidBase = 1_910_000_000 + UInt32(getpid()) % 1_000_000 * settings.uidCount
+if CommandLine.arguments.count > 2, let level = IsolationLevel(rawValue: CommandLine.arguments[2]) { settings.minimum = level }
+if CommandLine.arguments.last == "probe" {
+    let report = await Prober(settings).probe()
+    print(report.level.rawValue)
+    print(report.complaint)
+    exit(0)
+}
+let launcher = try Launcher(settings, bootstrap: bootstrap)
 let sandbox = try await launcher.launch()
 print(sandbox.id, sandbox.uid)
 fflush(nil)

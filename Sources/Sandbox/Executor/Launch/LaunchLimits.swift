@@ -6,8 +6,10 @@ enum LaunchLimits {
     /// bubblewrap's own two processes are in the sandbox's cgroup and have its uid.
     static let launcherProcesses = 2
 
-    /// - Parameter hasCgroup: whether a cgroup caps memory; without one each process gets an address space of that size.
-    static func rlimits(_ limits: SandboxLimits, hasCgroup: Bool) -> [claunch_rlimit] {
+    /// - Parameters:
+    ///   - hasCgroup: whether a cgroup caps memory; without one each process gets an address space of that size.
+    ///   - others: threads that the uid has besides the sandbox. The kernel counts a user's, so they come on top.
+    static func rlimits(_ limits: SandboxLimits, hasCgroup: Bool, others: Int) -> [claunch_rlimit] {
         func limit(_ resource: __rlimit_resource, _ value: UInt64, hard: UInt64? = nil) -> claunch_rlimit {
             claunch_rlimit(resource: Int32(resource.rawValue), soft: value, hard: hard ?? value)
         }
@@ -18,7 +20,7 @@ enum LaunchLimits {
             limit(RLIMIT_NOFILE, UInt64(max(16, limits.openFiles))),
             // The job's own clock of CPU time is the cgroup's; this one stops a process when nobody looks. SIGXCPU, then SIGKILL.
             limit(RLIMIT_CPU, seconds, hard: seconds + 2),
-            limit(__RLIMIT_NPROC, UInt64(max(1, limits.processes) + launcherProcesses)),
+            limit(__RLIMIT_NPROC, UInt64(max(1, limits.processes) + launcherProcesses + others)),
             limit(__RLIMIT_MEMLOCK, 0),
             limit(__RLIMIT_MSGQUEUE, 0),
             limit(RLIMIT_STACK, 8 << 20),

@@ -183,15 +183,24 @@ package final class Launcher: Sendable {
             path: settings.bubblewrap,
             arguments: [settings.bubblewrap, "--args", String(BubblewrapOptions.argumentsDescriptor), "--"] + options.command,
             descriptors: [ends.nothing, ends.outInside, ends.errInside, ends.channelInside] + descriptors, cgroups: joins,
-            limits: LaunchLimits.rlimits(settings.limits, hasCgroup: record.leaf != nil), uid: record.uid)
+            limits: LaunchLimits.rlimits(
+                settings.limits, hasCgroup: record.leaf != nil, others: record.uid == nil ? ProcessTable.threads(of: geteuid()) : 0),
+            uid: record.uid)
         let spawned = try request.run()
-        // The kernel's word that it is where it should be, before anything of it is used.
-        if let leaf = record.leaf, !leaf.joins.allSatisfy({ leaf.holds(spawned.pid, in: $0) }) {
+        // The kernel's word that it is where it should be, before anything of it is used. One that has ended meanwhile is
+        // nowhere, and its end is told as any other.
+        if let leaf = record.leaf, !leaf.joins.allSatisfy({ leaf.holds(spawned.pid, in: $0) }), !hasEnded(spawned.pidfd) {
             Glibc.kill(spawned.pid, SIGKILL)
             waitpid(spawned.pid, nil, 0)
             close(spawned.pidfd)
             throw LaunchError(.cgroup, "the process is not in its cgroup")
         }
         return spawned
+    }
+
+    /// The kernel takes a process out of its cgroup some moments before it says that it has ended.
+    private func hasEnded(_ pidfd: Int32) -> Bool {
+        var ready: UInt8 = 0
+        return claunch_poll([pidfd], 1, &ready, 100) == 1
     }
 }

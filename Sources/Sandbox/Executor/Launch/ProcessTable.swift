@@ -17,6 +17,11 @@ enum ProcessTable {
         processes(of: uid).contains { SandboxName.Owner.start(of: $0) != nil }
     }
 
+    /// Threads of all processes of this uid.
+    static func threads(of uid: UInt32) -> Int {
+        processes(of: uid).reduce(0) { $0 + SystemFiles.names(in: "/proc/\($1)/task").count }
+    }
+
     /// Reaps what a sandbox left to its launcher.
     ///
     /// bubblewrap does not wait for the first process of the namespace it made, which then is an orphan. The launcher asks the

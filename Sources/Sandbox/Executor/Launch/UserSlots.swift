@@ -37,6 +37,11 @@ final class UserSlots: Sendable {
                 guard descriptor >= 0 else { return .failure(LaunchError(.slot, errno: errno, path)) }
                 let code = claunch_lock(descriptor)
                 if code == 0 {
+                    // What a killed server left may still run, or wait to be reaped and count against the uid's limit.
+                    guard ProcessTable.processes(of: uid).isEmpty else {
+                        close(descriptor)
+                        continue
+                    }
                     held[uid] = descriptor
                     return .success(uid)
                 }

@@ -71,8 +71,10 @@ struct ProbeJudge {
         }
         let processes = evidence.findings["processes"] ?? "no answer"
         let count = processes.hasPrefix("EAGAIN at ") ? Int(processes.dropFirst(10)) : nil
+        // Without a uid of its own the count is that of the server's user, and only its being bounded can be seen.
+        let isBounded = count.map { $0 <= evidence.processes || !evidence.isPrivileged } ?? false
         add(
-            "processes", count.map { $0 <= evidence.processes } ?? false, "EAGAIN at \(evidence.processes) or fewer", processes,
+            "processes", isBounded, "EAGAIN at \(evidence.processes) or fewer", processes,
             costs: .none,
             fix: cgroupFix)
         let isStopped = evidence.findings["memory"] == "MemoryError" || evidence.remains?.wasOutOfMemory == true

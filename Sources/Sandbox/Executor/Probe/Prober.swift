@@ -5,7 +5,7 @@ import Glibc
 /// that it must not have, and judges what it found.
 ///
 /// Run at the server's start and every hour. Needs no state; each probe has a launcher of its own.
-struct Prober: Sendable {
+package struct Prober: Sendable {
     /// Of the whole canary; it needs about a quarter of a second.
     static let wall = Duration.seconds(20)
     /// Of what the canary may say.
@@ -14,10 +14,10 @@ struct Prober: Sendable {
     let settings: SandboxSettings
     var program = PackageResources.probe_py
 
-    init(_ settings: SandboxSettings) { self.settings = settings }
+    package init(_ settings: SandboxSettings) { self.settings = settings }
 
     /// Never throws: what fails is part of the report.
-    func probe() async -> IsolationReport {
+    package func probe() async -> IsolationReport {
         var evidence = ProbeJudge.Evidence()
         let landlock = Int(claunch_landlock())
         evidence.bubblewrap = settings.bubblewrap
