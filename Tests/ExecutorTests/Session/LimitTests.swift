@@ -106,7 +106,7 @@ struct LimitTests {
 
     @Test("21: a fork bomb ends at the cap of processes, and other sandboxes answer meanwhile")
     func forkBomb() async throws {
-        let rig = try await SessionRig { $0.limits.wall = .seconds(6) }
+        let rig = try await SessionRig { $0.limits.wall = .seconds(5) }
         async let bomb = rig.run(
             """
             import os, time
@@ -123,7 +123,7 @@ struct LimitTests {
             import time
             from agent_tools import tools
             slow = 0
-            for i in range(40):
+            for i in range(30):
                 start = time.monotonic(); tools.echo(i=i); slow = max(slow, time.monotonic() - start); time.sleep(0.05)
             int(slow * 1000)
             """, tools: ["echo"])

@@ -47,7 +47,9 @@ final class SessionRig: Sendable {
 
     /// Stops the host; no process, mount, cgroup or folder of it is left then.
     func close() async {
+        let launcher = host.launcher
         await host.shutdown()
+        if let launcher { #expect(Machine.cgroups(of: launcher) == []) }
         let range = settings.uidBase..<settings.uidBase + settings.uidCount
         #expect(Machine.processes(of: range) == [])
         #expect(Machine.mounts(below: settings.directory) == [])
@@ -172,14 +174,14 @@ enum Machine {
         text("/proc/self/mounts").split(separator: "\n").map(String.init).filter { $0.contains(" \(directory)/") }
     }
 
-    /// Cgroups of this process's sandboxes, of any host.
-    static func cgroups(below directory: String = "/sys/fs/cgroup") -> Int {
-        let own = SandboxName.prefix
-        return names(in: directory).reduce(0) { count, name in
+    /// Cgroups of the sandboxes of one launcher of this process.
+    static func cgroups(of launcher: Int, below directory: String = "/sys/fs/cgroup") -> [String] {
+        names(in: directory).flatMap { name -> [String] in
             let path = "\(directory)/\(name)"
             var status = stat()
-            guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return count }
-            return count + (name.hasPrefix(own) && name.contains("-\(getpid())-") ? 1 : 0) + cgroups(below: path)
+            guard lstat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR else { return [] }
+            if let own = SandboxName(name), own.owner == .current(), own.launcher == launcher { return [path] }
+            return cgroups(of: launcher, below: path)
         }
     }
 

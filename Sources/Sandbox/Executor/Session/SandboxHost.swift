@@ -139,6 +139,12 @@ public final class SandboxHost: Sendable {
         }
     }
 
+    /// Which of the process's launchers is this host's; for tests.
+    var launcher: Int? {
+        guard case .started(let parts) = state.withLock({ $0.phase }) else { return nil }
+        return parts.launcher.launcher
+    }
+
     private func enter(_ loan: SandboxPool.Loan) {
         let inbox = loan.sandbox.inbox
         let isStopped = state.withLock { state in
