@@ -139,6 +139,8 @@ let package = Package(
         .executableTarget(
             name: "ledger-benchmark", dependencies: ["Accounting", "AccountingPostgres"], path: "Benchmarks/LedgerBenchmark",
             swiftSettings: settings),
+        .executableTarget(
+            name: "sandbox-benchmark", dependencies: ["Executor", "JSON"], path: "Benchmarks/SandboxBenchmark", swiftSettings: settings),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: settings),
         .testTarget(
             name: "TransportWireTests", dependencies: ["TransportWire", "JSON", .nioCore], swiftSettings: settings),

@@ -11,7 +11,7 @@ import requests
 from rig.envelopes import check_contiguous, check_run, of_sse
 from rig.server import Installation
 from rig.sse import collect, stream
-from rig.tools import DEMO, SETTINGS, all_gone, alive, code, descendants, last_step, output, prompt, sandboxes, steps
+from rig.tools import DEMO, SETTINGS, alive, all_gone, code, descendants, last_step, output, prompt, sandboxes, steps
 from rig.waiting import wait_until
 
 LONG = "import time\nprint('begun', flush=True)\ntime.sleep(60)"
@@ -47,7 +47,7 @@ print("to stderr", file=sys.stderr)
     assert [step["event"]["status"] for step in nested] == ["running", "completed"]
     assert nested[-1]["data"]["parent_call_id"] == end["call_id"] and nested[-1]["data"]["decision"] == "allow"
     kinds = [envelope["type"] for envelope in envelopes]
-    assert "chat.delta" in kinds[kinds.index("chat.step"):], "the model goes on after it"
+    assert "chat.delta" in kinds[kinds.index("chat.step") :], "the model goes on after it"
 
 
 def test_an_error_of_the_code_is_a_result_with_its_traceback(server, tenant):
@@ -99,7 +99,10 @@ found"""
 
 def test_what_code_tries_to_reach_it_does_not_get(server, tenant, installation):
     facts = {
-        "port": server.port, "config": str(installation.config), "data": str(installation.folder / "data"), "pid": server.process.pid,
+        "port": server.port,
+        "config": str(installation.config),
+        "data": str(installation.folder / "data"),
+        "pid": server.process.pid,
     }
     envelopes = run(server, tenant, code(ATTEMPTS % facts))
     end = last_step(envelopes, "run_code")
@@ -173,7 +176,8 @@ def test_a_run_may_end_with_its_killed_code(tmp_path, make_tenant):
 
 def test_cancelling_a_run_kills_its_code(server, tenant):
     started = requests.post(
-        server.url + "/v1/runs", json={"text": prompt(code(LONG)), "model": "demo"}, headers=tenant.headers, timeout=10).json()
+        server.url + "/v1/runs", json={"text": prompt(code(LONG)), "model": "demo"}, headers=tenant.headers, timeout=10
+    ).json()
     run_id = started["run_id"]
     seen = []
     for event in stream(f"{server.url}/v1/runs/{run_id}/events", tenant.key):
@@ -195,7 +199,8 @@ def test_cancelling_a_run_kills_its_code(server, tenant):
 
 def test_a_cut_kills_the_code_of_its_run(server, tenant, installation):
     started = requests.post(
-        server.url + "/v1/runs", json={"text": prompt(code(LONG)), "model": "demo"}, headers=tenant.headers, timeout=10).json()
+        server.url + "/v1/runs", json={"text": prompt(code(LONG)), "model": "demo"}, headers=tenant.headers, timeout=10
+    ).json()
     run_id = started["run_id"]
     seen = []
     for event in stream(f"{server.url}/v1/runs/{run_id}/events", tenant.key):
@@ -212,7 +217,8 @@ def test_a_cut_kills_the_code_of_its_run(server, tenant, installation):
 def test_a_client_that_comes_back_while_code_runs_misses_nothing(server, tenant):
     source = "import time\nfor number in range(20):\n    print(number, flush=True)\n    time.sleep(0.05)"
     started = requests.post(
-        server.url + "/v1/runs", json={"text": prompt(code(source)), "model": "demo"}, headers=tenant.headers, timeout=10).json()
+        server.url + "/v1/runs", json={"text": prompt(code(source)), "model": "demo"}, headers=tenant.headers, timeout=10
+    ).json()
     url = f"{server.url}/v1/runs/{started['run_id']}/events"
     seen = []
     for event in stream(url, tenant.key):
@@ -253,7 +259,8 @@ def left_by(pid: int) -> list[str]:
 
 def test_41_below_the_minimum_no_code_is_run_and_the_doctor_names_the_probe(tmp_path, make_tenant):
     installation = Installation(
-        tmp_path / "weak", tools={"file": DEMO}, sandbox={"minimum": "limited", "bubblewrap": "/usr/bin/no-such-bwrap"})
+        tmp_path / "weak", tools={"file": DEMO}, sandbox={"minimum": "limited", "bubblewrap": "/usr/bin/no-such-bwrap"}
+    )
     try:
         server = installation.serve()
         tenant = make_tenant(installation)

@@ -96,8 +96,7 @@ def test_a_request_may_want_some_of_the_tools_or_none(server, tenant):
     assert last_step(some, "crm.lookup")["status"] == "error"
     none = run(server, tenant, prompt(call("crm.lookup", customer="C")), server_tools=False)
     assert none[-1]["data"]["finish_reason"] == "tool_calls", "without the server's tools a call is the client's"
-    bad = requests.post(
-        server.url + "/v1/runs", json={"text": "x", "server_tools": "all"}, headers=tenant.headers, timeout=10)
+    bad = requests.post(server.url + "/v1/runs", json={"text": "x", "server_tools": "all"}, headers=tenant.headers, timeout=10)
     assert bad.status_code == 400 and bad.json()["error"]["param"] == "server_tools"
 
 
@@ -164,7 +163,8 @@ def test_a_stream_that_is_cut_for_a_name_has_its_decision_too(server, installati
     decision = envelopes[-1]["cut"]["decision_id"]
     found = wait_until(
         "the record is written",
-        lambda: requests.get(f"{server.url}/api/admin/decisions/{decision}", headers=admin.headers, timeout=10).json().get("rule"))
+        lambda: requests.get(f"{server.url}/api/admin/decisions/{decision}", headers=admin.headers, timeout=10).json().get("rule"),
+    )
     assert found == "tool.roles"
 
 
@@ -180,18 +180,21 @@ def test_admins_see_the_tools_and_the_isolation(server, tenant, installation, ma
 def test_openai_clients_use_the_same_tools(server, tenant):
     client = openai.OpenAI(base_url=server.url + "/v1", api_key=tenant.key, max_retries=0)
     text = prompt(call("crm.lookup", customer="C-3"), code("print('seen')\n6 * 7"), then=4)
-    whole = client.chat.completions.create(
-        model="demo", messages=[{"role": "user", "content": text}], extra_body={"server_tools": True})
+    whole = client.chat.completions.create(model="demo", messages=[{"role": "user", "content": text}], extra_body={"server_tools": True})
     choice = whole.choices[0]
     assert choice.finish_reason == "stop" and choice.message.content and not choice.message.tool_calls
     parts = list(
         client.chat.completions.create(
-            model="demo", stream=True, messages=[{"role": "user", "content": text}], extra_body={"server_tools": ["crm.lookup", "run_code"]}))
+            model="demo", stream=True, messages=[{"role": "user", "content": text}], extra_body={"server_tools": ["crm.lookup", "run_code"]}
+        )
+    )
     assert not any(part.choices and part.choices[0].delta.tool_calls for part in parts), "they are the server's to make"
     assert [part.choices[0].finish_reason for part in parts if part.choices][-1] == "stop"
     handed = client.chat.completions.create(
-        model="demo", messages=[{"role": "user", "content": call("crm.lookup", customer="C")}],
-        tools=[{"type": "function", "function": {"name": "crm.lookup", "parameters": {"type": "object"}}}])
+        model="demo",
+        messages=[{"role": "user", "content": call("crm.lookup", customer="C")}],
+        tools=[{"type": "function", "function": {"name": "crm.lookup", "parameters": {"type": "object"}}}],
+    )
     assert handed.choices[0].finish_reason == "tool_calls", "the client's own tools stay the client's"
 
 
@@ -201,8 +204,11 @@ def test_memory_is_the_users_and_search_is_the_projects(server, tenant, make_ten
     other = make_tenant(installation)
     assert last_step(run(server, other, prompt(call("memory.get", key="colour"))), "memory.get")["result"]["found"] is False
     put = requests.put(
-        server.url + "/v1/knowledge/refunds", data="Refunds take five days.", headers=tenant.headers | {"content-type": "text/plain"},
-        timeout=10)
+        server.url + "/v1/knowledge/refunds",
+        data="Refunds take five days.",
+        headers=tenant.headers | {"content-type": "text/plain"},
+        timeout=10,
+    )
     assert put.status_code == 201
     found = last_step(run(server, tenant, prompt(call("knowledge.search", query="refunds"))), "knowledge.search")["result"]
     assert [passage["doc"] for passage in found["passages"]] == ["refunds"]
@@ -214,7 +220,9 @@ def test_a_call_with_an_idempotency_key_is_made_once_also_after_a_restart(tmp_pa
     try:
         server = installation.serve()
         tenant = make_tenant(installation)
-        source = 'from agent_tools import tools\ntools.call("mail.draft", {"to": "a@b.c", "subject": "%s", "body": "b"}, idempotency_key="k1")'
+        source = (
+            'from agent_tools import tools\ntools.call("mail.draft", {"to": "a@b.c", "subject": "%s", "body": "b"}, idempotency_key="k1")'
+        )
         first = last_step(run(server, tenant, prompt(code(source % "one"))), "run_code")
         assert first["exit"] == "ok", first
         again = last_step(run(server, tenant, prompt(code(source % "one"))), "run_code")
@@ -251,11 +259,17 @@ def test_tools_behind_http_and_mcp(tmp_path, make_tenant, monkeypatch):
     closed = {"type": "object", "additionalProperties": False}
     text = {"type": "string", "minLength": 1, "maxLength": 64}
     refund = {
-        "name": "billing.refund", "description": "Refunds.", "effect": "write",
+        "name": "billing.refund",
+        "description": "Refunds.",
+        "effect": "write",
         "parameters": closed | {"required": ["order", "amount"], "properties": {"order": text, "amount": text}},
         "http": {
-            "method": "POST", "url": f"http://127.0.0.1:{upstream.server_port}/orders/{{order}}/refunds", "body": "json",
-            "headers": {"authorization": "Bearer ${BILLING_SECRET}"}, "allow_hosts": ["127.0.0.1"], "private_hosts": ["127.0.0.1"],
+            "method": "POST",
+            "url": f"http://127.0.0.1:{upstream.server_port}/orders/{{order}}/refunds",
+            "body": "json",
+            "headers": {"authorization": "Bearer ${BILLING_SECRET}"},
+            "allow_hosts": ["127.0.0.1"],
+            "private_hosts": ["127.0.0.1"],
         },
     }
     hidden = json.loads(json.dumps(refund))
@@ -263,7 +277,9 @@ def test_tools_behind_http_and_mcp(tmp_path, make_tenant, monkeypatch):
     hidden["http"]["private_hosts"] = []
     number = {"type": "integer", "minimum": -1000, "maximum": 1000}
     add = {
-        "name": "maths.add", "description": "Adds.", "effect": "read",
+        "name": "maths.add",
+        "description": "Adds.",
+        "effect": "read",
         "parameters": closed | {"required": ["a", "b"], "properties": {"a": number, "b": number}},
         "mcp": {"command": [sys.executable, str(ROOT / "Tests/EndToEnd/rig/mcp_server.py")], "tool": "add"},
     }
@@ -295,8 +311,14 @@ def test_tools_behind_http_and_mcp(tmp_path, make_tenant, monkeypatch):
         ("", "empty"),
         ("tools: [{name: Bad}]", "name"),
         ("tools: [{name: a, description: d, effect: read, builtin: run_code, parameters: {type: object}}]", "additionalProperties"),
-        ("tools: [{name: a, description: d, effect: read, surprise: 1, builtin: crm.lookup, parameters: {type: object, additionalProperties: false}}]", "surprise"),
-        ("tools: [{name: a, description: d, effect: read, builtin: nothing.here, parameters: {type: object, additionalProperties: false}}]", "nothing.here"),
+        (
+            "tools: [{name: a, description: d, effect: read, surprise: 1, builtin: crm.lookup, parameters: {type: object, additionalProperties: false}}]",
+            "surprise",
+        ),
+        (
+            "tools: [{name: a, description: d, effect: read, builtin: nothing.here, parameters: {type: object, additionalProperties: false}}]",
+            "nothing.here",
+        ),
         ("tools: &a [*a]", "tools"),
     ],
 )

@@ -73,7 +73,10 @@ def sandboxes(server) -> set[int]:
     found = set()
     for pid in descendants(server.process.pid):
         try:
-            if os.stat(f"/proc/{pid}").st_uid not in (0, os.getuid()) or b"python" in pathlib.Path(f"/proc/{pid}/exe").readlink().name.encode():
+            if (
+                os.stat(f"/proc/{pid}").st_uid not in (0, os.getuid())
+                or b"python" in pathlib.Path(f"/proc/{pid}/exe").readlink().name.encode()
+            ):
                 found.add(pid)
         except OSError:
             continue
