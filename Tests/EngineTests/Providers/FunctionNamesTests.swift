@@ -51,7 +51,8 @@ struct FunctionNamesTests {
 
         var parser = ChatChunkParser(names: FunctionNames(request.tools))
         var events: [ModelEvent] = []
-        let chunk = #"{"choices":[{"delta":{"tool_calls":[{"index":0,"id":"c1","function":{"name":"crm-lookup","arguments":""}}]}}]}"#
+        let sent = #"{"index":0,"id":"c1","function":{"name":"crm-lookup","arguments":""}}"#
+        let chunk = #"{"choices":[{"delta":{"tool_calls":[\#(sent)]}}]}"#
         try parser.accept(Array(chunk.utf8), into: &events)
         #expect(
             events == [.toolCallDelta(ToolCallDelta(index: 0, id: "c1", name: "crm.lookup", argumentsFragment: "", tokens: 1))])
