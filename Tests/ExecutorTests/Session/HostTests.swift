@@ -65,12 +65,12 @@ extension SandboxTests {
         func toolTime() async throws {
             let rig = try await SessionRig { $0.limits.wall = .seconds(2) }
             let handler = TestHandler(answer: { _ in
-                try? await Task.sleep(for: .seconds(3))
+                try? await Task.sleep(for: .milliseconds(2_500))
                 return .value(1)
             })
             let result = try await rig.run("from agent_tools import tools\ntools.slow()", tools: ["slow"], handler)
             #expect(result.exit == .ok, "\(String(describing: result.detail)) \(result.stderr.text)")
-            #expect(result.wall > .seconds(3))
+            #expect(result.wall > .milliseconds(2_500))
             await rig.close()
         }
 

@@ -106,7 +106,7 @@ extension SandboxTests {
 
         @Test("21: a fork bomb ends at the cap of processes, and other sandboxes answer meanwhile")
         func forkBomb() async throws {
-            let rig = try await SessionRig { $0.limits.wall = .seconds(5) }
+            let rig = try await SessionRig { $0.limits.wall = .seconds(4) }
             async let bomb = rig.run(
                 """
                 import os, time
