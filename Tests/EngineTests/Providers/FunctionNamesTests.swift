@@ -43,9 +43,8 @@ struct FunctionNamesTests {
             ],
             tools: tools("crm.lookup"),
             parameters: JSONObject([("tool_choice", ["type": "function", "function": ["name": "crm.lookup"]])]))
-        let body = String(
-            decoding: ChatRequestBody.encode(request, OpenAIProvider.Configuration(baseURL: "http://localhost/v1", apiKey: nil, upstreamModel: "m")),
-            as: UTF8.self)
+        let upstream = OpenAIProvider.Configuration(baseURL: "http://localhost/v1", apiKey: nil, upstreamModel: "m")
+        let body = String(decoding: ChatRequestBody.encode(request, upstream), as: UTF8.self)
         #expect(!body.contains("crm.lookup"))
         #expect(body.ranges(of: "crm-lookup").count == 4)
 

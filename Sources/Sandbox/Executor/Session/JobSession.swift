@@ -22,23 +22,23 @@ struct JobSession: Sendable {
     /// Returns when every process of the sandbox is dead, all it wrote is read, and no call is in flight.
     func perform(_ job: SandboxJob) async -> End {
         let inbox = sandbox.inbox
+        // No child: the outermost process of an undead sandbox never ends, and the job must.
+        let (launcher, launched) = (launcher, sandbox.launched)
+        Task {
+            _ = await launcher.exited(launched)
+            inbox.post(.exited)
+        }
         return await withTaskCancellationHandler {
-            await withTaskGroup(of: Void.self) { watch in
-                watch.addTask {
-                    _ = await launcher.exited(sandbox.launched)
-                    inbox.post(.exited)
+            await withTaskGroup(of: Void.self) { calls in
+                var course = JobCourse(self)
+                course.begin(job, &calls)
+                while !course.isClosed {
+                    let (events, wasFull) = await inbox.next()
+                    for event in events { await course.handle(event, &calls) }
+                    if wasFull { lane.perform(.resume(sandbox.lane)) }
+                    course.arm()
                 }
-                return await withTaskGroup(of: Void.self) { calls in
-                    var course = JobCourse(self)
-                    course.begin(job, &calls)
-                    while !course.isClosed {
-                        let (events, wasFull) = await inbox.next()
-                        for event in events { await course.handle(event, &calls) }
-                        if wasFull { lane.perform(.resume(sandbox.lane)) }
-                        course.arm()
-                    }
-                    return course.end
-                }
+                return course.end
             }
         } onCancel: {
             inbox.post(.cancelled)

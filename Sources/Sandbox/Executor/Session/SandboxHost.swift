@@ -42,8 +42,9 @@ public final class SandboxHost: Sendable {
     /// Removes what an earlier process left, probes the machine, and fills the pool in the background.
     ///
     /// Throws `belowMinimum` when the machine is not safe enough (jobs are refused until a later probe says otherwise), and
-    /// `launch` when nothing can be started here at all.
+    /// `launch` when nothing can be started here at all. Once: a second call, and one after a shutdown, throws `stopping`.
     public func start() async throws(SandboxRefusal) {
+        guard case .new = state.withLock({ $0.phase }) else { throw .stopping }
         let launcher: Launcher
         do {
             launcher = try Launcher(
@@ -104,9 +105,11 @@ public final class SandboxHost: Sendable {
             sandbox: loan.sandbox, limits: settings.limits, launcher: parts.launcher, lane: parts.lane, handler: handler)
         let end = await session.perform(job)
         let (work, limits) = (loan.sandbox.launched.work, settings.limits)
-        let artefacts = await parts.files.run { ArtefactCollector.collect(work, limits) }
+        // After death only: what still writes could change a file between the look and the digest.
+        let isDead = !end.remains.isUndead
+        let artefacts = await parts.files.run { isDead ? ArtefactCollector.collect(work, limits) : [] }
         await parts.pool.giveBack(loan)
-        if end.remains.isUndead { observer.undead(sandbox: loan.sandbox.launched.id) }
+        if !isDead { observer.undead(sandbox: loan.sandbox.launched.id) }
         if end.outcome.exit != .ok, end.outcome.exit != .error { observer.killed(end.outcome.exit) }
         return SandboxResult(end, artefacts: artefacts, level: report.level, wasWarm: loan.wasWarm)
     }
