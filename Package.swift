@@ -182,7 +182,8 @@ let package = Package(
             path: "Tests/SupervisorTests/Adapters", swiftSettings: settings),
         .testTarget(
             name: "ServerTests",
-            dependencies: ["kdcube", "Engine", "Accounting", "AccountingSQLite", "JSON", "Telemetry", .httpTypes], swiftSettings: settings),
+            dependencies: ["kdcube", "Engine", "Executor", "Supervisor", "Accounting", "AccountingSQLite", "JSON", "Telemetry", .httpTypes],
+            swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]
 )

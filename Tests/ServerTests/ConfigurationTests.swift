@@ -1,4 +1,5 @@
 import Engine
+import Executor
 import JSON
 import Testing
 
@@ -47,7 +48,9 @@ struct ConfigurationTests {
         #expect(configuration.models.map(\.id) == ["demo", "gpt-5-mini"])
         #expect(configuration.models[1].apiKey == "sk-x")
         #expect(configuration.budgets.first?.limit == "1.00")
-        #expect(configuration.notices.count == 8)
+        #expect(configuration.tools.file == "does-not-exist.yaml")
+        #expect(configuration.sandbox.executor.limits.memory == 256 << 20 && configuration.sandbox.executor.minimum == .full)
+        #expect(configuration.notices.count == 2)
         #expect(configuration.notices.contains { $0.hasPrefix("models[1].metering: gpt-5-mini is metered by reservation") })
     }
 
@@ -61,6 +64,9 @@ struct ConfigurationTests {
             ("transport: { deflate: true }", "transport.deflate", "line 1"),
             ("transport: { http_compression: 6 }", "transport.http_compression", "line 1"),
             ("stores: { postgres: x }", "stores.postgres", "line 1"),
+            ("tools: { on_deny: ask }", "tools.on_deny", "line 1"), ("sandbox: { minimum: half }", "sandbox.minimum", "line 1"),
+            ("sandbox: { python: python3 }", "sandbox.python", "line 1"), ("sandbox: { memory: 1MiB }", "sandbox.memory", "line 1"),
+            ("sandbox: { warm: 9, most: 8 }", "sandbox.warm", nil), ("sandbox: { on_kill: ask }", "sandbox.on_kill", "line 1"),
             ("models: [ { id: a } ]", "models[0].provider", nil), ("models: [ { provider: scripted } ]", "models[0].id", nil),
             ("models: [ { id: a, provider: anthropic } ]", "models[0].provider", "line 1"),
             ("models: [ { id: a, provider: scripted }, { id: a, provider: scripted } ]", "models[1].id", nil),
