@@ -98,6 +98,8 @@ int claunch_landlock(void) {
 
 int claunch_lock(int descriptor) { return flock(descriptor, LOCK_EX | LOCK_NB) < 0 ? errno : 0; }
 
+int claunch_unlock(int descriptor) { return flock(descriptor, LOCK_UN) < 0 ? errno : 0; }
+
 // Depth is bounded: a sandbox can nest directories, and each level holds a descriptor.
 static int remove_below(int directory, dev_t device, int depth) {
     DIR *stream = fdopendir(directory);
