@@ -81,13 +81,15 @@ extension SandboxTests {
             #expect(ProcessTable.hasProcess(of: uid))
             // A live server's sandbox is no sweep's.
             let early = await rig.launcher.sweep()
-            #expect(early == SweepReport() && ProcessTable.hasProcess(of: uid))
+            #expect(early.folders == 0 && ProcessTable.hasProcess(of: uid), "\(early)")
+            #expect(SystemFiles.exists("\(rig.launcher.settings.directory)/\(id)"))
             holder.kill()
             let end = ContinuousClock.now + .seconds(1)
             while ProcessTable.hasProcess(of: uid), ContinuousClock.now < end { await Task.yield() }
             #expect(!ProcessTable.hasProcess(of: uid))
             let report = await rig.launcher.sweep()
-            #expect(report.cgroups == 1 && report.folders == 2 && report.left.isEmpty, "\(report)")
+            // Its cgroup may have been another server's to sweep: they are the machine's.
+            #expect(report.folders == 2 && report.left.isEmpty, "\(report)")
             ReachRig.expectNothing(of: id, uid: uid, settings: rig.launcher.settings)
             await rig.shutdown()
         }
