@@ -1,3 +1,4 @@
+import CLauncher
 import Glibc
 import Testing
 
@@ -49,6 +50,36 @@ extension SandboxTests {
             let error = await #expect(throws: LaunchError.self) { _ = try await strict.launcher.launch() }
             #expect(error?.step == .isolation && error?.detail.contains("/nowhere") == true)
             await strict.shutdown()
+        }
+
+        @Test("41. cgroups that are read-only: limited, and the probe says which file")
+        func readOnlyCgroups() async throws {
+            let folder = try TemporaryFolder()
+            let root = "\(folder.path)/cgroups"
+            try #require(SystemFiles.makeDirectory(root, mode: 0o755) == nil)
+            let mounts = (SystemFiles.text("/proc/self/mountinfo") ?? "").split(separator: "\n").compactMap { line -> String? in
+                guard line.contains(" - cgroup "), line.contains("memory") || line.contains("pids") || line.contains("cpu") else {
+                    return line.contains(" - cgroup2 ") ? line.split(separator: " ").dropFirst(4).first.map(String.init) : nil
+                }
+                return line.split(separator: " ").dropFirst(4).first.map(String.init)
+            }
+            var made: [String] = []
+            defer {
+                for path in made { _ = claunch_unmount(path) }
+                withExtendedLifetime(folder) {}
+            }
+            let (readOnly, remount, bind): (UInt, UInt, UInt) = (1, 32, 4_096)
+            for (index, source) in mounts.enumerated() {
+                let target = "\(root)/\(index)"
+                try #require(mkdir(target, 0o755) == 0 && mount(source, target, nil, bind, nil) == 0)
+                made.append(target)
+                try #require(mount(nil, target, nil, bind | remount | readOnly, nil) == 0)
+            }
+            var settings = settings(folder)
+            settings.cgroups = root
+            let report = await Prober(settings).probe()
+            #expect(report.level == .limited && report.cgroups == .none, "\(report)")
+            #expect(report.complaint.contains("cannot be written (Read-only file system)"), "\(report.complaint)")
         }
 
         @Test("41. user namespaces are refused: no code is run, and the probe names the sysctl")

@@ -81,13 +81,15 @@ extension SandboxTests {
             #expect(ProcessTable.hasProcess(of: uid))
             // A live server's sandbox is no sweep's.
             let early = await rig.launcher.sweep()
-            #expect(early == SweepReport() && ProcessTable.hasProcess(of: uid))
+            #expect(early.folders == 0 && ProcessTable.hasProcess(of: uid), "\(early)")
+            #expect(SystemFiles.exists("\(rig.launcher.settings.directory)/\(id)"))
             holder.kill()
             let end = ContinuousClock.now + .seconds(1)
             while ProcessTable.hasProcess(of: uid), ContinuousClock.now < end { await Task.yield() }
             #expect(!ProcessTable.hasProcess(of: uid))
             let report = await rig.launcher.sweep()
-            #expect(report.cgroups == 1 && report.folders == 2 && report.left.isEmpty, "\(report)")
+            // Its cgroup may have been another server's to sweep: they are the machine's.
+            #expect(report.folders == 2 && report.left.isEmpty, "\(report)")
             ReachRig.expectNothing(of: id, uid: uid, settings: rig.launcher.settings)
             await rig.shutdown()
         }
@@ -121,6 +123,53 @@ extension SandboxTests {
             }
             #expect(SystemFiles.names(in: rig.launcher.settings.directory).isEmpty)
             await #expect(throws: LaunchError.self) { _ = try await rig.launcher.launch() }
+        }
+
+        @Test("many at once: each has its own uid, and no descriptor, process or mount is left afterwards")
+        func many() async throws {
+            let rig = try ReachRig()
+            // What is opened once and stays, such as the lane's own, is there after the first.
+            _ = try await rig.run("pass")
+            let before = SystemFiles.names(in: "/proc/self/fd").count
+            for _ in 0..<2 {
+                let sandboxes = try await withThrowingTaskGroup(of: LaunchedSandbox.self) { group in
+                    for _ in 0..<12 { group.addTask { try await rig.launcher.launch() } }
+                    return try await group.reduce(into: []) { $0.append($1) }
+                }
+                #expect(Set(sandboxes.map(\.uid)).count == 12 && Set(sandboxes.map(\.id)).count == 12)
+                await withTaskGroup(of: Void.self) { group in
+                    for sandbox in sandboxes { group.addTask { await rig.end(sandbox) } }
+                }
+            }
+            // Other tests open and close a few meanwhile.
+            #expect(SystemFiles.names(in: "/proc/self/fd").count < before + 12)
+            await rig.shutdown()
+        }
+
+        @Test("a step that fails is named, and undoes the launch")
+        func undone() async throws {
+            let folder = try TemporaryFolder()
+            let program = "\(folder.path)/program"
+            // Executable, but nothing that the kernel knows.
+            #expect(SystemFiles.create(program, [0, 1, 2], mode: 0o755) == nil)
+            let rig = try ReachRig { $0.bubblewrap = program }
+            let error = await #expect(throws: LaunchError.self) { _ = try await rig.launcher.launch() }
+            #expect(
+                error?.step == .exec && (error?.errno == ENOEXEC || error?.errno == ETXTBSY) && error?.detail == program,
+                "\(String(describing: error))")
+            let name = SandboxName(owner: .current(), launcher: rig.launcher.launcher, number: 1).description
+            ReachRig.expectNothing(of: name, uid: rig.launcher.settings.uidBase, settings: rig.launcher.settings)
+            #expect(try rig.launcher.slots.take() == rig.launcher.settings.uidBase)
+            await rig.shutdown()
+        }
+
+        @Test("an interpreter's files that were taken away are looked for again")
+        func ground() async throws {
+            let rig = try ReachRig()
+            #expect(try await rig.run("print(1)").lines == ["1"])
+            unlink("\(rig.launcher.home)/bootstrap.py")
+            #expect(try await rig.run("print(2)").lines == ["2"])
+            await rig.shutdown()
         }
 
         @Test("the ordinary library works: threads, subprocesses, databases, compression, random numbers, zones, temporary files")

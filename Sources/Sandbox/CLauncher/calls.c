@@ -98,8 +98,10 @@ int claunch_landlock(void) {
 
 int claunch_lock(int descriptor) { return flock(descriptor, LOCK_EX | LOCK_NB) < 0 ? errno : 0; }
 
+int claunch_unlock(int descriptor) { return flock(descriptor, LOCK_UN) < 0 ? errno : 0; }
+
 // Depth is bounded: a sandbox can nest directories, and each level holds a descriptor.
-static int remove_below(int directory, int depth) {
+static int remove_below(int directory, dev_t device, int depth) {
     DIR *stream = fdopendir(directory);
     if (!stream) {
         int code = errno;
@@ -116,8 +118,14 @@ static int remove_below(int directory, int depth) {
             continue;
         }
         int inner = depth > 0 ? openat(dirfd(stream), entry->d_name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC) : -1;
+        struct stat facts;
+        if (inner >= 0 && (fstat(inner, &facts) < 0 || facts.st_dev != device)) {
+            close(inner);
+            result = EXDEV;
+            continue;
+        }
         if (inner >= 0) {
-            int code = remove_below(inner, depth - 1);
+            int code = remove_below(inner, device, depth - 1);
             result = code ? code : result;
         }
         if (unlinkat(dirfd(stream), entry->d_name, AT_REMOVEDIR) < 0) {
@@ -133,6 +141,12 @@ int claunch_remove_tree(const char *path) {
     if (directory < 0) {
         return errno == ENOENT ? 0 : errno;
     }
-    int code = remove_below(directory, 200);
+    struct stat facts;
+    if (fstat(directory, &facts) < 0) {
+        int code = errno;
+        close(directory);
+        return code;
+    }
+    int code = remove_below(directory, facts.st_dev, 200);
     return rmdir(path) < 0 ? (code ? code : errno) : 0;
 }

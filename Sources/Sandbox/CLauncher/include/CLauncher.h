@@ -87,7 +87,10 @@ int claunch_landlock(void);
 // Takes a lock on an open file that ends with its description. Returns 0 or errno.
 int claunch_lock(int descriptor);
 
-// Removes a directory with all that is below; never follows a link. Returns 0 or errno.
+// Lets go of it at once, although a child between clone and exec may still have the descriptor. Returns 0 or errno.
+int claunch_unlock(int descriptor);
+
+// Removes a directory with all that is below; never follows a link nor goes into a mount. Returns 0 or errno.
 int claunch_remove_tree(const char *path);
 
 #endif

@@ -26,6 +26,11 @@ struct Ground: Sendable {
         self.boot = boot
     }
 
+    /// Whether all of it still is: an update of the machine may have taken a library away, or a cgroup is gone.
+    var isThere: Bool {
+        (closure.binds + boot).allSatisfy { SystemFiles.exists($0.source) } && cgroups.parents.values.allSatisfy(SystemFiles.isDirectory)
+    }
+
     /// The directory, which users of sandboxes pass through and nobody lists.
     private static func prepare(_ directory: String, isPrivileged: Bool) throws(LaunchError) {
         if let code = SystemFiles.makeDirectory(directory, mode: 0o711) { throw LaunchError(.directory, errno: code.code, directory) }

@@ -73,7 +73,7 @@ package final class Launcher: Sendable {
     /// The folder of the boot files; no sandbox has number 0.
     var home: String { "\(settings.directory)/\(SandboxName(owner: owner, launcher: launcher, number: 0))" }
 
-    /// Starts an interpreter that waits for its first frame. Takes about 50 ms.
+    /// Starts an interpreter that will wait for its first frame: about 10 ms until this returns, 50 ms until it can read.
     ///
     /// Success says that every step up to bubblewrap's start was taken; what bubblewrap and the interpreter then meet is seen on
     /// stderr and by ``exited(_:)``.
@@ -97,15 +97,12 @@ package final class Launcher: Sendable {
     }
 
     private func prepared() throws(LaunchError) -> Ground {
-        if let ground = state.withLock({ $0.ground }) { return ground }
+        if let ground = state.withLock({ $0.ground }), ground.isThere { return ground }
         let ground = try Ground(settings, files: files, home: home)
         if ground.isPrivileged { try slots.prepare() }
         state.withLock { $0.ground = ground }
         return ground
     }
-
-    /// Finds cgroups and the interpreter again at the next launch: an operator may have mended them.
-    func forgetGround() { state.withLock { $0.ground = nil } }
 
     /// On the spawner's thread.
     private func launchNow(_ name: SandboxName) throws(LaunchError) -> LaunchedSandbox {
@@ -135,7 +132,11 @@ package final class Launcher: Sendable {
                 id: id, pid: spawned.pid, uid: uid ?? geteuid(), work: "\(record.directory)/work", channel: ends.channel, stdout: ends.out,
                 stderr: ends.err)
         } catch {
-            _ = clear(record)
+            // A cgroup is busy for some moments after its last process. What cannot be cleared keeps its uid.
+            for _ in 0..<20 {
+                if clear(record) { break }
+                usleep(5_000)
+            }
             throw error
         }
     }

@@ -39,6 +39,7 @@ final class UserSlots: Sendable {
                 if code == 0 {
                     // What a killed server left may still run, or wait to be reaped and count against the uid's limit.
                     guard ProcessTable.processes(of: uid).isEmpty else {
+                        _ = claunch_unlock(descriptor)
                         close(descriptor)
                         continue
                     }
@@ -55,6 +56,8 @@ final class UserSlots: Sendable {
 
     func free(_ uid: UInt32) {
         let descriptor = held.withLock { $0.removeValue(forKey: uid) }
-        if let descriptor { close(descriptor) }
+        guard let descriptor else { return }
+        _ = claunch_unlock(descriptor)
+        close(descriptor)
     }
 }
