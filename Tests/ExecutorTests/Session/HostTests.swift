@@ -136,6 +136,14 @@ extension SandboxTests {
             #expect(refusal?.kind == "stopping")
         }
 
+        @Test("a shutdown while the pool is filled waits for no start")
+        func shutdownWhileStarting() async throws {
+            let rig = try await SessionRig { $0.warm = 4 }
+            let start = ContinuousClock.now
+            await rig.close()
+            #expect(ContinuousClock.now - start < .seconds(5))
+        }
+
         @Test("as many jobs as there may be sandboxes; the next is refused at once")
         func most() async throws {
             let rig = try await SessionRig { $0.most = 2 }
@@ -160,6 +168,25 @@ extension SandboxTests {
             let result = try await rig.run("import os, time\nos.write(3, b'\\xff\\xff\\xff\\xff')\ntime.sleep(60)")
             #expect(result.exit == .protocolLimit)
             #expect(result.detail == "frame_length")
+            await rig.close()
+        }
+
+        @Test("code that is longer than a frame runs nowhere")
+        func tooLong() async throws {
+            let rig = try await SessionRig()
+            let result = try await rig.run(String(repeating: "#", count: 5 << 20))
+            #expect(result.exit == .protocolLimit)
+            #expect(result.detail == "frame_length")
+            let long = try await rig.run(String(repeating: "#", count: 3 << 20) + "\n7")
+            #expect(long.value == 7)
+            await rig.close()
+        }
+
+        @Test("half a frame and then silence is timeout (test 45)")
+        func halfFrame() async throws {
+            let rig = try await SessionRig { $0.limits.wall = .seconds(1) }
+            let result = try await rig.run("import os, time\nos.write(3, bytes((0, 0, 1, 0, 123)))\ntime.sleep(60)")
+            #expect(result.exit == .timeout)
             await rig.close()
         }
 

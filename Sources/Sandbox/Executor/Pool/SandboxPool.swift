@@ -17,7 +17,8 @@ actor SandboxPool {
     private var waiters: [PoolMachine.Ticket: CheckedContinuation<Result<Loan, SandboxRefusal>, Never>] = [:]
     private var lastTicket = 0
     /// Starts and removals under way; bounded by the machine's `most`.
-    private var work: [PoolMachine.Slot: Task<Void, Never>] = [:]
+    private var starts: [PoolMachine.Slot: Task<Void, Never>] = [:]
+    private var removals: [PoolMachine.Slot: Task<Void, Never>] = [:]
     private var stopWaiters: [CheckedContinuation<Void, Never>] = []
     private var alarm: (at: Duration, task: Task<Void, Never>)?
     private var lastFailure = "a sandbox could not be started"
@@ -63,13 +64,14 @@ actor SandboxPool {
     func stop() async {
         handle(.stop)
         alarm?.task.cancel()
+        for task in starts.values { task.cancel() }
         guard !machine.isEmpty else { return }
         await withCheckedContinuation { stopWaiters.append($0) }
     }
 
     /// Everything that was given back is removed.
     func settle() async {
-        while let task = work.values.first { await task.value }
+        while let task = removals.values.first { await task.value }
     }
 
     var idle: Int { machine.idle }
@@ -100,14 +102,14 @@ actor SandboxPool {
     }
 
     private func start(_ slot: PoolMachine.Slot) {
-        work[slot] = Task { [boot] in
+        starts[slot] = Task { [boot] in
             do throws(SandboxRefusal) {
                 let sandbox = try await boot.start()
-                work[slot] = nil
+                starts[slot] = nil
                 sandboxes[slot] = sandbox
                 handle(.ready(slot))
             } catch {
-                work[slot] = nil
+                starts[slot] = nil
                 if case .launch(let text) = error { lastFailure = text }
                 handle(.failed(slot))
             }
@@ -130,9 +132,9 @@ actor SandboxPool {
     }
 
     private func perform(_ slot: PoolMachine.Slot, _ removal: @escaping @Sendable () async -> Void) {
-        work[slot] = Task {
+        removals[slot] = Task {
             await removal()
-            work[slot] = nil
+            removals[slot] = nil
             handle(.gone(slot))
         }
     }

@@ -15,13 +15,36 @@ struct SandboxBoot: Sendable {
     let launcher: Launcher
     let lane: DescriptorLane
 
-    /// Throws `launch` with what the sandbox wrote; nothing of it is left then.
+    /// Throws `launch` with what the sandbox wrote, also when its task is cancelled; nothing of it is left then.
     func start() async throws(SandboxRefusal) -> WarmSandbox {
         let launched: LaunchedSandbox
         do { launched = try await launcher.launch() } catch { throw .launch("\(error)") }
         let inbox = SandboxInbox()
         let id = lane.add(launched, inbox)
         lane.perform(.wake(id, at: .now + SessionLimits.boot, cpu: { nil }))
+        let greeting = await withTaskCancellationHandler {
+            await listen(inbox)
+        } onCancel: {
+            inbox.post(.cancelled)
+        }
+        switch greeting {
+        case .hello(let channel):
+            lane.perform(.wake(id, at: nil, cpu: { nil }))
+            return WarmSandbox(launched: launched, inbox: inbox, lane: id, channel: channel)
+        case .failed(let text):
+            _ = await launcher.kill(launched)
+            lane.perform(.finish(id))
+            await launcher.remove(launched)
+            throw .launch(text)
+        }
+    }
+
+    private enum Greeting: Sendable {
+        case hello(ChannelMachine)
+        case failed(String)
+    }
+
+    private func listen(_ inbox: SandboxInbox) async -> Greeting {
         var channel = ChannelMachine()
         var said: [UInt8] = []
         while true {
@@ -29,27 +52,16 @@ struct SandboxBoot: Sendable {
                 switch event {
                 case .bytes(.channel, let bytes):
                     for action in channel.receive(bytes) {
-                        switch action {
-                        case .ready:
-                            lane.perform(.wake(id, at: nil, cpu: { nil }))
-                            return WarmSandbox(launched: launched, inbox: inbox, lane: id, channel: channel)
-                        case .kill(let violation): throw await failure(launched, id, "\(violation)")
-                        default: break
-                        }
+                        if case .ready = action { return .hello(channel) }
+                        if case .kill(let violation) = action { return .failed("\(violation)") }
                     }
                 case .bytes(_, let bytes): said += bytes.prefix(SessionLimits.bootText - said.count)
-                case .ended(.channel): throw await failure(launched, id, "left before its hello: " + TextRepairer.text(of: said))
-                case .tick: throw await failure(launched, id, "no hello in time: " + TextRepairer.text(of: said))
+                case .ended(.channel): return .failed("left before its hello: " + TextRepairer.text(of: said))
+                case .tick: return .failed("no hello in time: " + TextRepairer.text(of: said))
+                case .cancelled: return .failed("cancelled")
                 default: break
                 }
             }
         }
-    }
-
-    private func failure(_ launched: LaunchedSandbox, _ id: DescriptorLane.ID, _ text: String) async -> SandboxRefusal {
-        _ = await launcher.kill(launched)
-        lane.perform(.finish(id))
-        await launcher.remove(launched)
-        return .launch(text)
     }
 }

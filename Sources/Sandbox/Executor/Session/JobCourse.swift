@@ -31,8 +31,9 @@ struct JobCourse {
             stderr: keepers[1].kept, wall: wall)
     }
 
-    mutating func begin(_ job: SandboxJob, _ calls: inout TaskGroup<Void>) {
+    mutating func begin(_ job: SandboxJob, _ calls: inout TaskGroup<Void>) async {
         act(on: channel.run(code: job.code, inputs: job.inputs, tools: job.tools), &calls)
+        await killIfDue(&calls)
         arm()
     }
 

@@ -31,7 +31,7 @@ struct JobSession: Sendable {
         return await withTaskCancellationHandler {
             await withTaskGroup(of: Void.self) { calls in
                 var course = JobCourse(self)
-                course.begin(job, &calls)
+                await course.begin(job, &calls)
                 while !course.isClosed {
                     let (events, wasFull) = await inbox.next()
                     for event in events { await course.handle(event, &calls) }
