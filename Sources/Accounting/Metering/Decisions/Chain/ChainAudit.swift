@@ -86,6 +86,10 @@ public struct ChainAudit: Sendable {
             report.anchoredTo = anchor.to
             report.fault = ChainFault.first(report.fault, anchor.fault)
         }
+        // What a checkpoint misses at its place is missing from the end on.
+        if let fault = report.fault, fault.reason == .missing, fault.seq > extent.last {
+            report.fault = ChainFault(seq: extent.last + 1, .missing)
+        }
         return report
     }
 
