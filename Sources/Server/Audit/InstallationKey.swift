@@ -25,8 +25,7 @@ enum InstallationKey {
             throw CommandFailure("\(path) cannot be opened: \(String(cString: strerror(errno)))")
         }
         defer { close(descriptor) }
-        var status = stat()
-        guard fstat(descriptor, &status) == 0, status.st_mode & 0o077 == 0 else {
+        guard FilePrivacy.isPrivate(descriptor) else {
             throw CommandFailure("\(path) may be read by others than its owner: chmod 600 it, or move it away for a new key")
         }
         // One more than there is in it.

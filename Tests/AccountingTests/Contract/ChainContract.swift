@@ -59,9 +59,11 @@ struct ChainContract {
     // MARK: Chains
 
     func chained() async throws {
-        #expect(try await verify().isEmpty && store.moved(after: "").isEmpty)
+        #expect(try await verify().isEmpty)
+        #expect(try await store.moved(after: "").isEmpty)
         try await fill(4)
-        #expect(try await store.moved(after: "").map(\.org) == Self.orgs && store.moved(after: "acme").map(\.org) == ["beta"])
+        #expect(try await store.moved(after: "").map(\.org) == Self.orgs)
+        #expect(try await store.moved(after: "acme").map(\.org) == ["beta"])
         #expect(try await verify().map(\.signedTo) == [0, 0])
         let first = try await sign()
         #expect(try await store.moved(after: "").isEmpty)
@@ -73,7 +75,8 @@ struct ChainContract {
         #expect(reports.map(\.signedTo) == [6, 6] && reports.map(\.anchoredTo) == [6, 6] && reports.map(\.unanchored) == [1, 0])
         #expect(try await verify().map(\.anchoredTo) == [nil, nil])
         _ = try await sign()
-        #expect(try await fault(first) == nil && store.damage() == nil)
+        #expect(try await fault(first) == nil)
+        #expect(try await store.damage() == nil)
         var lines: [String] = []
         try await ChainExport(store).forEachPage(org: "acme") { lines += $0 }
         #expect(lines.count == 7 && lines.allSatisfy { $0.contains(#""prev":""#) })
@@ -201,7 +204,7 @@ struct ChainContract {
         )
         #expect(try await fault() == ChainFault(seq: 12, .badSignature))
         try await execute("DELETE FROM audit_checkpoints WHERE org = 'acme'")
-        _ = try await sign(try #require(CheckpointSigner(seed: Array(repeating: 7, count: 32), at: ManualClock.monday)))
+        _ = try await sign(CheckpointSigner(seed: Array(repeating: 7, count: 32), at: ManualClock.monday))
         #expect(try await fault() == nil, "by a key that the forger made and put among the others")
         #expect(try await fault(trusted: [ChainTests.signer().key.id]) == ChainFault(seq: 14, .otherKey))
         #expect(try await fault(anchors) == ChainFault(seq: 12, .rewritten))
