@@ -85,7 +85,10 @@ struct ChainContract {
         try await later.forEachPage(org: nil) { lines += $0 }
         #expect(lines.count == 4 && lines.allSatisfy { $0.contains(#""kind":"outcome""#) })
         let audit = try await ChainAudit(store)
-        #expect(try await audit.report(on: "beta")?.records == 6)
+        try await store.append([try DecisionContract.decision("more", org: "beta")])
+        _ = try await sign(CheckpointSigner(seed: Array(repeating: 7, count: 32), at: ManualClock.monday))
+        let live = try #require(try await audit.report(on: "beta"))
+        #expect(live.records == 7 && live.signedTo == 7 && live.fault == nil, "with the key of a server that was started meanwhile")
         #expect(try await audit.report(on: "nobody") == nil)
     }
 
@@ -185,6 +188,11 @@ struct ChainContract {
         }
         #expect(try await verify().map(\.org) == ["beta"])
         #expect(try await fault(anchors) == ChainFault(seq: 1, .missing), "a whole org that is gone")
+        try await execute("UPDATE decision_heads SET seq = \(Int64.max) WHERE org = 'beta'")
+        #expect(try await fault(of: "beta") == ChainFault(seq: 13, .missing), "and nobody looks for ever")
+        var lines: [String] = []
+        try await ChainExport(store).forEachPage(org: nil) { lines += $0 }
+        #expect(lines.count == 12)
     }
 
     func rewritten() async throws {
