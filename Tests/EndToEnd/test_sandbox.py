@@ -148,7 +148,7 @@ def test_a_kill_is_a_typed_end_of_the_step_and_the_run_goes_on(tmp_path_factory,
     if exit_ == "oom" and server.metrics()["kdcube_isolation_level"] < 3:
         assert end["exit"] in ("oom", "error"), "without a cgroup memory is only limited for each process"
     else:
-        assert end["exit"] == exit_ and end["status"] == "error", end
+        assert end["exit"] == end["error"]["code"] == exit_ and end["status"] == "error", end
     assert envelopes[-1]["type"] == "chat.complete" and envelopes[-1]["data"]["finish_reason"] == "stop"
 
 
