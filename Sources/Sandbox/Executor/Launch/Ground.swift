@@ -5,6 +5,7 @@ struct Ground: Sendable {
     let closure: InterpreterClosure
     let cgroups: Cgroups
     let boot: [InterpreterClosure.Bind]
+    let landlock: LandlockLayer
     /// Root: may mount, change to private uids, and write the cgroups.
     let isPrivileged: Bool
 
@@ -14,7 +15,12 @@ struct Ground: Sendable {
         try Self.prepare(settings.directory, isPrivileged: isPrivileged)
         guard access(settings.bubblewrap, X_OK) == 0 else { throw LaunchError(.isolation, errno: errno, settings.bubblewrap) }
         guard !SeccompFilter.words.isEmpty else { throw LaunchError(.seccomp, "there is no filter for this processor") }
-        closure = try InterpreterClosure(python: settings.python)
+        landlock = LandlockLayer.find(settings)
+        if case .used = landlock {
+            closure = try InterpreterClosure(python: settings.python, helper: LandlockLayer.path(settings))
+        } else {
+            closure = try InterpreterClosure(python: settings.python)
+        }
         cgroups = Cgroups.detect(root: settings.cgroups)
         if let code = SystemFiles.makeDirectory(home, mode: 0o711) { throw LaunchError(.directory, errno: code.code, home) }
         var boot: [InterpreterClosure.Bind] = []

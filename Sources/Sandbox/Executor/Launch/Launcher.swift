@@ -167,9 +167,10 @@ package final class Launcher: Sendable {
     private func spawn(_ record: Record, _ ground: Ground, _ ends: LaunchEnds) throws(LaunchError) -> claunch_result {
         let options = BubblewrapOptions(
             closure: ground.closure, directory: record.directory, boot: ground.boot, hasMounts: record.uid != nil,
-            temporaryBytes: settings.temporaryBytes)
-        let arguments = options.bytes, filter = SeccompFilter.program
-        let descriptors = [claunch_memory(arguments, arguments.count), claunch_memory(filter, filter.count)]
+            hasLandlock: ground.landlock.isUsed, temporaryBytes: settings.temporaryBytes)
+        var files = [options.bytes, SeccompFilter.program]
+        if case .used(let program) = ground.landlock { files.append(program) }
+        let descriptors = files.map { claunch_memory($0, $0.count) }
         let code = errno
         defer { for descriptor in descriptors where descriptor >= 0 { close(descriptor) } }
         guard descriptors.allSatisfy({ $0 >= 0 }) else { throw LaunchError(.descriptors, errno: code) }

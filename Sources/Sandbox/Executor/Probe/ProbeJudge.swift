@@ -7,6 +7,8 @@ struct ProbeJudge {
         var cgroups = CgroupKind.none
         var cgroupReason = ""
         var isPrivileged = true
+        /// Why Landlock is not used; nil when it is.
+        var landlockAbsence: String?
         /// The launch itself failed.
         var launchError: String?
         /// Lines of the probe program, by name.
@@ -69,6 +71,13 @@ struct ProbeJudge {
             let found = evidence.findings[reach.name] ?? "no answer"
             add(reach.name, reach.expected.contains(found), reach.expected.joined(separator: " or "), found, costs: .none, fix: filterFix)
         }
+        let root = evidence.findings["landlock"] ?? "no answer"
+        if let absence = evidence.landlockAbsence {
+            // A second wall that the first can do without.
+            add("landlock", false, "EACCES", absence, costs: .full, fix: landlockFix)
+        } else {
+            add("landlock", root == "EACCES", "EACCES", root, costs: .none, fix: filterFix)
+        }
         let processes = evidence.findings["processes"] ?? "no answer"
         let count = processes.hasPrefix("EAGAIN at ") ? Int(processes.dropFirst(10)) : nil
         // Without a uid of its own the count is that of the server's user, and only its being bounded can be seen.
@@ -98,6 +107,10 @@ struct ProbeJudge {
     }
 
     private static let filterFix = "no setting mends this: do not run code on this machine, and report it with the kernel's version"
+
+    private static let landlockFix =
+        "none is needed for any level; a kernel of 5.19 or newer with landlock among its modules (boot option lsm=), and "
+        + "sandbox-init beside the server's program, or named under sandbox"
 
     private static let cgroupFix =
         "systemd: Delegate=memory pids cpu in the unit; Docker: --cgroupns=private with /sys/fs/cgroup writable (--privileged, or a "

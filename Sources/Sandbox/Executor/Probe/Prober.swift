@@ -41,10 +41,14 @@ package struct Prober: Sendable {
     private func look(_ launcher: Launcher, _ before: ProbeJudge.Evidence) async -> ProbeJudge.Evidence {
         var evidence = before
         let bubblewrap = settings.bubblewrap, root = settings.cgroups
-        let (hasBubblewrap, cgroups) = await launcher.keepers.run { (access(bubblewrap, X_OK) == 0, Cgroups.detect(root: root)) }
+        let settings = settings
+        let (hasBubblewrap, cgroups, landlock) = await launcher.keepers.run {
+            (access(bubblewrap, X_OK) == 0, Cgroups.detect(root: root), LandlockLayer.find(settings))
+        }
         evidence.hasBubblewrap = hasBubblewrap
         evidence.cgroups = cgroups.kind
         evidence.cgroupReason = cgroups.reason
+        if case .absent(let reason) = landlock { evidence.landlockAbsence = reason }
         guard hasBubblewrap else { return evidence }
         do {
             let sandbox = try await launcher.launch()
@@ -54,6 +58,7 @@ package struct Prober: Sendable {
             await launcher.remove(sandbox)
             evidence.findings = Self.findings(out)
             evidence.complaint = err
+            if evidence.findings.isEmpty { evidence.launchError = LandlockLayer.failure(evidence.remains?.status, err)?.description }
         } catch {
             evidence.launchError = error.description
         }

@@ -43,13 +43,23 @@ _PRELOADED = (
 )
 
 
-def _load_tools():
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "agent_tools.py")
-    spec = importlib.util.spec_from_file_location("agent_tools", path)
+def _load(name):
+    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"{name}.py")
+    spec = importlib.util.spec_from_file_location(name, path)
     module = importlib.util.module_from_spec(spec)
-    sys.modules["agent_tools"] = module
+    sys.modules[name] = module
     spec.loader.exec_module(module)
     return module
+
+
+class _Asyncio:
+    """Finds the two modules of asyncio that make pairs of sockets, and has them changed; costs nothing before asyncio is imported."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name not in ("asyncio.selector_events", "asyncio.unix_events"):
+            return None
+        return (sys.modules.get("agent_asyncio") or _load("agent_asyncio")).spec(name, path)
 
 
 def _preload():
@@ -133,9 +143,10 @@ def _run(code):
         _report(type(error), error, error.__traceback__)
 
 
-_tools = _load_tools()
+_tools = _load("agent_tools")
 _channel, _portable = _tools._channel, _tools._portable
 _preload()
+sys.meta_path.insert(0, _Asyncio)
 try:
     os.chdir("/w")
 except OSError:
