@@ -141,9 +141,7 @@ def test_code_that_fails_shows_its_exit_and_its_error_output(page):
 
 def test_two_calls_at_once_each_have_their_card(page):
     ask(page, script("@tokens 3", ticks(12, 0.25), ticks(12, 0.25), "@then", "@tokens 5"), "demo")
-    page.wait_for_function(
-        "[...document.querySelectorAll('details.tool.is-code[data-phase=running] pre.output')].filter(one => one.textContent.includes('tick 2.')).length === 2"
-    )
+    page.locator("details.tool.is-code[data-phase=running] pre.output", has_text="tick 2.").nth(1).wait_for()
     ended(page)
     cards = answer(page).locator("details.tool.is-code")
     assert cards.evaluate_all("all => all.map(one => one.dataset.phase)") == ["done", "done"]

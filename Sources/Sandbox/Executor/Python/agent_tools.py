@@ -13,9 +13,9 @@ This module is a convenience and no boundary: what a call may do is decided outs
 import json
 import os
 import re
+import sys
 import threading
 from _queue import SimpleQueue
-from decimal import Decimal
 
 __all__ = ["ApprovalPending", "ToolDenied", "ToolError", "emit", "inputs", "progress", "tools"]
 
@@ -148,7 +148,8 @@ def _depth(value, left):
 
 
 def _as_text(value):
-    if isinstance(value, Decimal):
+    # Whoever has a decimal has imported it.
+    if "decimal" in sys.modules and isinstance(value, sys.modules["decimal"].Decimal):
         return str(value)
     if hasattr(value, "isoformat"):
         return value.isoformat()

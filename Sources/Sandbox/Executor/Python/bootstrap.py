@@ -7,7 +7,7 @@ import atexit
 import os
 import sys
 
-_ended = {"status": 1, "value": None}
+_ended = {"status": 1, "value": None, "code": ""}
 
 
 def _leave():
@@ -28,27 +28,26 @@ def _leave():
 
 atexit.register(_leave)
 
-import ast  # noqa: E402
+# A sandbox that is started for a job that waits pays for each import here: what most jobs do without comes later.
+import _ast  # noqa: E402
 import builtins  # noqa: E402
-import importlib.util  # noqa: E402
-import linecache  # noqa: E402
 import threading  # noqa: E402
-import traceback  # noqa: E402
-import types  # noqa: E402
+from _queue import Empty  # noqa: E402
 
 _FILE = "<code>"
 _PRELOADED = (
     "base64 bisect collections.abc contextlib copy csv dataclasses datetime decimal enum functools hashlib heapq io itertools json"
-    " math operator random re statistics string textwrap time typing urllib.parse uuid"
+    " linecache math operator random re statistics string textwrap time traceback typing urllib.parse uuid"
 )
 
 
 def _load(name):
     path = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"{name}.py")
-    spec = importlib.util.spec_from_file_location(name, path)
-    module = importlib.util.module_from_spec(spec)
+    module = type(sys)(name)
+    module.__file__ = path
     sys.modules[name] = module
-    spec.loader.exec_module(module)
+    with open(path, "rb") as file:
+        exec(compile(file.read(), path, "exec"), module.__dict__)
     return module
 
 
@@ -63,10 +62,10 @@ class _Asyncio:
 
 
 def _preload():
-    """What most scripts need, before hello: a sandbox waits warm, so this costs no run anything."""
+    """What most scripts need, while no job waits: it costs no run anything."""
     for name in _PRELOADED.split():
         try:
-            importlib.import_module(name)
+            __import__(name)
         except ImportError:
             pass
 
@@ -77,6 +76,8 @@ def _own(filename):
 
 def _strip(error, seen):
     """Leaves the lines of the agent's files in a traceback, and in those of its causes."""
+    import traceback
+
     if error is None or id(error) in seen:
         return
     seen.add(id(error))
@@ -87,8 +88,20 @@ def _strip(error, seen):
         _strip(other, seen)
 
 
+def _show_source(now):
+    """Lets tracebacks show the lines of the code."""
+    if now:
+        import linecache
+
+        code = _ended["code"]
+        linecache.cache[_FILE] = (len(code), None, code.splitlines(True), _FILE)
+
+
 def _report(kind, value, trace, thread=None):
     try:
+        import traceback
+
+        _show_source(True)
         error = traceback.TracebackException(kind, value, trace)
         _strip(error, set())
         text = "".join(error.format())
@@ -108,10 +121,10 @@ def _report_thread(hook):
 
 def _execute(code, names):
     """Runs the code; the value is that of its last expression, otherwise that of its global `result`."""
-    tree = ast.parse(code, _FILE)
+    tree = compile(code, _FILE, "exec", _ast.PyCF_ONLY_AST)
     last = None
-    if tree.body and isinstance(tree.body[-1], ast.Expr):
-        last = ast.Expression(tree.body.pop().value)
+    if tree.body and isinstance(tree.body[-1], _ast.Expr):
+        last = _ast.Expression(tree.body.pop().value)
     exec(compile(tree, _FILE, "exec", dont_inherit=True), names)
     value = eval(compile(last, _FILE, "eval", dont_inherit=True), names) if last else None
     return names.get("result") if value is None else value
@@ -128,11 +141,12 @@ def _exit_status(value):
 
 
 def _run(code):
-    main = types.ModuleType("__main__")
+    main = type(sys)("__main__")
     names = main.__dict__
     names["__builtins__"] = builtins
     sys.modules["__main__"] = main
-    linecache.cache[_FILE] = (len(code), None, code.splitlines(True), _FILE)
+    _ended["code"] = code
+    _show_source("linecache" in sys.modules)
     try:
         _ended["value"] = _execute(code, names)
         _ended["status"] = 0
@@ -145,7 +159,6 @@ def _run(code):
 
 _tools = _load("agent_tools")
 _channel, _portable = _tools._channel, _tools._portable
-_preload()
 sys.meta_path.insert(0, _Asyncio)
 try:
     os.chdir("/w")
@@ -164,7 +177,12 @@ sys.excepthook = _report
 os.set_inheritable(_channel.descriptor, False)
 _channel.start()
 _channel.send({"type": "hello", "v": 1})
-_job = _channel.runs.get()
+try:
+    # A job that waits for this sandbox comes at once.
+    _job = _channel.runs.get(timeout=0.005)
+except Empty:
+    _preload()
+    _job = _channel.runs.get()
 if _job is None:
     os._exit(0)
 _tools.inputs.update(_job.get("inputs") or {})
