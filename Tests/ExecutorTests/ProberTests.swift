@@ -23,6 +23,7 @@ extension SandboxTests {
             let folder = try TemporaryFolder()
             var settings = settings(folder)
             settings.bubblewrap = "\(folder.path)/bwrap"
+            settings.initProgram = "/nowhere"
             let report = await Prober(settings).probe()
             #expect(report.level == .none)
             let probe = try #require(report.probes.first { !$0.passed })
@@ -87,6 +88,7 @@ extension SandboxTests {
             let folder = try TemporaryFolder()
             var settings = settings(folder)
             settings.bubblewrap = "\(folder.path)/bwrap"
+            settings.initProgram = "/nowhere"
             let refusal = "#!/bin/sh\necho 'bwrap: setting up uid map: Permission denied' >&2\nexit 1\n"
             #expect(SystemFiles.create(settings.bubblewrap, Array(refusal.utf8), mode: 0o755) == nil)
             var report = await Prober(settings).probe()

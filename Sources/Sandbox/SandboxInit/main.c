@@ -5,14 +5,19 @@
 //
 // Rules: x read and execute, r read, w all of reading and writing, d a device, t a terminal. Whatever no rule names is
 // refused: other files, TCP, abstract sockets and signals to the outside, as far as the kernel knows them.
+// Without bubblewrap there are two more: c the folder to be in, f the descriptor of a seccomp filter, which comes last.
 
 #include <errno.h>
 #include <fcntl.h>
+#include <linux/filter.h>
+#include <linux/seccomp.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/prctl.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -27,6 +32,8 @@ enum {
     EXIT_RESTRICT,
     EXIT_INEFFECTIVE,
     EXIT_EXEC,
+    EXIT_FOLDER,
+    EXIT_FILTER,
 };
 
 // Of the kernel's include/uapi/linux/landlock.h, whose installed copy may be older than the running kernel.
@@ -53,6 +60,8 @@ enum {
     BENEATH_PATH = 1,
     // Version 1 refuses every move from one folder to another, also within /w.
     OLDEST = 2,
+    // 0 to 3 are the interpreter's.
+    FIRST_CLOSED = 4,
 };
 
 struct ruleset {
@@ -127,8 +136,32 @@ static void allow(int ruleset, uint64_t handled, const char *rule, const char *p
     close(descriptor);
 }
 
+static void load_filter(struct sock_fprog *filter, const char *number) {
+    static struct sock_filter words[BPF_MAXINSNS];
+    ssize_t count = read(atoi(number), words, sizeof words);
+    if (count <= 0 || (size_t)count % sizeof *words != 0) {
+        errno = count < 0 ? errno : EINVAL;
+        leave(EXIT_FILTER, "the filter cannot be read");
+    }
+    *filter = (struct sock_fprog){.len = (unsigned short)((size_t)count / sizeof *words), .filter = words};
+}
+
+static void set_filter(struct sock_fprog *filter) {
+    if (syscall(SYS_close_range, FIRST_CLOSED, ~0U, 0) < 0) {
+        leave(EXIT_FILTER, "close_range");
+    }
+    if (prctl(PR_SET_SECCOMP, SECCOMP_MODE_FILTER, filter) < 0) {
+        leave(EXIT_FILTER, "seccomp");
+    }
+    int descriptor = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (descriptor >= 0 || errno != EPERM) {
+        errno = descriptor >= 0 ? 0 : errno;
+        leave(EXIT_INEFFECTIVE, "a socket can still be made");
+    }
+}
+
 // Returns the arguments after the rules.
-static char **restrict_self(char **argument) {
+static char **restrict_self(char **argument, struct sock_fprog *filter) {
     long version = syscall(SYS_landlock_create_ruleset, NULL, 0, ASK_VERSION);
     if (version < OLDEST) {
         errno = version < 0 ? errno : EOPNOTSUPP;
@@ -145,7 +178,15 @@ static char **restrict_self(char **argument) {
             errno = EINVAL;
             leave(EXIT_USAGE, *argument);
         }
-        allow(ruleset, refused.files, argument[0], argument[1]);
+        if (strcmp(argument[0], "c") == 0) {
+            if (chdir(argument[1]) < 0) {
+                leave(EXIT_FOLDER, argument[1]);
+            }
+        } else if (strcmp(argument[0], "f") == 0) {
+            load_filter(filter, argument[1]);
+        } else {
+            allow(ruleset, refused.files, argument[0], argument[1]);
+        }
         argument += 2;
     }
     if (syscall(SYS_landlock_restrict_self, ruleset, 0) < 0) {
@@ -160,7 +201,8 @@ int main(int count, char **arguments) {
         errno = EINVAL;
         leave(EXIT_USAGE, "arguments");
     }
-    char **argument = restrict_self(arguments + 1);
+    struct sock_fprog filter = {0};
+    char **argument = restrict_self(arguments + 1, &filter);
     if (!argument[0] || !argument[1]) {
         errno = EINVAL;
         leave(EXIT_USAGE, "no program");
@@ -170,6 +212,9 @@ int main(int count, char **arguments) {
     if (root >= 0 || errno != EACCES) {
         errno = root >= 0 ? 0 : errno;
         leave(EXIT_INEFFECTIVE, "the root is still open");
+    }
+    if (filter.len > 0) {
+        set_filter(&filter);
     }
     extern char **environ;
     execve(argument[1], argument + 1, environ);

@@ -47,11 +47,9 @@ struct BubblewrapOptions {
     /// As `--args` wants them: each ends with a zero byte.
     var bytes: [UInt8] { arguments.flatMap { Array($0.utf8) + [0] } }
 
-    /// What the interpreter is started with.
-    ///
-    /// Isolated (-I), without site (-S) and environment (-E), no byte code written (-B), UTF-8 everywhere.
+    /// What bubblewrap executes inside.
     var command: [String] {
         (hasLandlock ? [LandlockLayer.entry] + LandlockLayer.rules(closure) : [])
-            + [closure.program, "-I", "-S", "-E", "-B", "-X", "utf8", Self.entry]
+            + closure.command(Self.entry)
     }
 }

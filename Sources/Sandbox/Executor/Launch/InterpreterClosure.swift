@@ -56,6 +56,10 @@ struct InterpreterClosure: Sendable, Hashable {
         }
     }
 
+    /// What the interpreter is started with: isolated (-I), without site (-S) and environment (-E), no byte code written (-B),
+    /// UTF-8 everywhere.
+    func command(_ entry: String) -> [String] { [program, "-I", "-S", "-E", "-B", "-X", "utf8", entry] }
+
     /// `lib/python3.N` beside the program's `bin`.
     private static func standardLibrary(of program: String) -> String? {
         let parts = program.split(separator: "/")

@@ -22,9 +22,12 @@ enum LandlockLayer: Sendable, Hashable {
     /// Of the program, which has about 20 KB; every sandbox gets a copy.
     static let programMax = 1 << 20
 
+    /// Of the kernel's interface; 0 is none.
+    static var version: Int { Int(claunch_landlock()) }
+
     /// Looks for both, and at what the program needs of shared libraries. Blocks.
     static func find(_ settings: SandboxSettings) -> LandlockLayer {
-        let version = Int(claunch_landlock())
+        let version = version
         guard version >= oldest else {
             return .absent(version == 0 ? "the kernel has no Landlock" : "the kernel's Landlock has version \(version)")
         }
@@ -46,7 +49,7 @@ enum LandlockLayer: Sendable, Hashable {
         return SystemFiles.exists(path) ? path : nil
     }
 
-    /// What an interpreter may touch, as the program reads it; it ends with `--`.
+    /// What an interpreter in namespaces may touch, as the program reads it; it ends with `--`.
     static func rules(_ closure: InterpreterClosure) -> [String] {
         let rules =
             closure.binds.map { ("x", $0.destination) } + [
@@ -67,6 +70,6 @@ enum LandlockLayer: Sendable, Hashable {
         return LaunchError(.landlock, line ?? "exit \(code)")
     }
 
-    /// EXIT_USAGE to EXIT_EXEC of main.c.
-    static let failures: ClosedRange<Int32> = 90...97
+    /// EXIT_USAGE to EXIT_FILTER of main.c.
+    static let failures: ClosedRange<Int32> = 90...99
 }

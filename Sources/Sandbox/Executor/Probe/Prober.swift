@@ -16,10 +16,24 @@ package struct Prober: Sendable {
 
     package init(_ settings: SandboxSettings) { self.settings = settings }
 
-    /// Never throws: what fails is part of the report.
+    /// Never throws: what fails is part of the report. Where no sandbox with namespaces starts, one without is tried.
     package func probe() async -> IsolationReport {
+        let landlock = LandlockLayer.version
+        let evidence = await canary(.namespaces)
+        let report = ProbeJudge.judge(evidence, landlockABI: landlock)
+        guard evidence.findings.isEmpty, evidence.isPrivileged, evidence.landlockAbsence == nil, landlock >= BareCommand.oldestLandlock
+        else {
+            return report
+        }
+        var bare = await canary(.bare)
+        guard !bare.findings.isEmpty else { return report }
+        bare.namespaceTrouble = report.probes.last { !$0.passed }?.found ?? "nothing"
+        return ProbeJudge.judge(bare, landlockABI: landlock)
+    }
+
+    private func canary(_ shape: SandboxShape) async -> ProbeJudge.Evidence {
         var evidence = ProbeJudge.Evidence()
-        let landlock = Int(claunch_landlock())
+        evidence.shape = shape
         evidence.bubblewrap = settings.bubblewrap
         evidence.isPrivileged = geteuid() == 0
         var canary = settings
@@ -30,12 +44,13 @@ package struct Prober: Sendable {
         canary.most = 1
         do {
             let launcher = try Launcher(canary, bootstrap: program)
+            launcher.use(shape)
             evidence = await look(launcher, evidence)
             await launcher.shutdown()
         } catch {
             evidence.launchError = error.description
         }
-        return ProbeJudge.judge(evidence, landlockABI: landlock)
+        return evidence
     }
 
     private func look(_ launcher: Launcher, _ before: ProbeJudge.Evidence) async -> ProbeJudge.Evidence {
@@ -49,7 +64,7 @@ package struct Prober: Sendable {
         evidence.cgroups = cgroups.kind
         evidence.cgroupReason = cgroups.reason
         if case .absent(let reason) = landlock { evidence.landlockAbsence = reason }
-        guard hasBubblewrap else { return evidence }
+        guard hasBubblewrap || evidence.shape == .bare else { return evidence }
         do {
             let sandbox = try await launcher.launch()
             let (out, err) = await launcher.keepers.run { Self.read(sandbox.stdout, sandbox.stderr) }

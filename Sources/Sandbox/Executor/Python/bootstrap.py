@@ -71,7 +71,7 @@ def _preload():
 
 
 def _own(filename):
-    return filename == _FILE or filename.startswith("/w/")
+    return filename == _FILE or filename.startswith(_work + "/")
 
 
 def _strip(error, seen):
@@ -160,12 +160,9 @@ def _run(code):
 _tools = _load("agent_tools")
 _channel, _portable = _tools._channel, _tools._portable
 sys.meta_path.insert(0, _Asyncio)
-try:
-    os.chdir("/w")
-except OSError:
-    # Without a sandbox, in tests.
-    pass
-sys.path.append(os.getcwd())
+# /w, where the launcher started it; without namespaces the host's name of that folder.
+_work = os.getcwd()
+sys.path.append(_work)
 sys.argv = [_FILE]
 for _stream in (sys.stdout, sys.stderr):
     # By lines, so that whoever watches sees them come; and no text is beyond printing.

@@ -89,6 +89,7 @@ public final class SandboxHost: Sendable {
     private func probe(_ parts: Parts) async -> IsolationReport {
         let report = await parts.prober.probe()
         state.withLock { $0.report = report }
+        parts.launcher.use(report.level == .basic ? .bare : .namespaces)
         await parts.pool.fill(report.level >= settings.minimum)
         observer.probed(report)
         return report
