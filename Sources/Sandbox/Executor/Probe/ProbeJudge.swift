@@ -121,8 +121,8 @@ struct ProbeJudge {
     private static let filterFix = "no setting mends this: do not run code on this machine, and report it with the kernel's version"
 
     private static let landlockFix =
-        "none is needed for any level; a kernel of 5.19 or newer with landlock among its modules (boot option lsm=), and "
-        + "sandbox-init beside the server's program, or named under sandbox"
+        "a kernel of 5.19 or newer with landlock among its modules (boot option lsm=), and sandbox-init beside the server's program; "
+        + "no level but basic needs it"
 
     private static let cgroupFix =
         "systemd: Delegate=memory pids cpu in the unit; Docker: --cgroupns=private with /sys/fs/cgroup writable (--privileged, or a "
