@@ -88,6 +88,7 @@ extension SandboxTests {
                 $0.bubblewrap = "/nowhere"
                 $0.cgroups = "/nowhere"
                 $0.minimum = .basic
+                $0.limits.wall = .seconds(2)
             }
             #expect(rig.host.report?.level == .basic && rig.host.report?.cgroups == CgroupKind.none)
             let left = try await rig.run("import os, time\nif os.fork() == 0:\n    os.setsid()\n    time.sleep(60)\n1")
@@ -133,6 +134,32 @@ extension SandboxTests {
             let error = await #expect(throws: LaunchError.self) { _ = try await strict.launcher.launch() }
             #expect(error?.step == .isolation && error?.detail.contains("basic") == true)
             await strict.shutdown()
+        }
+
+        @Test(
+            "the server is killed: its sandbox's interpreter dies with it, and a sweep finds what that left",
+            arguments: ["/sys/fs/cgroup", "/nowhere"])
+        func killedServer(_ cgroups: String) async throws {
+            let rig = try ReachRig { $0.cgroups = cgroups }
+            let settings = rig.launcher.settings
+            let holder = try Holder(directory: settings.directory, arguments: ["basic", "bare", cgroups])
+            let (id, uid) = try #require(await holder.started())
+            let end = ContinuousClock.now + .seconds(10)
+            // The interpreter, its child, and a daemon.
+            while ProcessTable.processes(of: uid).count < 3, ContinuousClock.now < end { await Task.yield() }
+            let early = await rig.launcher.sweep()
+            #expect(early.folders == 0 && ProcessTable.processes(of: uid).count == 3, "\(early)")
+            holder.kill()
+            var theirs = settings
+            theirs.slots = settings.directory + "-uids"
+            theirs.uidBase = uid
+            let sweeper = try Launcher(theirs, bootstrap: [])
+            let report = await sweeper.sweep()
+            #expect(report.folders == 2 && report.left.isEmpty, "\(report)")
+            while ProcessTable.hasProcess(of: uid), ContinuousClock.now < end { await Task.yield() }
+            ReachRig.expectNothing(of: id, uid: uid, settings: settings)
+            await sweeper.shutdown()
+            await rig.shutdown()
         }
 
         @Test("limits: memory and processes are the sandbox's own, and a loop ends at its time")

@@ -98,7 +98,7 @@ package final class Launcher: Sendable {
     }
 
     /// How sandboxes are made from now on. What the probes found decides, and never a launch that failed.
-    func use(_ shape: SandboxShape) { state.withLock { $0.shape = shape } }
+    package func use(_ shape: SandboxShape) { state.withLock { $0.shape = shape } }
 
     private func prepared() throws(LaunchError) -> Ground {
         let (known, shape) = state.withLock { ($0.ground, $0.shape) }

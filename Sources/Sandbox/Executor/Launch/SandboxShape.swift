@@ -1,5 +1,5 @@
 /// How a sandbox is made.
-enum SandboxShape: Sendable, Hashable {
+package enum SandboxShape: Sendable, Hashable {
     /// bubblewrap, with namespaces and mounts of its own.
     case namespaces
     /// On the host's own files: Landlock, the filter, a private uid and rlimits alone. The level `basic`.
