@@ -35,6 +35,9 @@ import threading  # noqa: E402
 from _queue import Empty  # noqa: E402
 
 _FILE = "<code>"
+_boot = os.path.dirname(os.path.abspath(__file__))
+# /w, where the launcher started it; without namespaces the host's name of that folder.
+_work = os.getcwd()
 _PRELOADED = (
     "base64 bisect collections.abc contextlib copy csv dataclasses datetime decimal enum functools hashlib heapq io itertools json"
     " linecache math operator random re statistics string textwrap time traceback typing urllib.parse uuid"
@@ -42,7 +45,7 @@ _PRELOADED = (
 
 
 def _load(name):
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), f"{name}.py")
+    path = os.path.join(_boot, f"{name}.py")
     module = type(sys)(name)
     module.__file__ = path
     sys.modules[name] = module
@@ -71,7 +74,7 @@ def _preload():
 
 
 def _own(filename):
-    return filename == _FILE or filename.startswith(_work + "/")
+    return filename == _FILE or filename.startswith(_work + "/") and not filename.startswith(_boot + "/")
 
 
 def _strip(error, seen):
@@ -160,8 +163,6 @@ def _run(code):
 _tools = _load("agent_tools")
 _channel, _portable = _tools._channel, _tools._portable
 sys.meta_path.insert(0, _Asyncio)
-# /w, where the launcher started it; without namespaces the host's name of that folder.
-_work = os.getcwd()
 sys.path.append(_work)
 sys.argv = [_FILE]
 for _stream in (sys.stdout, sys.stderr):
