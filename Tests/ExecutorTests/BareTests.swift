@@ -112,7 +112,7 @@ extension SandboxTests {
                 import signal, socket
                 for path in ("/etc/passwd", "\(secret)", "/proc/1/environ", "/proc/self/environ", "/dev/shm", "/tmp", "/", "..", "/dev/pts"):
                     print(attempt(lambda: os.open(path, os.O_RDONLY)))
-                for path in ("/tmp/x", "/dev/shm/x", "\(secret)", "/x", "../x"): print(attempt(lambda: open(path, "w")))
+                for path in ("/tmp/\(rig.launcher.owner.started)", "/dev/shm/x", "\(secret)", "/x", "../x"): print(attempt(lambda: open(path, "w")))
                 print(attempt(lambda: os.execv("/bin/sh", ["sh"])), attempt(lambda: os.symlink("\(secret)", "link") or open("link")))
                 print(attempt(lambda: os.rename("link", "\(folder.path)/link")), attempt(lambda: os.link("\(secret)", "hard")))
                 print(attempt(lambda: os.kill(\(getpid()), 0)), attempt(lambda: os.kill(os.getpid(), 0)))
