@@ -182,7 +182,9 @@ let package = Package(
             path: "Tests/SupervisorTests/Adapters", swiftSettings: settings),
         .testTarget(
             name: "ServerTests",
-            dependencies: ["kdcube", "Engine", "Executor", "Supervisor", "Accounting", "AccountingSQLite", "JSON", "Telemetry", .httpTypes],
+            dependencies: [
+                "kdcube", "Engine", "Executor", "Supervisor", "Accounting", "AccountingSQLite", "JSON", "Telemetry", .httpTypes,
+            ],
             swiftSettings: settings),
     ],
     swiftLanguageModes: [.v6]

@@ -174,16 +174,37 @@ def test_a_run_may_end_with_its_killed_code(tmp_path, make_tenant):
         installation.stop()
 
 
-def test_cancelling_a_run_kills_its_code(server, tenant):
+def begun(server, tenant) -> tuple[str, list[dict]]:
+    """A run whose code has printed its first line and goes on for a minute."""
     started = requests.post(
         server.url + "/v1/runs", json={"text": prompt(code(LONG)), "model": "demo"}, headers=tenant.headers, timeout=10
     ).json()
-    run_id = started["run_id"]
-    seen = []
-    for event in stream(f"{server.url}/v1/runs/{run_id}/events", tenant.key):
+    seen: list[dict] = []
+    for event in stream(f"{server.url}/v1/runs/{started['run_id']}/events", tenant.key):
         seen += of_sse([event])
         if output(seen):
             break
+    return started["run_id"], seen
+
+
+@pytest.mark.parametrize("order", ["kill", "budget"])
+def test_a_cut_kills_the_code_of_its_run(server, tenant, installation, order):
+    run_id, seen = begun(server, tenant)
+    at_work = sandboxes(server)
+    if order == "kill":
+        installation.command("kill", run_id)
+    else:
+        budget = ["budget", "set", "--scope", tenant.scope, "--unit", "usd", "--window", "total", "--limit=0.000001", "--revoke"]
+        installation.command(*budget)
+    rest = of_sse(stream(f"{server.url}/v1/runs/{run_id}/events?after={seen[-1]['seq']}", tenant.key))
+    end = check_run(seen + rest)
+    assert end["type"] == "chat.cut" and end["cut"]["reason"] == "killed"
+    assert last_step(seen + rest, "run_code")["exit"] == "killed"
+    wait_until("the killed sandbox is gone", lambda: at_work - sandboxes(server), 5)
+
+
+def test_cancelling_a_run_kills_its_code(server, tenant):
+    run_id, seen = begun(server, tenant)
     at_work = sandboxes(server)
     assert requests.post(f"{server.url}/v1/runs/{run_id}/cancel", headers=tenant.headers, timeout=10).status_code == 200
     began = time.monotonic()
@@ -193,25 +214,8 @@ def test_cancelling_a_run_kills_its_code(server, tenant):
     assert end["data"]["finish_reason"] == "cancelled"
     ended = last_step(seen + rest, "run_code")
     assert ended["exit"] == "killed", ended
-    # One of them waits for the next job and lives on.
-    wait_until("the killed sandbox is gone", lambda: len(at_work - sandboxes(server)) >= 1, 5)
-
-
-def test_a_cut_kills_the_code_of_its_run(server, tenant, installation):
-    started = requests.post(
-        server.url + "/v1/runs", json={"text": prompt(code(LONG)), "model": "demo"}, headers=tenant.headers, timeout=10
-    ).json()
-    run_id = started["run_id"]
-    seen = []
-    for event in stream(f"{server.url}/v1/runs/{run_id}/events", tenant.key):
-        seen += of_sse([event])
-        if output(seen):
-            break
-    installation.command("kill", run_id)
-    rest = of_sse(stream(f"{server.url}/v1/runs/{run_id}/events?after={seen[-1]['seq']}", tenant.key))
-    end = check_run(seen + rest)
-    assert end["type"] == "chat.cut" and end["cut"]["reason"] == "killed"
-    assert last_step(seen + rest, "run_code")["exit"] == "killed"
+    # Another one waits for the next job and lives on.
+    wait_until("the killed sandbox is gone", lambda: at_work - sandboxes(server), 5)
 
 
 def test_a_client_that_comes_back_while_code_runs_misses_nothing(server, tenant):

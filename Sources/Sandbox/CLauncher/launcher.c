@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <linux/capability.h>
+#include <linux/sched.h>
 #include <pthread.h>
 #include <sched.h>
 #include <signal.h>
@@ -22,6 +23,7 @@ struct child {
     const struct claunch_request *request;
     struct claunch_result *result;
     pid_t parent;
+    int is_born;  // where it belongs: it need not move into its v2 cgroup
 };
 
 enum { STACK = 256 * 1024, MOVED = 64, DESCRIPTORS = 16 };
@@ -98,6 +100,9 @@ static int run_child(void *pointer) {
     for (size_t index = 0; index < request->cgroup_count; index++) {
         MUST(CLAUNCH_CGROUP, write(request->cgroups[index], "0", 1));
     }
+    if (!child->is_born && request->birth_procs >= 0) {
+        MUST(CLAUNCH_CGROUP, write(request->birth_procs, "0", 1));
+    }
     MUST(CLAUNCH_DIRECTORY, chdir("/"));
     umask(077);
     place_descriptors(child);
@@ -118,6 +123,53 @@ static int run_child(void *pointer) {
     static char *const nothing[] = {NULL};
     execve(request->path, request->arguments, nothing);
     FAIL(CLAUNCH_EXEC, errno);
+}
+
+// Moving into a v2 cgroup waits until every processor has seen it, ten milliseconds and more; being born there does not. glibc's clone
+// cannot say where, and its wrappers of clone3 are its own. Returns a negative errno where it cannot be done.
+static long clone_into(struct clone_args *arguments, int (*start)(void *), void *argument) {
+#if defined(__x86_64__)
+    long result;
+    register int (*function)(void *) __asm__("r12") = start;
+    register void *given __asm__("r13") = argument;
+    __asm__ volatile(
+        "syscall\n\t"
+        "testq %%rax, %%rax\n\t"
+        "jnz 1f\n\t"
+        "xorl %%ebp, %%ebp\n\t"  // the outermost frame
+        "movq %%r13, %%rdi\n\t"
+        "callq *%%r12\n\t"
+        "hlt\n"  // the function never returns
+        "1:"
+        : "=a"(result)
+        : "0"((long)SYS_clone3), "D"(arguments), "S"(sizeof *arguments), "r"(function), "r"(given)
+        : "rcx", "r11", "memory");
+    return result;
+#else
+    (void)arguments, (void)start, (void)argument;
+    return -ENOSYS;
+#endif
+}
+
+static pid_t clone_child(struct child *child, char *stack, int *pidfd) {
+    const struct claunch_request *request = child->request;
+    if (request->birth >= 0) {
+        struct clone_args arguments = {
+            .flags = CLONE_VM | CLONE_VFORK | CLONE_PIDFD | CLONE_INTO_CGROUP,
+            .pidfd = (uintptr_t)pidfd,
+            .exit_signal = SIGCHLD,
+            .stack = (uintptr_t)stack,
+            .stack_size = STACK,
+            .cgroup = (uint64_t)request->birth,
+        };
+        child->is_born = 1;
+        long pid = clone_into(&arguments, run_child, child);
+        if (pid > 0) {
+            return (pid_t)pid;
+        }
+        child->is_born = 0;
+    }
+    return clone(run_child, stack + STACK, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, child, pidfd);
 }
 
 static int refuse(struct claunch_result *result, int step, int code) {
@@ -141,7 +193,7 @@ int claunch_spawn(const struct claunch_request *request, struct claunch_result *
     sigfillset(&all);
     pthread_sigmask(SIG_SETMASK, &all, &before);
     int pidfd = -1;
-    pid_t pid = clone(run_child, stack + STACK, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &child, &pidfd);
+    pid_t pid = clone_child(&child, stack, &pidfd);
     int code = errno;
     pthread_sigmask(SIG_SETMASK, &before, NULL);
     munmap(stack, STACK);

@@ -1,6 +1,7 @@
 internal import Accounting
 internal import Engine
 internal import Executor
+internal import Glibc
 
 /// All settings of a process after they were read and checked: immutable from then on.
 ///
@@ -113,8 +114,13 @@ struct Configuration: Sendable, Hashable {
 
         /// Sandboxes of all servers of a machine; each knows its own. Other users must be able to pass through to it, which they cannot
         /// through a data directory.
-        var executor = SandboxSettings(directory: "/run/kdcube-sandboxes")
+        var executor = SandboxSettings(directory: Self.directory)
         var onKill = KillPolicy.feedBack
+
+        /// A user who is not root may not write to `/run`, and has no uids to give away: only a level below full is reached so.
+        private static var directory: String {
+            geteuid() == 0 ? "/run/kdcube-sandboxes" : "/tmp/kdcube-sandboxes-\(geteuid())"
+        }
     }
 
     var server = Server()

@@ -7,14 +7,13 @@ struct CodeTool: ToolAdapter {
     let host: SandboxHost
     /// Open once the machine has been probed.
     let gate: StartGate
-    /// The tools of the catalog but this one: what the code is told it may ask for.
-    let tools: [String]
+    let catalog: ToolCatalog
 
     func call(_ call: AdmittedCall) async throws(ToolFailure) -> JSONValue {
         guard let code = call.arguments["code"]?.stringValue else {
             throw ToolFailure(code: "bad_args", message: "The argument code is needed.", hadNoEffect: true)
         }
-        let job = SandboxJob(code: code, inputs: call.arguments["inputs"]?.objectValue ?? JSONObject(), tools: tools)
+        let job = SandboxJob(code: code, inputs: call.arguments["inputs"]?.objectValue ?? JSONObject(), tools: tools(for: call))
         await gate.pass()
         let result: SandboxResult
         do {
@@ -30,6 +29,13 @@ struct CodeTool: ToolAdapter {
             throw ToolFailure(
                 code: result.exit.rawValue, message: result.exit.message(result.detail), isTimeout: result.exit == .timeout, value: value)
         }
+    }
+
+    /// What the code is told it may ask for; each call is decided about all the same.
+    private func tools(for call: AdmittedCall) -> [String] {
+        catalog.tools.filter { tool in
+            tool.name != call.definition.name && tool.roles.map { !$0.isDisjoint(with: call.caller.roles) } ?? true
+        }.map(\.name)
     }
 
     /// What the sandbox asks and says, on its way to the supervisor and to the run's readers.

@@ -67,7 +67,7 @@ struct ToolRoom: Sendable {
     ) -> (any ToolAdapter)? {
         guard case .builtin(let name) = definition, let builtin = BuiltinTool(rawValue: name) else { return nil }
         switch builtin {
-        case .runCode: return host.map { CodeTool(host: $0, gate: gate, tools: catalog.tools.map(\.name)) }
+        case .runCode: return host.map { CodeTool(host: $0, gate: gate, catalog: catalog) }
         case .knowledgeSearch: return KnowledgeSearchTool(knowledge: stores.knowledge)
         case .memoryGet: return UserMemoryTool(verb: .get, memory: stores.memory)
         case .memorySet: return UserMemoryTool(verb: .set, memory: stores.memory)

@@ -35,8 +35,10 @@ struct claunch_request {
     char *const *arguments;  // ends with NULL; the environment is always empty
     const int *descriptors;  // the child's 0, 1, 2, ...; everything above is closed
     size_t descriptor_count;
-    const int *cgroups;  // open cgroup.procs files that the child writes itself into
+    const int *cgroups;  // open files of v1 trees that the child writes itself into
     size_t cgroup_count;
+    int birth;        // open directory of the v2 cgroup that the child is born in; -1 for none
+    int birth_procs;  // its cgroup.procs, for a kernel or a processor where it cannot be
     const struct claunch_rlimit *limits;
     size_t limit_count;
     int drop;  // change to uid and gid, without groups and capabilities

@@ -9,8 +9,17 @@ struct CgroupLeaf: Sendable, Hashable {
     /// cpu and cpuacct are often one directory.
     var unique: [String] { Set(directories.values).sorted() }
 
-    /// The files into which the first process writes itself.
-    var joins: [String] { unique.map { "\($0)/cgroup.procs" } }
+    /// The files of v1 into which the first process, which has one thread, writes itself.
+    ///
+    /// A thread that moves itself alone, by `tasks`, spares the kernel the lock over all processes of the machine, and with it a wait of
+    /// some milliseconds in each tree (Linux `kernel/cgroup/cgroup.c`, `cgroup_procs_write_start`).
+    var joins: [String] { unique.filter { $0 != unified }.map { "\($0)/tasks" } }
+
+    /// The directory of v2, in which the first process is born.
+    var birthplace: String? { unified }
+
+    /// What says which processes it has, in each tree.
+    var members: [String] { unique.map { "\($0)/cgroup.procs" } }
 
     private var unified: String? { directories["unified"] }
     private var memory: String? { kind == .v2 ? unified : directories["memory"] }
@@ -49,12 +58,12 @@ struct CgroupLeaf: Sendable, Hashable {
     }
 
     func processes() -> Set<Int32> {
-        Set(joins.flatMap { (SystemFiles.text($0) ?? "").split(separator: "\n").compactMap { Int32($0) } })
+        Set(members.flatMap { (SystemFiles.text($0) ?? "").split(separator: "\n").compactMap { Int32($0) } })
     }
 
-    /// Whether a process is in one of the files of ``joins``.
-    func holds(_ process: Int32, in join: String) -> Bool {
-        (SystemFiles.text(join) ?? "").split(separator: "\n").contains { Int32($0) == process }
+    /// Whether a process is in one of the files of ``members``.
+    func holds(_ process: Int32, in members: String) -> Bool {
+        (SystemFiles.text(members) ?? "").split(separator: "\n").contains { Int32($0) == process }
     }
 
     /// One shot at everything in it: atomic where the kernel has `cgroup.kill` (5.14), otherwise each process by itself, held

@@ -188,10 +188,15 @@ package final class Launcher: Sendable {
         guard descriptors.allSatisfy({ $0 >= 0 }) else { throw LaunchError(.descriptors, errno: code) }
         var joins: [Int32] = []
         defer { for descriptor in joins { close(descriptor) } }
-        for path in record.leaf?.joins ?? [] {
-            let descriptor = open(path, O_WRONLY | O_CLOEXEC)
+        func join(_ path: String, _ flags: Int32) throws(LaunchError) -> Int32 {
+            let descriptor = open(path, flags | O_CLOEXEC)
             guard descriptor >= 0 else { throw LaunchError(.cgroup, errno: errno, path) }
             joins.append(descriptor)
+            return descriptor
+        }
+        let cgroups = try (record.leaf?.joins ?? []).map { path throws(LaunchError) in try join(path, O_WRONLY) }
+        let birth = try record.leaf?.birthplace.map { place throws(LaunchError) in
+            (directory: try join(place, O_RDONLY | O_DIRECTORY), processes: try join("\(place)/cgroup.procs", O_WRONLY))
         }
         let isBare = ground.shape == .bare
         let request = SpawnRequest(
@@ -199,14 +204,15 @@ package final class Launcher: Sendable {
             arguments: isBare
                 ? BareCommand(closure: ground.closure, boot: ground.boot, work: "\(record.directory)/work").arguments
                 : [settings.bubblewrap, "--args", String(BubblewrapOptions.argumentsDescriptor), "--"] + options.command,
-            descriptors: [ends.nothing, ends.outInside, ends.errInside, ends.channelInside] + descriptors, cgroups: joins,
+            descriptors: [ends.nothing, ends.outInside, ends.errInside, ends.channelInside] + descriptors, cgroups: cgroups,
+            birth: birth,
             limits: LaunchLimits.rlimits(
                 limits(ground.shape), hasCgroup: record.leaf != nil, others: record.uid == nil ? ProcessTable.threads(of: geteuid()) : 0),
             uid: record.uid)
         let spawned = try request.run()
         // The kernel's word that it is where it should be, before anything of it is used. One that has ended meanwhile is
         // nowhere, and its end is told as any other.
-        if let leaf = record.leaf, !leaf.joins.allSatisfy({ leaf.holds(spawned.pid, in: $0) }), !hasEnded(spawned.pidfd) {
+        if let leaf = record.leaf, !leaf.members.allSatisfy({ leaf.holds(spawned.pid, in: $0) }), !hasEnded(spawned.pidfd) {
             Glibc.kill(spawned.pid, SIGKILL)
             waitpid(spawned.pid, nil, 0)
             close(spawned.pidfd)

@@ -29,7 +29,10 @@ struct SpawnRequest {
     var path: String
     var arguments: [String]
     var descriptors: [Int32]
+    /// Of v1 trees.
     var cgroups: [Int32] = []
+    /// The v2 cgroup's directory and its `cgroup.procs`; nil for none.
+    var birth: (directory: Int32, processes: Int32)?
     var limits: [claunch_rlimit] = []
     /// Nil keeps the server's own.
     var uid: UInt32?
@@ -52,6 +55,8 @@ struct SpawnRequest {
                         request.descriptor_count = descriptors.count
                         request.cgroups = cgroups.baseAddress
                         request.cgroup_count = cgroups.count
+                        request.birth = birth?.directory ?? -1
+                        request.birth_procs = birth?.processes ?? -1
                         request.limits = limits.baseAddress
                         request.limit_count = limits.count
                         request.drop = uid == nil ? 0 : 1

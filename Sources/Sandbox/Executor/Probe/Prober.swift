@@ -27,7 +27,7 @@ package struct Prober: Sendable {
         }
         var bare = await canary(.bare)
         guard !bare.findings.isEmpty else { return report }
-        bare.namespaceTrouble = report.probes.last { !$0.passed }?.found ?? "nothing"
+        bare.namespaceTrouble = report.probes.first { !$0.passed && ["bubblewrap", "start"].contains($0.name) }?.found
         return ProbeJudge.judge(bare, landlockABI: landlock)
     }
 
