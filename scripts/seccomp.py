@@ -12,7 +12,8 @@ import sys
 
 TARGET = pathlib.Path(__file__).parent.parent / "Sources/Sandbox/Executor/Launch/SeccompFilter+words.swift"
 
-# name: (number on x86_64, number on aarch64). No sockets of any kind, no namespaces, mounts, tracing, keys, BPF, io_uring,
+# name: (number on x86_64, number on aarch64). The calls of Landlock only take rights away: sandbox-init needs them, as bubblewrap sets
+# the filter before it executes that. No sockets of any kind, no namespaces, mounts, tracing, keys, BPF, io_uring,
 # performance counters, files in memory, handles of files, or calls that stop the whole machine (sync).
 CALLS: dict[str, tuple[int | None, int | None]] = {
     "access": (21, None),
@@ -89,6 +90,9 @@ CALLS: dict[str, tuple[int | None, int | None]] = {
     "gettimeofday": (96, 169),
     "getuid": (102, 174),
     "kill": (62, 129),
+    "landlock_add_rule": (445, 445),
+    "landlock_create_ruleset": (444, 444),
+    "landlock_restrict_self": (446, 446),
     "lchown": (94, None),
     "link": (86, None),
     "linkat": (265, 37),

@@ -73,11 +73,11 @@ import Testing
 
     @Test("named calls: read, write and execve are allowed; sockets, keys, tracing, namespaces are EPERM")
     func named() {
-        // read, write, mmap, execve, exit_group, futex, getrandom
-        for call: UInt32 in [0, 1, 9, 59, 231, 202, 318] {
+        // read, write, mmap, execve, exit_group, futex, getrandom, the three of Landlock
+        for call: UInt32 in [0, 1, 9, 59, 231, 202, 318, 444, 445, 446] {
             #expect(Self.run(SeccompFilter.x86, architecture: Self.x86, call: call) == .allow)
         }
-        for call: UInt32 in [63, 64, 222, 221, 94, 98, 278] {
+        for call: UInt32 in [63, 64, 222, 221, 94, 98, 278, 444, 445, 446] {
             #expect(Self.run(SeccompFilter.arm, architecture: Self.arm, call: call) == .allow)
         }
         // socket, connect, accept, sendto, sendmsg, recvmsg, socketpair, ptrace, mount, keyctl, unshare, setns, process_vm_readv,
