@@ -104,6 +104,12 @@ let package = Package(
         // Sandbox: the isolated executor, and the supervisor that decides about every call.
         .target(
             name: "CLauncher", path: "Sources/Sandbox/CLauncher", cSettings: cSettings),
+        // Beside the server, for the sandboxes: Landlock, then the interpreter. Without Swift's libraries, which each start would load.
+        .executableTarget(
+            name: "sandbox-init", path: "Sources/Sandbox/SandboxInit", cSettings: cSettings,
+            linkerSettings: [
+                .unsafeFlags(["-nostartfiles", "-use-ld=lld", "-Xlinker", "--remap-inputs=*/libswiftCore.so=/dev/null"])
+            ]),
         .target(name: "CSandboxFiles", path: "Sources/Sandbox/CSandboxFiles", cSettings: cSettings),
         .target(
             name: "Executor", dependencies: ["CLauncher", "CSandboxFiles", "JSON", "Digest"], path: "Sources/Sandbox/Executor",
@@ -119,7 +125,7 @@ let package = Package(
             name: "kdcube",
             dependencies: [
                 "JSON", "Telemetry", "Digest", "TransportWire", "Transport", "Engine", "EngineProviders", "Accounting",
-                "AccountingBoard", "AccountingRedis", "AccountingPostgres", "AccountingSQLite", "Executor", "Supervisor",
+                "AccountingBoard", "AccountingRedis", "AccountingPostgres", "AccountingSQLite", "Executor", "sandbox-init", "Supervisor",
                 "SupervisorAdapters", .hummingbird, .httpTypes, .nioCore,
                 .nioPosix, .nioHTTP1,
                 .lifecycle, .unixSignals,
@@ -140,7 +146,8 @@ let package = Package(
             name: "ledger-benchmark", dependencies: ["Accounting", "AccountingPostgres"], path: "Benchmarks/LedgerBenchmark",
             swiftSettings: settings),
         .executableTarget(
-            name: "sandbox-benchmark", dependencies: ["Executor", "JSON"], path: "Benchmarks/SandboxBenchmark", swiftSettings: settings),
+            name: "sandbox-benchmark", dependencies: ["Executor", "JSON", "sandbox-init"], path: "Benchmarks/SandboxBenchmark",
+            swiftSettings: settings),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: settings),
         .testTarget(
             name: "TransportWireTests", dependencies: ["TransportWire", "JSON", .nioCore], swiftSettings: settings),
@@ -172,9 +179,11 @@ let package = Package(
         .testTarget(name: "ScaleTests", dependencies: ["ScaleWorld"], path: "Tests/Simulation/Scale/Tests", swiftSettings: settings),
         .testTarget(
             name: "SimulationTests", dependencies: ["Simulation", "simulate"], path: "Tests/Simulation/Tests", swiftSettings: settings),
-        .executableTarget(name: "sandbox-holder", dependencies: ["Executor"], path: "Tests/SandboxHolder", swiftSettings: settings),
+        .executableTarget(
+            name: "sandbox-holder", dependencies: ["Executor", "sandbox-init"], path: "Tests/SandboxHolder", swiftSettings: settings),
         .testTarget(
-            name: "ExecutorTests", dependencies: ["Executor", "CLauncher", "JSON", "Digest", "sandbox-holder"], swiftSettings: settings),
+            name: "ExecutorTests", dependencies: ["Executor", "CLauncher", "JSON", "Digest", "sandbox-holder", "sandbox-init"],
+            swiftSettings: settings),
         .testTarget(
             name: "SupervisorTests", dependencies: ["Supervisor", "JSON", "Digest"], exclude: ["Adapters"], swiftSettings: settings),
         .testTarget(

@@ -271,7 +271,7 @@ def test_41_below_the_minimum_no_code_is_run_and_the_doctor_names_the_probe(tmp_
         envelopes = run(server, tenant, code("1"), '@tool crm.lookup {"customer":"C"}')
         assert last_step(envelopes, "run_code")["error"]["code"] == "isolation_too_low"
         assert last_step(envelopes, "crm.lookup")["status"] == "completed", "tools that the model calls itself still work"
-        assert server.metrics()["kdcube_isolation_level"] == 0
+        assert server.metrics()["kdcube_isolation_level"] < 2
         with pytest.raises(Exception) as failure:
             installation.command("doctor")
         assert "bubblewrap" in str(failure.value) and "apt-get install" in str(failure.value)

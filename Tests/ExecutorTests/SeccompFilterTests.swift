@@ -90,6 +90,14 @@ import Testing
         }
     }
 
+    @Test("attributes of files are not supported, which programs that copy files take for an answer", arguments: 0..<2)
+    func attributes(_ which: Int) {
+        let (words, own) = Self.programs[which]
+        for call in [UInt32(188)...199, 5...16][which] {
+            #expect(Self.run(words, architecture: own, call: call) == .refuse(95), "\(call)")
+        }
+    }
+
     @Test("clone without namespaces, and the harmless requests of ioctl", arguments: 0..<2)
     func arguments(_ which: Int) {
         let (words, own) = Self.programs[which]
