@@ -71,12 +71,15 @@ extension Value {
         public let values: Set<Value>
         let depth: Int
         let weight: Int
+        /// The kind of one that is no entity, if there is any.
+        let strangerKind: String?
 
         /// A set of `values`; what stands there twice counts once. Nil if it would be nested deeper than `ValueLimits.depth`.
         public init?(_ values: some Sequence<Value>) {
             self.values = Set(values)
             depth = 1 + (self.values.lazy.map(\.depth).max() ?? 0)
             weight = 1 + self.values.lazy.map(\.weight).reduce(0, +)
+            strangerKind = self.values.lazy.filter { if case .entity = $0 { false } else { true } }.map(\.kindName).min()
             if depth > ValueLimits.depth { return nil }
         }
     }
