@@ -80,7 +80,7 @@ struct HostileInputTests {
         #expect(throws: ParseError.self) { try PolicySet(parsing: Self.head + "{\(keys)} == 1 };") }
         let path = (0...SyntaxLimits.hasPath).map { "a\($0)" }.joined(separator: ".")
         #expect(throws: ParseError.self) { try PolicySet(parsing: Self.head + "context has \(path) };") }
-        let uids = (0..<4_000).map { EntityUID(type: TypeName(components: ["U"]), id: ExactString("\($0)")) }
+        let uids = (0..<1_500).map { EntityUID(type: TypeName(components: ["U"]), id: ExactString("\($0)")) }
         let chain = uids.indices.map { Entity(uid: uids[$0], parents: $0 > 0 ? [uids[$0 - 1]] : []) }
         #expect(throws: DataError.self) { try Entities(chain) }
     }
