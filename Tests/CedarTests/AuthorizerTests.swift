@@ -56,6 +56,28 @@ struct AuthorizerTests {
         }
     }
 
+    @Test("the example of the documentation decides as it says")
+    func example() throws {
+        let policies = try PolicySet(
+            parsing: """
+                @id("readers")
+                permit (principal in Role::"reader", action == Action::"read", resource)
+                unless { resource.isSecret };
+                """)
+        let entities = try Entities(
+            parsing: """
+                [{"uid": {"type": "User", "id": "alice"}, "attrs": {}, "parents": [{"type": "Role", "id": "reader"}]},
+                 {"uid": {"type": "Document", "id": "plan"}, "attrs": {"isSecret": false}, "parents": []}]
+                """)
+        let request = Request(
+            principal: try EntityUID(parsing: #"User::"alice""#), action: try EntityUID(parsing: #"Action::"read""#),
+            resource: try EntityUID(parsing: #"Document::"plan""#))
+        let response = Authorizer(policies).authorize(request, entities)
+        #expect(response.decision == .allow)
+        #expect(response.reason == ["policy0"])
+        #expect(policies["policy0"]?.annotation("id") == "readers")
+    }
+
     @Test("an expression can be read and evaluated alone")
     func expressions() throws {
         let (request, entities) = (try Fixture.request(#"{"a": 2}"#), try Entities(parsing: Fixture.entities))

@@ -81,7 +81,13 @@ struct Lexer {
             passScalar()
             let code = String(scalar.value, radix: 16, uppercase: true)
             let name = (0x21..<0x7F).contains(scalar.value) ? "`\(scalar)`" : "the character U+\(code)"
-            throw ParseError("\(name) is not part of the language", at: SourceRange(start: start, end: position))
+            let hint =
+                switch scalar {
+                case "'": "; strings stand in double quotes"
+                case "&", "|": "; write `\(scalar)\(scalar)`"
+                default: ""
+                }
+            throw ParseError("\(name) is not part of the language\(hint)", at: SourceRange(start: start, end: position))
         }
         advance(1)
         return Token(kind: .symbol(single), range: SourceRange(start: start, end: position), bytes: source[first..<index])
