@@ -1,0 +1,50 @@
+/// A schema with every name looked up: which entities, attributes, tags and actions exist, and who may do what to what.
+///
+/// A value without references: share it freely between tasks.
+public struct Schema: Sendable {
+    /// The declared entity types.
+    public let entityTypes: [TypeName: EntityTypeDefinition]
+    /// The declared actions.
+    public let actions: [EntityUID: ActionDefinition]
+    /// The types of the declared actions, such as `Action` and `Shop::Action`.
+    public let actionTypes: Set<TypeName>
+
+    init(entityTypes: [TypeName: EntityTypeDefinition], actions: [EntityUID: ActionDefinition]) {
+        self.entityTypes = entityTypes
+        self.actions = actions
+        self.actionTypes = Set(actions.keys.map(\.type))
+    }
+}
+
+/// One entity type.
+public struct EntityTypeDefinition: Sendable {
+    public let name: TypeName
+    /// The types that its entities may have as direct parents.
+    public let parents: Set<TypeName>
+    /// The types that its entities may be in: parents, their parents, and so on. Holds the type itself only if the
+    /// declarations lead back to it.
+    public internal(set) var ancestors: Set<TypeName>
+    /// The types whose entities may be in one of this type.
+    public internal(set) var descendants: Set<TypeName>
+    public let attributes: RecordType
+    /// The type of every tag; nil if the entities have none.
+    public let tags: CedarType?
+    /// The ids that exist, for an enumeration; nil if any id may.
+    public let choices: Set<ExactString>?
+}
+
+/// One action.
+public struct ActionDefinition: Sendable {
+    public let uid: EntityUID
+    public let parents: Set<EntityUID>
+    /// The groups that hold it: parents, their parents, and so on.
+    public internal(set) var ancestors: Set<EntityUID>
+    /// The actions that it holds as a group.
+    public internal(set) var descendants: Set<EntityUID>
+    /// The types whose entities may do it; empty for a pure group.
+    public let principals: Set<TypeName>
+    /// The types whose entities it may be done to; empty for a pure group.
+    public let resources: Set<TypeName>
+    /// The context of a request for it.
+    public let context: RecordType
+}

@@ -1,0 +1,147 @@
+/// A schema as its author wrote it: names are not yet looked up. ``Schema`` is the result of ``Schema/init(_:)``.
+///
+/// The text form, the JSON form and ``SchemaBuilder`` all end in this value.
+public struct SchemaDocument: Hashable, Sendable {
+    public var namespaces: [SchemaNamespace]
+
+    public init(namespaces: [SchemaNamespace] = []) { self.namespaces = namespaces }
+}
+
+/// The declarations of one namespace; the empty name is the unnamed one.
+public struct SchemaNamespace: Hashable, Sendable {
+    /// The parts of the name; none for the unnamed namespace.
+    public var name: [ExactString]
+    public var annotations: [SchemaAnnotation]
+    public var entities: [SchemaEntity]
+    public var types: [SchemaCommonType]
+    public var actions: [SchemaAction]
+    public var place: SchemaPlace
+
+    public init(name: [ExactString] = [], annotations: [SchemaAnnotation] = [], place: SchemaPlace = .path([])) {
+        self.name = name
+        self.annotations = annotations
+        self.entities = []
+        self.types = []
+        self.actions = []
+        self.place = place
+    }
+}
+
+/// A note of the author: it has a name and no meaning here.
+public struct SchemaAnnotation: Hashable, Sendable {
+    public var key: ExactString
+    public var value: ExactString
+
+    public init(key: ExactString, value: ExactString) {
+        self.key = key
+        self.value = value
+    }
+}
+
+/// One declared entity type. A declaration of several names is several of these.
+public struct SchemaEntity: Hashable, Sendable {
+    public enum Kind: Hashable, Sendable {
+        /// Entities with attributes, and with tags when `tags` has their type.
+        case standard(parents: [SchemaName], shape: SchemaTypeExpression?, tags: SchemaTypeExpression?)
+        /// The ids that exist; such entities have no attributes, tags or parents.
+        case enumeration([ExactString])
+    }
+
+    public var name: ExactString
+    public var kind: Kind
+    public var annotations: [SchemaAnnotation]
+    public var place: SchemaPlace
+}
+
+/// A type under a name of its own.
+public struct SchemaCommonType: Hashable, Sendable {
+    public var name: ExactString
+    public var type: SchemaTypeExpression
+    public var annotations: [SchemaAnnotation]
+    public var place: SchemaPlace
+}
+
+/// One declared action. A declaration of several names is several of these.
+public struct SchemaAction: Hashable, Sendable {
+    /// Another action, by its id, and by its type if the author wrote one.
+    public struct Reference: Hashable, Sendable {
+        public var type: SchemaName?
+        public var id: ExactString
+        public var place: SchemaPlace
+    }
+
+    /// Who may do the action to what, and what the request says about it.
+    public struct Application: Hashable, Sendable {
+        public var principals: [SchemaName]
+        public var resources: [SchemaName]
+        public var context: SchemaTypeExpression?
+    }
+
+    public var name: ExactString
+    public var parents: [Reference]
+    public var application: Application?
+    public var annotations: [SchemaAnnotation]
+    public var place: SchemaPlace
+}
+
+/// A name as written, of one part (looked up in the own namespace first) or of several (absolute).
+public struct SchemaName: Hashable, Sendable, CustomStringConvertible {
+    public var components: [ExactString]
+    public var place: SchemaPlace
+
+    public var description: String { components.map(\.string).joined(separator: "::") }
+}
+
+/// A type as written.
+public indirect enum SchemaTypeExpression: Hashable, Sendable {
+    /// Where a name is looked for: the text form says nothing, the JSON form may.
+    public enum Lookup: Hashable, Sendable {
+        case any
+        case entity
+        case common
+    }
+
+    case builtin(BuiltinType)
+    case named(SchemaName, Lookup)
+    case set(SchemaTypeExpression)
+    case record([SchemaAttribute], place: SchemaPlace)
+}
+
+/// One key of a record type.
+public struct SchemaAttribute: Hashable, Sendable {
+    public var name: ExactString
+    public var type: SchemaTypeExpression
+    public var isRequired: Bool
+    public var annotations: [SchemaAnnotation]
+
+    public init(name: ExactString, type: SchemaTypeExpression, isRequired: Bool, annotations: [SchemaAnnotation] = []) {
+        self.name = name
+        self.type = type
+        self.isRequired = isRequired
+        self.annotations = annotations
+    }
+}
+
+/// The types that need no declaration. The raw value is the name in the text form.
+public enum BuiltinType: String, Hashable, Sendable, CaseIterable {
+    case bool = "Bool"
+    case long = "Long"
+    case string = "String"
+    case decimal
+    case ipaddr
+    case datetime
+    case duration
+
+    /// The type itself.
+    public var type: CedarType {
+        switch self {
+        case .bool: .bool
+        case .long: .long
+        case .string: .string
+        case .decimal: .extension(.decimal)
+        case .ipaddr: .extension(.ipaddr)
+        case .datetime: .extension(.datetime)
+        case .duration: .extension(.duration)
+        }
+    }
+}
