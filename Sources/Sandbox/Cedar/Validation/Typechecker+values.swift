@@ -81,11 +81,13 @@ extension Typechecker {
                 "`\(function.rawValue)` needs a string that is written down, so that it can be checked here.")
             return false
         }
-        guard function.accepts(text) else {
-            report(.badConstructorText, argument, "\(Escape.quoted(text)) is not a `\(function.owner.rawValue)`.")
+        do {
+            _ = try function.call([.string(text)])
+            return true
+        } catch {
+            report(.badConstructorText, argument, "\(error).")
             return false
         }
-        return true
     }
 }
 
