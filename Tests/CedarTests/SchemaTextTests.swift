@@ -80,10 +80,10 @@ struct SchemaTextTests {
         let schema = try Schema(
             text: "entity Long; namespace N { type decimal = String; entity U { a: Long, b: decimal, c: __cedar::Long }; }")
         let type = try #require(TypeName("N::U"))
-        #expect(schema.entityTypes[type]?.attributes.description == "{a: Long, b: String, c: Long}")
+        #expect(schema.entityDefinitions[type]?.attributes.description == "{a: Long, b: String, c: Long}")
         let long = try #require(TypeName("Long"))
-        #expect(schema.entityTypes[type]?.attributes.attributes["a"]?.type == .entity(long))
-        #expect(schema.entityTypes[type]?.attributes.attributes["c"]?.type == .long)
+        #expect(schema.entityDefinitions[type]?.attributes.attributes["a"]?.type == .entity(long))
+        #expect(schema.entityDefinitions[type]?.attributes.attributes["c"]?.type == .long)
     }
 
     @Test func followsHierarchies() throws {
@@ -91,16 +91,16 @@ struct SchemaTextTests {
         let a = try #require(TypeName("A"))
         let b = try #require(TypeName("B"))
         let c = try #require(TypeName("C"))
-        #expect(schema.entityTypes[a]?.ancestors == [b, c])
-        #expect(schema.entityTypes[b]?.ancestors == [b, c])
-        #expect(schema.entityTypes[c]?.descendants == [a, b])
+        #expect(schema.entityDefinitions[a]?.ancestors == [b, c])
+        #expect(schema.entityDefinitions[b]?.ancestors == [b, c])
+        #expect(schema.entityDefinitions[c]?.descendants == [a, b])
         let action = try #require(TypeName("Action"))
         let x = EntityUID(type: action, id: "x")
         let y = EntityUID(type: action, id: "y")
         let z = EntityUID(type: action, id: "z")
-        #expect(schema.actions[x]?.ancestors == [y, z])
-        #expect(schema.actions[z]?.descendants == [x, y])
-        #expect(schema.actions[y]?.ancestors == [z])
+        #expect(schema.actionDefinitions[x]?.ancestors == [y, z])
+        #expect(schema.actionDefinitions[z]?.descendants == [x, y])
+        #expect(schema.actionDefinitions[y]?.ancestors == [z])
     }
 
     @Test func refusesDeepTypes() {

@@ -3,16 +3,13 @@
 /// A value without references: share it freely between tasks.
 public struct Schema: Sendable {
     /// The declared entity types.
-    public let entityTypes: [TypeName: EntityTypeDefinition]
+    public let entityDefinitions: [TypeName: EntityTypeDefinition]
     /// The declared actions.
-    public let actions: [EntityUID: ActionDefinition]
-    /// The types of the declared actions, such as `Action` and `Shop::Action`.
-    public let actionTypes: Set<TypeName>
+    public let actionDefinitions: [EntityUID: ActionDefinition]
 
-    init(entityTypes: [TypeName: EntityTypeDefinition], actions: [EntityUID: ActionDefinition]) {
-        self.entityTypes = entityTypes
-        self.actions = actions
-        self.actionTypes = Set(actions.keys.map(\.type))
+    init(entities: [TypeName: EntityTypeDefinition], actions: [EntityUID: ActionDefinition]) {
+        entityDefinitions = entities
+        actionDefinitions = actions
     }
 }
 

@@ -2,7 +2,7 @@ extension Schema: CustomStringConvertible {
     /// Every definition on a line, in one order: two schemas that mean the same read the same.
     public var description: String {
         var lines: [String] = []
-        for (name, type) in entityTypes {
+        for (name, type) in entityDefinitions {
             var line = "entity \(name)"
             if let choices = type.choices {
                 line += " enum [\(choices.sorted().map { Escape.quoted($0) }.joined(separator: ", "))]"
@@ -13,7 +13,7 @@ extension Schema: CustomStringConvertible {
             }
             lines.append(line)
         }
-        for (uid, action) in actions {
+        for (uid, action) in actionDefinitions {
             var line = "action \(uid)"
             if !action.parents.isEmpty { line += " in [\(action.parents.sorted().map(\.description).joined(separator: ", "))]" }
             if !action.principals.isEmpty, !action.resources.isEmpty {

@@ -36,7 +36,7 @@ extension Schema {
             actions[uid]?.ancestors = ancestors
             actions[uid]?.descendants = groups.descendants[uid] ?? []
         }
-        self.init(entityTypes: entities, actions: actions)
+        self.init(entities: entities, actions: actions)
     }
 
     private static func define(

@@ -18,10 +18,10 @@ struct PolicyChecks {
         switch expr.kind {
         case .literal(.entity(let uid)):
             checkType(uid.type, expr)
-            if uid.type.isAction, schema.actions[uid] == nil {
+            if uid.type.isAction, schema.actionDefinitions[uid] == nil {
                 report(.unknownAction, expr.range, "The schema has no action `\(uid)`.")
             }
-            if let choices = schema.entityTypes[uid.type]?.choices, !choices.contains(uid.id) {
+            if let choices = schema.entityDefinitions[uid.type]?.choices, !choices.contains(uid.id) {
                 report(.unknownEnumerationID, expr.range, "`\(uid.type)` lists no id \(Escape.quoted(uid.id)).")
             }
         case .isType(let type), .isTypeIn(let type): checkType(type, expr)
@@ -30,7 +30,7 @@ struct PolicyChecks {
     }
 
     private mutating func checkType(_ type: TypeName, _ expr: Expr) {
-        guard !type.isAction, schema.entityTypes[type] == nil else { return }
+        guard !type.isAction, schema.entityDefinitions[type] == nil else { return }
         report(.unknownEntityType, expr.range, "The schema has no entity type `\(type)`.")
     }
 
@@ -53,8 +53,8 @@ struct PolicyChecks {
 
     private var scopedActions: [ActionDefinition] {
         switch policy.action {
-        case .any: return Array(schema.actions.values)
-        case .equal(let uid): return schema.actions[uid].map { [$0] } ?? []
+        case .any: return Array(schema.actionDefinitions.values)
+        case .equal(let uid): return schema.actionDefinitions[uid].map { [$0] } ?? []
         case .in(let uid): return actions(in: [uid])
         case .inList(let uids): return actions(in: uids)
         }
@@ -64,11 +64,11 @@ struct PolicyChecks {
     private func actions(in groups: [EntityUID]) -> [ActionDefinition] {
         var found: Set<EntityUID> = []
         for group in groups {
-            guard let definition = schema.actions[group] else { return [] }
+            guard let definition = schema.actionDefinitions[group] else { return [] }
             found.insert(group)
             found.formUnion(definition.descendants)
         }
-        return found.compactMap { schema.actions[$0] }
+        return found.compactMap { schema.actionDefinitions[$0] }
     }
 
     /// The types that the scope lets through; nil for all.
@@ -83,6 +83,6 @@ struct PolicyChecks {
     }
 
     private func below(_ type: TypeName) -> Set<TypeName> {
-        Set([type]).union(schema.entityTypes[type]?.descendants ?? [])
+        Set([type]).union(schema.entityDefinitions[type]?.descendants ?? [])
     }
 }

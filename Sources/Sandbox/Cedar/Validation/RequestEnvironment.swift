@@ -14,7 +14,7 @@ public struct RequestEnvironment: Hashable, Sendable, CustomStringConvertible {
 extension Schema {
     /// Every kind of request that some action allows, in one order.
     var environments: [RequestEnvironment] {
-        actions.values.sorted { $0.uid < $1.uid }.flatMap { action in
+        actionDefinitions.values.sorted { $0.uid < $1.uid }.flatMap { action in
             action.principals.sorted().flatMap { principal in
                 action.resources.sorted().map { resource in
                     RequestEnvironment(
@@ -43,7 +43,7 @@ extension Schema {
         switch scope {
         case .equal(.slot): [variable]
         case .in(.slot), .isTypeIn(_, .slot):
-            Set([variable]).union(entityTypes[variable]?.ancestors ?? []).sorted()
+            Set([variable]).union(entityDefinitions[variable]?.ancestors ?? []).sorted()
         default: [nil]
         }
     }

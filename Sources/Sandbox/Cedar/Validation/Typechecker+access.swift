@@ -51,7 +51,7 @@ extension Typechecker {
     /// The attributes of an entity or a record; a report and nil for anything else.
     private mutating func attributes(of type: CedarType?, _ expr: Expr) -> Attributes? {
         switch type {
-        case .entity(let name): return (schema.entityTypes[name]?.attributes ?? RecordType(), true)
+        case .entity(let name): return (schema.entityDefinitions[name]?.attributes ?? RecordType(), true)
         case .record(let record): return (record, false)
         case nil: return nil
         case let type?:
@@ -66,7 +66,7 @@ extension Typechecker {
         let name = expectEntity(entity, prior)
         let isKey = expect(.string, key, prior)
         guard let name, isKey else { return .failed }
-        guard schema.entityTypes[name]?.tags != nil else { return Typed(type: .false) }
+        guard schema.entityDefinitions[name]?.tags != nil else { return Typed(type: .false) }
         let capability = Capability.tag(entity, key)
         return Typed(type: prior.contains(capability) ? .true : .bool, capabilities: [capability])
     }
@@ -75,7 +75,7 @@ extension Typechecker {
         let name = expectEntity(entity, prior)
         let isKey = expect(.string, key, prior)
         guard let name, isKey else { return .failed }
-        guard let tags = schema.entityTypes[name]?.tags else {
+        guard let tags = schema.entityDefinitions[name]?.tags else {
             report(.unguardedTag, expr, "`\(name)` has no tags.")
             return .failed
         }

@@ -120,13 +120,13 @@ extension Typechecker {
     }
 
     private func isAction(_ action: EntityUID, in group: EntityUID) -> Bool {
-        action == group || schema.actions[action]?.ancestors.contains(group) == true
+        action == group || schema.actionDefinitions[action]?.ancestors.contains(group) == true
     }
 
     private func mayBe(_ type: TypeName, in above: TypeName) -> Bool {
         if type == above { return true }
-        guard above.isAction else { return schema.entityTypes[type]?.ancestors.contains(above) == true }
-        return schema.actions.values.contains { action in
+        guard above.isAction else { return schema.entityDefinitions[type]?.ancestors.contains(above) == true }
+        return schema.actionDefinitions.values.contains { action in
             action.uid.type == above && action.descendants.contains { $0.type == type }
         }
     }

@@ -49,7 +49,7 @@ struct Typechecker {
         case .long: .long
         case .string: .string
         // Undeclared types are reported once for the policy, and not for every kind of request.
-        case .entity(let uid): uid.type.isAction || schema.entityTypes[uid.type] != nil ? .entity(uid.type) : nil
+        case .entity(let uid): uid.type.isAction || schema.entityDefinitions[uid.type] != nil ? .entity(uid.type) : nil
         }
     }
 
@@ -58,7 +58,7 @@ struct Typechecker {
         case .principal: .entity(environment.principal)
         case .action: .entity(environment.action.type)
         case .resource: .entity(environment.resource)
-        case .context: schema.actions[environment.action].map { .record($0.context) }
+        case .context: schema.actionDefinitions[environment.action].map { .record($0.context) }
         }
     }
 
