@@ -1,12 +1,35 @@
-/// Policies and templates that decide together.
+/// Policies and templates that decide together, made ready once: compiled, and indexed by what their scopes ask for.
 public struct PolicySet: Sendable {
     /// They in the order of the text; templates are among them.
     public let policies: [Policy]
+
+    /// A policy that can decide.
+    struct Prepared: Sendable {
+        let policy: Policy
+        /// The clauses; the scope is checked without it. Nil where there is no clause.
+        let program: Program?
+    }
+
+    /// The policies that can decide, in the order of the text.
+    let prepared: [Prepared]
+    let index: ScopeIndex
 
     /// Reads a text of any number of policies; an empty text is an empty set.
     ///
     /// - Throws: `ParseError` with the first fault; nothing of the text is used then.
     public init(parsing text: String) throws(ParseError) {
-        policies = try PolicyParser.parse(text)
+        self.init(try PolicyParser.parse(text))
     }
+
+    /// A set of policies that were read before. They keep their ids, which should differ: an answer names policies by them.
+    public init(_ policies: [Policy]) {
+        self.policies = policies
+        prepared = policies.filter { !$0.isTemplate }.map { Prepared(policy: $0, program: $0.clauses.map(Program.init(condition:))) }
+        var index = ScopeIndex()
+        for (number, prepared) in prepared.enumerated() { index.insert(prepared.policy, number) }
+        self.index = index
+    }
+
+    /// The policy of this id; nil if there is none. Linear in their number.
+    public subscript(_ id: String) -> Policy? { policies.first { $0.id == id } }
 }
