@@ -1,7 +1,7 @@
 /// A schema with every name looked up: which entities, attributes, tags and actions exist, and who may do what to what.
 ///
 /// A value without references: share it freely between tasks.
-public struct Schema: Sendable {
+public struct Schema: Equatable, Sendable {
     /// The declared entity types.
     public let entityDefinitions: [TypeName: EntityTypeDefinition]
     /// The declared actions.
@@ -14,7 +14,7 @@ public struct Schema: Sendable {
 }
 
 /// One entity type.
-public struct EntityTypeDefinition: Sendable {
+public struct EntityTypeDefinition: Equatable, Sendable {
     public let name: TypeName
     /// The types that its entities may have as direct parents.
     public let parents: Set<TypeName>
@@ -31,7 +31,7 @@ public struct EntityTypeDefinition: Sendable {
 }
 
 /// One action.
-public struct ActionDefinition: Sendable {
+public struct ActionDefinition: Equatable, Sendable {
     public let uid: EntityUID
     public let parents: Set<EntityUID>
     /// The groups that hold it: parents, their parents, and so on.

@@ -5,11 +5,12 @@ extension Schema {
     /// What can still fail: arithmetic that overflows, and entities that are missing from the store.
     public func validate(_ policies: some Sequence<Policy>) -> ValidationReport {
         var report = ValidationReport()
-        let environments = environments
+        var environments: [EntityUID: [RequestEnvironment]] = [:]
+        for action in actionDefinitions.values { environments[action.uid] = self.environments(of: action) }
         for policy in policies {
             var findings = Findings(PolicyChecks(schema: self, policy: policy).findings)
             var canApply = false
-            for base in environments {
+            for base in actions(typedFor: policy).flatMap({ environments[$0.uid] ?? [] }) {
                 for environment in self.environments(of: policy, in: base) {
                     var checker = Typechecker(schema: self, environment: environment, policy: policy.id)
                     let typed = checker.expectBoolean(policy.expression, [])

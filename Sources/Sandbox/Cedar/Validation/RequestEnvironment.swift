@@ -12,16 +12,31 @@ public struct RequestEnvironment: Hashable, Sendable, CustomStringConvertible {
 }
 
 extension Schema {
-    /// Every kind of request that some action allows, in one order.
-    var environments: [RequestEnvironment] {
-        actionDefinitions.values.sorted { $0.uid < $1.uid }.flatMap { action in
-            action.principals.sorted().flatMap { principal in
-                action.resources.sorted().map { resource in
-                    RequestEnvironment(
-                        principal: principal, action: action.uid, resource: resource, principalSlot: nil, resourceSlot: nil)
-                }
+    /// Every kind of request that the action allows, in one order.
+    func environments(of action: ActionDefinition) -> [RequestEnvironment] {
+        action.principals.sorted().flatMap { principal in
+            action.resources.sorted().map { resource in
+                RequestEnvironment(
+                    principal: principal, action: action.uid, resource: resource, principalSlot: nil, resourceSlot: nil)
             }
         }
+    }
+
+    /// The actions for which the policy must be typed: for others its scope is False, and nothing behind it is looked at.
+    ///
+    /// With a catalog of a thousand tools most policies name one, and typing each for all would take a thousand times as long.
+    func actions(typedFor policy: Policy) -> [ActionDefinition] {
+        let named: Set<EntityUID>
+        switch policy.action {
+        case .any: return actionDefinitions.values.sorted { $0.uid < $1.uid }
+        case .equal(let uid): named = [uid]
+        case .in(let uid): named = Set([uid]).union(actionDefinitions[uid]?.descendants ?? [])
+        case .inList(let uids):
+            // A list without one type is an error of itself, whatever the action.
+            guard Set(uids.map(\.type)).count == 1 else { return actionDefinitions.values.sorted { $0.uid < $1.uid } }
+            named = uids.reduce(into: Set(uids)) { $0.formUnion(actionDefinitions[$1]?.descendants ?? []) }
+        }
+        return named.sorted().compactMap { actionDefinitions[$0] }
     }
 
     /// The environments of a template that grow out of one: a slot after `==` has the type of its variable, and one after `in`
