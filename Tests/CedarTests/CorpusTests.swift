@@ -42,6 +42,8 @@ struct CorpusTests {
             do {
                 let policies = try PolicySet(parsing: folder.text(stem + ".cedar"))
                 let entities = try Entities(parsing: folder.text(stem + ".entities.json"))
+                let printed = PolicyFormatter.format(policies.policies)
+                if try PolicySet(parsing: printed).policies != policies.policies { faults.append("\(stem): printed as \(printed)") }
                 let suite = try JSONReader.parse(folder.text(stem + ".json"))
                 guard case .array(let cases)? = suite["requests"] else { throw DataError("no requests") }
                 for (number, wanted) in cases.enumerated() {

@@ -4,10 +4,15 @@ public struct PolicySet: Sendable {
     public let policies: [Policy]
 
     /// A policy that can decide.
-    struct Prepared: Sendable {
+    final class Prepared: Sendable {
         let policy: Policy
         /// The clauses; the scope is checked without it. Nil where there is no clause.
         let program: Program?
+
+        init(_ policy: Policy) {
+            self.policy = policy
+            program = policy.clauses.map(Program.init(condition:))
+        }
     }
 
     /// The policies that can decide, in the order of the text.
@@ -24,7 +29,7 @@ public struct PolicySet: Sendable {
     /// A set of policies that were read before. They keep their ids, which should differ: an answer names policies by them.
     public init(_ policies: [Policy]) {
         self.policies = policies
-        prepared = policies.filter { !$0.isTemplate }.map { Prepared(policy: $0, program: $0.clauses.map(Program.init(condition:))) }
+        prepared = policies.filter { !$0.isTemplate }.map(Prepared.init)
         var index = ScopeIndex()
         for (number, prepared) in prepared.enumerated() { index.insert(prepared.policy, number) }
         self.index = index

@@ -21,6 +21,6 @@ public struct Entity: Hashable, Sendable {
 /// What a store of entities may hold.
 public enum EntityLimits {
     /// Pairs of an entity and an entity it is in, directly or not. They are computed once on load, and a chain of n entities has
-    /// n²/2 of them; this many take about half a gigabyte.
-    public static let ancestorPairs = 5_000_000
+    /// n²/2 of them; this many take about 100 MB, and are a store of 100,000 entities ten levels deep.
+    public static let ancestorPairs = 1_000_000
 }

@@ -1,7 +1,7 @@
 /// Runs programs for one request.
 ///
-/// Confined to one call: it keeps its stack between programs to save the allocation.
-struct Evaluator {
+/// Confined to one call: it keeps its stack between programs to save the allocation, and is not copied for the same reason.
+struct Evaluator: ~Copyable {
     let request: Request
     let entities: Entities
     private let context: Value
@@ -19,12 +19,10 @@ struct Evaluator {
         stack.removeAll(keepingCapacity: true)
         steps = 0
         var address = 0
-        while address < program.instructions.count {
-            do {
-                address = try execute(program.instructions[address], address)
-            } catch {
-                throw EvaluationError(kind: error.kind, range: program.ranges[address])
-            }
+        do {
+            while address < program.instructions.count { try execute(program, &address) }
+        } catch {
+            throw EvaluationError(kind: error.kind, range: program.ranges[address])
         }
         return pop()
     }
@@ -36,41 +34,41 @@ struct Evaluator {
         static func type(_ expected: String, _ found: Value) -> Failure { Failure(.type(expected: expected, found: found.kindName)) }
     }
 
-    /// Does one instruction; answers the address of the next.
-    private mutating func execute(_ instruction: Program.Instruction, _ address: Int) throws(Failure) -> Int {
+    /// Does the instruction at `address` and moves on; an error leaves it where it is.
+    private mutating func execute(_ program: Program, _ address: inout Int) throws(Failure) {
         try charge(1)
-        switch instruction {
-        case .push(let value): stack.append(value)
+        switch program.instructions[address] {
+        case .push(let number): stack.append(program.constants[number])
         case .variable(let variable): push(variable)
         case .jumpIfFalse(let target):
-            if try !bool(stack[stack.count - 1]) { return target }
+            if try !bool(stack[stack.count - 1]) { return address = target }
             stack.removeLast()
         case .jumpIfTrue(let target):
-            if try bool(stack[stack.count - 1]) { return target }
+            if try bool(stack[stack.count - 1]) { return address = target }
             stack.removeLast()
         case .requireBool: _ = try bool(stack[stack.count - 1])
         case .branchIfFalse(let target):
-            if try !bool(pop()) { return target }
-        case .jump(let target): return target
+            if try !bool(pop()) { return address = target }
+        case .jump(let target): return address = target
         case .unary(let operation): stack.append(try unary(operation, pop()))
         case .binary(let operation):
             let right = pop()
             let left = pop()
             stack.append(try binary(operation, left, right))
-        case .isType(let type): stack.append(.bool(try entity(pop()).type == type))
-        case .isTypeOrJump(let type, let target):
-            if try entity(stack[stack.count - 1]).type != type {
+        case .isType(let number): stack.append(.bool(try entity(pop()).type == program.types[number]))
+        case .isTypeOrJump(let number, let target):
+            if try entity(stack[stack.count - 1]).type != program.types[number] {
                 stack[stack.count - 1] = .bool(false)
-                return target
+                return address = target
             }
-        case .has(let path): stack.append(.bool(try has(path, pop())))
-        case .attribute(let name): stack.append(try attribute(name, pop()))
-        case .like(let pattern): stack.append(.bool(try like(pattern, pop())))
+        case .has(let number): stack.append(.bool(try has(program.names[number], pop())))
+        case .attribute(let number): stack.append(try attribute(program.names[number][0], pop()))
+        case .like(let number): stack.append(.bool(try like(program.patterns[number], pop())))
         case .set(let count): try set(count)
-        case .record(let keys): try record(keys)
+        case .record(let number): try record(program.names[number])
         case .call(let function, let count): try call(function, count)
         }
-        return address + 1
+        address += 1
     }
 
     mutating func charge(_ cost: Int) throws(Failure) {

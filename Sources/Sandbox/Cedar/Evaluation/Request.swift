@@ -53,20 +53,20 @@ public struct Request: Hashable, Sendable {
 }
 
 extension EntityUID {
-    /// Reads an identity in its normal form, for example `Shop::Order::"17"`: no blank space, and escapes only where they are needed.
+    /// Reads an identity as a policy writes it, without blank space: `Shop::Order::"17"`.
     ///
     /// - Throws: `DataError` for anything else.
     public init(parsing text: String) throws(DataError) {
         let complaint = DataError("\(Escape.quoted(ExactString(text))) is not an entity; it is written like `Shop::Order::\"17\"`")
         let bytes = Array(text.utf8)
-        guard let quote = bytes.firstIndex(of: UInt8(ascii: "\"")), quote >= 2, bytes[quote - 1] == UInt8(ascii: ":"),
+        guard let quote = bytes.firstIndex(of: UInt8(ascii: "\"")), quote >= 2, bytes[..<quote].suffix(2).elementsEqual("::".utf8),
             let type = TypeName(String(decoding: bytes[..<(quote - 2)], as: UTF8.self))
         else { throw complaint }
         do {
             var reader = try TokenReader(String(decoding: bytes[quote...], as: UTF8.self))
-            let uid = EntityUID(type: type, id: try reader.string(""))
-            guard ExactString(uid.description) == ExactString(text) else { throw complaint }
-            self = uid
+            let id = try reader.string("as the id")
+            guard reader.lastEnd.offset == Int32(bytes.count - quote) else { throw complaint }
+            self.init(type: type, id: id)
         } catch {
             throw complaint
         }

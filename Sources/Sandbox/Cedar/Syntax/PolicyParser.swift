@@ -5,8 +5,13 @@ struct PolicyParser {
     /// Reads a whole text. Ids are `policy0`, `policy1` and so on.
     static func parse(_ text: String) throws(ParseError) -> [Policy] {
         var parser = PolicyParser(reader: try TokenReader(text))
+        return try parser.all()
+    }
+
+    /// Reads to the end of the text.
+    mutating func all() throws(ParseError) -> [Policy] {
         var policies: [Policy] = []
-        while parser.reader.token.kind != .end { policies.append(try parser.policy(id: "policy\(policies.count)")) }
+        while reader.token.kind != .end { policies.append(try policy(id: "policy\(policies.count)")) }
         return policies
     }
 

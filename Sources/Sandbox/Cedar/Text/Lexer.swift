@@ -6,8 +6,8 @@ struct Lexer {
     private var index = 0
     private var line: Int32 = 1
     private var column: Int32 = 1
-    /// Where the first comment that was passed stands; the formatter refuses texts that have one.
-    private(set) var firstComment: SourcePosition?
+    /// The first comment that was passed; the formatter refuses texts that have one.
+    private(set) var firstComment: SourceRange?
 
     init(_ text: String) throws(ParseError) {
         guard text.utf8.count <= SyntaxLimits.sourceBytes else {
@@ -105,8 +105,9 @@ struct Lexer {
         while index < source.count {
             let byte = source[index]
             if byte == UInt8(ascii: "/"), index + 1 < source.count, source[index + 1] == UInt8(ascii: "/") {
-                if firstComment == nil { firstComment = position }
+                let start = position
                 while index < source.count, source[index] != UInt8(ascii: "\n"), source[index] != UInt8(ascii: "\r") { passScalar() }
+                if firstComment == nil { firstComment = SourceRange(start: start, end: position) }
             } else if byte < 0x80 ? (byte == 0x20 || (0x09...0x0D).contains(byte)) : scalar().properties.isWhitespace {
                 passScalar()
             } else {

@@ -13,7 +13,7 @@ extension Value {
         public init(_ text: ExactString) throws(ExtensionError) {
             var reader = FieldReader(text)
             guard let milliseconds = Self.read(&reader), reader.isAtEnd else {
-                throw .text(text, "datetime", "`2024-05-31` or `2024-05-31T12:00:00Z`")
+                throw .text(text, "a datetime", "`2024-05-31` or `2024-05-31T12:00:00Z`")
             }
             self.milliseconds = milliseconds
         }

@@ -10,7 +10,7 @@ extension Value {
         /// Reads digits, a dot and one to four digits, with a minus sign or none.
         public init(_ text: ExactString) throws(ExtensionError) {
             var digits = Array(text.string.utf8)[...]
-            let malformed = ExtensionError.text(text, "decimal", "`12.5`, with one to four digits after the dot")
+            let malformed = ExtensionError.text(text, "a decimal", "`12.5`, with one to four digits after the dot")
             let negative = digits.first == UInt8(ascii: "-")
             if negative { digits.removeFirst() }
             let parts = digits.split(separator: UInt8(ascii: "."), maxSplits: 1, omittingEmptySubsequences: false)

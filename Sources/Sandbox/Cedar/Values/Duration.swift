@@ -14,7 +14,7 @@ extension Value {
 
         /// Reads `1d12h30m10s500ms`, or some of it in this order, with a minus sign or none.
         public init(_ text: ExactString) throws(ExtensionError) {
-            let malformed = ExtensionError.text(text, "duration", "`1d12h30m10s500ms`, or some of it in this order")
+            let malformed = ExtensionError.text(text, "a duration", "`1d12h30m10s500ms`, or some of it in this order")
             let overflow = ExtensionError("\(Escape.quoted(text)) is outside the range of duration")
             var reader = FieldReader(text)
             let isNegative = reader.take("-")

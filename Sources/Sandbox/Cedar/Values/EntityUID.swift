@@ -59,20 +59,45 @@ enum ReservedWord {
 }
 
 /// The identity of an entity: its type and its id.
-public struct EntityUID: Hashable, Sendable, Comparable, CustomStringConvertible {
+///
+/// One reference, with its hash computed once: a decision compares and looks up identities more than anything else.
+public struct EntityUID: Sendable, Comparable, CustomStringConvertible {
+    private final class Storage: Sendable {
+        let type: TypeName
+        let id: ExactString
+        let hash: Int
+
+        init(type: TypeName, id: ExactString) {
+            self.type = type
+            self.id = id
+            var hasher = Hasher()
+            hasher.combine(type)
+            hasher.combine(id)
+            hash = hasher.finalize()
+        }
+    }
+
+    private let storage: Storage
+
     /// The type.
-    public let type: TypeName
+    public var type: TypeName { storage.type }
     /// The id; it may be empty and hold any scalar.
-    public let id: ExactString
+    public var id: ExactString { storage.id }
 
     /// The identity of `id` in `type`.
-    public init(type: TypeName, id: ExactString) {
-        self.type = type
-        self.id = id
-    }
+    public init(type: TypeName, id: ExactString) { storage = Storage(type: type, id: id) }
 
     public static func < (left: EntityUID, right: EntityUID) -> Bool { (left.type, left.id) < (right.type, right.id) }
 
     /// As a policy writes it: `Shop::Order::"17"`.
     public var description: String { "\(type)::\(Escape.quoted(id))" }
+}
+
+extension EntityUID: Hashable {
+    public static func == (left: EntityUID, right: EntityUID) -> Bool {
+        if left.storage === right.storage { return true }
+        return left.storage.hash == right.storage.hash && left.id == right.id && left.type == right.type
+    }
+
+    public func hash(into hasher: inout Hasher) { hasher.combine(storage.hash) }
 }

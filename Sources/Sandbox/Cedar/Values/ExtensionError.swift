@@ -6,6 +6,6 @@ public struct ExtensionError: Error, Hashable, Sendable, CustomStringConvertible
     init(_ description: String) { self.description = description }
 
     static func text(_ text: ExactString, _ type: String, _ form: String) -> ExtensionError {
-        ExtensionError("\(Escape.quoted(text)) is not a \(type); it is written like \(form)")
+        ExtensionError("\(Escape.quoted(text)) is not \(type); it is written like \(form)")
     }
 }

@@ -15,7 +15,7 @@ extension Value {
 
         /// Reads an address of version 4 or 6, with `/` and a prefix or without.
         public init(_ text: ExactString) throws(ExtensionError) {
-            let malformed = ExtensionError.text(text, "address", "`10.0.0.0/8` or `2001:db8::/32`")
+            let malformed = ExtensionError.text(text, "an ip address", "`10.0.0.0/8` or `2001:db8::/32`")
             let bytes = Array(text.string.utf8)
             // The longest there is: eight groups of four digits, and `/128`.
             guard bytes.count <= 43 else { throw malformed }

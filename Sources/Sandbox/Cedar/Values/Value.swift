@@ -67,49 +67,70 @@ public enum ValueLimits {
 extension Value {
     /// The elements of a set.
     public struct Elements: Sendable {
+        private final class Storage: Sendable {
+            let values: Set<Value>
+            let depth: Int
+            let weight: Int
+            let strangerKind: String?
+
+            init(_ values: Set<Value>) {
+                self.values = values
+                depth = 1 + (values.lazy.map(\.depth).max() ?? 0)
+                weight = 1 + values.lazy.map(\.weight).reduce(0, +)
+                strangerKind = values.lazy.filter { if case .entity = $0 { false } else { true } }.map(\.kindName).min()
+            }
+        }
+
+        private let storage: Storage
+
         /// They, each once.
-        public let values: Set<Value>
-        let depth: Int
-        let weight: Int
+        public var values: Set<Value> { storage.values }
+        var depth: Int { storage.depth }
+        var weight: Int { storage.weight }
         /// The kind of one that is no entity, if there is any.
-        let strangerKind: String?
+        var strangerKind: String? { storage.strangerKind }
 
         /// A set of `values`; what stands there twice counts once. Nil if it would be nested deeper than `ValueLimits.depth`.
         public init?(_ values: some Sequence<Value>) {
-            self.values = Set(values)
-            depth = 1 + (self.values.lazy.map(\.depth).max() ?? 0)
-            weight = 1 + self.values.lazy.map(\.weight).reduce(0, +)
-            strangerKind = self.values.lazy.filter { if case .entity = $0 { false } else { true } }.map(\.kindName).min()
-            if depth > ValueLimits.depth { return nil }
+            storage = Storage(Set(values))
+            if storage.depth > ValueLimits.depth { return nil }
         }
     }
 
     /// The attributes of a record.
     public struct Record: Sendable {
+        private final class Storage: Sendable {
+            let fields: [ExactString: Value]
+            let depth: Int
+            let weight: Int
+
+            init(_ fields: [ExactString: Value]) {
+                self.fields = fields
+                depth = 1 + (fields.values.lazy.map(\.depth).max() ?? 0)
+                weight = 1 + fields.values.lazy.map(\.weight).reduce(0, +)
+            }
+        }
+
+        private let storage: Storage
+
         /// The values by their names.
-        public let fields: [ExactString: Value]
-        let depth: Int
-        let weight: Int
+        public var fields: [ExactString: Value] { storage.fields }
+        var depth: Int { storage.depth }
+        var weight: Int { storage.weight }
 
         /// A record of `fields`. Nil if it would be nested deeper than `ValueLimits.depth`.
         public init?(_ fields: [ExactString: Value]) {
-            self.fields = fields
-            depth = 1 + (fields.values.lazy.map(\.depth).max() ?? 0)
-            weight = 1 + fields.values.lazy.map(\.weight).reduce(0, +)
-            if depth > ValueLimits.depth { return nil }
+            storage = Storage(fields)
+            if storage.depth > ValueLimits.depth { return nil }
         }
 
-        private init() {
-            fields = [:]
-            depth = 1
-            weight = 1
-        }
+        private init(_ storage: Storage) { self.storage = storage }
 
         /// The record without attributes.
-        public static let empty = Record()
+        public static let empty = Record(Storage([:]))
 
         /// The value of an attribute; nil if there is none.
-        public subscript(_ name: ExactString) -> Value? { fields[name] }
+        public subscript(_ name: ExactString) -> Value? { storage.fields[name] }
     }
 }
 
