@@ -215,11 +215,15 @@ struct ValidationTests {
             ("(principal == ", "principal", ")"), ("principal in [", "principal", "]"), ("principal.getTag(", "\"a\"", ")"),
         ])
     func survivesNesting(_ open: String, _ core: String, _ close: String) throws {
-        let levels = open.hasPrefix("!(p") || open.contains(" in [") || open.hasPrefix("(if") ? 480 : 980
-        let text = String(repeating: open, count: levels) + core + String(repeating: close, count: levels)
-        let policies = try PolicySet(parsing: "permit(principal, action, resource) when { \(text) };")
         let schema = try ValidationFixture.schema()
-        for finding in schema.validate(policies.policies).errors { _ = finding.description }
+        for levels in [100, 180, 390, 480, 950] {
+            let text = String(repeating: open, count: levels) + core + String(repeating: close, count: levels)
+            guard let policies = try? PolicySet(parsing: "permit(principal, action, resource) when { \(text) };") else { continue }
+            let report = schema.validate(policies.policies)
+            for finding in report.errors { _ = finding.description }
+            let depth = policies.policies.map(\.expression.depth).max() ?? 0
+            #expect(report.errors.contains { $0.kind == .tooDeep } == (depth > ValidationLimits.depth))
+        }
     }
 
     @Test func staysFastOnLongConditions() throws {

@@ -8,11 +8,17 @@ struct PolicyChecks {
         self.schema = schema
         self.policy = policy
         for expr in policy.expression.subexpressions { check(expr) }
+        if !isTypeable {
+            report(.tooDeep, policy.range, "This policy is nested more than \(ValidationLimits.depth) levels deep; simplify it.")
+        }
         if !hasApplicableAction {
             report(
                 .noApplicableAction, policy.range, "No action applies to such principals and resources, so no request can meet this scope.")
         }
     }
+
+    /// Whether the typechecker may look at it.
+    var isTypeable: Bool { policy.expression.depth <= ValidationLimits.depth }
 
     private mutating func check(_ expr: Expr) {
         switch expr.kind {

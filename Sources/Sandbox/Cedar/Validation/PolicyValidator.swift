@@ -8,9 +8,11 @@ extension Schema {
         var environments: [EntityUID: [RequestEnvironment]] = [:]
         for action in actionDefinitions.values { environments[action.uid] = self.environments(of: action) }
         for policy in policies {
-            var findings = Findings(PolicyChecks(schema: self, policy: policy).findings)
+            let checks = PolicyChecks(schema: self, policy: policy)
+            var findings = Findings(checks.findings)
             var canApply = false
-            for base in actions(typedFor: policy).flatMap({ environments[$0.uid] ?? [] }) {
+            let actions = checks.isTypeable ? actions(typedFor: policy) : []
+            for base in actions.flatMap({ environments[$0.uid] ?? [] }) {
                 for environment in self.environments(of: policy, in: base) {
                     var checker = Typechecker(schema: self, environment: environment, policy: policy.id)
                     let typed = checker.expectBoolean(policy.expression, [])

@@ -28,6 +28,8 @@ public struct ValidationFinding: Hashable, Sendable, CustomStringConvertible {
         case badConstructorText
         /// A constructor whose text is computed, so that nobody can check it before the request.
         case computedConstructor
+        /// The expression is deeper than ``ValidationLimits/depth``.
+        case tooDeep
         /// The policy applies to no request of the schema. A warning.
         case neverApplies
     }
@@ -63,4 +65,8 @@ public struct ValidationReport: Hashable, Sendable {
 public enum ValidationLimits {
     /// Errors in one report. An author mends some and validates again; a thousand more help nobody.
     public static let findings = 200
+
+    /// Levels of a policy's expression. The typechecker is recursive and takes about 4 KB of stack for a level, so this is
+    /// a quarter of the smallest stack that a thread has by default on Linux. The deepest of the public corpus has 11.
+    public static let depth = 400
 }
