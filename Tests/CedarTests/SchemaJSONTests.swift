@@ -39,6 +39,11 @@ struct SchemaJSONTests {
         #expect(try Schema(text: document.text()).description == Schema(text: text).description)
     }
 
+    @Test func eitherFormIsRead() throws {
+        #expect(try Schema(parsing: "\n {\"\": {\"entityTypes\": {\"U\": {}}, \"actions\": {}}}") == Schema(parsing: " entity U;"))
+        #expect(try Schema(parsing: "{}") == Schema(parsing: ""))
+    }
+
     @Test func emptyListsApplyToNothing() throws {
         let json = schema("\"U\": {}", "\"a\": {\"appliesTo\": {\"principalTypes\": [], \"resourceTypes\": [\"U\"]}}")
         let schema = try Schema(json: json)

@@ -231,6 +231,14 @@ struct ValidationTests {
         #expect(try ValidationFixture.report(condition: long).isValid)
     }
 
+    @Test func staysFastOnManyAttributes() throws {
+        let names = (0..<2_000).map { "a\($0)" }
+        let schema = try Schema(
+            text: "entity U { \(names.map { "\($0)?: Long" }.joined(separator: ", ")) }; action x appliesTo { principal: U, resource: U };")
+        let condition = names.map { "principal has \($0) && principal.\($0) == 1" }.joined(separator: " && ")
+        #expect(try ValidationFixture.report("permit(principal, action, resource) when { \(condition) };", schema: schema).isValid)
+    }
+
     @Test func nestedTestsOfTypeStayCheap() throws {
         var condition = "principal"
         for _ in 0..<60 { condition = "(if \(condition) is U in G::\"g\" then principal else principal)" }

@@ -14,6 +14,14 @@ extension Schema {
     ///
     /// - Throws: ``SchemaError`` with the path to the first fault.
     public init(json: String) throws(SchemaError) { try self.init(SchemaDocument(json: json)) }
+
+    /// Reads either form, and looks its names up: what begins with a brace is JSON, for no declaration does.
+    ///
+    /// - Throws: ``SchemaError`` with the place of the first fault.
+    public init(parsing source: String) throws(SchemaError) {
+        let first = source.utf8.first { $0 > 0x20 }
+        if first == UInt8(ascii: "{") { try self.init(json: source) } else { try self.init(text: source) }
+    }
 }
 
 /// Turns JSON into declarations. Every key must be known: a misspelled one would silently loosen the schema.

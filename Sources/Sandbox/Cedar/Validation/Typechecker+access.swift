@@ -2,21 +2,18 @@
 extension Typechecker {
     mutating func checkHas(_ expr: Expr, _ path: [ExactString], _ prior: Set<Capability>) -> Typed {
         guard var base = expr.children.first else { return .failed }
-        var known = prior
-        var result = Typed(type: .true)
+        var result = Conjunction(prior)
         var type = check(base, prior).type
         for (index, name) in path.enumerated() {
             guard let attributes = attributes(of: type, base) else { return .failed }
-            let step = has(base, name, attributes, known)
-            result = Typechecker.conjunction(result, step)
-            if result.type == .false { break }
-            known.formUnion(step.capabilities)
+            result.append(has(base, name, attributes, result.known))
+            if result.isFalse { break }
             if index + 1 < path.count {
                 type = attributes.record.attributes[name]?.type
                 base = Expr(.attribute(name), [base], range: expr.range)
             }
         }
-        return result
+        return result.typed
     }
 
     private typealias Attributes = (record: RecordType, isEntity: Bool)

@@ -1,28 +1,12 @@
 /// Conjunction, disjunction, choice and negation: where types prune and capabilities flow.
 extension Typechecker {
     mutating func checkAnd(_ expr: Expr, _ prior: Set<Capability>) -> Typed {
-        let parts = expr.children
-        guard let first = parts.first else { return .failed }
-        var result = expectBoolean(first, prior)
-        var known = prior
-        for part in parts.dropFirst() {
-            if result.type == .false { break }
-            known.formUnion(result.capabilities)
-            let right = expectBoolean(part, known)
-            result = Typechecker.conjunction(result, right)
+        var result = Conjunction(prior)
+        for part in expr.children {
+            result.append(expectBoolean(part, result.known))
+            if result.isFalse { break }
         }
-        return result
-    }
-
-    /// `left && right`, once both are typed and the left one is not False.
-    static func conjunction(_ left: Typed, _ right: Typed) -> Typed {
-        guard let leftType = left.type, let rightType = right.type else { return .failed }
-        switch (leftType, rightType) {
-        case (_, .false): return Typed(type: .false)
-        case (_, .true): return Typed(type: leftType, capabilities: left.capabilities.union(right.capabilities))
-        case (.true, _): return Typed(type: rightType, capabilities: left.capabilities.union(right.capabilities))
-        default: return Typed(type: .bool, capabilities: left.capabilities.union(right.capabilities))
-        }
+        return result.typed
     }
 
     mutating func checkOr(_ expr: Expr, _ prior: Set<Capability>) -> Typed {
@@ -77,6 +61,39 @@ extension Typechecker {
             }
         case .negate: return expect(.long, operand, prior) ? Typed(type: .long) : .failed
         case .isEmpty: return expectSet(operand, prior) != nil ? Typed(type: .bool) : .failed
+        }
+    }
+}
+
+/// `a && b && …`, part by part; the order of the parts is that of the tests.
+struct Conjunction {
+    /// What a further part may rely on.
+    private(set) var known: Set<Capability>
+    private var type: CedarType? = .true
+    private var capabilities: Set<Capability> = []
+
+    init(_ prior: Set<Capability>) { known = prior }
+
+    /// Whether it is False, so that no further part is looked at.
+    var isFalse: Bool { type == .false }
+
+    var typed: Typed {
+        guard let type else { return .failed }
+        return Typed(type: type, capabilities: isFalse ? [] : capabilities)
+    }
+
+    mutating func append(_ part: Typed) {
+        known.formUnion(part.capabilities)
+        capabilities.formUnion(part.capabilities)
+        guard let left = type, let right = part.type else {
+            type = nil
+            return
+        }
+        switch (left, right) {
+        case (_, .false): type = .false
+        case (_, .true): break
+        case (.true, _): type = right
+        default: type = .bool
         }
     }
 }
