@@ -4,7 +4,7 @@ import Testing
 
 @Suite("Random schemas")
 struct SchemaPropertyTests {
-    @Test(arguments: 0..<150)
+    @Test(arguments: 0..<50)
     func everyFormMeansTheSame(_ seed: Int) throws {
         var random = RandomSchema(dice: SchemaDice(seed: UInt64(seed)))
         let document = random.document()
@@ -18,7 +18,7 @@ struct SchemaPropertyTests {
     }
 
     /// Parts of texts in any order: some are schemas, and none is a trap.
-    @Test(arguments: 0..<60)
+    @Test(arguments: 0..<30)
     func randomTextIsReadOrRefused(_ seed: Int) throws {
         var dice = SchemaDice(seed: UInt64(seed))
         let parts = [
@@ -37,13 +37,13 @@ struct SchemaPropertyTests {
     }
 
     /// One character is taken away, doubled or replaced: what is still a schema prints as one.
-    @Test(arguments: 0..<40)
+    @Test(arguments: 0..<15)
     func damagedSchemasAreReadOrRefused(_ seed: Int) throws {
         var random = RandomSchema(dice: SchemaDice(seed: UInt64(seed)))
         let document = random.document()
         let forms = [Array(try document.text().unicodeScalars), Array(SchemaJSONPrinter.text(document).unicodeScalars)]
         for (index, form) in forms.enumerated() {
-            for _ in 0..<25 {
+            for _ in 0..<15 {
                 var scalars = form
                 let place = random.dice.roll(scalars.count)
                 switch random.dice.roll(3) {

@@ -23,22 +23,29 @@ public indirect enum CedarType: Hashable, Sendable {
 
 /// A closed record: exactly these keys, of which optional ones may be absent.
 public struct RecordType: Hashable, Sendable {
+    /// What a key holds, and whether it is always there.
     public struct Attribute: Hashable, Sendable {
+        /// The type of its value.
         public let type: CedarType
+        /// Whether every value of the record has it.
         public let isRequired: Bool
 
+        /// A key of this type.
         public init(type: CedarType, isRequired: Bool = true) {
             self.type = type
             self.isRequired = isRequired
         }
     }
 
+    /// The keys.
     public let attributes: [ExactString: Attribute]
 
+    /// A record of these keys.
     public init(attributes: [ExactString: Attribute] = [:]) { self.attributes = attributes }
 }
 
 extension CedarType: CustomStringConvertible {
+    /// As a schema writes it.
     public var description: String {
         switch self {
         case .true: "True"
@@ -54,7 +61,16 @@ extension CedarType: CustomStringConvertible {
     }
 }
 
+extension CedarType {
+    /// As a message names it: a record of many keys is cut short.
+    var spoken: String {
+        let scalars = description.unicodeScalars
+        return scalars.count <= 160 ? String(scalars) : String(scalars.prefix(160)) + "…"
+    }
+}
+
 extension RecordType: CustomStringConvertible {
+    /// As a schema writes it.
     public var description: String {
         let parts = attributes.sorted { $0.key < $1.key }
             .map { "\(SchemaNames.written($0.key))\($0.value.isRequired ? "" : "?"): \($0.value.type)" }

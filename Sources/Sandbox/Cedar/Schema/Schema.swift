@@ -15,6 +15,7 @@ public struct Schema: Equatable, Sendable {
 
 /// One entity type.
 public struct EntityTypeDefinition: Equatable, Sendable {
+    /// The whole name.
     public let name: TypeName
     /// The types that its entities may have as direct parents.
     public let parents: Set<TypeName>
@@ -23,6 +24,7 @@ public struct EntityTypeDefinition: Equatable, Sendable {
     public internal(set) var ancestors: Set<TypeName>
     /// The types whose entities may be in one of this type.
     public internal(set) var descendants: Set<TypeName>
+    /// What its entities have.
     public let attributes: RecordType
     /// The type of every tag; nil if the entities have none.
     public let tags: CedarType?
@@ -32,7 +34,9 @@ public struct EntityTypeDefinition: Equatable, Sendable {
 
 /// One action.
 public struct ActionDefinition: Equatable, Sendable {
+    /// Its identity.
     public let uid: EntityUID
+    /// The groups that it is directly in.
     public let parents: Set<EntityUID>
     /// The groups that hold it: parents, their parents, and so on.
     public internal(set) var ancestors: Set<EntityUID>

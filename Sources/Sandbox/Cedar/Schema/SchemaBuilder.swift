@@ -1,7 +1,7 @@
 /// Makes a schema in code: the supervisor builds one from its tool catalog.
 ///
 /// Names of types may be one part, looked up in the builder's namespace first, or several joined by `::`. Errors in
-/// names come out of ``schema()`` and ``text()``, with the declaration as the place.
+/// names come out of `schema()` and `text()`, with the declaration as the place.
 public struct SchemaBuilder: Sendable {
     private var namespace: SchemaNamespace
 
@@ -107,12 +107,19 @@ extension SchemaAttribute {
 }
 
 extension SchemaTypeExpression {
+    /// `Bool`.
     public static var bool: SchemaTypeExpression { .builtin(.bool) }
+    /// `Long`, a 64-bit integer.
     public static var long: SchemaTypeExpression { .builtin(.long) }
+    /// `String`.
     public static var string: SchemaTypeExpression { .builtin(.string) }
+    /// `decimal`, with four decimal places.
     public static var decimal: SchemaTypeExpression { .builtin(.decimal) }
+    /// `ipaddr`, an address or a range of addresses.
     public static var ipaddr: SchemaTypeExpression { .builtin(.ipaddr) }
+    /// `datetime`, a moment.
     public static var datetime: SchemaTypeExpression { .builtin(.datetime) }
+    /// `duration`, a stretch of time.
     public static var duration: SchemaTypeExpression { .builtin(.duration) }
 
     /// A record of these keys.

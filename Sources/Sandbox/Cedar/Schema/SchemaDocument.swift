@@ -1,9 +1,11 @@
-/// A schema as its author wrote it: names are not yet looked up. ``Schema`` is the result of ``Schema/init(_:)``.
+/// A schema as its author wrote it: names are not yet looked up. `Schema` is the result of `Schema.init(_:)`.
 ///
-/// The text form, the JSON form and ``SchemaBuilder`` all end in this value.
+/// The text form, the JSON form and `SchemaBuilder` all end in this value.
 public struct SchemaDocument: Hashable, Sendable {
+    /// The namespaces, each once; the unnamed one has an empty name.
     public var namespaces: [SchemaNamespace]
 
+    /// A schema of these namespaces.
     public init(namespaces: [SchemaNamespace] = []) { self.namespaces = namespaces }
 }
 
@@ -11,12 +13,18 @@ public struct SchemaDocument: Hashable, Sendable {
 public struct SchemaNamespace: Hashable, Sendable {
     /// The parts of the name; none for the unnamed namespace.
     public var name: [ExactString]
+    /// Notes of the author.
     public var annotations: [SchemaAnnotation]
+    /// The entity types, in the order of the author.
     public var entities: [SchemaEntity]
+    /// The common types, in the order of the author.
     public var types: [SchemaCommonType]
+    /// The actions, in the order of the author.
     public var actions: [SchemaAction]
+    /// Where it stands.
     public var place: SchemaPlace
 
+    /// A namespace without declarations.
     public init(name: [ExactString] = [], annotations: [SchemaAnnotation] = [], place: SchemaPlace = .path([])) {
         self.name = name
         self.annotations = annotations
@@ -29,9 +37,12 @@ public struct SchemaNamespace: Hashable, Sendable {
 
 /// A note of the author: it has a name and no meaning here.
 public struct SchemaAnnotation: Hashable, Sendable {
+    /// The name.
     public var key: ExactString
+    /// The text; empty where none was written.
     public var value: ExactString
 
+    /// A note.
     public init(key: ExactString, value: ExactString) {
         self.key = key
         self.value = value
@@ -40,6 +51,7 @@ public struct SchemaAnnotation: Hashable, Sendable {
 
 /// One declared entity type. A declaration of several names is several of these.
 public struct SchemaEntity: Hashable, Sendable {
+    /// What a declaration says of its entities.
     public enum Kind: Hashable, Sendable {
         /// Entities with attributes, and with tags when `tags` has their type.
         case standard(parents: [SchemaName], shape: SchemaTypeExpression?, tags: SchemaTypeExpression?)
@@ -47,17 +59,25 @@ public struct SchemaEntity: Hashable, Sendable {
         case enumeration([ExactString])
     }
 
+    /// The name, without the namespace.
     public var name: ExactString
+    /// What is said of its entities.
     public var kind: Kind
+    /// Notes of the author.
     public var annotations: [SchemaAnnotation]
+    /// Where it stands.
     public var place: SchemaPlace
 }
 
 /// A type under a name of its own.
 public struct SchemaCommonType: Hashable, Sendable {
+    /// The name, without the namespace.
     public var name: ExactString
+    /// The type, as written.
     public var type: SchemaTypeExpression
+    /// Notes of the author.
     public var annotations: [SchemaAnnotation]
+    /// Where it stands.
     public var place: SchemaPlace
 }
 
@@ -65,30 +85,44 @@ public struct SchemaCommonType: Hashable, Sendable {
 public struct SchemaAction: Hashable, Sendable {
     /// Another action, by its id, and by its type if the author wrote one.
     public struct Reference: Hashable, Sendable {
+        /// The type, if it was written.
         public var type: SchemaName?
+        /// The id.
         public var id: ExactString
+        /// Where it stands.
         public var place: SchemaPlace
     }
 
     /// Who may do the action to what, and what the request says about it.
     public struct Application: Hashable, Sendable {
+        /// The types of who may do it.
         public var principals: [SchemaName]
+        /// The types of what it may be done to.
         public var resources: [SchemaName]
+        /// The type of the context; nil for an empty record.
         public var context: SchemaTypeExpression?
     }
 
+    /// The name, without the namespace.
     public var name: ExactString
+    /// The groups that hold it.
     public var parents: [Reference]
+    /// Who may do it to what; nil for a pure group.
     public var application: Application?
+    /// Notes of the author.
     public var annotations: [SchemaAnnotation]
+    /// Where it stands.
     public var place: SchemaPlace
 }
 
 /// A name as written, of one part (looked up in the own namespace first) or of several (absolute).
 public struct SchemaName: Hashable, Sendable, CustomStringConvertible {
+    /// Its parts; at least one.
     public var components: [ExactString]
+    /// Where it stands.
     public var place: SchemaPlace
 
+    /// With `::` between the parts.
     public var description: String { components.map(\.string).joined(separator: "::") }
 }
 
@@ -109,11 +143,16 @@ public indirect enum SchemaTypeExpression: Hashable, Sendable {
 
 /// One key of a record type.
 public struct SchemaAttribute: Hashable, Sendable {
+    /// The name, without the namespace.
     public var name: ExactString
+    /// The type, as written.
     public var type: SchemaTypeExpression
+    /// Whether every value has it.
     public var isRequired: Bool
+    /// Notes of the author.
     public var annotations: [SchemaAnnotation]
 
+    /// A key.
     public init(name: ExactString, type: SchemaTypeExpression, isRequired: Bool, annotations: [SchemaAnnotation] = []) {
         self.name = name
         self.type = type

@@ -1,7 +1,7 @@
 extension SchemaDocument {
     /// Reads the JSON form.
     ///
-    /// - Throws: ``SchemaError`` with the path to the first fault.
+    /// - Throws: `SchemaError` with the path to the first fault.
     public init(json: String) throws(SchemaError) {
         let tree: JSONTree
         do { tree = try JSONReader.parse(json) } catch { throw SchemaError(.path([]), error.description) }
@@ -12,12 +12,12 @@ extension SchemaDocument {
 extension Schema {
     /// Reads the JSON form and looks its names up.
     ///
-    /// - Throws: ``SchemaError`` with the path to the first fault.
+    /// - Throws: `SchemaError` with the path to the first fault.
     public init(json: String) throws(SchemaError) { try self.init(SchemaDocument(json: json)) }
 
     /// Reads either form, and looks its names up: what begins with a brace is JSON, for no declaration does.
     ///
-    /// - Throws: ``SchemaError`` with the place of the first fault.
+    /// - Throws: `SchemaError` with the place of the first fault.
     public init(parsing source: String) throws(SchemaError) {
         let first = source.utf8.first { $0 > 0x20 }
         if first == UInt8(ascii: "{") { try self.init(json: source) } else { try self.init(text: source) }

@@ -1,5 +1,5 @@
-/// What a schema may hold at most. Reaching a limit is a ``SchemaError`` that names it. The length of its text is limited by
-/// ``SyntaxLimits/sourceBytes``.
+/// What a schema may hold at most. Reaching a limit is a `SchemaError` that names it. The length of its text is limited by
+/// `SyntaxLimits.sourceBytes`.
 public enum SchemaLimits {
     /// Levels of sets and records inside each other, counted through common types. People write five; the
     /// checker walks types recursively, and 200 levels stay far from the end of the smallest thread's stack.

@@ -1,7 +1,7 @@
 extension SchemaDocument {
     /// Reads the text form.
     ///
-    /// - Throws: ``SchemaError`` with the line and column of the first fault.
+    /// - Throws: `SchemaError` with the line and column of the first fault.
     public init(text: String) throws(SchemaError) {
         var parser = try SchemaParser(text)
         self = try parser.document()
@@ -11,11 +11,11 @@ extension SchemaDocument {
 extension Schema {
     /// Reads the text form and looks its names up.
     ///
-    /// - Throws: ``SchemaError`` with the line and column of the first fault.
+    /// - Throws: `SchemaError` with the line and column of the first fault.
     public init(text: String) throws(SchemaError) { try self.init(SchemaDocument(text: text)) }
 }
 
-/// Reads declarations by recursive descent; only types nest, and those to ``SchemaLimits/typeDepth``.
+/// Reads declarations by recursive descent; only types nest, and those to `SchemaLimits.typeDepth`.
 struct SchemaParser {
     private var lexer: Lexer
     var token: Token

@@ -1,7 +1,7 @@
 extension SchemaDocument {
     /// The document in the text form: parsing it gives the same schema.
     ///
-    /// - Throws: ``SchemaError`` for what only the JSON form can say: an entity type that a common type of the same name
+    /// - Throws: `SchemaError` for what only the JSON form can say: an entity type that a common type of the same name
     ///   hides. Lists of principals or resources that are empty become a missing `appliesTo`, which means the same.
     public func text() throws(SchemaError) -> String {
         var printer = SchemaPrinter(document: self)

@@ -1,8 +1,8 @@
 extension Schema {
     /// Looks every name of the document up and follows the hierarchies.
     ///
-    /// - Throws: ``SchemaError`` for the first name that is undefined, taken or reserved, for a cycle of types or
-    ///   actions, and for types beyond ``SchemaLimits``.
+    /// - Throws: `SchemaError` for the first name that is undefined, taken or reserved, for a cycle of types or
+    ///   actions, and for types beyond `SchemaLimits`.
     public init(_ document: SchemaDocument) throws(SchemaError) {
         let names = try SchemaNames(document)
         var types = SchemaTypeResolver(document, names: names)

@@ -1,4 +1,4 @@
-/// Turns written types into ``CedarType``: common types are written out, once each.
+/// Turns written types into `CedarType`: common types are written out, once each.
 struct SchemaTypeResolver {
     /// A type with its size, so that a limit is noticed before the type is built.
     private struct Measured {
@@ -40,7 +40,7 @@ struct SchemaTypeResolver {
     ) throws(SchemaError) -> RecordType {
         let type = try resolve(expression, in: namespace, at: place)
         guard case .record(let record) = type else {
-            throw SchemaError(place, "The \(what) must be a record, and this is `\(type)`.")
+            throw SchemaError(place, "The \(what) must be a record, and this is `\(type.spoken)`.")
         }
         return record
     }

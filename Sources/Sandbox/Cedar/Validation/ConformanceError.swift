@@ -22,6 +22,7 @@ public struct ConformanceError: Error, Hashable, Sendable, CustomStringConvertib
         case ancestor
     }
 
+    /// What is wrong.
     public let kind: Kind
     /// Where, from the request or the entity inwards: `context > args > amount`.
     public let path: [String]
@@ -34,5 +35,6 @@ public struct ConformanceError: Error, Hashable, Sendable, CustomStringConvertib
         self.message = message
     }
 
+    /// The place and the sentence.
     public var description: String { "\(path.joined(separator: " > ")): \(message)" }
 }

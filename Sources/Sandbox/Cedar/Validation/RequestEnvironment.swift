@@ -1,13 +1,17 @@
 /// A kind of request: who, what and on what, by type. A policy must be sound in each that the schema allows.
 public struct RequestEnvironment: Hashable, Sendable, CustomStringConvertible {
+    /// The type of who asks.
     public let principal: TypeName
+    /// The action.
     public let action: EntityUID
+    /// The type of what it is done to.
     public let resource: TypeName
     /// What `?principal` stands for in a template; nil where the policy has no such slot.
     public let principalSlot: TypeName?
     /// What `?resource` stands for in a template; nil where the policy has no such slot.
     public let resourceSlot: TypeName?
 
+    /// As a message ends with it.
     public var description: String { "for \(action) by \(principal) on \(resource)" }
 }
 

@@ -12,7 +12,7 @@ extension Schema {
             for value in elements.values { try check(value, is: element, at: path + ["an element"]) }
         case (.record(let record), .record(let shape)): try check(record, is: shape, at: path)
         default:
-            throw ConformanceError(.unexpectedType, path, "Here must be a value of type `\(type)`, and this is a \(value.kindName).")
+            throw ConformanceError(.unexpectedType, path, "Here must be a value of type `\(type.spoken)`, and this is a \(value.kindName).")
         }
     }
 

@@ -1,13 +1,17 @@
 /// A schema says how values of entities and contexts may be written in JSON.
 extension Schema: TypeHints {
+    /// What of the attributes may be written short.
     public func attributeHints(of type: TypeName) -> [ExactString: TypeHint] {
         entityDefinitions[type]?.attributes.hints ?? [:]
     }
 
+    /// Whether tags may be written short.
     public func tagHint(of type: TypeName) -> TypeHint { entityDefinitions[type]?.tags?.hint ?? .plain }
 
+    /// What of the context may be written short.
     public func contextHints(of action: EntityUID) -> [ExactString: TypeHint] { actionDefinitions[action]?.context.hints ?? [:] }
 
+    /// The declared actions with their parents, by identity.
     public var actions: [Entity] {
         actionDefinitions.values.map { Entity(uid: $0.uid, parents: $0.parents) }.sorted { $0.uid < $1.uid }
     }

@@ -32,7 +32,7 @@ extension Typechecker {
         let type = check(base, prior).type
         guard let type, let attributes = attributes(of: type, base) else { return .failed }
         guard let attribute = attributes.record.attributes[name] else {
-            let owner = attributes.isEntity ? "`\(type)`" : "This record"
+            let owner = attributes.isEntity ? "`\(type.spoken)`" : "This record"
             report(.unknownAttribute, expr, "\(owner) has no attribute `\(SchemaNames.written(name))`.")
             return .failed
         }
@@ -52,7 +52,7 @@ extension Typechecker {
         case .record(let record): return (record, false)
         case nil: return nil
         case let type?:
-            report(.unexpectedType, expr, "Only entities and records have attributes, and this is `\(type)`.")
+            report(.unexpectedType, expr, "Only entities and records have attributes, and this is `\(type.spoken)`.")
             return nil
         }
     }

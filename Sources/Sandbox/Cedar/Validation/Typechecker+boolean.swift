@@ -43,7 +43,7 @@ extension Typechecker {
         let otherwise = check(parts[2], prior)
         guard test.type != nil, let left = then.type, let right = otherwise.type else { return .failed }
         guard let joined = left.joined(with: right) else {
-            report(.noCommonType, expr, "`then` gives a `\(left)` and `else` a `\(right)`; both must give one type.")
+            report(.noCommonType, expr, "`then` gives a `\(left.spoken)` and `else` a `\(right.spoken)`; both must give one type.")
             return .failed
         }
         return Typed(type: joined, capabilities: then.capabilities.intersection(otherwise.capabilities))

@@ -28,7 +28,7 @@ extension Typechecker {
             return Typed(type: .false)
         }
         guard leftType.joined(with: rightType) != nil else {
-            report(.noCommonType, expr, "A `\(leftType)` is never equal to a `\(rightType)`.")
+            report(.noCommonType, expr, "A `\(leftType.spoken)` is never equal to a `\(rightType.spoken)`.")
             return .failed
         }
         return Typed(type: .bool)
@@ -51,13 +51,13 @@ extension Typechecker {
             switch type {
             case .long, .extension(.datetime), .extension(.duration): break
             default:
-                report(.unexpectedType, expr, "Only a Long, a datetime or a duration has an order, and this is `\(type)`.")
+                report(.unexpectedType, expr, "Only a Long, a datetime or a duration has an order, and this is `\(type.spoken)`.")
                 return .failed
             }
         }
         guard let leftType, let rightType else { return .failed }
         guard leftType == rightType else {
-            report(.unexpectedType, right, "A `\(leftType)` cannot be compared with a `\(rightType)`.")
+            report(.unexpectedType, right, "A `\(leftType.spoken)` cannot be compared with a `\(rightType.spoken)`.")
             return .failed
         }
         return Typed(type: .bool)
@@ -70,7 +70,7 @@ extension Typechecker {
         let other = method == .contains ? check(right, prior).type : expectSet(right, prior)
         guard let element, let other else { return .failed }
         guard element.joined(with: other) != nil else {
-            report(.noCommonType, expr, "A set of `\(element)` never holds a `\(other)`.")
+            report(.noCommonType, expr, "A set of `\(element.spoken)` never holds a `\(other.spoken)`.")
             return .failed
         }
         return Typed(type: .bool)
@@ -97,7 +97,7 @@ extension Typechecker {
         switch rightType {
         case .entity(let name), .set(.entity(let name)): rightName = name
         default:
-            report(.unexpectedType, right, "Here must be an entity or a set of entities, and this is `\(rightType)`.")
+            report(.unexpectedType, right, "Here must be an entity or a set of entities, and this is `\(rightType.spoken)`.")
             return .failed
         }
         guard let leftName else { return .failed }

@@ -74,7 +74,7 @@ struct Typechecker {
         let typed = check(expr, prior)
         guard let type = typed.type else { return .failed }
         guard type.isBoolean else {
-            report(.unexpectedType, expr, "Here must be a Bool, and this is `\(type)`.")
+            report(.unexpectedType, expr, "Here must be a Bool, and this is `\(type.spoken)`.")
             return .failed
         }
         return typed
@@ -84,7 +84,7 @@ struct Typechecker {
     mutating func expect(_ expected: CedarType, _ expr: Expr, _ prior: Set<Capability>) -> Bool {
         guard let type = check(expr, prior).type else { return false }
         guard type == expected else {
-            report(.unexpectedType, expr, "Here must be a `\(expected)`, and this is `\(type)`.")
+            report(.unexpectedType, expr, "Here must be a `\(expected.spoken)`, and this is `\(type.spoken)`.")
             return false
         }
         return true
@@ -94,7 +94,7 @@ struct Typechecker {
     mutating func expectEntity(_ expr: Expr, _ prior: Set<Capability>) -> TypeName? {
         guard let type = check(expr, prior).type else { return nil }
         guard case .entity(let name) = type else {
-            report(.unexpectedType, expr, "Here must be an entity, and this is `\(type)`.")
+            report(.unexpectedType, expr, "Here must be an entity, and this is `\(type.spoken)`.")
             return nil
         }
         return name
@@ -104,7 +104,7 @@ struct Typechecker {
     mutating func expectSet(_ expr: Expr, _ prior: Set<Capability>) -> CedarType? {
         guard let type = check(expr, prior).type else { return nil }
         guard case .set(let element) = type else {
-            report(.unexpectedType, expr, "Here must be a set, and this is `\(type)`.")
+            report(.unexpectedType, expr, "Here must be a set, and this is `\(type.spoken)`.")
             return nil
         }
         return element

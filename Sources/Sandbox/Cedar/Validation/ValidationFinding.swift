@@ -28,12 +28,13 @@ public struct ValidationFinding: Hashable, Sendable, CustomStringConvertible {
         case badConstructorText
         /// A constructor whose text is computed, so that nobody can check it before the request.
         case computedConstructor
-        /// The expression is deeper than ``ValidationLimits/depth``.
+        /// The expression is deeper than `ValidationLimits.depth`.
         case tooDeep
         /// The policy applies to no request of the schema. A warning.
         case neverApplies
     }
 
+    /// What is wrong.
     public let kind: Kind
     /// The id of the policy.
     public let policy: String
@@ -44,6 +45,7 @@ public struct ValidationFinding: Hashable, Sendable, CustomStringConvertible {
     /// The kind of request for which it was found first; nil if it holds for all.
     public let environment: RequestEnvironment?
 
+    /// The policy, the place, the sentence and the kind of request.
     public var description: String {
         let requests = environment.map { " (\($0))" } ?? ""
         return "\(policy), \(range.start): \(message)\(requests)"
@@ -52,7 +54,7 @@ public struct ValidationFinding: Hashable, Sendable, CustomStringConvertible {
 
 /// The result of validating a set of policies.
 public struct ValidationReport: Hashable, Sendable {
-    /// What must be mended, in the order of policies and places; at most ``ValidationLimits/findings``.
+    /// What must be mended, in the order of policies and places; at most `ValidationLimits.findings`.
     public internal(set) var errors: [ValidationFinding] = []
     /// What is suspicious and harmless.
     public internal(set) var warnings: [ValidationFinding] = []
