@@ -40,6 +40,54 @@ struct AuthorizerTests {
         #expect(response.reason == ["policy0", "policy2", "policy3"])
     }
 
+    @Test("an explanation names what becomes of every policy")
+    func explanation() throws {
+        let policies = try PolicySet(
+            parsing: """
+                permit(principal == U::"b", action, resource) when { 1 }; permit(principal == ?principal, action, resource);
+                permit(principal, action, resource) when { false }; permit(principal, action, resource); forbid(principal, action, resource) when { 1 };
+                """)
+        let outcomes = Authorizer(policies).explain(try Fixture.request(), try Entities(parsing: Fixture.entities))
+        #expect(outcomes.map(\.policy.id) == ["policy0", "policy2", "policy3", "policy4"])
+        #expect(outcomes.prefix(3).map(\.verdict) == [.outOfScope, .notSatisfied, .satisfied])
+        guard case .failed? = outcomes.last?.verdict else {
+            Issue.record("the last policy has a value")
+            return
+        }
+    }
+
+    @Test("the example of the documentation decides as it says")
+    func example() throws {
+        let policies = try PolicySet(
+            parsing: """
+                @id("readers")
+                permit (principal in Role::"reader", action == Action::"read", resource)
+                unless { resource.isSecret };
+                """)
+        let entities = try Entities(
+            parsing: """
+                [{"uid": {"type": "User", "id": "alice"}, "attrs": {}, "parents": [{"type": "Role", "id": "reader"}]},
+                 {"uid": {"type": "Document", "id": "plan"}, "attrs": {"isSecret": false}, "parents": []}]
+                """)
+        let request = Request(
+            principal: try EntityUID(parsing: #"User::"alice""#), action: try EntityUID(parsing: #"Action::"read""#),
+            resource: try EntityUID(parsing: #"Document::"plan""#))
+        let response = Authorizer(policies).authorize(request, entities)
+        #expect(response.decision == .allow)
+        #expect(response.reason == ["policy0"])
+        #expect(policies["policy0"]?.annotation("id") == "readers")
+    }
+
+    @Test("an expression can be read and evaluated alone")
+    func expressions() throws {
+        let (request, entities) = (try Fixture.request(#"{"a": 2}"#), try Entities(parsing: Fixture.entities))
+        #expect(try Expr(parsing: "principal.n + context.a").evaluate(request, entities) == .long(3))
+        #expect(throws: ParseError.self) { try Expr(parsing: "1 2") }
+        #expect(throws: EvaluationError.self) { try Expr(parsing: "principal.x").evaluate(request, entities) }
+        let template = try #require(try PolicySet(parsing: "permit(principal == ?principal, action, resource);").policies.first)
+        #expect(throws: EvaluationError.self) { try template.expression.evaluate(request, entities) }
+    }
+
     @Test("a strict reading denies where an error hides a deny, or hides why there is one")
     func strict() throws {
         func strict(_ text: String) throws -> (Response.Decision, [String]) {

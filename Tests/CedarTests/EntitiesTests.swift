@@ -85,6 +85,29 @@ struct EntitiesTests {
         #expect(throws: DataError.self) { try entities.adding([Entity(uid: gone, parents: [user])]) }
     }
 
+    @Test("a store that grew by parts is the store that was loaded at once", arguments: [31, 32, 33, 34, 35, 36] as [UInt64])
+    func adding(_ seed: UInt64) throws {
+        var numbers = SeededNumbers(seed: seed)
+        let uids = (0..<14).map { EntityUID(type: TypeName(components: ["U"]), id: ExactString("\($0)")) }
+        for _ in 0..<100 {
+            // Parents come before in the list, so there is no cycle; the parts come in any order.
+            let entities = uids.indices.filter { _ in Int.random(in: 0..<5, using: &numbers) > 0 }.map { index in
+                Entity(
+                    uid: uids[index], parents: Set(uids[..<index].shuffled(using: &numbers).prefix(Int.random(in: 0...2, using: &numbers))))
+            }.shuffled(using: &numbers)
+            var grown = Entities.empty
+            var rest = entities[...]
+            while !rest.isEmpty {
+                let part = rest.prefix(Int.random(in: 1...5, using: &numbers))
+                rest.removeFirst(part.count)
+                grown = try grown.adding(Array(part))
+            }
+            let whole = try Entities(entities)
+            #expect(grown.all == whole.all && grown.count == whole.count)
+            for uid in uids { #expect(grown.ancestors(of: uid) == whole.ancestors(of: uid)) }
+        }
+    }
+
     @Test("hints let values stand without escapes")
     func hints() throws {
         struct Hints: TypeHints {

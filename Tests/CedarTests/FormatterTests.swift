@@ -50,9 +50,48 @@ struct FormatterTests {
                 """)
     }
 
-    @Test("comments are refused, with their place")
+    @Test("comments around policies keep their places")
     func comments() throws {
-        let error = try #require(throws: ParseError.self) { try PolicyFormatter.format("permit(principal,action,resource);\n // why") }
+        let text = """
+            // The rules of the shop.
+
+            //   Who may buy.\t
+            // And where.
+            @id("buy") permit(principal,action,resource); // all
+            // Who may not.
+
+
+            forbid(principal,action,resource) when { false };
+
+            // The end.
+            """
+        let wanted = """
+            // The rules of the shop.
+
+            //   Who may buy.
+            // And where.
+            @id("buy")
+            permit (principal, action, resource); // all
+
+            // Who may not.
+
+            forbid (principal, action, resource)
+            when { false };
+
+            // The end.
+
+            """
+        #expect(try PolicyFormatter.format(text) == wanted)
+        #expect(try PolicyFormatter.format(wanted) == wanted)
+        #expect(try PolicyFormatter.format("// a\r\n// b") == "// a\n// b\n")
+        #expect(try PolicyFormatter.format("").isEmpty)
+    }
+
+    @Test(
+        "a comment inside a policy is refused, with its place",
+        arguments: ["@id(\"a\")\n// why\npermit(principal,action,resource);", "permit(principal,\n// why\naction,resource);"])
+    func commentsInside(_ text: String) throws {
+        let error = try #require(throws: ParseError.self) { try PolicyFormatter.format(text) }
         #expect(error.range.start.line == 2)
     }
 

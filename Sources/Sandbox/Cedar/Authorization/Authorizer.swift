@@ -16,15 +16,12 @@ public struct Authorizer: Sendable {
         var failures: [Response.Failure] = []
         for number in policies.index.candidates(request, entities) {
             let prepared = policies.prepared[number]
-            let policy = prepared.policy
-            guard policy.principal.fits(request.principal, entities), policy.action.fits(request.action, entities),
-                policy.resource.fits(request.resource, entities)
-            else { continue }
-            do throws(EvaluationError) {
-                guard try evaluator.isSatisfied(prepared) else { continue }
-                if policy.effect == .permit { permits.append(policy.id) } else { forbids.append(policy.id) }
-            } catch {
-                failures.append(Response.Failure(policy: policy.id, effect: policy.effect, error: error))
+            switch evaluator.verdict(of: prepared) {
+            case .satisfied where prepared.policy.effect == .permit: permits.append(prepared.policy.id)
+            case .satisfied: forbids.append(prepared.policy.id)
+            case .failed(let error):
+                failures.append(Response.Failure(policy: prepared.policy.id, effect: prepared.policy.effect, error: error))
+            case .outOfScope, .notSatisfied: break
             }
         }
         let isAllowed = forbids.isEmpty && !permits.isEmpty
@@ -32,12 +29,36 @@ public struct Authorizer: Sendable {
             decision: isAllowed ? .allow : .deny, reason: forbids.isEmpty ? permits : forbids, failures: failures,
             isForbidden: !forbids.isEmpty)
     }
+
+    /// What becomes of one policy for a request.
+    public enum Verdict: Hashable, Sendable {
+        /// Its scope does not fit: its clauses are not looked at.
+        case outOfScope
+        /// A clause says no.
+        case notSatisfied
+        /// It counts.
+        case satisfied
+        /// It has no value, and does not count.
+        case failed(EvaluationError)
+    }
+
+    /// What becomes of each policy, in the order of the set; templates are left out. For explanations: it looks at all of them.
+    public func explain(_ request: Request, _ entities: Entities) -> [(policy: Policy, verdict: Verdict)] {
+        var evaluator = Evaluator(request, entities)
+        var result: [(policy: Policy, verdict: Verdict)] = []
+        for prepared in policies.prepared { result.append((prepared.policy, evaluator.verdict(of: prepared))) }
+        return result
+    }
 }
 
 extension Evaluator {
-    fileprivate mutating func isSatisfied(_ prepared: PolicySet.Prepared) throws(EvaluationError) -> Bool {
-        guard let program = prepared.program else { return true }
-        guard case .bool(let result) = try run(program) else { return false }
-        return result
+    fileprivate mutating func verdict(of prepared: PolicySet.Prepared) -> Authorizer.Verdict {
+        guard prepared.fits(request, entities) else { return .outOfScope }
+        guard let program = prepared.program else { return .satisfied }
+        do throws(EvaluationError) {
+            return try run(program) == .bool(true) ? .satisfied : .notSatisfied
+        } catch {
+            return .failed(error)
+        }
     }
 }

@@ -13,6 +13,12 @@ public struct PolicySet: Sendable {
             self.policy = policy
             program = policy.clauses.map(Program.init(condition:))
         }
+
+        /// Whether the scope fits. It cannot be an error.
+        func fits(_ request: Request, _ entities: Entities) -> Bool {
+            policy.principal.fits(request.principal, entities) && policy.action.fits(request.action, entities)
+                && policy.resource.fits(request.resource, entities)
+        }
     }
 
     /// The policies that can decide, in the order of the text.

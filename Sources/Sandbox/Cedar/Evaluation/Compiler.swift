@@ -23,7 +23,7 @@ struct Compiler {
         var addresses: [Int] = []
     }
 
-    /// Compiles an expression without slots.
+    /// Compiles an expression.
     mutating func compile(_ expression: Expr) {
         work = [.expression(expression)]
         while let task = work.popLast() {
@@ -50,7 +50,7 @@ struct Compiler {
         switch expression.kind {
         case .literal(let literal): emit(.push(constant(literal.value)), range)
         case .variable(let variable): emit(.variable(variable), range)
-        case .slot: preconditionFailure("a template is not evaluated")
+        case .slot(let slot): emit(.slot(slot), range)
         case .and: chain(children, .jumpIfFalse(to: 0), range)
         case .or: chain(children, .jumpIfTrue(to: 0), range)
         case .conditional:

@@ -14,6 +14,8 @@ public struct EvaluationError: Error, Hashable, Sendable, CustomStringConvertibl
         case missingTag(ExactString)
         /// An extension type has no value for its arguments.
         case extensionValue(ExtensionError)
+        /// The expression is a template's.
+        case unlinkedSlot(Expr.Slot)
         /// The evaluation is above one of `EvaluationLimits` or `ValueLimits`.
         case limit(String)
     }
@@ -35,6 +37,7 @@ public struct EvaluationError: Error, Hashable, Sendable, CustomStringConvertibl
         case .missingEntity(let uid): "the entity `\(uid)` does not exist"
         case .missingTag(let name): "there is no tag \(Escape.quoted(name))"
         case .extensionValue(let error): error.description
+        case .unlinkedSlot(let slot): "a link has to say what `?\(slot.rawValue)` is"
         case .limit(let what): what
         }
     }

@@ -40,6 +40,7 @@ struct Evaluator: ~Copyable {
         switch program.instructions[address] {
         case .push(let number): stack.append(program.constants[number])
         case .variable(let variable): push(variable)
+        case .slot(let slot): throw Failure(.unlinkedSlot(slot))
         case .jumpIfFalse(let target):
             if try !bool(stack[stack.count - 1]) { return address = target }
             stack.removeLast()

@@ -8,6 +8,8 @@ final class Program: Sendable {
         /// A number in `constants`.
         case push(Int)
         case variable(Expr.Variable)
+        /// Always an error.
+        case slot(Expr.Slot)
         /// A left operand of `&&`: false stays as the result and the rest is left out; true makes room for the next.
         case jumpIfFalse(to: Int)
         /// The same for `||`.
@@ -42,11 +44,16 @@ final class Program: Sendable {
     let types: [TypeName]
     let patterns: [Pattern]
 
-    /// Compiles an expression without slots, whose value must be a bool. Linear in its size.
-    init(condition expression: Expr) {
+    /// Compiles an expression whose value must be a bool. Linear in its size.
+    convenience init(condition expression: Expr) {
+        self.init(expression, mustBeBool: true)
+    }
+
+    /// Compiles an expression. Linear in its size.
+    init(_ expression: Expr, mustBeBool: Bool = false) {
         var compiler = Compiler()
         compiler.compile(expression)
-        compiler.emit(.requireBool, expression.range)
+        if mustBeBool { compiler.emit(.requireBool, expression.range) }
         instructions = compiler.instructions
         ranges = compiler.ranges
         constants = compiler.constants

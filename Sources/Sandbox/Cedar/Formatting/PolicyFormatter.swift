@@ -8,16 +8,22 @@ public enum PolicyFormatter {
     /// The blanks of one level.
     static let indentation = 2
 
-    /// The text in the canonical layout.
+    /// The text in the canonical layout. Comments before, between and after the policies are kept.
     ///
-    /// - Throws: `ParseError` for a text that is not valid, and for one with a comment: its place would be lost.
+    /// - Throws: `ParseError` for a text that is not valid, and for one with a comment inside a policy: it would lose its place.
     public static func format(_ text: String) throws(ParseError) -> String {
-        var parser = PolicyParser(reader: try TokenReader(text))
+        var parser = PolicyParser(reader: try TokenReader(text, keepsComments: true))
         let policies = try parser.all()
-        if let comment = parser.reader.lexer.firstComment {
-            throw ParseError("a text with comments is not formatted, because they would lose their places", at: comment)
+        var comments = CommentPlacer(parser.reader.lexer.comments)
+        var result = ""
+        for policy in policies {
+            if !result.isEmpty { result += "\n" }
+            result += comments.before(policy.range.start)
+            try comments.refuse(until: policy.range.end)
+            result += format(policy).dropLast() + comments.onLine(policy.range.end) + "\n"
         }
-        return format(policies)
+        let rest = comments.before(nil)
+        return result.isEmpty || rest.isEmpty ? result + rest : result + "\n" + rest
     }
 
     /// Policies in the canonical layout, an empty line between them.

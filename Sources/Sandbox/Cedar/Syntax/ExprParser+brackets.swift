@@ -10,6 +10,12 @@ extension ExprParser {
         }
         try reader.advance()
         let range = reader.token.range
+        guard reader.token.kind != .number else {
+            throw ParseError("there are no fractions; write `decimal(\"1.5\")`", at: range)
+        }
+        if reader.token.kind == .identifier, ReservedWord.contains(reader.token.text) {
+            throw ParseError("`\(reader.token.text)` is a reserved word; write `[\"\(reader.token.text)\"]`", at: range)
+        }
         let name = try reader.identifier("of an attribute or method after `.`")
         guard reader.token.isSymbol(.leftParenthesis) else { return try attribute(name, receiver) }
         let method = try Self.method(name, range)
@@ -31,7 +37,7 @@ extension ExprParser {
         if name == "isEmpty" { return .isEmpty }
         if let operation = Expr.BinaryOperator(rawValue: name.string), operation.isMethod { return .binary(operation) }
         guard let function = ExtensionFunction(rawValue: name.string) else {
-            throw ParseError("there is no method `\(name)`", at: range)
+            throw ParseError("there is no method `\(name)`; a text is compared with `like`, a set asked with `contains`", at: range)
         }
         guard !function.isConstructor else { throw ParseError("`\(name)` is a function; write `\(name)(…)`", at: range) }
         return .call(function)

@@ -110,12 +110,20 @@ extension ExprParser {
         }
         if reader.token.isSymbol(.leftParenthesis) { return try function(components, range) }
         guard components.count == 1, let variable = Expr.Variable(rawValue: components[0].string) else {
-            let name = TypeName(components: components)
-            throw ParseError(
-                "`\(name)` is not known here; there are `principal`, `action`, `resource` and `context`, and an entity is written `\(name)::\"id\"`",
-                at: range)
+            throw ParseError(Self.complaint(about: components), at: range)
         }
         try emitLeaf(.variable(variable), range)
+    }
+
+    /// About a name that is neither a variable nor the type of an entity.
+    private static func complaint(about components: [ExactString]) -> String {
+        let name = TypeName(components: components)
+        if let type = name.namespace { return "the id of an entity is a string: `\(type)::\(Escape.quoted(name.basename))`" }
+        if name.text == "null" { return "there is no null; whether there is a value is asked with `has`" }
+        return """
+            `\(name)` is not known here; there are `principal`, `action`, `resource` and `context`, and an entity is written \
+            `\(name)::"id"`
+            """
     }
 
     private mutating func function(_ components: [ExactString], _ range: SourceRange) throws(ParseError) {

@@ -84,6 +84,9 @@ extension PolicyParser {
             reference = .slot(slot)
         } else {
             let type = try reader.path("of an entity type; a scope compares with an entity such as `User::\"alice\"`")
+            if !reader.token.isSymbol(.doubleColon), let parent = type.namespace {
+                throw reader.unexpected("the id of an entity is a string: `\(parent)::\(Escape.quoted(type.basename))`")
+            }
             try reader.expect(.doubleColon, "and an id after the entity type `\(type)`")
             reference = .entity(EntityUID(type: type, id: try reader.string("as the id of the entity after `::`")))
         }

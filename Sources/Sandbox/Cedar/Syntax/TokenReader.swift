@@ -6,8 +6,9 @@ struct TokenReader {
     /// Where the last used token ended.
     private(set) var lastEnd = SourcePosition.start
 
-    init(_ text: String) throws(ParseError) {
+    init(_ text: String, keepsComments: Bool = false) throws(ParseError) {
         var lexer = try Lexer(text)
+        lexer.keepsComments = keepsComments
         token = try lexer.next()
         self.lexer = lexer
     }
@@ -24,6 +25,7 @@ struct TokenReader {
     /// The token after the one in hand.
     func peek() throws(ParseError) -> Token {
         var ahead = lexer
+        ahead.keepsComments = false
         return try ahead.next()
     }
 

@@ -6,8 +6,9 @@ struct Lexer {
     private var index = 0
     private var line: Int32 = 1
     private var column: Int32 = 1
-    /// The first comment that was passed; the formatter refuses texts that have one.
-    private(set) var firstComment: SourceRange?
+    /// The comments that were passed, if they are wanted: the formatter's.
+    private(set) var comments: [Token] = []
+    var keepsComments = false
 
     init(_ text: String) throws(ParseError) {
         guard text.utf8.count <= SyntaxLimits.sourceBytes else {
@@ -80,7 +81,13 @@ struct Lexer {
             passScalar()
             let code = String(scalar.value, radix: 16, uppercase: true)
             let name = (0x21..<0x7F).contains(scalar.value) ? "`\(scalar)`" : "the character U+\(code)"
-            throw ParseError("\(name) is not part of the language", at: SourceRange(start: start, end: position))
+            let hint =
+                switch scalar {
+                case "'": "; strings stand in double quotes"
+                case "&", "|": "; write `\(scalar)\(scalar)`"
+                default: ""
+                }
+            throw ParseError("\(name) is not part of the language\(hint)", at: SourceRange(start: start, end: position))
         }
         advance(1)
         return Token(kind: .symbol(single), range: SourceRange(start: start, end: position), bytes: source[first..<index])
@@ -105,9 +112,12 @@ struct Lexer {
         while index < source.count {
             let byte = source[index]
             if byte == UInt8(ascii: "/"), index + 1 < source.count, source[index + 1] == UInt8(ascii: "/") {
-                let start = position
+                let (start, first) = (position, index)
                 while index < source.count, source[index] != UInt8(ascii: "\n"), source[index] != UInt8(ascii: "\r") { passScalar() }
-                if firstComment == nil { firstComment = SourceRange(start: start, end: position) }
+                if keepsComments {
+                    let range = SourceRange(start: start, end: position)
+                    comments.append(Token(kind: .comment, range: range, bytes: source[first..<index]))
+                }
             } else if byte < 0x80 ? (byte == 0x20 || (0x09...0x0D).contains(byte)) : scalar().properties.isWhitespace {
                 passScalar()
             } else {

@@ -11,6 +11,8 @@ struct Token {
         case slot
         /// One of `Lexer.punctuation`.
         case symbol(Symbol)
+        /// From two slashes to the end of the line; no parser sees one.
+        case comment
         /// The end of the text.
         case end
     }
@@ -66,6 +68,7 @@ struct Token {
         switch kind {
         case .end: "the end of the text"
         case .string: "a string"
+        case .comment: "a comment"
         case .number: "the number `\(text)`"
         case .slot: "`?\(text)`"
         case .identifier: "`\(text)`"
