@@ -25,7 +25,9 @@ extension Typechecker {
             if let wider = before.joined(with: type) {
                 joined = wider
             } else if isSound {
-                report(.noCommonType, part, "The elements of a set must be of one type, and `\(type.spoken)` stands beside `\(before.spoken)`.")
+                report(
+                    .noCommonType, part, "The elements of a set must be of one type, and `\(type.spoken)` stands beside `\(before.spoken)`."
+                )
                 isSound = false
             }
         }
