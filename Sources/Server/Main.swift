@@ -8,7 +8,7 @@ struct KDCube: AsyncParsableCommand {
         version: "0.1.0",
         subcommands: [
             ServeCommand.self, KeysCommand.self, BudgetCommand.self, UsageCommand.self, PricesCommand.self, ExportCommand.self,
-            WhyCommand.self, KillCommand.self, ReconcileCommand.self, CheckConfigCommand.self,
+            WhyCommand.self, KillCommand.self, ReconcileCommand.self, AuditCommand.self, CheckConfigCommand.self,
             DoctorCommand.self,
         ])
 }

@@ -16,7 +16,22 @@ def run(*arguments: str, **more) -> subprocess.CompletedProcess:
 
 @pytest.mark.parametrize(
     "command",
-    ["", "serve", "keys", "keys create", "budget set", "usage", "prices", "prices check", "export", "why", "check-config", "doctor"],
+    [
+        "",
+        "serve",
+        "keys",
+        "keys create",
+        "budget set",
+        "usage",
+        "prices",
+        "prices check",
+        "export",
+        "why",
+        "check-config",
+        "doctor",
+        "audit verify",
+        "audit export",
+    ],
 )
 def test_every_command_explains_itself(command):
     result = run(*command.split(), "--help")

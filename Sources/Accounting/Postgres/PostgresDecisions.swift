@@ -9,7 +9,7 @@ public struct PostgresDecisions: DecisionStore {
     public func append(_ decisions: [ToolDecision]) async throws(DecisionError) {
         guard !decisions.isEmpty else { return }
         let decisions = try DecisionBatch.distinct(decisions)
-        let taken = try await write { (connection) throws(PostgresError) -> Set<DecisionID> in
+        let taken = try await linking { (connection) throws(PostgresError) -> Set<DecisionID>? in
             try Self.lock(decisions.map(\.path.org), &connection)
             let ids: [PostgresValue] = [.texts(decisions.map(\.path.org)), .texts(decisions.map(\.id))]
             let found = try connection.query(
@@ -19,8 +19,7 @@ public struct PostgresDecisions: DecisionStore {
             let known = Dictionary(uniqueKeysWithValues: found.map { ($0.key, $0) })
             let taken = decisions.filter { known[$0.key] ?? $0 != $0 }
             guard taken.isEmpty else { return Set(taken.map(\.key)) }
-            try Self.insert(decisions.filter { known[$0.key] == nil }, &connection)
-            return []
+            return try Self.insert(decisions.filter { known[$0.key] == nil }, &connection) ? [] : nil
         }
         guard taken.isEmpty else { throw .idsTaken(taken) }
     }
@@ -28,7 +27,7 @@ public struct PostgresDecisions: DecisionStore {
     public func append(outcomes: [ToolOutcome]) async throws(DecisionError) {
         guard !outcomes.isEmpty else { return }
         let outcomes = try DecisionBatch.distinct(outcomes)
-        let missing = try await write { (connection) throws(PostgresError) -> Set<DecisionID> in
+        let missing = try await linking { (connection) throws(PostgresError) -> Set<DecisionID>? in
             try Self.lock(outcomes.map(\.org), &connection)
             let rows = try connection.query(
                 """
@@ -42,8 +41,7 @@ public struct PostgresDecisions: DecisionStore {
             let hasOutcome = Dictionary(uniqueKeysWithValues: found)
             let missing = outcomes.filter { hasOutcome[$0.key] == nil }
             guard missing.isEmpty else { return Set(missing.map(\.key)) }
-            try Self.insert(outcomes.filter { hasOutcome[$0.key] == false }, &connection)
-            return []
+            return try Self.insert(outcomes.filter { hasOutcome[$0.key] == false }, &connection) ? [] : nil
         }
         guard missing.isEmpty else { throw .noDecisions(missing) }
     }
@@ -86,13 +84,22 @@ public struct PostgresDecisions: DecisionStore {
         }
     }
 
-    private func read<Value: Sendable>(
+    /// A change that puts records into the chain, in as many transactions as the chain needs to catch up.
+    ///
+    /// - Parameter body: nil when the chain was behind, and only came nearer.
+    private func linking(
+        _ body: @escaping @Sendable (inout PostgresConnection) throws(PostgresError) -> Set<DecisionID>?
+    ) async throws(DecisionError) -> Set<DecisionID> {
+        while true { if let ids = try await write(body) { return ids } }
+    }
+
+    func read<Value: Sendable>(
         _ body: @escaping @Sendable (inout PostgresConnection) throws(PostgresError) -> Value
     ) async throws(DecisionError) -> Value {
         do { return try await database.read(body) } catch { throw .unavailable(error.description) }
     }
 
-    private func write<Value: Sendable>(
+    func write<Value: Sendable>(
         _ body: @escaping @Sendable (inout PostgresConnection) throws(PostgresError) -> Value
     ) async throws(DecisionError) -> Value {
         do { return try await database.writeDurably(body) } catch { throw .unavailable(error.description) }
@@ -126,8 +133,10 @@ extension PostgresDecisions {
         }
     }
 
-    private static func insert(_ decisions: [ToolDecision], _ connection: inout PostgresConnection) throws(PostgresError) {
-        guard !decisions.isEmpty else { return }
+    /// - Returns: false when nothing was inserted, because the chain is behind.
+    private static func insert(_ decisions: [ToolDecision], _ connection: inout PostgresConnection) throws(PostgresError) -> Bool {
+        guard !decisions.isEmpty else { return true }
+        guard var links = try PostgresChainLinks(of: decisions.map(\.path.org), &connection) else { return false }
         let seqs = try numbers(decisions.map(\.path.org), &connection)
         try connection.query(
             """
@@ -145,10 +154,14 @@ extension PostgresDecisions {
                 .texts(decisions.map(\.message)), .texts(decisions.map { $0.roles.joined(separator: " ") }),
                 .ints(decisions.map(\.at.rawValue)),
             ])
+        for (decision, seq) in zip(decisions, seqs) { try links.append(ChainRecord(decision, seq: seq)) }
+        try links.write(&connection)
+        return true
     }
 
-    private static func insert(_ outcomes: [ToolOutcome], _ connection: inout PostgresConnection) throws(PostgresError) {
-        guard !outcomes.isEmpty else { return }
+    private static func insert(_ outcomes: [ToolOutcome], _ connection: inout PostgresConnection) throws(PostgresError) -> Bool {
+        guard !outcomes.isEmpty else { return true }
+        guard var links = try PostgresChainLinks(of: outcomes.map(\.org), &connection) else { return false }
         let seqs = try numbers(outcomes.map(\.org), &connection)
         try connection.query(
             """
@@ -160,6 +173,9 @@ extension PostgresDecisions {
                 .texts(outcomes.map(\.code)), .texts(outcomes.map(\.resultDigest)), .ints(outcomes.map(\.bytes)),
                 .ints(outcomes.map(\.elapsed.rawValue)), .ints(outcomes.map(\.at.rawValue)),
             ])
+        for (outcome, seq) in zip(outcomes, seqs) { try links.append(ChainRecord(outcome, seq: seq)) }
+        try links.write(&connection)
+        return true
     }
 
     private static let columns = """

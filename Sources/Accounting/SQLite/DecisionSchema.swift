@@ -30,6 +30,36 @@ enum DecisionSchema {
             BEGIN SELECT RAISE(ABORT, 'numbers of decisions are kept'); END;
         """
 
+    /// The chain has a table of its own: the rows that were there stay as they are, and the release before goes on beside this one. An org's
+    /// chain begins with the number after the last one that it had.
+    static let chain = """
+        CREATE TABLE decision_chain (
+            org TEXT NOT NULL, seq INTEGER NOT NULL, hash TEXT NOT NULL, PRIMARY KEY (org, seq)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TABLE decision_chain_heads (
+            org TEXT PRIMARY KEY, first INTEGER NOT NULL, seq INTEGER NOT NULL, hash TEXT NOT NULL, signed INTEGER NOT NULL
+        ) STRICT, WITHOUT ROWID;
+        CREATE INDEX decision_chain_moved ON decision_chain_heads (org) WHERE seq > signed;
+        CREATE TABLE audit_keys (id TEXT PRIMARY KEY, public_key TEXT NOT NULL, at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE audit_checkpoints (
+            org TEXT NOT NULL, seq INTEGER NOT NULL, count INTEGER NOT NULL, hash TEXT NOT NULL, at INTEGER NOT NULL,
+            key TEXT NOT NULL REFERENCES audit_keys, signature TEXT NOT NULL, PRIMARY KEY (org, seq)
+        ) STRICT, WITHOUT ROWID;
+        CREATE TRIGGER decision_chain_is_immutable BEFORE UPDATE ON decision_chain BEGIN SELECT RAISE(ABORT, 'the chain is immutable'); END;
+        CREATE TRIGGER decision_chain_is_kept BEFORE DELETE ON decision_chain BEGIN SELECT RAISE(ABORT, 'the chain is kept'); END;
+        CREATE TRIGGER decision_chain_head_grows BEFORE UPDATE ON decision_chain_heads
+            WHEN new.org <> old.org OR new.first <> old.first OR new.seq < old.seq OR new.signed < old.signed
+            OR (new.seq = old.seq AND new.hash <> old.hash)
+            BEGIN SELECT RAISE(ABORT, 'the chain only grows'); END;
+        CREATE TRIGGER decision_chain_head_is_kept BEFORE DELETE ON decision_chain_heads
+            BEGIN SELECT RAISE(ABORT, 'the chain is kept'); END;
+        CREATE TRIGGER audit_key_is_immutable BEFORE UPDATE ON audit_keys BEGIN SELECT RAISE(ABORT, 'keys are immutable'); END;
+        CREATE TRIGGER audit_key_is_kept BEFORE DELETE ON audit_keys BEGIN SELECT RAISE(ABORT, 'keys are kept'); END;
+        CREATE TRIGGER audit_checkpoint_is_immutable BEFORE UPDATE ON audit_checkpoints
+            BEGIN SELECT RAISE(ABORT, 'checkpoints are immutable'); END;
+        CREATE TRIGGER audit_checkpoint_is_kept BEFORE DELETE ON audit_checkpoints BEGIN SELECT RAISE(ABORT, 'checkpoints are kept'); END;
+        """
+
     /// The outcomes have a table of their own: what a caller has is summed over the keys, and a row of these is short.
     static let idempotency = """
         CREATE TABLE idempotency_keys (

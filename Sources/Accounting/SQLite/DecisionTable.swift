@@ -10,7 +10,7 @@ public struct DecisionTable: DecisionStore {
     public func append(_ decisions: [ToolDecision]) async throws(DecisionError) {
         guard !decisions.isEmpty else { return }
         let decisions = try DecisionBatch.distinct(decisions)
-        let taken = try await write { db in
+        let taken = try await linking { db in
             var (new, taken): ([ToolDecision], Set<DecisionID>) = ([], [])
             for decision in decisions {
                 let row = try Row.fetchOne(
@@ -21,7 +21,8 @@ public struct DecisionTable: DecisionStore {
                 }
                 if try Self.decision(row) != decision { taken.insert(decision.key) }
             }
-            guard taken.isEmpty else { return taken }
+            guard taken.isEmpty, !new.isEmpty else { return taken }
+            guard var links = try ChainLinks(of: new.map(\.path.org), db) else { return nil }
             let statement = try db.cachedStatement(
                 sql: """
                     INSERT INTO tool_decisions (org, seq, id, project, user, key, run, call, parent_call, source, tool, arguments_digest,
@@ -29,13 +30,16 @@ public struct DecisionTable: DecisionStore {
                     """)
             for decision in new {
                 let path = decision.path
+                let seq = try Self.next(path.org, db)
                 try statement.execute(arguments: [
-                    path.org, try Self.next(path.org, db), decision.id, path.project, path.user, path.key, decision.run, decision.callID,
+                    path.org, seq, decision.id, path.project, path.user, path.key, decision.run, decision.callID,
                     decision.parentCallID, decision.source.rawValue, decision.tool, decision.argumentsDigest, decision.arguments,
                     decision.decision.rawValue, decision.rule, decision.code, decision.message, decision.roles.joined(separator: " "),
                     decision.at.rawValue,
                 ])
+                try links.append(ChainRecord(decision, seq: seq), db)
             }
+            try links.finish(db)
             return taken
         }
         guard taken.isEmpty else { throw .idsTaken(taken) }
@@ -44,26 +48,30 @@ public struct DecisionTable: DecisionStore {
     public func append(outcomes: [ToolOutcome]) async throws(DecisionError) {
         guard !outcomes.isEmpty else { return }
         let outcomes = try DecisionBatch.distinct(outcomes)
-        let missing = try await write { db in
+        let missing = try await linking { db in
             let missing = try outcomes.filter { outcome in
                 try Row.fetchOne(
                     db, sql: "SELECT 1 FROM tool_decisions WHERE org = ? AND id = ?", arguments: [outcome.org, outcome.decision]) == nil
             }
             guard missing.isEmpty else { return Set(missing.map(\.key)) }
+            guard var links = try ChainLinks(of: outcomes.map(\.org), db) else { return nil }
             for outcome in outcomes {
                 let isKnown = try Row.fetchOne(
                     db, sql: "SELECT 1 FROM tool_outcomes WHERE org = ? AND decision = ?", arguments: [outcome.org, outcome.decision])
                 guard isKnown == nil else { continue }
+                let seq = try Self.next(outcome.org, db)
                 try db.execute(
                     sql: """
                         INSERT INTO tool_outcomes (org, decision, seq, status, code, result_digest, bytes, elapsed, at)
                         VALUES (?,?,?,?,?,?,?,?,?)
                         """,
                     arguments: [
-                        outcome.org, outcome.decision, try Self.next(outcome.org, db), outcome.status.rawValue, outcome.code,
+                        outcome.org, outcome.decision, seq, outcome.status.rawValue, outcome.code,
                         outcome.resultDigest, outcome.bytes, outcome.elapsed.rawValue, outcome.at.rawValue,
                     ])
+                try links.append(ChainRecord(outcome, seq: seq), db)
             }
+            try links.finish(db)
             return []
         }
         guard missing.isEmpty else { throw .noDecisions(missing) }
@@ -97,12 +105,23 @@ public struct DecisionTable: DecisionStore {
         }
     }
 
-    private func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws(DecisionError) -> Value {
+    func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws(DecisionError) -> Value {
         do { return try await database.read(body) } catch { throw .unavailable(error.description) }
     }
 
-    private func write<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws(DecisionError) -> Value {
+    func write<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws(DecisionError) -> Value {
         do { return try await database.writeDurably(body) } catch { throw .unavailable(error.description) }
+    }
+}
+
+extension DecisionTable {
+    /// A change that puts records into the chain, in as many transactions as the chain needs to catch up.
+    ///
+    /// - Parameter body: nil when the chain was behind, and only came nearer.
+    private func linking(
+        _ body: @escaping @Sendable (Database) throws -> Set<DecisionID>?
+    ) async throws(DecisionError) -> Set<DecisionID> {
+        while true { if let ids = try await write(body) { return ids } }
     }
 }
 

@@ -32,6 +32,7 @@ enum Schema {
             try db.execute(sql: DecisionSchema.decisions)
             try db.execute(sql: DecisionSchema.idempotency)
         }
+        migrator.registerMigration("16 chain of decisions") { db in try db.execute(sql: DecisionSchema.chain) }
         return migrator
     }
 

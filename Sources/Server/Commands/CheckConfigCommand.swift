@@ -49,6 +49,7 @@ extension Configuration {
                     JSONObject(accounting.slots.sorted { $0.key < $1.key }.map { ($0.key, .integer(Int64($0.value))) })),
             ],
             "tools": ["file": .string(tools.file), "on_deny": .string(tools.onDeny.rawValue)], "sandbox": sandbox.masked,
+            "audit": ["checkpoints": .string(audit.checkpoints)],
             "transport": [
                 "ping_interval": .string(transport.pingInterval.settingText), "ping_timeout": .string(transport.pingTimeout.settingText),
                 "max_message": .integer(Int64(transport.maxMessage)), "queue": .integer(Int64(transport.queue)),

@@ -31,6 +31,7 @@ extension Configuration {
     init(tree: SettingsTree) throws(ConfigurationError) {
         try tree.refuseUnknownSections(known: [
             "server", "stores", "auth", "models", "prices", "budgets", "policies", "tools", "sandbox", "transport", "accounting",
+            "audit",
         ])
         server = try Server(tree.section("server"))
         stores = try Stores(tree.section("stores"))
@@ -47,6 +48,9 @@ extension Configuration {
         priceFile = try prices.string("file", default: "")
         try prices.refuseUnknownKeys()
         tools = try Tools(tree.section("tools"))
+        let audit = try tree.section("audit")
+        self.audit.checkpoints = try audit.string("checkpoints", default: "")
+        try audit.refuseUnknownKeys()
         sandbox = try Sandbox(tree.section("sandbox"))
         if transport.recovery != nil { notices.append("transport.recovery has no effect: a run is resumed by chat_resume") }
         try refuseWhatIsNotBuilt(tree)

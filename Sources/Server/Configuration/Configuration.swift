@@ -103,6 +103,11 @@ struct Configuration: Sendable, Hashable {
         var onDeny = RunRequest.DenyPolicy.feedBack
     }
 
+    struct Audit: Sendable, Hashable {
+        /// Where every checkpoint of the decision log is written as well; empty: nowhere.
+        var checkpoints = ""
+    }
+
     struct Sandbox: Sendable, Hashable {
         /// What becomes of a run whose code was killed.
         enum KillPolicy: String, Sendable, CaseIterable {
@@ -131,6 +136,7 @@ struct Configuration: Sendable, Hashable {
     var budgets: [BudgetSetting] = []
     var accounting = Accounting()
     var tools = Tools()
+    var audit = Audit()
     var sandbox = Sandbox()
     var transport = Transport()
     /// What the log should say about settings that have no effect.

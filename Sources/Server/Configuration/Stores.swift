@@ -27,6 +27,8 @@ struct Stores: Sendable {
     let knowledge: any KnowledgeStore
     let memory: any UserMemoryStore
     let decisions: any DecisionStore
+    /// The chain over the decisions; the same store.
+    let audit: any AuditStore
     let idempotency: any IdempotencyStore
 
     /// Makes the data directory if it is needed and not there. Reads files: not on an event loop. Postgres is connected to when it is
@@ -49,7 +51,7 @@ struct Stores: Sendable {
             revocations = PostgresRevocations(database)
             knowledge = PostgresKnowledge(database)
             memory = PostgresUserMemory(database)
-            decisions = PostgresDecisions(database)
+            (decisions, audit) = (PostgresDecisions(database), PostgresDecisions(database))
             idempotency = PostgresIdempotency(database, holder: holder, clock: WallClock.accounting)
             return
         }
@@ -70,7 +72,7 @@ struct Stores: Sendable {
         revocations = RevocationTable(database)
         knowledge = KnowledgeTable(database)
         memory = UserMemoryTable(database)
-        decisions = DecisionTable(database)
+        (decisions, audit) = (DecisionTable(database), DecisionTable(database))
         idempotency = IdempotencyTable(database, holder: holder, clock: WallClock.accounting)
     }
 

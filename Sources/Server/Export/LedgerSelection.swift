@@ -25,7 +25,7 @@ struct LedgerSelection: Sendable {
     }
 
     /// A day (its start), an instant of RFC 3339, or milliseconds since 1970; all in UTC.
-    private static func instant(_ text: String?, _ field: String) throws(Failure) -> Milliseconds? {
+    static func instant(_ text: String?, _ field: String) throws(Failure) -> Milliseconds? {
         guard let text else { return nil }
         if let number = Int64(text), number.magnitude < 1 << 53 { return Milliseconds(number) }
         // The style of a day reads the beginning of an instant as well.

@@ -63,6 +63,11 @@ struct ServerGraph {
         let ends = RunEndRecorder(store: stores.runEnds, metrics: metrics)
         let tools = try ToolRoom.make(
             configuration, stores: stores, accountant: accountant, group: group, registry: registry, logger: logger)
+        let checkpoints = tools.map { _ in
+            CheckpointWriter(
+                stores.audit, directory: configuration.stores.data, file: configuration.audit.checkpoints, registry: registry,
+                logger: logger)
+        }
         let coordinator = RunCoordinator(
             meter: MeterBinding(accountant: accountant), models: models, conversations: ConversationBinding(stores: stores),
             tools: tools?.gate, metrics: EngineMetricsBinding(metrics: metrics, ends: ends))
@@ -100,6 +105,7 @@ struct ServerGraph {
             Background { await ends.run() },
             Background { await PriceWatch(book: book, logger: logger, read: priceFile).run() },
             Background { await revocations.run(since: started) },
+            Background { await checkpoints?.run() },
             Background { await tools?.start() },
             Background { await tools?.probeForEver() },
             front,
@@ -111,6 +117,8 @@ struct ServerGraph {
         lifecycle.maximumGracefulShutdownDuration = configuration.server.grace + .seconds(20)
         let result = await Result { try await ServiceGroup(configuration: lifecycle).run() }
         await tools?.shutdown()
+        // After the last decision: what is not signed could be cut off while nobody looks.
+        await checkpoints?.flush()
         try? await client.shutdown()
         await accountant.leave()
         succession.board.discard()

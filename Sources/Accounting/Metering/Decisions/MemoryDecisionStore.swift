@@ -7,6 +7,7 @@ public final class MemoryDecisionStore: DecisionStore {
         var places: [DecisionID: Int] = [:]
         var seqs: [String: Int64] = [:]
         var rows = 0
+        var chain = MemoryChain()
 
         mutating func next(_ org: String) -> Int64 {
             rows += 1
@@ -45,6 +46,7 @@ public final class MemoryDecisionStore: DecisionStore {
             for decision in new {
                 state.places[decision.key] = state.records[decision.path.org]?.count ?? 0
                 let record = Record(seq: state.next(decision.path.org), decision: decision)
+                state.chain.append(ChainRecord(decision, seq: record.seq), decisionSeq: nil)
                 state.records[decision.path.org, default: []].append(record)
             }
             return nil
@@ -59,9 +61,11 @@ public final class MemoryDecisionStore: DecisionStore {
             let missing = Set(outcomes.map(\.key).filter { state.places[$0] == nil })
             guard missing.isEmpty else { return .noDecisions(missing) }
             for outcome in outcomes {
-                guard let place = state.places[outcome.key], state.records[outcome.org]?[place].outcome == nil else { continue }
+                guard let place = state.places[outcome.key], let record = state.records[outcome.org]?[place], record.outcome == nil
+                else { continue }
                 let seq = state.next(outcome.org)
                 state.records[outcome.org]?[place].outcome = (seq, outcome)
+                state.chain.append(ChainRecord(outcome, seq: seq), decisionSeq: record.seq)
             }
             return nil
         }
@@ -86,6 +90,94 @@ public final class MemoryDecisionStore: DecisionStore {
                 reader.sees(record.decision)
             else { return nil }
             return record.recorded
+        }
+    }
+}
+
+/// A process that could change this could do anything; the chain is here so that everything works without a database.
+extension MemoryDecisionStore: AuditStore {
+    public func extents(after org: String) async throws(DecisionError) -> [ChainExtent] {
+        state.withLock { state in state.chain.orgs(after: org).prefix(ChainLimits.rows).map(state.chain.extent) }
+    }
+
+    public func extent(of org: String) async throws(DecisionError) -> ChainExtent? {
+        state.withLock { state in state.chain.logs[org] == nil ? nil : state.chain.extent(of: org) }
+    }
+
+    public func entries(of org: String, _ seqs: ClosedRange<Int64>) async throws(DecisionError) -> [ChainEntry] {
+        state.withLock { state in (state.chain.logs[org] ?? []).filter { seqs.contains($0.seq) } }
+    }
+
+    public func hashes(of org: String, _ seqs: [Int64]) async throws(DecisionError) -> [Int64: String] {
+        let seqs = Set(seqs)
+        return state.withLock { state in
+            let found = (state.chain.logs[org] ?? []).filter { seqs.contains($0.seq) }
+            return Dictionary(found.compactMap { entry in entry.hash.map { (entry.seq, $0) } }, uniquingKeysWith: { one, _ in one })
+        }
+    }
+
+    public func moved(after org: String) async throws(DecisionError) -> [ChainHead] {
+        state.withLock { state in
+            let heads = state.chain.orgs(after: org).compactMap { state.chain.head(of: $0) }
+            return Array(heads.filter { $0.signed < $0.seq }.prefix(ChainLimits.rows))
+        }
+    }
+
+    public func add(_ key: AuditKey) async throws(DecisionError) {
+        state.withLock { state in
+            guard !state.chain.keys.contains(where: { $0.id == key.id }) else { return }
+            state.chain.keys.append(key)
+        }
+    }
+
+    public func auditKeys() async throws(DecisionError) -> [AuditKey] { state.withLock { $0.chain.keys } }
+
+    public func add(_ checkpoints: [Checkpoint]) async throws(DecisionError) {
+        state.withLock { state in
+            for checkpoint in checkpoints {
+                guard !state.chain.checkpoints[checkpoint.org, default: []].contains(where: { $0.seq == checkpoint.seq }) else { continue }
+                state.chain.checkpoints[checkpoint.org, default: []].append(checkpoint)
+            }
+        }
+    }
+
+    public func checkpoints(of org: String, after seq: Int64) async throws(DecisionError) -> [Checkpoint] {
+        state.withLock { state in
+            let found = (state.chain.checkpoints[org] ?? []).filter { $0.seq > seq }.sorted { $0.seq < $1.seq }
+            return Array(found.prefix(ChainLimits.rows))
+        }
+    }
+
+    public func damage() async throws(DecisionError) -> String? { nil }
+}
+
+/// The chains of ``MemoryDecisionStore``: bounded by its rows.
+private struct MemoryChain {
+    var logs: [String: [ChainEntry]] = [:]
+    var tails: [String: ChainTail] = [:]
+    var keys: [AuditKey] = []
+    var checkpoints: [String: [Checkpoint]] = [:]
+
+    mutating func append(_ record: ChainRecord, decisionSeq: Int64?) {
+        var tail = tails[record.org] ?? ChainTail(beginningAt: record.seq)
+        let hash = tail.link(record)
+        tails[record.org] = tail
+        logs[record.org, default: []].append(ChainEntry(seq: record.seq, record: record, hash: hash, decisionSeq: decisionSeq))
+    }
+
+    func orgs(after org: String) -> [String] {
+        let orgs = logs.keys.filter { org.utf8.lexicographicallyPrecedes($0.utf8) }
+        return orgs.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    }
+
+    func extent(of org: String) -> ChainExtent {
+        ChainExtent(org: org, first: logs[org]?.first?.seq, last: logs[org]?.last?.seq ?? 0)
+    }
+
+    func head(of org: String) -> ChainHead? {
+        tails[org].map { tail in
+            let signed = checkpoints[org]?.map(\.seq).max() ?? 0
+            return ChainHead(org: org, first: tail.first, seq: tail.seq, hash: tail.hash, signed: signed)
         }
     }
 }

@@ -1,0 +1,165 @@
+/// Verifies the decision log of a store: every org's chain, its checkpoints, and those of a file outside it.
+///
+/// Pages through everything, so memory is bounded by a page; may run beside servers. A value; give the anchors first, then ask for reports.
+public struct ChainAudit: Sendable {
+    private struct Anchor: Sendable {
+        var to: Int64 = 0
+        var fault: ChainFault?
+    }
+
+    private let store: any AuditStore
+    private let judge: CheckpointJudge
+    private var anchors: [ByteText: Anchor] = [:]
+    private var hasAnchors = false
+    /// Lines of the checkpoint file that are no checkpoints: a server that was killed while it wrote leaves one.
+    public private(set) var unreadableLines = 0
+
+    /// - Parameter trusted: ids of the only keys that are believed; empty: all of the store.
+    public init(_ store: any AuditStore, trusted: Set<String> = []) async throws(DecisionError) {
+        self.store = store
+        judge = CheckpointJudge(keys: try await store.auditKeys(), trusted: trusted)
+    }
+
+    /// Checks the next lines of a checkpoint file against the hashes of the store.
+    public mutating func take(lines: [[UInt8]]) async throws(DecisionError) {
+        hasAnchors = true
+        var found: [ByteText: [(checkpoint: Checkpoint, key: AuditKey)]] = [:]
+        for line in lines where !line.isEmpty {
+            guard let parsed = Checkpoint.parse(line: line) else {
+                unreadableLines += 1
+                continue
+            }
+            found[ByteText(parsed.checkpoint.org), default: []].append(parsed)
+        }
+        for (org, parsed) in found {
+            var anchor = anchors[org] ?? Anchor()
+            guard anchors.count < ChainLimits.anchoredOrgs || anchors[org] != nil else {
+                throw .unavailable("the file speaks of too many orgs")
+            }
+            let first = try await store.extent(of: org.text)?.first
+            let hashes = try await store.hashes(of: org.text, parsed.map(\.checkpoint.seq))
+            for (checkpoint, key) in parsed {
+                let fault = judge.fault(in: checkpoint, key: key, first: first, hash: hashes[checkpoint.seq])
+                anchor.fault = ChainFault.first(anchor.fault, fault)
+                if fault == nil { anchor.to = max(anchor.to, checkpoint.seq) }
+            }
+            anchors[org] = anchor
+        }
+    }
+
+    /// Reports on all orgs, one after the other, in the order of their bytes; then on those that only the file knows.
+    public func forEachReport(_ body: (ChainReport) async throws -> Void) async throws {
+        var (org, unseen) = ("", Set(anchors.keys))
+        while true {
+            let extents = try await store.extents(after: org)
+            for extent in extents {
+                unseen.remove(ByteText(extent.org))
+                try await body(try await report(extent))
+            }
+            guard extents.count == ChainLimits.rows, let last = extents.last else { break }
+            org = last.org
+        }
+        for org in unseen.map(\.text).sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
+            try await body(try await report(ChainExtent(org: org, first: nil, last: 0)))
+        }
+    }
+
+    /// - Returns: nil for an org that nothing speaks of.
+    public func report(on org: String) async throws(DecisionError) -> ChainReport? {
+        if let extent = try await store.extent(of: org) { return try await report(extent) }
+        guard anchors[ByteText(org)] != nil else { return nil }
+        return try await report(ChainExtent(org: org, first: nil, last: 0))
+    }
+
+    private func report(_ extent: ChainExtent) async throws(DecisionError) -> ChainReport {
+        var walk = ChainWalk(extent)
+        var seq: Int64 = 1
+        while seq <= extent.last, walk.report.fault == nil {
+            let page = seq...min(extent.last, seq + ChainLimits.page - 1)
+            walk.take(try await store.entries(of: extent.org, page), under: page)
+            seq = page.upperBound + 1
+        }
+        var report = walk.report
+        try await checkCheckpoints(&report)
+        if hasAnchors {
+            let anchor = anchors[ByteText(extent.org)] ?? Anchor()
+            report.anchoredTo = anchor.to
+            report.fault = ChainFault.first(report.fault, anchor.fault)
+        }
+        // What a checkpoint misses at its place is missing from the end on.
+        if let fault = report.fault, fault.reason == .missing, fault.seq > extent.last {
+            report.fault = ChainFault(seq: extent.last + 1, .missing)
+        }
+        return report
+    }
+
+    private func checkCheckpoints(_ report: inout ChainReport) async throws(DecisionError) {
+        var seq: Int64 = 0
+        while true {
+            let page = try await store.checkpoints(of: report.org, after: seq)
+            let hashes = try await store.hashes(of: report.org, page.map(\.seq))
+            for checkpoint in page {
+                if let fault = judge.fault(in: checkpoint, first: report.first, hash: hashes[checkpoint.seq]) {
+                    report.fault = ChainFault.first(report.fault, fault)
+                    return
+                }
+                report.signedTo = checkpoint.seq
+            }
+            guard page.count == ChainLimits.rows, let last = page.last else { return }
+            seq = last.seq
+        }
+    }
+}
+
+/// Writes the decision log out, record by record.
+public struct ChainExport: Sendable {
+    private let store: any AuditStore
+    private let from: Milliseconds?
+    private let to: Milliseconds?
+
+    /// - Parameters:
+    ///   - from: only records from then on.
+    ///   - to: only records before then.
+    public init(_ store: any AuditStore, from: Milliseconds? = nil, to: Milliseconds? = nil) {
+        self.store = store
+        self.from = from
+        self.to = to
+    }
+
+    /// The lines of an org, or of all, in pages.
+    public func forEachPage(org: String?, _ body: ([String]) async throws -> Void) async throws {
+        if let org {
+            if let extent = try await store.extent(of: org) { try await write(extent, body) }
+            return
+        }
+        var org = ""
+        while true {
+            let extents = try await store.extents(after: org)
+            for extent in extents { try await write(extent, body) }
+            guard extents.count == ChainLimits.rows, let last = extents.last else { return }
+            org = last.org
+        }
+    }
+
+    private func write(_ extent: ChainExtent, _ body: ([String]) async throws -> Void) async throws {
+        var (seq, prev): (Int64, String?) = (1, nil)
+        while seq <= extent.last {
+            let page = seq...min(extent.last, seq + ChainLimits.page - 1)
+            var lines: [String] = []
+            for entry in try await store.entries(of: extent.org, page) {
+                let before = entry.seq == extent.first ? ChainRecord.genesis : prev
+                prev = entry.hash
+                guard let record = entry.record, takes(record.at) else { continue }
+                lines.append(record.line(prev: entry.hash == nil ? nil : before, hash: entry.hash))
+            }
+            if !lines.isEmpty { try await body(lines) }
+            seq = page.upperBound + 1
+        }
+    }
+
+    /// Also a record of which somebody destroyed the time.
+    private func takes(_ at: Milliseconds?) -> Bool {
+        guard let at else { return true }
+        return (from.map { at >= $0 } ?? true) && (to.map { at < $0 } ?? true)
+    }
+}
