@@ -37,6 +37,7 @@ let package = Package(
     products: [
         .executable(name: "kdcube", targets: ["kdcube"]),
         .library(name: "Transport", targets: ["Transport"]),
+        .library(name: "Cedar", targets: ["Cedar"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
@@ -114,6 +115,7 @@ let package = Package(
         .target(
             name: "Executor", dependencies: ["CLauncher", "CSandboxFiles", "JSON", "Digest"], path: "Sources/Sandbox/Executor",
             resources: [.embedInCode("Python")], swiftSettings: settings),
+        .target(name: "Cedar", path: "Sources/Sandbox/Cedar", swiftSettings: settings),
         .target(name: "Supervisor", dependencies: ["JSON", "Digest"], path: "Sources/Sandbox/Supervisor", swiftSettings: settings),
         .target(name: "CSpawn", path: "Sources/Sandbox/CSpawn", cSettings: cSettings),
         .target(
@@ -125,7 +127,8 @@ let package = Package(
             name: "kdcube",
             dependencies: [
                 "JSON", "Telemetry", "Digest", "TransportWire", "Transport", "Engine", "EngineProviders", "Accounting",
-                "AccountingBoard", "AccountingRedis", "AccountingPostgres", "AccountingSQLite", "Executor", "sandbox-init", "Supervisor",
+                "AccountingBoard", "AccountingRedis", "AccountingPostgres", "AccountingSQLite", "Cedar", "Executor", "sandbox-init",
+                "Supervisor",
                 "SupervisorAdapters", .hummingbird, .httpTypes, .nioCore,
                 .nioPosix, .nioHTTP1,
                 .lifecycle, .unixSignals,
@@ -148,6 +151,8 @@ let package = Package(
         .executableTarget(
             name: "sandbox-benchmark", dependencies: ["Executor", "JSON", "sandbox-init"], path: "Benchmarks/SandboxBenchmark",
             swiftSettings: settings),
+        .executableTarget(name: "cedar-benchmark", dependencies: ["Cedar"], path: "Benchmarks/CedarBenchmark", swiftSettings: settings),
+        .testTarget(name: "CedarTests", dependencies: ["Cedar"], swiftSettings: settings),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: settings),
         .testTarget(
             name: "TransportWireTests", dependencies: ["TransportWire", "JSON", .nioCore], swiftSettings: settings),
