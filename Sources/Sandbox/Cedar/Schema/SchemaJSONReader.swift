@@ -76,10 +76,12 @@ struct SchemaJSONReader {
     private func action(_ name: ExactString, _ fields: JSONFields) throws(SchemaError) -> SchemaAction {
         try fields.allow(["memberOf", "appliesTo", "annotations"])
         var parents: [SchemaAction.Reference] = []
-        for (index, element) in try (fields.array("memberOf") ?? []).enumerated() {
+        let groups = fields.isNull("memberOf") ? nil : try fields.array("memberOf")
+        for (index, element) in (groups ?? []).enumerated() {
             let parent = try JSONFields(element, at: fields.path + ["memberOf", "\(index)"])
             try parent.allow(["id", "type"])
-            let type = try parent.string("type").map { SchemaName(written: $0.string, place: parent.place) }
+            let written = parent.isNull("type") ? nil : try parent.string("type")
+            let type = written.map { SchemaName(written: $0.string, place: parent.place) }
             parents.append(SchemaAction.Reference(type: type, id: try parent.requiredString("id"), place: parent.place))
         }
         var application: SchemaAction.Application?
@@ -153,7 +155,11 @@ struct SchemaJSONReader {
     private func annotations(_ fields: JSONFields) throws(SchemaError) -> [SchemaAnnotation] {
         var result: [SchemaAnnotation] = []
         for member in try fields.object("annotations")?.members ?? [] {
-            guard case .string(let value) = member.value else {
+            var value: ExactString = ""
+            switch member.value {
+            case .null: break
+            case .string(let text): value = text
+            default:
                 throw SchemaError(
                     .path(fields.path + ["annotations"]), "The value of an annotation is a string, and this is \(member.value.spoken).")
             }

@@ -72,10 +72,13 @@ struct SchemaTypeResolver {
         var types: [ExactString: RecordType.Attribute] = [:]
         var depth = 1
         var nodes = 1
-        for attribute in attributes {
+        // The last of two attributes with one name counts, as the language has it; the others are not even looked up.
+        var last: [ExactString: Int] = [:]
+        for (index, attribute) in attributes.enumerated() { last[attribute.name] = index }
+        for (index, attribute) in attributes.enumerated() {
             try SchemaNames.check(annotations: attribute.annotations, at: place)
+            guard last[attribute.name] == index else { continue }
             let inner = try measure(attribute.type, in: namespace, at: place, level: level + 1)
-            // The last of two attributes with one name counts, as the language has it.
             types[attribute.name] = RecordType.Attribute(type: inner.type, isRequired: attribute.isRequired)
             depth = max(depth, inner.depth + 1)
             nodes += inner.nodes
