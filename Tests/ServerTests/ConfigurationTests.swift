@@ -64,6 +64,7 @@ struct ConfigurationTests {
             ("transport: { deflate: true }", "transport.deflate", "line 1"),
             ("transport: { http_compression: 6 }", "transport.http_compression", "line 1"),
             ("stores: { postgres: x }", "stores.postgres", "line 1"),
+            ("audit: { checkpoint: x }", "audit.checkpoint", "line 1"),
             ("tools: { on_deny: ask }", "tools.on_deny", "line 1"), ("sandbox: { minimum: half }", "sandbox.minimum", "line 1"),
             ("sandbox: { python: python3 }", "sandbox.python", "line 1"), ("sandbox: { memory: 1MiB }", "sandbox.memory", "line 1"),
             ("sandbox: { warm: 9, most: 8 }", "sandbox.warm", nil), ("sandbox: { on_kill: ask }", "sandbox.on_kill", "line 1"),
