@@ -37,6 +37,7 @@ let package = Package(
     products: [
         .executable(name: "kdcube", targets: ["kdcube"]),
         .library(name: "Transport", targets: ["Transport"]),
+        .library(name: "Cedar", targets: ["Cedar"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
@@ -104,10 +105,17 @@ let package = Package(
         // Sandbox: the isolated executor, and the supervisor that decides about every call.
         .target(
             name: "CLauncher", path: "Sources/Sandbox/CLauncher", cSettings: cSettings),
+        // Beside the server, for the sandboxes: Landlock, then the interpreter. Without Swift's libraries, which each start would load.
+        .executableTarget(
+            name: "sandbox-init", path: "Sources/Sandbox/SandboxInit", cSettings: cSettings,
+            linkerSettings: [
+                .unsafeFlags(["-nostartfiles", "-use-ld=lld", "-Xlinker", "--remap-inputs=*/libswiftCore.so=/dev/null"])
+            ]),
         .target(name: "CSandboxFiles", path: "Sources/Sandbox/CSandboxFiles", cSettings: cSettings),
         .target(
             name: "Executor", dependencies: ["CLauncher", "CSandboxFiles", "JSON", "Digest"], path: "Sources/Sandbox/Executor",
             resources: [.embedInCode("Python")], swiftSettings: settings),
+        .target(name: "Cedar", path: "Sources/Sandbox/Cedar", swiftSettings: settings),
         .target(name: "Supervisor", dependencies: ["JSON", "Digest"], path: "Sources/Sandbox/Supervisor", swiftSettings: settings),
         .target(name: "CSpawn", path: "Sources/Sandbox/CSpawn", cSettings: cSettings),
         .target(
@@ -119,7 +127,8 @@ let package = Package(
             name: "kdcube",
             dependencies: [
                 "JSON", "Telemetry", "Digest", "TransportWire", "Transport", "Engine", "EngineProviders", "Accounting",
-                "AccountingBoard", "AccountingRedis", "AccountingPostgres", "AccountingSQLite", "Executor", "Supervisor",
+                "AccountingBoard", "AccountingRedis", "AccountingPostgres", "AccountingSQLite", "Cedar", "Executor", "sandbox-init",
+                "Supervisor",
                 "SupervisorAdapters", .hummingbird, .httpTypes, .nioCore,
                 .nioPosix, .nioHTTP1,
                 .lifecycle, .unixSignals,
@@ -140,7 +149,10 @@ let package = Package(
             name: "ledger-benchmark", dependencies: ["Accounting", "AccountingPostgres"], path: "Benchmarks/LedgerBenchmark",
             swiftSettings: settings),
         .executableTarget(
-            name: "sandbox-benchmark", dependencies: ["Executor", "JSON"], path: "Benchmarks/SandboxBenchmark", swiftSettings: settings),
+            name: "sandbox-benchmark", dependencies: ["Executor", "JSON", "sandbox-init"], path: "Benchmarks/SandboxBenchmark",
+            swiftSettings: settings),
+        .executableTarget(name: "cedar-benchmark", dependencies: ["Cedar"], path: "Benchmarks/CedarBenchmark", swiftSettings: settings),
+        .testTarget(name: "CedarTests", dependencies: ["Cedar"], swiftSettings: settings),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: settings),
         .testTarget(
             name: "TransportWireTests", dependencies: ["TransportWire", "JSON", .nioCore], swiftSettings: settings),
@@ -172,9 +184,11 @@ let package = Package(
         .testTarget(name: "ScaleTests", dependencies: ["ScaleWorld"], path: "Tests/Simulation/Scale/Tests", swiftSettings: settings),
         .testTarget(
             name: "SimulationTests", dependencies: ["Simulation", "simulate"], path: "Tests/Simulation/Tests", swiftSettings: settings),
-        .executableTarget(name: "sandbox-holder", dependencies: ["Executor"], path: "Tests/SandboxHolder", swiftSettings: settings),
+        .executableTarget(
+            name: "sandbox-holder", dependencies: ["Executor", "sandbox-init"], path: "Tests/SandboxHolder", swiftSettings: settings),
         .testTarget(
-            name: "ExecutorTests", dependencies: ["Executor", "CLauncher", "JSON", "Digest", "sandbox-holder"], swiftSettings: settings),
+            name: "ExecutorTests", dependencies: ["Executor", "CLauncher", "JSON", "Digest", "sandbox-holder", "sandbox-init"],
+            swiftSettings: settings),
         .testTarget(
             name: "SupervisorTests", dependencies: ["Supervisor", "JSON", "Digest"], exclude: ["Adapters"], swiftSettings: settings),
         .testTarget(

@@ -12,7 +12,8 @@ import sys
 
 TARGET = pathlib.Path(__file__).parent.parent / "Sources/Sandbox/Executor/Launch/SeccompFilter+words.swift"
 
-# name: (number on x86_64, number on aarch64). No sockets of any kind, no namespaces, mounts, tracing, keys, BPF, io_uring,
+# name: (number on x86_64, number on aarch64). The calls of Landlock only take rights away: sandbox-init needs them, as bubblewrap sets
+# the filter before it executes that. No sockets of any kind, no namespaces, mounts, tracing, keys, BPF, io_uring,
 # performance counters, files in memory, handles of files, or calls that stop the whole machine (sync).
 CALLS: dict[str, tuple[int | None, int | None]] = {
     "access": (21, None),
@@ -89,6 +90,9 @@ CALLS: dict[str, tuple[int | None, int | None]] = {
     "gettimeofday": (96, 169),
     "getuid": (102, 174),
     "kill": (62, 129),
+    "landlock_add_rule": (445, 445),
+    "landlock_create_ruleset": (444, 444),
+    "landlock_restrict_self": (446, 446),
     "lchown": (94, None),
     "link": (86, None),
     "linkat": (265, 37),
@@ -227,7 +231,9 @@ TIOCSTI, TIOCLINUX = 0x5412, 0x541C
 
 LOAD, EQUAL, GREATER_EQUAL, GREATER, ANY_BIT, RETURN = 0x20, 0x15, 0x35, 0x25, 0x45, 0x06
 ALLOW, KILL, ERROR = 0x7FFF0000, 0x80000000, 0x00050000
-EPERM, ENOSYS, ENOTTY = 1, 38, 25
+EPERM, ENOSYS, ENOTTY, ENOTSUP = 1, 38, 25, 95
+# setxattr to fremovexattr: Python takes "not supported" for an answer where it copies files, and nothing else.
+ATTRIBUTES = ((188, 199), (5, 16))
 NUMBER, ARCHITECTURE, ARGUMENT0, ARGUMENT1 = 0, 4, 16, 24
 ARCHITECTURES = (0xC000003E, 0xC00000B7)
 
@@ -253,6 +259,8 @@ def program(which: int) -> list[int]:
         words += [word(GREATER_EQUAL, 0x40000000, 0, 1), word(RETURN, KILL)]
     words += [word(GREATER, NEWEST, 0, 1), word(RETURN, ERROR | ENOSYS)]
     words += [word(EQUAL, CLONE3[which], 0, 1), word(RETURN, ERROR | ENOSYS)]
+    first, last = ATTRIBUTES[which]
+    words += [word(GREATER_EQUAL, first, 0, 2), word(GREATER, last, 1), word(RETURN, ERROR | ENOTSUP)]
     words += [word(EQUAL, CLONE[which], 0, 4), word(LOAD, ARGUMENT0), word(ANY_BIT, NAMESPACES, 1), word(RETURN, ALLOW)]
     words += [word(RETURN, ERROR | EPERM)]
     ioctl = [word(LOAD, ARGUMENT1)]

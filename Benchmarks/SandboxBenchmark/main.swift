@@ -20,6 +20,7 @@ chmod(directory, 0o711)
 var figures: [(name: String, value: Double, unit: String)] = []
 do {
     try await measureStarts()
+    try await measureLandlock()
     try await measureMany()
 } catch {
     print("no figures: \(error)")
@@ -89,6 +90,28 @@ if CommandLine.arguments.contains("--json") {
     await warm.shutdown()
 }
 
+/// Cold starts with Landlock and without, in turns: what the second wall costs. Without it on a machine that has none.
+@MainActor func measureLandlock() async throws {
+    let hosts = [try await host(warm: 0), try await host(warm: 0, hasLandlock: false)]
+    var launches: [[Double]] = [[], []], times: [[Double]] = [[], []]
+    for round in 0...rounds {
+        for (index, host) in hosts.enumerated() {
+            let start = ContinuousClock.now
+            let time = try await firstReply(host, "from agent_tools import tools\ntools.tick()")
+            // The first finds the interpreter's closure.
+            if round > 0 {
+                times[index].append(time)
+                launches[index].append(milliseconds(ContinuousClock.now - start))
+            }
+        }
+    }
+    for (index, name) in ["with", "without"].enumerated() {
+        figures.append(("cold_start_\(name)_landlock_median", median(times[index]), "ms"))
+        figures.append(("cold_job_\(name)_landlock_median", median(launches[index]), "ms"))
+    }
+    for host in hosts { await host.shutdown() }
+}
+
 /// The memory of a full pool, and that many jobs at once.
 @MainActor func measureMany() async throws {
     let full = try await host(warm: many)
@@ -113,11 +136,12 @@ if CommandLine.arguments.contains("--json") {
     figures.append(("shutdown", milliseconds(ContinuousClock.now - start), "ms"))
 }
 
-@MainActor func host(warm: Int) async throws -> SandboxHost {
+@MainActor func host(warm: Int, hasLandlock: Bool = true) async throws -> SandboxHost {
     var settings = SandboxSettings(directory: "\(directory)/sandboxes")
     settings.slots = "\(directory)/uids"
     settings.uidBase = 1_940_000_000
     settings.warm = warm
+    if !hasLandlock { settings.initProgram = "/nowhere" }
     settings.most = 2 * many
     let host = SandboxHost(settings, observer: Nobody())
     try await host.start()

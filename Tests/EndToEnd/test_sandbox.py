@@ -148,7 +148,7 @@ def test_a_kill_is_a_typed_end_of_the_step_and_the_run_goes_on(tmp_path_factory,
     if exit_ == "oom" and server.metrics()["kdcube_isolation_level"] < 3:
         assert end["exit"] in ("oom", "error"), "without a cgroup memory is only limited for each process"
     else:
-        assert end["exit"] == exit_ and end["status"] == "error", end
+        assert end["exit"] == end["error"]["code"] == exit_ and end["status"] == "error", end
     assert envelopes[-1]["type"] == "chat.complete" and envelopes[-1]["data"]["finish_reason"] == "stop"
 
 
@@ -271,7 +271,7 @@ def test_41_below_the_minimum_no_code_is_run_and_the_doctor_names_the_probe(tmp_
         envelopes = run(server, tenant, code("1"), '@tool crm.lookup {"customer":"C"}')
         assert last_step(envelopes, "run_code")["error"]["code"] == "isolation_too_low"
         assert last_step(envelopes, "crm.lookup")["status"] == "completed", "tools that the model calls itself still work"
-        assert server.metrics()["kdcube_isolation_level"] == 0
+        assert server.metrics()["kdcube_isolation_level"] < 2
         with pytest.raises(Exception) as failure:
             installation.command("doctor")
         assert "bubblewrap" in str(failure.value) and "apt-get install" in str(failure.value)

@@ -158,7 +158,7 @@ import Testing
             "interpreter": "python 3.11", "descriptors": "0 1 2 3", "environment": "empty", "connect": "EPERM", "vsock": "EPERM",
             "netlink": "EPERM", "accounts": "ENOENT", "server_environment": "ENOENT", "write_root": "EROFS", "write_work": "done",
             "user_namespace": "EPERM", "trace": "EPERM", "keyring": "EPERM", "bpf": "EPERM", "io_uring": "EPERM",
-            "processes": "EAGAIN at 16",
+            "processes": "EAGAIN at 16", "landlock": "EACCES",
         ]
         #expect(ProbeJudge.judge(evidence, landlockABI: 0).level == .full)
         for name in evidence.findings.keys {
@@ -168,6 +168,12 @@ import Testing
             weaker.findings[name] = nil
             #expect(ProbeJudge.judge(weaker, landlockABI: 0).level == .none, "\(name)")
         }
+        // A machine without the second wall is told so, and no worse for it; one that says it has it and has not is.
+        var single = evidence
+        single.landlockAbsence = "the kernel has no Landlock"
+        single.findings["landlock"] = "done"
+        let report = ProbeJudge.judge(single, landlockABI: 0)
+        #expect(report.level == .full && report.complaint.hasPrefix("landlock: expected EACCES, found the kernel has no Landlock; fix: "))
         var unprivileged = evidence
         unprivileged.isPrivileged = false
         #expect(ProbeJudge.judge(unprivileged, landlockABI: 0).level == .limited)

@@ -28,6 +28,7 @@ struct ReachRig: Sendable {
     }
 
     static let machine: Bool = geteuid() == 0 && access("/usr/bin/bwrap", X_OK) == 0 && access("/usr/bin/python3", X_OK) == 0
+    static let hasLandlock: Bool = LandlockLayer.find(SandboxSettings(directory: "/")).isUsed
     static let reason: Comment = "needs root, /usr/bin/bwrap and /usr/bin/python3"
 
     /// Reads one frame and runs it as Python, with the helpers of every test.

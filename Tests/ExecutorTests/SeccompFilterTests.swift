@@ -73,11 +73,11 @@ import Testing
 
     @Test("named calls: read, write and execve are allowed; sockets, keys, tracing, namespaces are EPERM")
     func named() {
-        // read, write, mmap, execve, exit_group, futex, getrandom
-        for call: UInt32 in [0, 1, 9, 59, 231, 202, 318] {
+        // read, write, mmap, execve, exit_group, futex, getrandom, the three of Landlock
+        for call: UInt32 in [0, 1, 9, 59, 231, 202, 318, 444, 445, 446] {
             #expect(Self.run(SeccompFilter.x86, architecture: Self.x86, call: call) == .allow)
         }
-        for call: UInt32 in [63, 64, 222, 221, 94, 98, 278] {
+        for call: UInt32 in [63, 64, 222, 221, 94, 98, 278, 444, 445, 446] {
             #expect(Self.run(SeccompFilter.arm, architecture: Self.arm, call: call) == .allow)
         }
         // socket, connect, accept, sendto, sendmsg, recvmsg, socketpair, ptrace, mount, keyctl, unshare, setns, process_vm_readv,
@@ -87,6 +87,14 @@ import Testing
         }
         for call: UInt32 in [198, 203, 202, 206, 211, 212, 199, 117, 40, 219, 97, 268, 270, 277, 279, 280, 282, 241, 425] {
             #expect(Self.run(SeccompFilter.arm, architecture: Self.arm, call: call) == .refuse(1), "\(call)")
+        }
+    }
+
+    @Test("attributes of files are not supported, which programs that copy files take for an answer", arguments: 0..<2)
+    func attributes(_ which: Int) {
+        let (words, own) = Self.programs[which]
+        for call in [UInt32(188)...199, 5...16][which] {
+            #expect(Self.run(words, architecture: own, call: call) == .refuse(95), "\(call)")
         }
     }
 

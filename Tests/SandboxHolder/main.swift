@@ -12,7 +12,8 @@ let bootstrap = Array(
         os.read(3, 1) or __import__("time").sleep(1)
     """.utf8)
 
-// Arguments: the folder; the level that is the least (full); "probe" to say what a probe finds and leave.
+// Arguments: the folder; the level that is the least (full); "probe" to say what a probe finds and leave, or "bare" for a sandbox
+// without namespaces; the folder of the cgroups.
 var settings = SandboxSettings(directory: CommandLine.arguments[1])
 settings.slots = CommandLine.arguments[1] + "-uids"
 settings.uidCount = 16
@@ -24,7 +25,10 @@ if CommandLine.arguments.last == "probe" {
     print(report.complaint)
     exit(0)
 }
+let isBare = CommandLine.arguments.count > 3 && CommandLine.arguments[3] == "bare"
+if CommandLine.arguments.count > 4 { settings.cgroups = CommandLine.arguments[4] }
 let launcher = try Launcher(settings, bootstrap: bootstrap)
+if isBare { launcher.use(.bare) }
 let sandbox = try await launcher.launch()
 print(sandbox.id, sandbox.uid)
 fflush(nil)

@@ -4,7 +4,7 @@
 public enum IsolationLevel: String, Sendable, Hashable, CaseIterable, Comparable {
     /// Code is not run.
     case none
-    /// No namespaces: Landlock, seccomp, rlimits and a private uid. No probe finds this level yet: such a machine is `none`.
+    /// No namespaces: Landlock, seccomp, rlimits and a private uid, on the host's own file system.
     case basic
     /// Namespaces, seccomp, rlimits and a private uid, but no cgroup to cap memory and processes together.
     case limited

@@ -1,4 +1,5 @@
 // The compiler finds `stat` in whichever of the two it has read first.
+internal import CDispatch
 internal import Dispatch
 internal import Glibc
 

@@ -27,7 +27,7 @@ struct CodeTool: ToolAdapter {
         case .ok, .error: return value
         default:
             throw ToolFailure(
-                code: result.exit.rawValue, message: result.exit.message(result.detail), isTimeout: result.exit == .timeout, value: value)
+                code: result.exit.rawValue, message: result.exit.message(result.detail), value: value)
         }
     }
 

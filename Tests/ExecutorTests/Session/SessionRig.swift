@@ -7,8 +7,8 @@ import Testing
 
 /// A host of sandboxes with uids, folders and limits of its own, and what must be true of the machine after it.
 final class SessionRig: Sendable {
-    /// Nobody else's sandboxes have these uids.
-    private static let uids = Atomic<UInt32>(1_930_000_000)
+    /// Nobody else's sandboxes have these uids, not even those of the same tests in another process.
+    private static let uids = Atomic<UInt32>(2_000_000_000 + UInt32(getpid()) % 16_384 * 8_192)
 
     let settings: SandboxSettings
     let host: SandboxHost

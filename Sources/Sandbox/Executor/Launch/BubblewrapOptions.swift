@@ -12,11 +12,15 @@ struct BubblewrapOptions {
 
     /// Whether `/tmp` and `/dev/shm` are mounts made by us, with a cap on names; otherwise bubblewrap's, with a size alone.
     var hasMounts: Bool
+    /// Whether the interpreter is started by the program that puts Landlock around it.
+    var hasLandlock = false
     var temporaryBytes: Int64
 
     /// Descriptors of the child besides 0 to 3.
     static let argumentsDescriptor = 4
     static let filterDescriptor = 5
+    /// With Landlock alone.
+    static let initDescriptor = 6
 
     var arguments: [String] {
         var list = [
@@ -25,6 +29,8 @@ struct BubblewrapOptions {
         ]
         for link in closure.links { list += ["--symlink", link.source, link.destination] }
         for bind in closure.binds + boot { list += ["--ro-bind", bind.source, bind.destination] }
+        // From a descriptor and not from its place: that may be closed to the sandbox's uid, or a mount that executes nothing.
+        if hasLandlock { list += ["--perms", "0555", "--file", String(Self.initDescriptor), LandlockLayer.entry] }
         list += ["--dir", "/etc", "--dev", "/dev"]
         if hasMounts {
             list += ["--bind", "\(directory)/scratch/tmp", "/tmp", "--bind", "\(directory)/scratch/shm", "/dev/shm"]
@@ -41,8 +47,9 @@ struct BubblewrapOptions {
     /// As `--args` wants them: each ends with a zero byte.
     var bytes: [UInt8] { arguments.flatMap { Array($0.utf8) + [0] } }
 
-    /// What the interpreter is started with.
-    ///
-    /// Isolated (-I), without site (-S) and environment (-E), no byte code written (-B), UTF-8 everywhere.
-    var command: [String] { [closure.program, "-I", "-S", "-E", "-B", "-X", "utf8", Self.entry] }
+    /// What bubblewrap executes inside.
+    var command: [String] {
+        (hasLandlock ? [LandlockLayer.entry] + LandlockLayer.rules(closure) : [])
+            + closure.command(Self.entry)
+    }
 }

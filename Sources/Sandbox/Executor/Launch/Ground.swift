@@ -5,16 +5,26 @@ struct Ground: Sendable {
     let closure: InterpreterClosure
     let cgroups: Cgroups
     let boot: [InterpreterClosure.Bind]
+    let landlock: LandlockLayer
+    let shape: SandboxShape
     /// Root: may mount, change to private uids, and write the cgroups.
     let isPrivileged: Bool
 
     /// Prepares the directory and writes the boot files into a folder of it. Blocks.
-    init(_ settings: SandboxSettings, files: [String: [UInt8]], home: String) throws(LaunchError) {
+    init(_ settings: SandboxSettings, files: [String: [UInt8]], home: String, shape: SandboxShape = .namespaces) throws(LaunchError) {
+        self.shape = shape
         isPrivileged = geteuid() == 0
         try Self.prepare(settings.directory, isPrivileged: isPrivileged)
-        guard access(settings.bubblewrap, X_OK) == 0 else { throw LaunchError(.isolation, errno: errno, settings.bubblewrap) }
+        guard shape == .bare || access(settings.bubblewrap, X_OK) == 0 else {
+            throw LaunchError(.isolation, errno: errno, settings.bubblewrap)
+        }
         guard !SeccompFilter.words.isEmpty else { throw LaunchError(.seccomp, "there is no filter for this processor") }
-        closure = try InterpreterClosure(python: settings.python)
+        landlock = LandlockLayer.find(settings)
+        if case .used = landlock {
+            closure = try InterpreterClosure(python: settings.python, helper: LandlockLayer.path(settings))
+        } else {
+            closure = try InterpreterClosure(python: settings.python)
+        }
         cgroups = Cgroups.detect(root: settings.cgroups)
         if let code = SystemFiles.makeDirectory(home, mode: 0o711) { throw LaunchError(.directory, errno: code.code, home) }
         var boot: [InterpreterClosure.Bind] = []
@@ -48,6 +58,14 @@ struct Ground: Sendable {
 
     /// Whether a launch keeps what the level promises.
     func check(_ minimum: IsolationLevel) throws(LaunchError) {
+        if shape == .bare {
+            guard minimum <= .basic else { throw LaunchError(.isolation, "a sandbox without namespaces is of the level basic") }
+            guard isPrivileged else { throw LaunchError(.isolation, "a private uid for each sandbox needs root") }
+            if case .absent(let reason) = landlock { throw LaunchError(.isolation, reason) }
+            guard LandlockLayer.version >= BareCommand.oldestLandlock else {
+                throw LaunchError(.isolation, "Landlock has version \(LandlockLayer.version), and needs \(BareCommand.oldestLandlock)")
+            }
+        }
         guard minimum == .full else { return }
         if cgroups.kind == .none { throw LaunchError(.isolation, "no cgroup can cap memory and processes: \(cgroups.reason)") }
         if !isPrivileged { throw LaunchError(.isolation, "a private uid for each sandbox needs root") }

@@ -18,7 +18,9 @@ struct InterpreterClosure: Sendable, Hashable {
     let library: String
 
     /// Finds it on this host. Blocks for some milliseconds.
-    init(python: String) throws(LaunchError) {
+    ///
+    /// - Parameter helper: a program that runs inside before the interpreter, and whose libraries must be there too.
+    init(python: String, helper: String? = nil) throws(LaunchError) {
         guard let program = SystemFiles.resolved(python) else { throw LaunchError(.interpreter, errno: errno, python) }
         var facts = stat()
         guard stat(program, &facts) == 0, facts.st_mode & 0o022 == 0 else {
@@ -35,6 +37,7 @@ struct InterpreterClosure: Sendable, Hashable {
             let path = "\(modules)/\(name)"
             if let module = ELFFile(path: path) { try search.add(module, path: path, isProgram: false) }
         }
+        if let helper, let file = ELFFile(path: helper) { try search.add(file, path: helper, isProgram: true) }
         self.program = program
         self.library = library
         var binds = search.found.map { Bind(source: $0.value, destination: $0.key) }.sorted { $0.destination < $1.destination }
@@ -52,6 +55,10 @@ struct InterpreterClosure: Sendable, Hashable {
             return Bind(source: String(decoding: buffer[..<count].map { UInt8(bitPattern: $0) }, as: UTF8.self), destination: path)
         }
     }
+
+    /// What the interpreter is started with: isolated (-I), without site (-S) and environment (-E), no byte code written (-B),
+    /// UTF-8 everywhere.
+    func command(_ entry: String) -> [String] { [program, "-I", "-S", "-E", "-B", "-X", "utf8", entry] }
 
     /// `lib/python3.N` beside the program's `bin`.
     private static func standardLibrary(of program: String) -> String? {

@@ -15,6 +15,8 @@ public struct LaunchError: Error, Sendable, Hashable, CustomStringConvertible {
         case mount
         case descriptors
         case clone, signals, session, cgroup, limits, groups, user, capabilities, privileges, parent, seccomp, exec
+        /// Inside the sandbox, before any code is run.
+        case landlock
     }
 
     public let step: Step

@@ -22,6 +22,9 @@ extension Launcher {
             for text in SystemFiles.names(in: self.settings.directory) {
                 guard let name = SandboxName(text), !name.owner.isAlive() else { continue }
                 let path = "\(self.settings.directory)/\(text)"
+                // Without a namespace, and without a cgroup that says which they are, its uid is what they have in common.
+                var facts = stat()
+                if stat("\(path)/work", &facts) == 0 { self.slots.killLeft(of: facts.st_uid) }
                 if let code = Self.clear(folder: path, hasMounts: geteuid() == 0) {
                     report.left.append("\(path): \(code)")
                 } else {

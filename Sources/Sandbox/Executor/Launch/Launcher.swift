@@ -27,6 +27,7 @@ package final class Launcher: Sendable {
         /// Launches in flight count against `most` too.
         var launching = 0
         var isStopping = false
+        var shape = SandboxShape.namespaces
         var records: [String: Record] = [:]
         var ground: Ground?
     }
@@ -96,9 +97,13 @@ package final class Launcher: Sendable {
         return try result.get()
     }
 
+    /// How sandboxes are made from now on. What the probes found decides, and never a launch that failed.
+    package func use(_ shape: SandboxShape) { state.withLock { $0.shape = shape } }
+
     private func prepared() throws(LaunchError) -> Ground {
-        if let ground = state.withLock({ $0.ground }), ground.isThere { return ground }
-        let ground = try Ground(settings, files: files, home: home)
+        let (known, shape) = state.withLock { ($0.ground, $0.shape) }
+        if let known, known.shape == shape, known.isThere { return known }
+        let ground = try Ground(settings, files: files, home: home, shape: shape)
         if ground.isPrivileged { try slots.prepare() }
         state.withLock { $0.ground = ground }
         return ground
@@ -113,7 +118,7 @@ package final class Launcher: Sendable {
         let id = name.description
         var record = Record(directory: "\(settings.directory)/\(id)", uid: uid, leaf: nil)
         do throws(LaunchError) {
-            let leaf = try ground.cgroups.make(id, settings.limits)
+            let leaf = try ground.cgroups.make(id, limits(ground.shape))
             record = Record(directory: record.directory, uid: uid, leaf: leaf)
             try makeFolders(record)
             let ends = try LaunchEnds()
@@ -164,12 +169,20 @@ package final class Launcher: Sendable {
         }
     }
 
+    /// Without bubblewrap its processes are not to be had by others.
+    private func limits(_ shape: SandboxShape) -> SandboxLimits {
+        var limits = settings.limits
+        if shape == .bare { limits.processes = max(1, limits.processes - LaunchLimits.launcherProcesses) }
+        return limits
+    }
+
     private func spawn(_ record: Record, _ ground: Ground, _ ends: LaunchEnds) throws(LaunchError) -> claunch_result {
         let options = BubblewrapOptions(
             closure: ground.closure, directory: record.directory, boot: ground.boot, hasMounts: record.uid != nil,
-            temporaryBytes: settings.temporaryBytes)
-        let arguments = options.bytes, filter = SeccompFilter.program
-        let descriptors = [claunch_memory(arguments, arguments.count), claunch_memory(filter, filter.count)]
+            hasLandlock: ground.landlock.isUsed, temporaryBytes: settings.temporaryBytes)
+        var files = [options.bytes, SeccompFilter.program]
+        if case .used(let program) = ground.landlock { files.append(program) }
+        let descriptors = files.map { claunch_memory($0, $0.count) }
         let code = errno
         defer { for descriptor in descriptors where descriptor >= 0 { close(descriptor) } }
         guard descriptors.allSatisfy({ $0 >= 0 }) else { throw LaunchError(.descriptors, errno: code) }
@@ -185,13 +198,16 @@ package final class Launcher: Sendable {
         let birth = try record.leaf?.birthplace.map { place throws(LaunchError) in
             (directory: try join(place, O_RDONLY | O_DIRECTORY), processes: try join("\(place)/cgroup.procs", O_WRONLY))
         }
+        let isBare = ground.shape == .bare
         let request = SpawnRequest(
-            path: settings.bubblewrap,
-            arguments: [settings.bubblewrap, "--args", String(BubblewrapOptions.argumentsDescriptor), "--"] + options.command,
+            path: isBare ? BareCommand.program : settings.bubblewrap,
+            arguments: isBare
+                ? BareCommand(closure: ground.closure, boot: ground.boot, work: "\(record.directory)/work").arguments
+                : [settings.bubblewrap, "--args", String(BubblewrapOptions.argumentsDescriptor), "--"] + options.command,
             descriptors: [ends.nothing, ends.outInside, ends.errInside, ends.channelInside] + descriptors, cgroups: cgroups,
             birth: birth,
             limits: LaunchLimits.rlimits(
-                settings.limits, hasCgroup: record.leaf != nil, others: record.uid == nil ? ProcessTable.threads(of: geteuid()) : 0),
+                limits(ground.shape), hasCgroup: record.leaf != nil, others: record.uid == nil ? ProcessTable.threads(of: geteuid()) : 0),
             uid: record.uid)
         let spawned = try request.run()
         // The kernel's word that it is where it should be, before anything of it is used. One that has ended meanwhile is

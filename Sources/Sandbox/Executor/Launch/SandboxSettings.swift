@@ -5,6 +5,9 @@ public struct SandboxSettings: Sendable, Hashable {
     /// The interpreter. Its standard library and shared libraries are found from it; nothing else of the host is shown.
     public var python = "/usr/bin/python3"
     public var bubblewrap = "/usr/bin/bwrap"
+    /// The program that puts Landlock around an interpreter; nil: `sandbox-init` beside the program that runs. Where it or the
+    /// kernel's Landlock is missing, sandboxes run without, and the probe `landlock` says so.
+    public var initProgram: String?
     /// A private directory for the sandboxes' mounts; each of its parents must be open to other users for passing through.
     public var directory: String
     public var limits = SandboxLimits()

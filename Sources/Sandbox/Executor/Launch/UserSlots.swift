@@ -54,6 +54,18 @@ final class UserSlots: Sendable {
         return try result.get()
     }
 
+    /// Kills what runs with a uid that no live server holds. Blocks.
+    func killLeft(of uid: UInt32) {
+        guard uid >= base, uid - base < count else { return }
+        let descriptor = open("\(directory)/\(uid)", O_RDWR | O_CLOEXEC | O_NOFOLLOW)
+        guard descriptor >= 0 else { return }
+        if claunch_lock(descriptor) == 0 {
+            _ = claunch_kill_user(uid)
+            _ = claunch_unlock(descriptor)
+        }
+        close(descriptor)
+    }
+
     func free(_ uid: UInt32) {
         let descriptor = held.withLock { $0.removeValue(forKey: uid) }
         guard let descriptor else { return }

@@ -32,10 +32,10 @@ struct SandboxBoot: Sendable {
             lane.perform(.wake(id, at: nil, cpu: { nil }))
             return WarmSandbox(launched: launched, inbox: inbox, lane: id, channel: channel)
         case .failed(let text):
-            _ = await launcher.kill(launched)
+            let remains = await launcher.kill(launched)
             lane.perform(.finish(id))
             await launcher.remove(launched)
-            throw .launch(text)
+            throw .launch(LandlockLayer.failure(remains.status, text)?.description ?? text)
         }
     }
 

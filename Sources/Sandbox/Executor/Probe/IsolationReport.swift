@@ -20,7 +20,7 @@ public struct ProbeResult: Sendable, Hashable {
 public struct IsolationReport: Sendable, Hashable {
     public let level: IsolationLevel
     public let probes: [ProbeResult]
-    /// The version of the kernel's Landlock; 0 is none. Not used yet: told for operators.
+    /// The version of the kernel's Landlock; 0 is none. Whether it is used says the probe `landlock`.
     public let landlockABI: Int
     public let cgroups: CgroupKind
 

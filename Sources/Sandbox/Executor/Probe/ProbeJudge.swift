@@ -7,6 +7,12 @@ struct ProbeJudge {
         var cgroups = CgroupKind.none
         var cgroupReason = ""
         var isPrivileged = true
+        /// Of the canary.
+        var shape = SandboxShape.namespaces
+        /// Why there is no sandbox with namespaces; the canary was without.
+        var namespaceTrouble: String?
+        /// Why Landlock is not used; nil when it is.
+        var landlockAbsence: String?
         /// The launch itself failed.
         var launchError: String?
         /// Lines of the probe program, by name.
@@ -21,6 +27,8 @@ struct ProbeJudge {
     private struct Reach {
         let name: String
         let expected: [String]
+        /// On the host's own files, which are there and are refused.
+        var bare: [String]?
     }
 
     /// What code in a sandbox must find when it reaches out. One other answer, and no code is run.
@@ -30,9 +38,9 @@ struct ProbeJudge {
         Reach(name: "connect", expected: ["EPERM"]),
         Reach(name: "vsock", expected: ["EPERM"]),
         Reach(name: "netlink", expected: ["EPERM"]),
-        Reach(name: "accounts", expected: ["ENOENT"]),
-        Reach(name: "server_environment", expected: ["ENOENT"]),
-        Reach(name: "write_root", expected: ["EROFS"]),
+        Reach(name: "accounts", expected: ["ENOENT"], bare: ["EACCES", "ENOENT"]),
+        Reach(name: "server_environment", expected: ["ENOENT"], bare: ["EACCES", "ENOENT"]),
+        Reach(name: "write_root", expected: ["EROFS"], bare: ["EACCES"]),
         Reach(name: "write_work", expected: ["done"]),
         Reach(name: "user_namespace", expected: ["EPERM"]),
         Reach(name: "trace", expected: ["EPERM"]),
@@ -43,7 +51,8 @@ struct ProbeJudge {
 
     static func judge(_ evidence: Evidence, landlockABI: Int) -> IsolationReport {
         var probes: [ProbeResult] = []
-        var level = IsolationLevel.full
+        let isBare = evidence.shape == .bare
+        var level = isBare ? IsolationLevel.basic : .full
         func add(_ name: String, _ passed: Bool, _ expected: String, _ found: String, costs: IsolationLevel, fix: String) {
             probes.append(ProbeResult(name: name, passed: passed, expected: expected, found: found, fix: fix))
             if !passed { level = min(level, costs) }
@@ -51,23 +60,35 @@ struct ProbeJudge {
         add(
             "bubblewrap", evidence.hasBubblewrap, "an executable file",
             evidence.hasBubblewrap ? "present" : "\(evidence.bubblewrap) is missing",
-            costs: .none, fix: "apt-get install bubblewrap, or name it under sandbox")
+            costs: isBare ? .basic : .none, fix: "apt-get install bubblewrap, or name it under sandbox")
         add(
             "cgroups", evidence.cgroups != .none, "v2 or v1 with memory and pids",
             evidence.cgroups == .none ? evidence.cgroupReason : evidence.cgroups.rawValue, costs: .limited, fix: cgroupFix)
         add(
             "private_uid", evidence.isPrivileged, "root, which gives each sandbox a uid", evidence.isPrivileged ? "root" : "not root",
             costs: .limited, fix: "run the server as root (it changes to a private uid before any sandbox starts)")
-        guard evidence.hasBubblewrap else { return report() }
+        if let trouble = evidence.namespaceTrouble {
+            add("namespaces", false, "an interpreter in namespaces of its own", trouble, costs: .basic, fix: fix(for: trouble))
+        }
+        guard evidence.hasBubblewrap || isBare else { return report() }
         let interpreter = evidence.findings["interpreter"]
         let trouble = evidence.launchError ?? (interpreter == nil ? firstLine(evidence.complaint) : nil)
         add(
-            "start", interpreter != nil, "an interpreter in namespaces of its own", interpreter ?? trouble ?? "nothing", costs: .none,
+            "start", interpreter != nil, isBare ? "an interpreter" : "an interpreter in namespaces of its own",
+            interpreter ?? trouble ?? "nothing", costs: .none,
             fix: fix(for: trouble ?? ""))
         guard interpreter != nil else { return report() }
         for reach in reaches {
             let found = evidence.findings[reach.name] ?? "no answer"
-            add(reach.name, reach.expected.contains(found), reach.expected.joined(separator: " or "), found, costs: .none, fix: filterFix)
+            let expected = isBare ? reach.bare ?? reach.expected : reach.expected
+            add(reach.name, expected.contains(found), expected.joined(separator: " or "), found, costs: .none, fix: filterFix)
+        }
+        let root = evidence.findings["landlock"] ?? "no answer"
+        if let absence = evidence.landlockAbsence {
+            // A second wall that the first can do without.
+            add("landlock", false, "EACCES", absence, costs: .full, fix: landlockFix)
+        } else {
+            add("landlock", root == "EACCES", "EACCES", root, costs: .none, fix: filterFix)
         }
         let processes = evidence.findings["processes"] ?? "no answer"
         let count = processes.hasPrefix("EAGAIN at ") ? Int(processes.dropFirst(10)) : nil
@@ -98,6 +119,10 @@ struct ProbeJudge {
     }
 
     private static let filterFix = "no setting mends this: do not run code on this machine, and report it with the kernel's version"
+
+    private static let landlockFix =
+        "a kernel of 5.19 or newer with landlock among its modules (boot option lsm=), and sandbox-init beside the server's program; "
+        + "no level but basic needs it"
 
     private static let cgroupFix =
         "systemd: Delegate=memory pids cpu in the unit; Docker: --cgroupns=private with /sys/fs/cgroup writable (--privileged, or a "

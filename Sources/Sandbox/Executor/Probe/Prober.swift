@@ -16,10 +16,24 @@ package struct Prober: Sendable {
 
     package init(_ settings: SandboxSettings) { self.settings = settings }
 
-    /// Never throws: what fails is part of the report.
+    /// Never throws: what fails is part of the report. Where no sandbox with namespaces starts, one without is tried.
     package func probe() async -> IsolationReport {
+        let landlock = LandlockLayer.version
+        let evidence = await canary(.namespaces)
+        let report = ProbeJudge.judge(evidence, landlockABI: landlock)
+        guard evidence.findings.isEmpty, evidence.isPrivileged, evidence.landlockAbsence == nil, landlock >= BareCommand.oldestLandlock
+        else {
+            return report
+        }
+        var bare = await canary(.bare)
+        guard !bare.findings.isEmpty else { return report }
+        bare.namespaceTrouble = report.probes.first { !$0.passed && ["bubblewrap", "start"].contains($0.name) }?.found
+        return ProbeJudge.judge(bare, landlockABI: landlock)
+    }
+
+    private func canary(_ shape: SandboxShape) async -> ProbeJudge.Evidence {
         var evidence = ProbeJudge.Evidence()
-        let landlock = Int(claunch_landlock())
+        evidence.shape = shape
         evidence.bubblewrap = settings.bubblewrap
         evidence.isPrivileged = geteuid() == 0
         var canary = settings
@@ -30,22 +44,27 @@ package struct Prober: Sendable {
         canary.most = 1
         do {
             let launcher = try Launcher(canary, bootstrap: program)
+            launcher.use(shape)
             evidence = await look(launcher, evidence)
             await launcher.shutdown()
         } catch {
             evidence.launchError = error.description
         }
-        return ProbeJudge.judge(evidence, landlockABI: landlock)
+        return evidence
     }
 
     private func look(_ launcher: Launcher, _ before: ProbeJudge.Evidence) async -> ProbeJudge.Evidence {
         var evidence = before
         let bubblewrap = settings.bubblewrap, root = settings.cgroups
-        let (hasBubblewrap, cgroups) = await launcher.keepers.run { (access(bubblewrap, X_OK) == 0, Cgroups.detect(root: root)) }
+        let settings = settings
+        let (hasBubblewrap, cgroups, landlock) = await launcher.keepers.run {
+            (access(bubblewrap, X_OK) == 0, Cgroups.detect(root: root), LandlockLayer.find(settings))
+        }
         evidence.hasBubblewrap = hasBubblewrap
         evidence.cgroups = cgroups.kind
         evidence.cgroupReason = cgroups.reason
-        guard hasBubblewrap else { return evidence }
+        if case .absent(let reason) = landlock { evidence.landlockAbsence = reason }
+        guard hasBubblewrap || evidence.shape == .bare else { return evidence }
         do {
             let sandbox = try await launcher.launch()
             let (out, err) = await launcher.keepers.run { Self.read(sandbox.stdout, sandbox.stderr) }
@@ -54,6 +73,7 @@ package struct Prober: Sendable {
             await launcher.remove(sandbox)
             evidence.findings = Self.findings(out)
             evidence.complaint = err
+            if evidence.findings.isEmpty { evidence.launchError = LandlockLayer.failure(evidence.remains?.status, err)?.description }
         } catch {
             evidence.launchError = error.description
         }

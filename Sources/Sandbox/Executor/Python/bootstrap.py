@@ -35,20 +35,33 @@ import threading  # noqa: E402
 from _queue import Empty  # noqa: E402
 
 _FILE = "<code>"
+_boot = os.path.dirname(os.path.abspath(__file__))
+# /w, where the launcher started it; without namespaces the host's name of that folder.
+_work = os.getcwd()
 _PRELOADED = (
     "base64 bisect collections.abc contextlib copy csv dataclasses datetime decimal enum functools hashlib heapq io itertools json"
     " linecache math operator random re statistics string textwrap time traceback typing urllib.parse uuid"
 )
 
 
-def _load_tools():
-    path = os.path.join(os.path.dirname(os.path.abspath(__file__)), "agent_tools.py")
-    module = type(sys)("agent_tools")
+def _load(name):
+    path = os.path.join(_boot, f"{name}.py")
+    module = type(sys)(name)
     module.__file__ = path
-    sys.modules["agent_tools"] = module
+    sys.modules[name] = module
     with open(path, "rb") as file:
         exec(compile(file.read(), path, "exec"), module.__dict__)
     return module
+
+
+class _Asyncio:
+    """Finds the two modules of asyncio that make pairs of sockets, and has them changed; costs nothing before asyncio is imported."""
+
+    @staticmethod
+    def find_spec(name, path=None, target=None):
+        if name not in ("asyncio.selector_events", "asyncio.unix_events"):
+            return None
+        return (sys.modules.get("agent_asyncio") or _load("agent_asyncio")).spec(name, path)
 
 
 def _preload():
@@ -61,7 +74,7 @@ def _preload():
 
 
 def _own(filename):
-    return filename == _FILE or filename.startswith("/w/")
+    return filename == _FILE or filename.startswith(_work + "/") and not filename.startswith(_boot + "/")
 
 
 def _strip(error, seen):
@@ -147,14 +160,10 @@ def _run(code):
         _report(type(error), error, error.__traceback__)
 
 
-_tools = _load_tools()
+_tools = _load("agent_tools")
 _channel, _portable = _tools._channel, _tools._portable
-try:
-    os.chdir("/w")
-except OSError:
-    # Without a sandbox, in tests.
-    pass
-sys.path.append(os.getcwd())
+sys.meta_path.insert(0, _Asyncio)
+sys.path.append(_work)
 sys.argv = [_FILE]
 for _stream in (sys.stdout, sys.stderr):
     # By lines, so that whoever watches sees them come; and no text is beyond printing.

@@ -27,6 +27,11 @@ public final class SandboxHost: Sendable {
         var jobs: [PoolMachine.Slot: SandboxInbox] = [:]
     }
 
+    /// Further files of the interpreter, beside its first.
+    private static let modules = [
+        "agent_tools.py": PackageResources.agent_tools_py, "agent_asyncio.py": PackageResources.agent_asyncio_py,
+    ]
+
     private let settings: SandboxSettings
     private let observer: any SandboxObserver
     private let state = Mutex(State())
@@ -47,8 +52,7 @@ public final class SandboxHost: Sendable {
         guard case .new = state.withLock({ $0.phase }) else { throw .stopping }
         let launcher: Launcher
         do {
-            launcher = try Launcher(
-                settings, bootstrap: PackageResources.bootstrap_py, modules: ["agent_tools.py": PackageResources.agent_tools_py])
+            launcher = try Launcher(settings, bootstrap: PackageResources.bootstrap_py, modules: Self.modules)
         } catch {
             // Nothing can be launched; the probes say what is missing, and to whoever asks for a job the report does.
             let report = await Prober(settings).probe()
@@ -85,6 +89,7 @@ public final class SandboxHost: Sendable {
     private func probe(_ parts: Parts) async -> IsolationReport {
         let report = await parts.prober.probe()
         state.withLock { $0.report = report }
+        parts.launcher.use(report.level == .basic ? .bare : .namespaces)
         await parts.pool.fill(report.level >= settings.minimum)
         observer.probed(report)
         return report
