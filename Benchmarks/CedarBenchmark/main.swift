@@ -16,8 +16,8 @@ enum Shape: String, CaseIterable {
         switch self {
         case .scoped:
             return """
-                \(effect) (principal in Role::"r\(number % 20)", action == Action::"tool\(number % 25)", \
-                resource in Project::"p\(number % 10)") \(clause);
+                \(effect) (principal in Role::"r\(number % 10)", action == Action::"tool\(number % 25)", \
+                resource in Project::"p\(number / 10 % 4)") \(clause);
                 """
         case .byAction: return "\(effect) (principal, action == Action::\"tool\(number % 25)\", resource) \(clause);"
         case .unscoped: return "\(effect) (principal, action, resource) \(clause);"

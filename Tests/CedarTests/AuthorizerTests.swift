@@ -78,6 +78,14 @@ struct AuthorizerTests {
         #expect(policies["policy0"]?.annotation("id") == "readers")
     }
 
+    @Test("policies of several texts decide together under ids of their own")
+    func several() throws {
+        let first = try PolicySet(parsing: "permit(principal, action, resource);").policies.map { $0.identified(as: "first/\($0.id)") }
+        let second = try PolicySet(parsing: "permit(principal, action, resource);").policies.map { $0.identified(as: "second/\($0.id)") }
+        let response = Authorizer(PolicySet(first + second)).authorize(try Fixture.request(), .empty)
+        #expect(response.reason == ["first/policy0", "second/policy0"])
+    }
+
     @Test("an expression can be read and evaluated alone")
     func expressions() throws {
         let (request, entities) = (try Fixture.request(#"{"a": 2}"#), try Entities(parsing: Fixture.entities))

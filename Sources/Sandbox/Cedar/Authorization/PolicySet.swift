@@ -32,7 +32,8 @@ public struct PolicySet: Sendable {
         self.init(try PolicyParser.parse(text))
     }
 
-    /// A set of policies that were read before. They keep their ids, which should differ: an answer names policies by them.
+    /// A set of policies that were read before. They keep their ids, which should differ, because an answer
+    /// names policies by them (`Policy.identified(as:)`).
     public init(_ policies: [Policy]) {
         self.policies = policies
         prepared = policies.filter { !$0.isTemplate }.map(Prepared.init)

@@ -2,7 +2,10 @@
 public struct Response: Hashable, Sendable {
     /// Yes or no.
     public enum Decision: String, Hashable, Sendable {
-        case allow, deny
+        /// At least one permit is satisfied, and no forbid.
+        case allow
+        /// Anything else.
+        case deny
     }
 
     /// A policy that has no value for the request.

@@ -134,11 +134,13 @@ extension Expr {
 
     /// What a request brings.
     public enum Variable: String, Hashable, Sendable, CaseIterable {
+        /// Who asks, what for, and about what; the context is a record.
         case principal, action, resource, context
     }
 
     /// A gap in a template.
     public enum Slot: String, Hashable, Sendable {
+        /// Named as the variable whose scope it stands in.
         case principal, resource
     }
 
@@ -154,6 +156,7 @@ extension Expr {
 
     /// An operator or a method of the core with two operands.
     public enum BinaryOperator: String, Hashable, Sendable, CaseIterable {
+        /// An operator; the text is how it is written.
         case equal = "=="
         case less = "<"
         case lessOrEqual = "<="
@@ -161,6 +164,7 @@ extension Expr {
         case add = "+"
         case subtract = "-"
         case multiply = "*"
+        /// A method; the text is its name.
         case contains, containsAll, containsAny, hasTag, getTag
 
         /// Whether it is written as a method: `a.contains(b)`.

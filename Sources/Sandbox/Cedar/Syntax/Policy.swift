@@ -2,7 +2,10 @@
 public struct Policy: Sendable {
     /// What a satisfied policy does.
     public enum Effect: String, Hashable, Sendable {
-        case permit, forbid
+        /// It allows, unless a forbid is satisfied too.
+        case permit
+        /// It denies, whatever else is satisfied.
+        case forbid
     }
 
     /// `@key("value")`.
@@ -51,7 +54,10 @@ public struct Policy: Sendable {
     public struct Condition: Hashable, Sendable {
         /// The word before the braces.
         public enum Kind: String, Hashable, Sendable {
-            case when, unless
+            /// The body must be true.
+            case when
+            /// The body must be false.
+            case unless
         }
 
         /// Which.
@@ -61,7 +67,7 @@ public struct Policy: Sendable {
     }
 
     /// `policy0`, `policy1` and so on by the place in the text; templates count.
-    public let id: String
+    public internal(set) var id: String
     /// What it does when it is satisfied.
     public let effect: Effect
     /// Its annotations in order; no key twice.
@@ -79,6 +85,13 @@ public struct Policy: Sendable {
     public let expression: Expr
     /// Where it was written, from the first annotation to the semicolon.
     public let range: SourceRange
+
+    /// The same policy under another id, for a set of policies from several texts.
+    public func identified(as id: String) -> Policy {
+        var copy = self
+        copy.id = id
+        return copy
+    }
 
     /// The value of an annotation; nil if it has none of this key.
     public func annotation(_ key: ExactString) -> ExactString? { annotations.first { $0.key == key }?.value }

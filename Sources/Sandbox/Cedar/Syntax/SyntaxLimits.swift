@@ -1,7 +1,8 @@
 /// What a source text may hold.
 public enum SyntaxLimits {
-    /// Bytes of one text. A rule of a hundred lines has 4 KB, so this is a set of a thousand such rules.
-    public static let sourceBytes = 4 << 20
+    /// Bytes of one text. A rule of a hundred lines has 4 KB, and a thousand ordinary rules have 300. The worst text of this size
+    /// takes about two seconds and 200 MB to read and make ready.
+    public static let sourceBytes = 1 << 20
     /// How deep an expression may be: the levels of its tree, and the open brackets while it is read. The deepest of the public
     /// corpus has 11.
     public static let depth = 1_000

@@ -1,5 +1,6 @@
 /// The functions and methods of the extension types.
 public enum ExtensionFunction: String, Hashable, Sendable, CaseIterable {
+    /// The constructor of a type, and its methods.
     case decimal, lessThan, lessThanOrEqual, greaterThan, greaterThanOrEqual
     case ip, isIpv4, isIpv6, isLoopback, isMulticast, isInRange
     case datetime, offset, durationSince, toDate, toTime
@@ -7,6 +8,7 @@ public enum ExtensionFunction: String, Hashable, Sendable, CaseIterable {
 
     /// The types that the language gets from extensions.
     public enum ExtensionType: String, Hashable, Sendable, CaseIterable {
+        /// Named as a schema names them.
         case decimal, ipaddr, datetime, duration
     }
 
