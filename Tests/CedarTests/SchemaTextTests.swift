@@ -7,7 +7,8 @@ struct SchemaTextTests {
     @Test(
         arguments: [
             "", "entity U;", "entity A, B in [C, D]; entity C, D;", "entity A in B; entity B in A;", "entity A in [A];",
-            "entity A in [];", "entity A { };", "entity A = { };", "entity A = { a: Long, };", "entity A { a: Long, a: String };", "entity A { a: Nope, a: String };",
+            "entity A in [];", "entity A { };", "entity A = { };", "entity A = { a: Long, };", "entity A { a: Long, a: String };",
+            "entity A { a: Nope, a: String };",
             "entity A tags Set<Set<String>>;", "entity A { \"if\": Long, \"\"?: Bool } tags { x: A };",
             "entity E enum [\"a\", \"a\"]; entity U in [E] { e: E };", "entity enum enum [\"a\"]; entity tags tags Long;",
             "entity entity; entity type; entity action; entity Set { s: Set, t: Set<Set> };",
