@@ -157,6 +157,16 @@ struct ValidationTests {
         #expect(report.errors.contains { $0.kind == kind }, "\(report.errors)")
     }
 
+    @Test func agreesWithTheOfficialVerdicts() throws {
+        let schema = try Schema(text: ValidationVerdicts.schema)
+        let lines = ValidationVerdicts.lines.split(separator: "\n").map(String.init)
+        #expect(lines.count == 300)
+        for line in lines {
+            let report = try ValidationFixture.report(String(line.dropFirst(8)), schema: schema)
+            #expect(report.isValid == line.hasPrefix("valid "), "\(line)\n\(report.errors)")
+        }
+    }
+
     @Test func mixedActionTypesHaveNoCommonType() throws {
         let schema = try Schema(
             text:
