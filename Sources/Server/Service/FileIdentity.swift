@@ -1,3 +1,6 @@
+// The compiler finds `stat` in whichever of these it has read first.
+internal import CDispatch
+internal import Dispatch
 internal import Glibc
 
 /// What tells one content of a file from another without reading it: which file it is, how long, and when it was changed.
