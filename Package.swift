@@ -63,6 +63,8 @@ let package = Package(
             name: "CZlib", path: "Sources/Support/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "Deflate", dependencies: ["CZlib"], path: "Sources/Support/Deflate", swiftSettings: settings),
 
+        .target(name: "EventStream", path: "Sources/Support/EventStream", swiftSettings: settings),
+
         // Transport: bytes, connections, Engine.IO and Socket.IO.
         .target(
             name: "TransportWire", dependencies: ["JSON", .nioCore], path: "Sources/Transport/Wire",
@@ -78,7 +80,7 @@ let package = Package(
         // Engine: runs, their logs, and the models that feed them.
         .target(name: "Engine", dependencies: ["JSON"], path: "Sources/Engine/Core", swiftSettings: settings),
         .target(
-            name: "EngineProviders", dependencies: ["Engine", "JSON", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1],
+            name: "EngineProviders", dependencies: ["Engine", "EventStream", "JSON", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1],
             path: "Sources/Engine/Providers", swiftSettings: settings),
 
         // Accounting: amounts, windows, leases, ledger; and the stores that keep them.
@@ -119,7 +121,8 @@ let package = Package(
         .target(name: "Supervisor", dependencies: ["JSON", "Digest"], path: "Sources/Sandbox/Supervisor", swiftSettings: settings),
         .target(name: "CSpawn", path: "Sources/Sandbox/CSpawn", cSettings: cSettings),
         .target(
-            name: "SupervisorAdapters", dependencies: ["Supervisor", "CSpawn", "JSON", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1],
+            name: "SupervisorAdapters",
+            dependencies: ["Supervisor", "CSpawn", "EventStream", "JSON", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1],
             path: "Sources/Sandbox/Adapters", swiftSettings: settings),
 
         // Server: the only composition root.
@@ -165,7 +168,7 @@ let package = Package(
             swiftSettings: settings),
         .testTarget(
             name: "EngineTests",
-            dependencies: ["Engine", "EngineProviders", "JSON", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1],
+            dependencies: ["Engine", "EngineProviders", "EventStream", "JSON", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1],
             swiftSettings: settings),
         .testTarget(
             name: "AccountingTests",
@@ -192,7 +195,8 @@ let package = Package(
         .testTarget(
             name: "SupervisorTests", dependencies: ["Supervisor", "JSON", "Digest"], exclude: ["Adapters"], swiftSettings: settings),
         .testTarget(
-            name: "AdapterTests", dependencies: ["SupervisorAdapters", "Supervisor", "JSON", .nioCore, .nioPosix, .nioHTTP1],
+            name: "AdapterTests",
+            dependencies: ["SupervisorAdapters", "Supervisor", "EventStream", "JSON", .nioCore, .nioPosix, .nioHTTP1],
             path: "Tests/SupervisorTests/Adapters", swiftSettings: settings),
         .testTarget(
             name: "ServerTests",

@@ -1,4 +1,5 @@
 internal import Executor
+internal import Logging
 internal import Supervisor
 internal import Telemetry
 
@@ -39,13 +40,16 @@ struct SandboxMetrics: SandboxObserver {
     private let registry: MetricRegistry
     private let level: Metric
     private let undeadSandboxes: Metric
+    private let logger: Logger
 
-    init(_ registry: MetricRegistry) {
+    init(_ registry: MetricRegistry, logger: Logger) {
         self.registry = registry
+        self.logger = logger
         level = registry.gauge(
             "kdcube_isolation_level",
             "How well a sandbox is shut in: 3 full, 2 limited, 1 basic, 0 none: code is not run below sandbox.minimum")
-        undeadSandboxes = registry.counter("kdcube_sandbox_undead_total", "Sandboxes with processes that no kill has ended")
+        undeadSandboxes = registry.counter(
+            "kdcube_sandbox_undead_total", "Sandboxes of which something is left after every attempt to kill or to remove it")
     }
 
     func started(warm: Bool) {
@@ -59,7 +63,10 @@ struct SandboxMetrics: SandboxObserver {
 
     func probed(_ report: IsolationReport) { level.set(report.level.number) }
 
-    func undead(sandbox: String) { undeadSandboxes.add() }
+    func undead(sandbox: String) {
+        undeadSandboxes.add()
+        logger.error("something of a sandbox cannot be removed", metadata: ["sandbox": "\(sandbox)"])
+    }
 }
 
 extension IsolationLevel {

@@ -43,7 +43,7 @@ struct ToolRoom: Sendable {
         self.logger = logger
         minimum = configuration.sandbox.executor.minimum
         let runsCode = catalog.tools.contains { $0.adapter == .builtin(BuiltinTool.runCode.rawValue) }
-        host = runsCode ? SandboxHost(configuration.sandbox.executor, observer: SandboxMetrics(registry)) : nil
+        host = runsCode ? SandboxHost(configuration.sandbox.executor, observer: SandboxMetrics(registry, logger: logger)) : nil
         elsewhere = ToolAdapters(group: group) { server, line in
             logger.info("an MCP server says", metadata: ["server": "\(server)", "line": "\(line)"])
         }

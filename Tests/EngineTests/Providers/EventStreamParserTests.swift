@@ -1,8 +1,7 @@
+import EventStream
 import Testing
 
-@testable import EngineProviders
-
-@Suite("Server-sent events from upstream (pure)")
+@Suite("Server-sent events, as they are read (pure)")
 struct EventStreamParserTests {
     private func parse(_ pieces: [[UInt8]], lineMax: Int = 1 << 20, eventMax: Int = 1 << 20) throws -> [ServerSentEvent] {
         var parser = EventStreamParser(lineBytesMax: lineMax, eventBytesMax: eventMax)

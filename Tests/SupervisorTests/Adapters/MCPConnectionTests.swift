@@ -1,3 +1,4 @@
+import EventStream
 import JSON
 import Supervisor
 import Testing
@@ -253,12 +254,12 @@ struct MCPConnectionTests {
             #expect(found.map { String(decoding: $0, as: UTF8.self) } == ["one", "two", "three"])
         }
         for size in 1...events.count {
-            var reader = EventStreamReader()
-            var found: [[UInt8]] = []
+            var parser = EventStreamParser()
+            var found: [ServerSentEvent] = []
             for start in stride(from: 0, to: events.count, by: size) {
-                try reader.push(events[start..<min(start + size, events.count)], into: &found)
+                try events[start..<min(start + size, events.count)].withUnsafeBytes { try parser.push($0, into: &found) }
             }
-            #expect(found.map { String(decoding: $0, as: UTF8.self) } == ["{\"a\":\n1}", "x"])
+            #expect(found.map(\.data).filter { !$0.isEmpty }.map { String(decoding: $0, as: UTF8.self) } == ["{\"a\":\n1}", "x"])
         }
         var strict = LineFramer(bytesMax: 3)
         var found: [[UInt8]] = []

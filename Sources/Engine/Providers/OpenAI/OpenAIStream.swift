@@ -1,5 +1,6 @@
 internal import AsyncHTTPClient
 internal import Engine
+internal import EventStream
 internal import NIOCore
 internal import NIOHTTP1
 

@@ -1,4 +1,5 @@
 internal import AsyncHTTPClient
+internal import EventStream
 internal import JSON
 internal import NIOCore
 internal import NIOHTTP1
@@ -165,15 +166,17 @@ final class StreamableHTTPTransport: MCPTransport {
 
     /// Until the answer was in it; what follows on the same stream is of no use to anybody.
     private func readEvents(_ body: HTTPClientResponse.Body, _ id: Int64) async throws {
-        var reader = EventStreamReader()
+        let most = AdapterLimits.messageBytesMax
+        var parser = EventStreamParser(lineBytesMax: most, eventBytesMax: most)
         do {
             for try await buffer in body {
-                var events: [[UInt8]] = []
-                try reader.push(buffer.readableBytesView, into: &events)
-                for event in events { client.received(event) }
+                var events: [ServerSentEvent] = []
+                try buffer.withUnsafeReadableBytes { try parser.push($0, into: &events) }
+                // What an MCP server says is in the data alone.
+                for event in events where !event.data.isEmpty { client.received(event.data) }
                 guard client.isPending(id: id) else { return }
             }
-        } catch is LineFramer.TooLong {
+        } catch is EventStreamError {
             throw OutboundError.tooLarge
         } catch {
             throw Outbound.translated(error)

@@ -69,7 +69,7 @@ public final class SandboxHost: Sendable {
         let parts = Parts(
             launcher: launcher, prober: Prober(settings), lane: lane, pool: pool, files: Lane(threads: 2))
         state.withLock { $0.phase = .started(parts) }
-        _ = await launcher.sweep()
+        for left in await launcher.sweep().left { observer.undead(sandbox: left) }
         let report = await probe(parts)
         guard report.level >= settings.minimum else { throw .belowMinimum(report, minimum: settings.minimum) }
     }

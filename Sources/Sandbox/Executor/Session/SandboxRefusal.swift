@@ -17,6 +17,6 @@ public protocol SandboxObserver: Sendable {
     /// A job ended otherwise than by its own end.
     func killed(_ exit: SandboxExit)
     func probed(_ report: IsolationReport)
-    /// Processes of a sandbox are left after every attempt to kill them: a person must look.
+    /// Something of a sandbox is left after every attempt to kill or to remove it, also of an earlier server's: a person must look.
     func undead(sandbox: String)
 }

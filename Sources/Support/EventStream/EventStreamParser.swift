@@ -1,15 +1,21 @@
 /// One event of a `text/event-stream`.
-struct ServerSentEvent: Sendable, Hashable {
+public struct ServerSentEvent: Sendable, Hashable {
     /// Nil for an unnamed event.
-    var name: String?
+    public var name: String?
     /// The lines of `data`, joined by line feeds. Not checked to be UTF-8: the JSON parser does that.
-    var data: [UInt8]
+    public var data: [UInt8]
     /// The last `id` seen in the stream so far.
-    var id: String?
+    public var id: String?
+
+    public init(name: String?, data: [UInt8], id: String?) {
+        self.name = name
+        self.data = data
+        self.id = id
+    }
 }
 
 /// Why a stream is given up.
-enum EventStreamError: Error, Sendable, Hashable {
+public enum EventStreamError: Error, Sendable, Hashable {
     case lineTooLong
     case eventTooLong
 }
@@ -18,7 +24,7 @@ enum EventStreamError: Error, Sendable, Hashable {
 ///
 /// Source: WHATWG HTML, *Parsing an event stream*. Comments, `retry` and unknown fields are ignored; an event that the
 /// end of the stream cuts off is dropped, as the standard says.
-struct EventStreamParser: Sendable {
+public struct EventStreamParser: Sendable {
     private let lineBytesMax: Int
     private let eventBytesMax: Int
     private var line: [UInt8] = []
@@ -31,15 +37,15 @@ struct EventStreamParser: Sendable {
     private var isFirstLine = true
 
     /// - Parameters:
-    ///   - lineBytesMax: a chunk is one line of JSON; a megabyte holds the largest tool call that the engine takes.
+    ///   - lineBytesMax: what comes is mostly one line of JSON; a megabyte holds the largest tool call that the engine takes.
     ///   - eventBytesMax: bounds events of many lines.
-    init(lineBytesMax: Int = 1 << 20, eventBytesMax: Int = 4 << 20) {
+    public init(lineBytesMax: Int = 1 << 20, eventBytesMax: Int = 4 << 20) {
         self.lineBytesMax = lineBytesMax
         self.eventBytesMax = eventBytesMax
     }
 
     /// Takes the next bytes and appends the events that they complete.
-    mutating func push(
+    public mutating func push(
         _ bytes: UnsafeRawBufferPointer, into events: inout [ServerSentEvent]
     ) throws(EventStreamError) {
         var start = 0
