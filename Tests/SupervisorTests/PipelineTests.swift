@@ -171,8 +171,8 @@ struct PipelineTests {
     @Test("an approval that nobody can give is a denial")
     func approval() async throws {
         struct Asking: Decider {
-            func decide(_ request: DecisionRequest) async -> Verdict {
-                .needsApproval(ApprovalDemand(rule: "large", from: ["group:finance"], quorum: 2, timeout: .seconds(60)))
+            func decide(_ request: DecisionRequest) async -> Ruling {
+                Ruling(.needsApproval(ApprovalDemand(rule: "large", from: [[.group("finance")]], quorum: 2, timeout: .seconds(60))))
             }
             func refusal(of tool: ToolDefinition, for caller: CallerIdentity, source: CallSource) -> Refusal? { nil }
         }

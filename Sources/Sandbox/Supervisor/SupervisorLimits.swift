@@ -37,6 +37,10 @@ public enum SupervisorLimits {
     /// How often a call that another process makes is asked after.
     static let inFlightPollInterval = Duration.milliseconds(250)
 
+    /// Calls of one session that decisions look back at: a conversation with more of them is no conversation. 2,000 steps make a context of
+    /// a few hundred kilobytes.
+    public static let sessionCallsMax = 2_000
+
     /// Calls in flight of one source: of a run's model, or of one job's code. What threads in the executor can use on one core.
     public static let callsPerSource = 16
     /// Calls in flight of the whole server, abandoned ones included. Each may hold its arguments and its result in memory: 1.3 GiB

@@ -125,7 +125,8 @@ extension CallerIdentity {
     init(_ caller: ToolCaller) {
         self.init(
             org: caller.tenant.org, project: caller.tenant.project, user: caller.tenant.user ?? "", key: caller.tenant.key,
-            roles: caller.roles, run: caller.identity.run.text, turn: caller.identity.turn.text)
+            roles: caller.roles, run: caller.identity.run.text, turn: caller.identity.turn.text,
+            conversation: caller.identity.conversation.text)
     }
 }
 
@@ -141,6 +142,11 @@ extension Engine.ToolNews {
         case .output(.stdout, let text): self = .output(.stdout, text)
         case .output(.stderr, let text): self = .output(.stderr, text)
         case .progress(let members): self = .progress(members)
+        case .approval(let approval):
+            self = .approval(
+                RunApproval(
+                    id: approval.id, tool: approval.tool, args: approval.arguments, from: approval.from, quorum: approval.quorum,
+                    expiresAt: approval.expiresAt, state: approval.state))
         case .nested(let call):
             let status: RunStep.Status =
                 switch call.status {

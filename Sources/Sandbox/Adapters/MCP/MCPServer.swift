@@ -22,6 +22,9 @@ actor MCPServer {
     private let now: @Sendable () -> ContinuousClock.Instant
     private var state = State.idle
     private var backoff = RestartBackoff()
+    /// Lost connections that are still being closed. Bounded by the backoff, which starts no more than a few in that time.
+    private var closings: [Int: Task<Void, Never>] = [:]
+    private var lastClosing = 0
 
     /// - Parameter log: takes what a child says on its standard error, and how it ended.
     init(
@@ -42,7 +45,7 @@ actor MCPServer {
         if case .connected(let connected) = state, connected.client.isClosed {
             backoff.ended(at: now(), didWork: connected.client.hasAnswered)
             state = .idle
-            Task { await connected.transport.close() }
+            close(connected.transport)
         }
         let starting: Task<Result<Connected, ToolFailure>, Never>
         switch state {
@@ -65,7 +68,17 @@ actor MCPServer {
     func drop(_ client: MCPClient) {
         guard case .connected(let connected) = state, connected.client === client else { return }
         state = .idle
-        Task { await connected.transport.close() }
+        close(connected.transport)
+    }
+
+    /// In the background: the caller does not wait, a shutdown does.
+    private func close(_ transport: any MCPTransport) {
+        lastClosing += 1
+        let closing = lastClosing
+        closings[closing] = Task {
+            await transport.close()
+            closings[closing] = nil
+        }
     }
 
     func shutdown() async {
@@ -78,6 +91,7 @@ actor MCPServer {
             if case .success(let connected) = await task.value { await Self.end(connected) }
         case .idle, .shutDown: break
         }
+        for closing in closings.values { await closing.value }
     }
 
     private static func end(_ connected: Connected) async {

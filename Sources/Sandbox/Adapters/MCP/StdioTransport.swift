@@ -14,7 +14,8 @@ final class StdioTransport: MCPTransport {
     private let channel: any Channel
     private let client: MCPClient
     private let unsent = Atomic(0)
-    private let isClosed = Atomic(false)
+    /// The closing, once it was asked for: whoever asks again waits for the same.
+    private let closing = Mutex<Task<Void, Never>?>(nil)
     private let ended: Once<Bool>
 
     /// Starts the program and reads what it writes.
@@ -69,7 +70,7 @@ final class StdioTransport: MCPTransport {
     // MARK: MCPTransport
 
     func send(_ message: [UInt8], _ purpose: MCPConnection.Purpose) -> Bool {
-        guard !isClosed.load(ordering: .acquiring) else { return false }
+        guard closing.withLock({ $0 == nil }) else { return false }
         let waiting = unsent.add(message.count, ordering: .relaxed).newValue
         guard waiting <= AdapterLimits.unsentBytesMax else { return false }
         let buffer = ByteBuffer(bytes: message + [UInt8(ascii: "\n")])
@@ -85,9 +86,18 @@ final class StdioTransport: MCPTransport {
     func forget(id: Int64) {}
     func negotiated(version: String) {}
 
-    /// Closes its input, as the protocol asks; then a moment for its own end, then SIGTERM, then SIGKILL for the group.
+    /// Returns when the program has ended and what it said last is in the log.
     func close() async {
-        guard !isClosed.exchange(true, ordering: .acquiringAndReleasing) else { return }
+        let task = closing.withLock { closing in
+            let task = closing ?? Task { await self.end() }
+            closing = task
+            return task
+        }
+        await task.value
+    }
+
+    /// Closes its input, as the protocol asks; then a moment for its own end, then SIGTERM, then SIGKILL for the group.
+    private func end() async {
         channel.eventLoop.execute { [channel] in channel.close(mode: .output, promise: nil) }
         let child = child
         let steps = Task {

@@ -39,7 +39,7 @@ extension Attempt {
         let question = DecisionRequest(
             tool: call.tool, arguments: call.arguments, digest: call.digest, caller: request.caller, callID: request.callID,
             parentCallID: request.parentCallID, source: request.source, now: ports.clock.unixMilliseconds)
-        switch await ports.decider.decide(question) {
+        switch await ports.decider.decide(question).verdict {
         case .allow(let rule): return rule
         case .deny(let refusal): throw Refused(refusal: refusal, call: call)
         case .needsApproval(let demand):

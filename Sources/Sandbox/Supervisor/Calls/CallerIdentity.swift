@@ -9,9 +9,12 @@ public struct CallerIdentity: Sendable, Hashable {
     /// The run whose model or whose code calls.
     public let run: String
     public let turn: String?
+    /// The conversation that the run belongs to: policies call it the session.
+    public let conversation: String?
 
     public init(
-        org: String, project: String, user: String, key: String? = nil, roles: Set<String> = [], run: String, turn: String? = nil
+        org: String, project: String, user: String, key: String? = nil, roles: Set<String> = [], run: String, turn: String? = nil,
+        conversation: String? = nil
     ) {
         self.org = org
         self.project = project
@@ -20,6 +23,7 @@ public struct CallerIdentity: Sendable, Hashable {
         self.roles = roles
         self.run = run
         self.turn = turn
+        self.conversation = conversation
     }
 }
 

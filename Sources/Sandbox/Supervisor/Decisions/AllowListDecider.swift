@@ -2,9 +2,9 @@
 public struct AllowListDecider: Decider {
     public init() {}
 
-    public func decide(_ request: DecisionRequest) async -> Verdict {
-        if let refusal = refusal(of: request.tool, for: request.caller, source: request.source) { return .deny(refusal) }
-        return .allow(rule: request.tool.roles == nil ? RuleID.catalog : RuleID.roles)
+    public func decide(_ request: DecisionRequest) async -> Ruling {
+        if let refusal = refusal(of: request.tool, for: request.caller, source: request.source) { return Ruling(.deny(refusal)) }
+        return Ruling(.allow(rule: request.tool.roles == nil ? RuleID.catalog : RuleID.roles))
     }
 
     public func refusal(of tool: ToolDefinition, for caller: CallerIdentity, source: CallSource) -> Refusal? {

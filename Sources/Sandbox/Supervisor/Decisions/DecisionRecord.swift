@@ -26,12 +26,19 @@ public struct DecisionRecord: Sendable, Hashable {
     /// Of a refusal.
     public let code: String?
     public let message: String
+    /// The text of the argument that identifies the thing (``ToolDefinition/correlate``); nil of a tool without one, and of arguments that
+    /// do not fit.
+    public let subject: String?
+    /// The approval that the call was made under.
+    public let approval: String?
+    /// What the decision rests on, for explanations and for making it again: canonical JSON.
+    public let details: String?
 
     /// For logs that read their records back, and for their tests.
     public init(
         id: String, time: Int64, caller: CallerIdentity, callID: String, parentCallID: String?, source: CallSource, tool: String,
         argumentsDigest: String?, arguments: String?, redacted: [String], decision: Decision, rule: String, code: String?,
-        message: String
+        message: String, subject: String? = nil, approval: String? = nil, details: String? = nil
     ) {
         self.id = id
         self.time = time
@@ -47,6 +54,9 @@ public struct DecisionRecord: Sendable, Hashable {
         self.rule = rule
         self.code = code
         self.message = message
+        self.subject = subject
+        self.approval = approval
+        self.details = details
     }
 }
 

@@ -89,6 +89,37 @@ public enum ToolNews: Sendable, Hashable {
     case progress(JSONObject)
     /// A call that code makes, as it begins and as it ends.
     case nested(NestedNews)
+    /// An approval that the call waits for, as it begins and with each change; the last one is not pending.
+    case approval(ApprovalNews)
+
+    public struct ApprovalNews: Sendable, Hashable {
+        public let id: String
+        public let tool: String
+        /// Without secrets.
+        public let arguments: JSONValue
+        /// Who may decide: `group:finance`, several with spaces between.
+        public let from: String
+        public let quorum: Int
+        /// How many have agreed so far.
+        public let agreed: Int
+        /// Milliseconds since 1970-01-01T00:00Z.
+        public let expiresAt: Int64
+        /// `pending`, `approved`, `denied`, `expired` or `cancelled`.
+        public let state: String
+
+        public init(
+            id: String, tool: String, arguments: JSONValue, from: String, quorum: Int, agreed: Int, expiresAt: Int64, state: String
+        ) {
+            self.id = id
+            self.tool = tool
+            self.arguments = arguments
+            self.from = from
+            self.quorum = quorum
+            self.agreed = agreed
+            self.expiresAt = expiresAt
+            self.state = state
+        }
+    }
 
     public struct NestedNews: Sendable, Hashable {
         public enum Status: String, Sendable, Hashable, CaseIterable {
