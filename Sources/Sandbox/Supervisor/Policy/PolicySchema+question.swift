@@ -68,6 +68,8 @@ extension PolicySchema {
 
     /// A question about the name alone.
     func question(_ caller: CallerIdentity, action: EntityUID, context: Value.Record = .empty) -> CedarQuestion? {
+        // Or two projects could have one name. The Server lets no such name in.
+        guard !caller.org.utf8.contains(UInt8(ascii: "/")), !caller.project.utf8.contains(UInt8(ascii: "/")) else { return nil }
         let place = "\(caller.org)/\(caller.project)"
         let org = Self.uid(Self.orgType, caller.org)
         let project = Self.uid(Self.projectType, place)
