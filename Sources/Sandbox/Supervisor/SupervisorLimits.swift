@@ -80,6 +80,10 @@ public enum SupervisorLimits {
     public static let approvalsPerOrg = 1_000
     /// Open approvals of one question that are looked at; calls of one run at once make them.
     public static let approvalsOpenMax = 16
+    /// The arguments' text on an approval's card: what a person can still read. A call with more of them cannot be agreed to.
+    public static let approvalArgumentsBytesMax = 64 * 1_024
+    /// How often a call asks: once, and once more when the policies ask for others by then.
+    static let approvalAsksMax = 2
     /// What an approver writes: a few sentences.
     public static let approvalReasonBytesMax = 500
     /// Votes of one approval: the highest quorum, as many agents, and one deny.

@@ -131,14 +131,17 @@ public final class ToolSupervisor: Sendable {
     }
 
     func record(
-        of request: CallRequest, digest: String?, arguments: String? = nil, redacted: [String] = [], decision: DecisionRecord.Decision,
-        rule: String, code: String?, message: String
+        of request: CallRequest, id: String = DecisionID.make(), digest: String?, arguments: String? = nil, redacted: [String] = [],
+        decision: DecisionRecord.Decision, rule: String, code: String?, message: String, subject: String? = nil,
+        grounds: Grounds = Grounds()
     ) -> DecisionRecord {
-        DecisionRecord(
-            id: DecisionID.make(), time: ports.clock.unixMilliseconds, caller: request.caller, callID: SafeText.shown(request.callID),
+        let message = CardNumbers.masked(message) ?? message
+        return DecisionRecord(
+            id: id, time: ports.clock.unixMilliseconds, caller: request.caller, callID: SafeText.shown(request.callID),
             parentCallID: request.parentCallID.map { SafeText.shown($0) }, source: request.source, tool: SafeText.shown(request.tool),
             argumentsDigest: digest, arguments: arguments, redacted: redacted, decision: decision,
             rule: SafeText.bounded(rule, bytesMax: 256),
-            code: code, message: SafeText.bounded(message, bytesMax: SupervisorLimits.messageBytesMax))
+            code: code, message: SafeText.bounded(message, bytesMax: SupervisorLimits.messageBytesMax), subject: subject,
+            approval: grounds.approval, details: grounds.details)
     }
 }

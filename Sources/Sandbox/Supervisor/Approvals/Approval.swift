@@ -89,6 +89,38 @@ public struct Approval: Sendable, Hashable {
     /// Grows by one with each change, from 1.
     public internal(set) var version: Int64
 
+    /// A new question: pending, without votes.
+    ///
+    /// - Parameters:
+    ///   - identity: of the person who asks; the user where it is not known.
+    ///   - arguments: without secrets; canonical JSON.
+    ///   - now: milliseconds since 1970-01-01T00:00Z.
+    public init(
+        about question: ApprovalQuestion, identity: String? = nil, key: String?, run: String, callID: String, subject: String?,
+        arguments: String, policy: String, demand: ApprovalDemand, now: Int64, waitedUntil: Int64
+    ) {
+        id = DecisionID.make("apr_")
+        self.question = question
+        self.identity = identity ?? question.user
+        self.key = key
+        self.run = run
+        self.callID = callID
+        self.subject = subject
+        self.arguments = arguments
+        nonce = DecisionID.make("")
+        binding = Self.binding(of: question, policy: policy, nonce: nonce)
+        self.policy = policy
+        self.demand = demand
+        createdAt = now
+        expiresAt = now + demand.timeout.boundedNanoseconds / 1_000_000
+        state = .pending
+        votes = []
+        endedAt = nil
+        usedBy = nil
+        self.waitedUntil = waitedUntil
+        version = 1
+    }
+
     public var org: String { question.org }
     public var project: String { question.project }
     public var user: String { question.user }

@@ -8,8 +8,10 @@ public enum ApprovalMachine {
         case supersede
         /// Time has passed.
         case tick
-        /// A call says that it waits, until then; takes over from one that does no longer.
+        /// The call that waits goes on waiting, until then at least.
         case wait(until: Int64)
+        /// Another call takes it over from one that waits no longer.
+        case join(until: Int64)
         /// The call that waited goes, and leaves the approval to whoever makes the same call later.
         case leave
         /// A call is made under it, once.
@@ -44,6 +46,13 @@ public enum ApprovalMachine {
             guard until > approval.waitedUntil else { return Step(changed: nil, effects: [], refusal: nil) }
             approval.waitedUntil = until
             return step(approval)
+        case .join(let until):
+            guard approval.state == .pending || approval.state == .approved else { return over(approval) }
+            guard approval.usedBy == nil else { return refused(.used, "The approval was used already.") }
+            guard approval.waitedUntil <= now, until > now else { return refused(.otherCall, "Another call waits for it.") }
+            var approval = approval
+            approval.waitedUntil = until
+            return step(approval)
         case .leave:
             var approval = approval
             guard approval.waitedUntil > now else { return Step(changed: nil, effects: [], refusal: nil) }
@@ -61,7 +70,7 @@ public enum ApprovalMachine {
         let refusal: ApprovalRefusal? =
             switch event {
             case .tick, .wait, .leave: nil
-            case .vote, .cancel, .supersede, .use: ApprovalRefusal(.expired, "Nobody decided in time.")
+            case .vote, .cancel, .supersede, .join, .use: ApprovalRefusal(.expired, "Nobody decided in time.")
             }
         return step(expired, [.tell, .end], refusal)
     }

@@ -25,6 +25,8 @@ public enum RefusalCode {
     public static let approvalOutdated = "approval_outdated"
     /// Another call was made under this approval.
     public static let approvalUsed = "approval_used"
+    /// Nobody could read the arguments, so nobody can agree to them.
+    public static let approvalTooLarge = "approval_too_large"
     public static let tooManyApprovals = "too_many_approvals"
     public static let logUnavailable = "log_unavailable"
     public static let accountingUnavailable = "accounting_unavailable"
