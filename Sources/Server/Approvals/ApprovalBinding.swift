@@ -11,9 +11,10 @@ struct ApprovalBinding: ApprovalStore {
 
     func insert(_ approval: Approval, room: ApprovalRoom) async -> ApprovalInsertion {
         await asking(.unavailable) {
-            let isKept = try await rows.insert(
-                StoredApproval(approval), room: PendingRoom(run: room.run, org: room.org))
-            return isKept ? .inserted : .tooMany
+            let pending = Accounting.ApprovalFilter(state: StoredApproval.pending, run: approval.run)
+            let ofRun = try await rows.approvals(org: approval.org, pending, before: nil, limit: room.run).approvals.count
+            guard ofRun < room.run, try await rows.pendingCount(org: approval.org) < room.org else { return .tooMany }
+            return try await rows.insert(StoredApproval(approval)) ? .inserted : .unavailable
         }
     }
 

@@ -1,3 +1,4 @@
+internal import Accounting
 internal import AsyncHTTPClient
 internal import Digest
 internal import Foundation

@@ -21,7 +21,7 @@ struct AuditedKeys: KeyStore {
             ("key", .string(key.id)), ("project", .string(key.project)), ("roles", .array(key.roles.map { .string($0) })),
         ])
         details["user"] = key.user.map { .string($0) }
-        details["identity"] = key.settings.identity.map { .string($0) }
+        details["identity"] = key.identity.map { .string($0) }
         try await log.record("key.create", in: key.org, details)
         try await store.create(key, hash: hash)
     }

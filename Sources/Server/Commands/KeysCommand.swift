@@ -34,13 +34,13 @@ struct KeysCommand: AsyncParsableCommand {
                 let secret = APISecret()
                 guard let hash = APISecret.hash(ofCredential: secret.secret) else { throw CommandFailure("no key could be made") }
                 var settings = KeySettings()
-                settings.identity = identity
                 settings.onDisconnect = onDisconnect.flatMap(KeySettings.OnDisconnect.init)
                 let key: APIKey
                 do {
                     key = try APIKey(
                         id: "key_" + RandomText.urlSafe(bytes: 12), org: org, project: project, user: user, roles: role,
-                        onCut: APIKey.OnCut(rawValue: onCut) ?? .error, createdAt: WallClock.now(), settings: settings)
+                        onCut: APIKey.OnCut(rawValue: onCut) ?? .error, createdAt: WallClock.now(), settings: settings,
+                        identity: identity)
                 } catch {
                     throw CommandFailure(
                         "names of org, project, user and role must be 1 to \(AccountingLimits.nameBytes) bytes without blanks, / : { }")
@@ -109,7 +109,7 @@ extension APIKey {
             "id": .string(id), "org": .string(org), "project": .string(project), "user": user.map { .string($0) } ?? .null,
             "roles": .array(roles.map { .string($0) }), "on_cut": .string(onCut.rawValue),
             "on_disconnect": settings.onDisconnect.map { .string($0.rawValue) } ?? .null,
-            "identity": settings.identity.map { .string($0) } ?? .null, "created_at": .integer(createdAt.rawValue),
+            "identity": identity.map { .string($0) } ?? .null, "created_at": .integer(createdAt.rawValue),
             "revoked_at": revokedAt.map { .integer($0.rawValue) } ?? .null,
         ]
     }

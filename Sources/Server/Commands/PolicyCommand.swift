@@ -168,7 +168,8 @@ struct PolicyOptions: ParsableArguments {
         let catalog = try catalog()
         do throws(PolicyLoadError) {
             let folder = try PolicyFolder(directory)
-            return try PolicyTestRunner(files: folder.files, tests: folder.tests, catalog: catalog)
+            return PolicyTestRunner(
+                try PolicyBundle(files: folder.files, tests: folder.tests, catalog: catalog, demandsTests: false))
         } catch {
             for finding in error.findings { FileHandle.standardError.write(Data("\(finding)\n".utf8)) }
             throw CommandFailure("the policies of \(directory) cannot be tested")

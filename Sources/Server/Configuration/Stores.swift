@@ -58,7 +58,7 @@ struct Stores: Sendable {
             knowledge = PostgresKnowledge(database)
             memory = PostgresUserMemory(database)
             idempotency = PostgresIdempotency(database, holder: holder, clock: WallClock.accounting)
-            limits = PostgresLimits(database, clock: WallClock.accounting)
+            limits = PostgresLimitStore(database, clock: WallClock.accounting)
             approvals = PostgresApprovals(database)
             policyVersions = PostgresPolicyVersions(database)
             switches = PostgresToolSwitches(database)

@@ -37,7 +37,7 @@ struct StrictYAML {
         }
         guard node.anchor == nil else { throw failure("has an anchor: write the value where it is needed", node) }
         if let mapping = node.mapping {
-            guard node.tag.name == .map else { throw failure("has a tag of its own at a mapping", node) }
+            guard Self.tag(node) == "map" else { throw failure("has a tag of its own at a mapping", node) }
             var object = JSONObject()
             for (key, element) in mapping {
                 guard let name = key.string, name != "<<" else { throw failure("has a key that is no text, or a merge key", key) }
@@ -47,7 +47,7 @@ struct StrictYAML {
             return .object(object)
         }
         if let sequence = node.sequence {
-            guard node.tag.name == .seq else { throw failure("has a tag of its own at a list", node) }
+            guard Self.tag(node) == "seq" else { throw failure("has a tag of its own at a list", node) }
             var values: [JSONValue] = []
             for element in sequence { values.append(try read(element, at: place, depth: depth + 1, &nodesLeft)) }
             return .array(values)
@@ -58,16 +58,23 @@ struct StrictYAML {
 
     private func read(_ scalar: Node.Scalar, _ node: Node) throws(Failure) -> JSONValue {
         // A tag that was written stands before the style: only the plain ones are known here.
-        let known: Set<Tag.Name> = [.str, .null, .bool, .int, .float, .timestamp]
-        guard known.contains(node.tag.name) else { throw Failure(line: node.mark?.line, message: "has a tag that is not known here") }
+        let known: Set<String> = ["str", "null", "bool", "int", "float", "timestamp"]
+        guard known.contains(Self.tag(node)) else { throw Failure(line: node.mark?.line, message: "has a tag that is not known here") }
         guard scalar.style == .plain || scalar.style == .any else { return .string(scalar.string) }
         if node.null != nil { return .null }
         if let flag = node.bool { return .bool(flag) }
         if let number = Int64(scalar.string) { return .integer(number) }
-        guard node.tag.name == .float || Double(scalar.string) != nil else { return .string(scalar.string) }
+        guard Self.tag(node) == "float" || Double(scalar.string) != nil else { return .string(scalar.string) }
         guard let number = Double(scalar.string), number.isFinite else {
             throw Failure(line: node.mark?.line, message: "has \(scalar.string), which is no number of JSON")
         }
         return .number(scalar.string)
+    }
+
+    /// The name of the type that YAML gives the node, without the prefix of YAML's own; of a tag that somebody wrote, all of it.
+    private static func tag(_ node: Node) -> String {
+        let name = "\(node.tag)"
+        let prefix = "tag:yaml.org,2002:"
+        return name.hasPrefix(prefix) ? String(name.dropFirst(prefix.count)) : name
     }
 }

@@ -100,10 +100,10 @@ final class ConsoleFeed: Sendable {
     private func lookAtDecisions(_ org: String) async {
         guard let seq = watches.withLock({ $0[org]?.seq }), let handle = try? OrgHandle(org: org),
             let page = try? await decisions.decisions(for: .org(handle), DecisionFilter(), after: seq, limit: Self.rows),
-            let last = page.last?.seq
+            let last = page.decisions.last?.seq
         else { return }
         watches.withLock { $0[org]?.seq = last }
-        tell("decisions", page.map(\.json), org)
+        tell("decisions", page.decisions.map(\.json), org)
     }
 
     /// What other servers asked and decided.

@@ -7,8 +7,11 @@ struct PageRoutes: Sendable {
 
     func add(to router: Router<AppContext>) {
         router.get("/") { request, _ in try page("index.html", request) }
-        router.get("/console/") { request, _ in try page("console/index.html", request) }
-        router.get("/console") { _, _ in Response(status: .permanentRedirect, headers: [.location: "/console/"]) }
+        router.get("/console") { request, _ in
+            // What the page names is relative to its folder.
+            guard request.uri.path.hasSuffix("/") else { return Response(status: .permanentRedirect, headers: [.location: "/console/"]) }
+            return try page("console/index.html", request)
+        }
         router.get("/socket.io/socket.io.js") { request, _ in try page("vendor/socket.io.min.js", request) }
         router.get("/**") { request, context in try page(context.parameters.getCatchAll().joined(separator: "/"), request) }
     }
