@@ -17,7 +17,9 @@ struct PolicyDecisionTests {
         #expect(try Shop.ask(bundle, Shop.refundQuestion(roles: [])).told == "deny denied policy.default")
     }
 
-    @Test("60: what is no amount is no question, and another currency meets no permit", arguments: ["-1.00", "0", "50.001", "", "1e2", "5,00"])
+    @Test(
+        "60: what is no amount is no question, and another currency meets no permit",
+        arguments: ["-1.00", "0", "50.001", "", "1e2", "5,00"])
     func amounts(_ amount: String) throws {
         let catalog = try Shop.catalog()
         let question = Shop.refundQuestion(amount: amount)

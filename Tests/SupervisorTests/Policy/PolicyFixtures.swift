@@ -39,7 +39,8 @@ enum Shop {
             [
                 "customers": [
                     "type": "array",
-                    "items": closed(["url": ["type": "string", "tenant": "https://crm.example/{org}/{project}/customers/{id}"]], required: ["url"]),
+                    "items": closed(
+                        ["url": ["type": "string", "tenant": "https://crm.example/{org}/{project}/customers/{id}"]], required: ["url"]),
                 ],
                 "since": ["type": "string", "format": "date"], "limit": ["type": "integer", "minimum": 1, "maximum": 100],
                 "deep": ["type": "boolean"], "note": ["type": "string"],
