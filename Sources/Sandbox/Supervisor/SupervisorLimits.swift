@@ -25,6 +25,9 @@ public enum SupervisorLimits {
     /// Values of one `enum`.
     public static let enumMax = 256
 
+    /// The template of a text that says whose it is: an address and a few places.
+    static let tenantTemplateBytesMax = 512
+
     /// The text of one call's arguments: half of a channel's frame.
     public static let argumentBytesMax = 512 * 1_024
     /// Nesting and nodes of arguments, as the channel's frames.

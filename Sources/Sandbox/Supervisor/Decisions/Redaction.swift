@@ -5,7 +5,7 @@ internal import JSON
 struct Redaction: Sendable {
     static let mark = "[redacted]"
 
-    private static let names: Set<String> = [
+    static let names: Set<String> = [
         "password", "passwd", "secret", "token", "access_token", "refresh_token", "id_token", "api_key", "apikey", "authorization",
         "credential", "credentials", "private_key", "client_secret", "card_number", "cvc", "cvv", "pin", "iban",
     ]
