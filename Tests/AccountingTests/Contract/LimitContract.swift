@@ -277,7 +277,7 @@ struct LimitContract {
         clock.advance(PolicyStoreLimits.reservationRetention - Milliseconds(1))
         _ = try await reserve("a1", take("a"))
         if let count { #expect(try await count("limit_reservations") == 21) }
-        clock.advance(Milliseconds(3_600_000))
+        clock.advance(Milliseconds(3_600_001))
         for number in 2...5 { _ = try await reserve("a\(number)", take("a")) }
         if let count {
             #expect(try await count("limit_reservations") == 5)
