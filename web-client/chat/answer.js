@@ -1,8 +1,8 @@
-import { copyButton, h, icon, setText } from './dom.js';
+import { copyButton, h, icon, setText } from '../shared/dom.js';
 import { MarkdownView } from './markdown-view.js';
 import { cutNotice, errorNotice } from './notices.js';
-import { formatCount, formatMoney, parseMoney } from './money.js';
-import { formatDuration } from './time.js';
+import { formatCount, formatMoney, parseMoney } from '../shared/money.js';
+import { formatDuration } from '../shared/time.js';
 import { ToolCards } from './tool-cards.js';
 
 /**

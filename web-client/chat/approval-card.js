@@ -1,7 +1,7 @@
-import { h, icon, setIcon, setText } from './dom.js';
-import { ticking } from './notices.js';
-import { formatClock, formatDuration, formatInstant, parseInstant } from './time.js';
-import { show } from './tool-words.js';
+import { h, icon, setIcon, setText } from '../shared/dom.js';
+import { ticking } from '../shared/ticking.js';
+import { formatClock, formatDuration, formatInstant, parseInstant } from '../shared/time.js';
+import { show } from '../shared/values.js';
 
 const STATES = {
   approved: ['Approved.', 'check'], denied: ['Denied.', 'deny'], expired: ['Nobody decided in time.', 'clock'],

@@ -1,16 +1,22 @@
 import { Announcer } from './announcer.js';
-import { byId, h, setText } from './dom.js';
+import { byId, h, setText } from '../shared/dom.js';
 import { Composer } from './composer.js';
-import { ConnectionView } from './connection-view.js';
+import { ConnectionView } from '../shared/connection-view.js';
 import { ConversationList } from './conversations.js';
 import { MeterControl } from './meter-control.js';
 import { Panels } from './panels.js';
 import { Follower } from './scroll.js';
-import { setUpKeyboard } from './keyboard.js';
+import { setUpKeyboard } from '../shared/keyboard.js';
 import { Thread } from './thread.js';
 
 /** What "Continue" sends: the server keeps the conversation, so the model sees where it was stopped. */
 const CONTINUE = 'Continue exactly where you stopped.';
+
+/** What the dialog of keys says. */
+const KEYS = [
+  ['Enter', 'Send the message'], ['Shift Enter', 'New line'], ['/', 'Search the conversations'], ['j  k', 'Next, previous conversation'],
+  ['c', 'Write a message'], ['n', 'New conversation'], ['m', 'Open the meter'], ['s', 'Stop the answer'], ['Esc', 'Close; leave a field'], ['?', 'These keys'],
+];
 
 /** The chat page: puts the parts together and takes one run at a time through them. */
 export class ChatPage {
@@ -42,7 +48,7 @@ export class ChatPage {
     });
     byId('new').addEventListener('click', () => this.fresh());
     byId('side-close').addEventListener('click', () => this.panels.close());
-    const help = setUpKeyboard(byId('keys'), {
+    const help = setUpKeyboard(byId('keys'), KEYS, {
       Escape: () => this.panels.close(),
       '/': () => { this.panels.open('side'); byId('search').focus(); },
       j: () => this.list.move(1), k: () => this.list.move(-1), n: () => this.fresh(), c: () => this.composer.focus(),

@@ -2,7 +2,7 @@ import { ApprovalCard, approver } from './approval-card.js';
 import { ToolCard } from './tool-card.js';
 import { ToolModel, isOver } from './tool-model.js';
 import { sentence } from './tool-words.js';
-import { formatClock, parseInstant } from './time.js';
+import { formatClock, parseInstant } from '../shared/time.js';
 
 /** How often the time of a call that runs is told. */
 const TICK_MS = 1000;

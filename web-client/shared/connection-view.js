@@ -1,5 +1,5 @@
 import { h, icon, setIcon, setText } from './dom.js';
-import { connectionPhrase } from './sentences.js';
+import { connectionPhrase } from './connection.js';
 import { formatClock, formatInstant } from './time.js';
 
 const LOOK = {
