@@ -5,6 +5,7 @@ export function connectionPhrase({ state, since, retryAt, stale }, now, clock) {
   switch (state) {
     case 'live': return 'Live';
     case 'sse': return 'Live by SSE';
+    case 'poll': return 'Asked every 3 s';
     case 'connecting': return stale ? 'Reconnecting' : 'Connecting';
     case 'waiting': {
       const wait = formatDuration(Math.max(0, retryAt - now));

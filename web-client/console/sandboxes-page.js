@@ -1,0 +1,9 @@
+import { h } from '../shared/dom.js';
+
+export class SandboxesPage {
+  title = 'Sandboxes';
+  isScoped = false;
+  element = h('div.narrow');
+  show() {}
+  news() {}
+}
