@@ -7,7 +7,7 @@ export const SCOPE = ['org', 'project', 'user'];
 const FILTERS = {
   approvals: [],
   decisions: ['decision', 'kind', 'tool', 'rule', 'run', 'range', 'since', 'until', 'id'],
-  policies: ['file', 'line'],
+  policies: ['file', 'rule'],
   tools: [],
   sandboxes: [],
 };

@@ -184,10 +184,11 @@ export function overRow(approval, deps) {
   const [word, sign, tone] = endOf(approval.state);
   const at = endedAt(approval);
   const votes = approval.votes ?? [];
-  const by = votes.map((vote) => vote.by).join(', ');
+  const names = votes.map((vote) => vote.by).join(', ');
+  const by = names === '' ? '' : ['approved', 'denied'].includes(approval.state) ? `by ${names}` : `${names} agreed`;
   return h('details.over', { data: { approval: approval.id, state: approval.state } },
     h('summary', null, stateMark(word, sign, tone), h('span.over-tool', null, approval.tool), h('span.over-what', null, thing(approval.args)),
-      h('span.over-by', null, by ? `by ${by}` : ''), h('time.num', { title: formatInstant(at) }, agoWords(at, Date.now())), icon('chevron')),
+      h('span.over-by', null, by), h('time.num', { title: formatInstant(at) }, agoWords(at, Date.now())), icon('chevron')),
     h('div.over-body', null,
       h('p.hint', null, `Asked by ${approval.user ?? 'a key without a user'} of ${approval.org}/${approval.project}; rule ${approval.rule} asked for ${demandWords(approval)}.`),
       argumentsTable(approval.args),

@@ -46,7 +46,7 @@ export function standing(approval, me) {
   const isOwn = Boolean(me.user) && ['user', 'project', 'org'].every((name) => approval[name] === me[name]);
   if (isOwn) return { canDecide: false, text: 'You asked for this; somebody else has to agree.' };
   const vote = (approval.votes ?? []).find((one) => one.by === me.user);
-  if (vote && !approval.may_decide) {
+  if (vote) {
     const { needed, count } = agreement(approval);
     const more = needed - count;
     return { canDecide: false, text: more > 0 ? `You have agreed. ${more === 1 ? 'One more person has' : `${more} more people have`} to.` : 'You have agreed.' };
