@@ -34,7 +34,7 @@ export class Answer {
     this.foot = h('div.answer-foot', null, this.line, this.copy);
     this.#cards = new ToolCards({
       place: (element) => this.#place(element), say: (text) => this.#say(text), changed: () => this.#schedule(),
-      mayDecide: deps.mayDecide, decide: deps.decide,
+      mayDecide: deps.mayDecide, isOwn: deps.isOwn, decide: deps.decide,
     });
     this.element = h('article.answer.is-running', { aria: { label: 'Answer' }, tabIndex: -1 }, this.body, this.notes, this.foot);
     this.#wait('the server');

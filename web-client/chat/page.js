@@ -1,4 +1,5 @@
 import { Announcer } from './announcer.js';
+import { isAmongApprovers } from '../shared/approvals.js';
 import { byId, h, setText } from '../shared/dom.js';
 import { Composer } from './composer.js';
 import { ConnectionView } from '../shared/connection-view.js';
@@ -26,7 +27,7 @@ export class ChatPage {
   #conversation = '';
   #opening = 0;
   #lostAt = 0;
-  #roles = []; // of the key, as the session says
+  #caller = { roles: [], user: '' }; // as the session says
   #away = 0; // seconds that the last lost connection lasted
 
   /** @param {{onsignout: (error?: Error) => void}} deps */
@@ -44,7 +45,8 @@ export class ChatPage {
     this.thread = new Thread(byId('thread'), {
       ondraw: () => this.follower.keep(), announcer: this.announcer, model: () => this.composer.modelId,
       hasRoom: (key) => this.meter.hasRoom(key), full: () => this.meter.full(), oncontinue: () => this.send(CONTINUE),
-      mayDecide: (from) => holdsRole(this.#roles, from), decide: (...decision) => this.#client.decideApproval(...decision),
+      mayDecide: (approval) => this.#mayDecide(approval), isOwn: (approval) => this.#isOwn(approval),
+      decide: (...decision) => this.#client.decideApproval(...decision),
     });
     byId('new').addEventListener('click', () => this.fresh());
     byId('side-close').addEventListener('click', () => this.panels.close());
@@ -72,7 +74,7 @@ export class ChatPage {
     byId('app').classList.remove('is-blocked');
     client.on('connection', (connection) => this.#connected(connection));
     client.on('session', (info) => {
-      this.#roles = info.roles ?? [];
+      this.#caller = { roles: info.roles ?? [], user: info.user ?? '' };
       this.#identify(info);
     });
     client.on('resume-refused', ({ run, error }) => this.#orphaned(run, error));
@@ -94,7 +96,7 @@ export class ChatPage {
   stopClient() {
     this.#leaveRun();
     this.meter.stop();
-    this.#roles = [];
+    this.#caller = { roles: [], user: '' };
     this.#client?.close();
     this.#client = null;
   }
@@ -285,12 +287,17 @@ export class ChatPage {
       h('button.quiet', { type: 'button', onclick: () => this.deps.onsignout() }, 'Change key'));
   }
 
+  /** Whoever asked cannot agree, and here that is whom the conversation belongs to. */
+  #isOwn({ user = this.#caller.user }) { return this.#caller.user !== '' && user === this.#caller.user; }
+
+  /** The server has the last word; this only spares buttons that it would refuse. */
+  #mayDecide(approval) {
+    return approval.may_decide ?? (!this.#isOwn(approval) && isAmongApprovers(approval.from, this.#caller));
+  }
+
   #refused(error) {
     if (error?.status !== 401) return false;
     this.deps.onsignout(error);
     return true;
   }
 }
-
-/** Whether one of the roles is among those that may decide ("group:finance"); the server has the last word. */
-const holdsRole = (roles, from) => String(from).split(/[\s,]+/).some((name) => roles.includes(name.replace(/^\w+:/, '')));

@@ -1,4 +1,5 @@
-import { ApprovalCard, approver } from './approval-card.js';
+import { approverWords } from '../shared/approvals.js';
+import { ApprovalCard } from './approval-card.js';
 import { ToolCard } from './tool-card.js';
 import { ToolModel, isOver } from './tool-model.js';
 import { sentence } from './tool-words.js';
@@ -65,7 +66,7 @@ export class ToolCards {
     if (!pending) return this.#model.waiting();
     const { tool, from, expires_at: expiresAt } = pending.approval;
     const until = parseInstant(expiresAt);
-    return `Waiting for approval of ${tool} by ${approver(from)}${until ? ` until ${formatClock(until)}` : ''}`;
+    return `Waiting for approval of ${tool} by ${approverWords(from)}${until ? ` until ${formatClock(until)}` : ''}`;
   }
 
   settle(hasGap) {
