@@ -141,12 +141,12 @@ export class ApprovalsPage {
   }
 
   #drawMessage(count, { state, error }) {
-    const key = state === 'loading' ? 'loading' : state === 'failed' ? `failed ${error?.message}` : count === 0 ? `empty ${JSON.stringify(this.#filters)}` : '';
+    const key = state === 'loading' ? 'loading' : error ? `failed ${error.message}` : count === 0 ? `empty ${JSON.stringify(this.#filters)}` : '';
     if (this.message.dataset.drawn === key) return;
     this.message.dataset.drawn = key;
     if (key === '') return this.message.replaceChildren();
     if (key === 'loading') return this.message.replaceChildren(loading());
-    if (state === 'failed') return this.message.replaceChildren(problem('The approvals could not be read.', error, () => this.deps.approvals.load()));
+    if (error) return this.message.replaceChildren(problem('The approvals could not be read.', error, () => this.deps.approvals.load()));
     return this.message.replaceChildren(this.#teach());
   }
 

@@ -10,6 +10,7 @@ export class ApprovalsStore {
   #rows = new Rows({ max: 2000, newest: (row) => row.created_at ?? 0 });
   #cursor = null;
   #ticket = 0;
+  #meanwhile = null; // what was pushed while everything is read: the answer may be older
   state = 'loading'; // ready, failed
   error = null;
 
@@ -25,17 +26,21 @@ export class ApprovalsStore {
   /** Everything again: at the start, and when news may have been missed. */
   async load() {
     const ticket = ++this.#ticket;
+    this.#meanwhile = [];
     try {
       const [waiting, all] = await Promise.all([this.#page('pending', PENDING_PAGE), this.#page('all', OVER_PAGE)]);
       if (ticket !== this.#ticket) return;
       this.#rows.clear();
       this.#rows.merge(all.data);
       this.#rows.merge(waiting.data);
+      this.#rows.merge(this.#meanwhile);
+      this.#meanwhile = null;
       this.#cursor = all.cursor ?? null;
       this.state = 'ready';
       this.error = null;
     } catch (error) {
       if (ticket !== this.#ticket || this.deps.onerror(error)) return;
+      this.#meanwhile = null;
       if (this.state !== 'ready') this.state = 'failed';
       this.error = error;
     }
@@ -59,6 +64,7 @@ export class ApprovalsStore {
     const known = new Set(this.#rows.all.filter(isPending).map((row) => row.id));
     const told = new Set(data.map((row) => row.id));
     const added = this.#rows.merge(data);
+    this.#meanwhile?.push(...data);
     const isMissing = snapshot && [...known].some((id) => !told.has(id));
     // What is pushed to everybody may not say what this person may do.
     const isUnsure = added.some((row) => isPending(row) && row.may_decide === undefined);
@@ -70,6 +76,7 @@ export class ApprovalsStore {
   put(approval) {
     if (!approval?.id) return;
     this.#rows.merge([approval]);
+    this.#meanwhile?.push(approval);
     this.deps.onchange();
   }
 

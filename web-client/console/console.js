@@ -2,6 +2,7 @@ import { Announcer } from '../chat/announcer.js';
 import { ConnectionView } from '../shared/connection-view.js';
 import { byId, h, icon } from '../shared/dom.js';
 import { setUpKeyboard } from '../shared/keyboard.js';
+import { formatClock } from '../shared/time.js';
 import { goTo, readAddress, withFilters, writeAddress } from './address.js';
 import { ConsoleApi } from './api.js';
 import { ApprovalsPage } from './approvals-page.js';
@@ -38,7 +39,7 @@ export class Console {
     this.scope = new ScopePicker(byId('scope'), { onchange: (changes) => this.go(withFilters(this.#address, { ...changes, id: '' })) });
     const help = setUpKeyboard(byId('keys'), KEYS, {
       Escape: () => this.#page?.escape?.() ?? false,
-      ...Object.fromEntries(['j', 'k', 'a', 'd', '/', 'Enter'].map((key) => [key, () => this.#page?.key?.(key)])),
+      ...Object.fromEntries(['j', 'k', 'a', 'd', '/'].map((key) => [key, () => this.#page?.key?.(key)])),
     });
     byId('help').addEventListener('click', help);
     byId('signout').addEventListener('click', () => this.deps.onsignout());
@@ -51,6 +52,7 @@ export class Console {
     byId('console').classList.add('is-blocked');
     byId('page').replaceChildren(panel);
     byId('identity').replaceChildren();
+    byId('stale').hidden = true;
     document.title = 'Console · KDCube';
   }
 
@@ -121,7 +123,7 @@ export class Console {
     session.live = new Live({ io: globalThis.io, token, isAdmin: me.isAdmin, ask: () => session.approvals.askPending() });
     session.live.on('connection', (connection) => {
       this.connection.set(connection);
-      byId('console').classList.toggle('is-stale', connection.state === 'waiting');
+      this.#tellStale(connection);
       if (connection.state === 'refused') this.refused({ status: 401, message: 'It is not valid any more.' });
     });
     session.live.on('approvals', (news) => {
@@ -140,8 +142,11 @@ export class Console {
   #show(address) {
     const session = this.#session;
     if (!session?.me) return;
-    const page = session.pages[address.page] ? address.page : 'approvals';
-    this.#address = page === address.page ? address : goTo(address, page);
+    // Whoever is no admin has one page and no scope: a filter that nobody sees would hide what waits for them.
+    const isHere = session.pages[address.page] && session.me.isAdmin;
+    const page = isHere ? address.page : 'approvals';
+    this.#address = isHere ? address : { page, filters: {} };
+    if (!isHere) history.replaceState(null, '', writeAddress(this.#address));
     const next = session.pages[page];
     if (next !== this.#page) {
       this.#page?.leave?.();
@@ -166,9 +171,16 @@ export class Console {
     if (this.#page === this.#session.pages.approvals) this.#page.draw();
   }
 
+  /** What is on the page may be old: said as soon as the connection is lost, with the time up to which it is right. */
+  #tellStale({ state, since }) {
+    const isStale = state === 'waiting' || (state === 'connecting' && !byId('stale').hidden);
+    byId('stale').hidden = !isStale;
+    if (isStale) byId('stale').textContent = `There is no connection. What you see is as of ${formatClock(since, true)}.`;
+  }
+
   #identify(me) {
     byId('identity').replaceChildren(
-      h('span.who', null, h('strong', null, me.user ?? 'Key without a user'), h('span', null, `${me.org}/${me.project}${me.isAdmin ? ' · admin' : ''}`)),
+      h('span.who', null, h('strong', null, `${me.user ?? 'Key without a user'}${me.isAdmin ? ' · admin' : ''}`), h('span', null, `${me.org}/${me.project}`)),
       h('button.quiet', { type: 'button', onclick: () => this.deps.onsignout(), title: 'Change the key', aria: { label: 'Change the key' } }, icon('key')));
   }
 

@@ -19,7 +19,7 @@ export class DecisionFilters {
     this.clear = h('button.quiet', { type: 'button', onclick: () => this.#clear() }, icon('close'), 'Clear');
     this.element = h('form.dc-filters', { aria: { label: 'Filters' }, autocomplete: 'off', onsubmit: (event) => { event.preventDefault(); this.#typed(); } },
       h('div.choice', { role: 'group', aria: { label: 'Decision' } }, ...this.choices),
-      ...Object.values(this.fields).map(({ field, list }) => h('span.filter', null, field, list)), this.kind, this.range, this.clear,
+      ...Object.values(this.fields).map(({ field, list }) => h('span.filter', { data: { filter: field.name } }, field, list)), this.kind, this.range, this.clear,
       h('button.hidden', { type: 'submit', tabIndex: -1 }, 'Apply'));
   }
 

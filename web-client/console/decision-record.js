@@ -98,6 +98,7 @@ function limitRow(limit) {
 function inputsTable(inputs) {
   const words = (value) => {
     if (Array.isArray(value)) return value.length === 0 ? 'nothing' : value.map((one) => (one?.tool ? `${one.tool}${one.key ? ` ${one.key}` : ''}` : show(one)));
+    if (value && typeof value === 'object') return Object.entries(value).map(([name, one]) => `${name} ${show(one)}`);
     return value;
   };
   const known = Object.fromEntries(Object.entries(inputs).map(([name, value]) => [name, name === 'now' ? nowWords(value) : words(value)]));

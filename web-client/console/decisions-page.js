@@ -22,6 +22,7 @@ export class DecisionsPage {
   #cursor = null;
   #ticket = 0;
   #busy = false;
+  #meanwhile = []; // what was pushed while the first page is read: the answer may be older
 
   constructor(deps) {
     this.deps = deps;
@@ -57,7 +58,9 @@ export class DecisionsPage {
       return;
     }
     const now = Date.now();
-    this.#rows.merge(data.filter((row) => this.#rows.get(row.id) || passes(row, this.#address.filters, now)));
+    const passing = data.filter((row) => this.#rows.get(row.id) || passes(row, this.#address.filters, now));
+    this.#rows.merge(passing);
+    if (this.#busy) this.#meanwhile.push(...passing);
     this.#draw();
     for (const row of data) this.record.changed(row);
   }
@@ -68,8 +71,8 @@ export class DecisionsPage {
     const links = [...this.list.children];
     const at = links.findIndex((one) => one === document.activeElement || (!this.list.contains(document.activeElement) && one.hasAttribute('aria-current')));
     const next = links[Math.max(0, Math.min(links.length - 1, at + (name === 'j' ? 1 : -1)))];
-    next?.focus();
-    if (this.#address.filters.id && next) next.click(); // with one open, moving reads the next
+    // With one open, moving reads the next; the way back leads to the list, not through all of them.
+    if (this.#address.filters.id && next) this.deps.go(withFilters(this.#address, { id: next.dataset.decision }), { replace: true });
     return next?.focus();
   }
 
@@ -96,8 +99,9 @@ export class DecisionsPage {
     try {
       const page = await this.deps.api.decisions({ ...decisionQuery(this.#address.filters, Date.now()), limit: PAGE });
       if (ticket !== this.#ticket) return;
+      const meanwhile = this.#meanwhile;
       this.#clear();
-      this.#take(page);
+      this.#take(page, meanwhile);
       this.message.replaceChildren(...(this.#rows.size === 0 ? [this.#teach()] : []));
     } catch (error) {
       if (ticket !== this.#ticket || this.deps.refused(error)) return;
@@ -125,9 +129,10 @@ export class DecisionsPage {
     }
   }
 
-  #take({ data = [], cursor = null }) {
+  #take({ data = [], cursor = null }, newer = []) {
     const now = Date.now();
     this.#rows.merge(data.filter((row) => passes(row, { ...this.#address.filters, range: '' }, now)));
+    this.#rows.merge(newer);
     this.#cursor = cursor;
     this.deps.seen(data);
     this.filters.learn(data);
@@ -140,6 +145,7 @@ export class DecisionsPage {
     this.#rows.clear();
     this.#views.clear();
     this.#cursor = null;
+    this.#meanwhile = [];
     this.list.replaceChildren();
     setText(this.end, '');
   }

@@ -119,7 +119,7 @@ export class PoliciesPage {
 
   #teach() {
     const directory = this.#set.directory ?? 'policies';
-    return empty('No policies are loaded', `Without policies nothing decides but the roles in the catalog of tools. Put a file like this into the directory ${directory}, as refunds.cedar; it is loaded at once.`, sample(RULE, 'Copy the rule'));
+    return empty('No policies are loaded', `Without policies only the built-in rules and the roles in the catalog of tools decide. Put a file like this into the directory ${directory}, as refunds.cedar; it is loaded at once.`, sample(RULE, 'Copy the rule'));
   }
 }
 
