@@ -122,7 +122,8 @@ def compare(binary: pathlib.Path, seed: str, number: int, keep: pathlib.Path | N
             theirs, our = official_findings(asked), our_findings(binary, folder, asked)
             tally.outcomes["validation refuses"] += len(theirs)
             tally.outcomes["validation accepts"] += tally.policies - len(theirs)
-            tally.differences += [f"{place}: validation of {policy} differs: official refuses {policy in theirs}" for policy in sorted(theirs ^ our)]
+            for policy in sorted(theirs ^ our):
+                tally.differences.append(f"{place}: validation of {policy}: official {'refuses' if policy in theirs else 'accepts'}")
     return tally
 
 

@@ -58,9 +58,11 @@ def ours(binary: pathlib.Path, folder: pathlib.Path, question: Question) -> list
     lines = [json.loads(line) for line in result.stdout.split("\n") if line]
     if len(lines) != len(question.requests):
         raise Unloadable(f"exit {result.returncode}: {result.stderr}")
-    return [
-        Answer("refused") if "error" in line else Answer(line["decision"], frozenset(line["reason"]), frozenset(line["errors"])) for line in lines
-    ]
+    return [_answer(line) for line in lines]
+
+
+def _answer(line: dict) -> Answer:
+    return Answer("refused") if "error" in line else Answer(line["decision"], frozenset(line["reason"]), frozenset(line["errors"]))
 
 
 def official_findings(question: Question) -> frozenset[str]:

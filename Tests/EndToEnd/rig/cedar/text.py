@@ -20,8 +20,11 @@ def pattern(parts: list[str | None], dice: random.Random) -> str:
     """A pattern of `like`: text, and None for any text."""
     # A star that comes of an escape is a wildcard all the same; only \\* is a star.
     wild = ("*", "*", "*", "*", r"\x2a", r"\u{2a}")
-    texts = (dice.choice(wild) if part is None else "".join(r"\*" if scalar == "*" else _scalar(scalar, dice) for scalar in part) for part in parts)
-    return '"' + "".join(texts) + '"'
+    return '"' + "".join(dice.choice(wild) if part is None else _exact(part, dice) for part in parts) + '"'
+
+
+def _exact(part: str, dice: random.Random) -> str:
+    return "".join(r"\*" if scalar == "*" else _scalar(scalar, dice) for scalar in part)
 
 
 def _scalar(scalar: str, dice: random.Random | None) -> str:

@@ -15,7 +15,7 @@ EXTENSIONS = {"decimal": "decimal", "ipaddr": "ip", "datetime": "datetime", "dur
 
 #: What values are made of. The pools are small, so that two values are often equal, and hold the ends of each type.
 LONGS = (0, 1, 1, 2, 3, 5, 10, 100, -1, -7, 86_400_000, 2**62, 2**63 - 1, -(2**63))
-STRINGS = ("", "a", "ab", "abc", "a*c", "alice", "Alice", "é", "e\u0301", "\r\n", 'a"b\\', "10.0.0.1", "1.5", "🏳️‍🌈", "\0", "2024-01-01", "1d")
+STRINGS = (*"a ab abc a*c alice Alice é 10.0.0.1 1.5 🏳️‍🌈 2024-01-01 1d".split(), "", "e\u0301", "\r\n", 'a"b\\', "\0")
 POOLS = {
     "decimal": ("0.0", "-0.0", "1.0", "1.00", "-1.5", "12.3456", "0.1", "922337203685477.5807", "-922337203685477.5808", "007.5"),
     "ipaddr": (
@@ -38,10 +38,10 @@ BAD = {
         "2024-02-30 2023-02-29 24-01-01 2024-1-1 2024-01-01T00:00:00 2024-01-01T24:00:00Z 2024-01-01T00:00:60Z 2024-01-01T00:00:00+01:00 "
         "2024-01-01T00:00:00.1Z 2024-01-01t00:00:00Z 2024-01-01Z 2024-01-01T00:00:00+2400 2024-13-01"
     ).split(),
-    "duration": ("", "-", "1", "+1d", "1h1d", "1d1d", "1.5h", "1 d", "9223372036854775808ms", "106751991168d", "-9223372036854775809ms", "1w"),
+    "duration": ["", "1 d", *"- 1 +1d 1h1d 1d1d 1.5h 9223372036854775808ms 106751991168d -9223372036854775809ms 1w".split()],
 }
 
-ATTRIBUTES = ("name level age owner team active limit address since span labels profile peers rate".split()) + ["x y", "", "if", "é", "e\u0301"]
+ATTRIBUTES = (*"name level age owner team active limit address since span labels profile peers rate if é".split(), "x y", "", "e\u0301")
 IDS = ("alice", "bob", "carol", "dave", "", "é", "e\u0301", "a b", 'x"y', "line\nbreak", "zero\0", "*")
 ACTION_IDS = ("read", "write", "delete", "share", "a b", "é", "in")
 
@@ -249,6 +249,9 @@ def type_text(kind) -> str:
     if kind[0] == "Set":
         return f"Set<{type_text(kind[1])}>"
     if kind[0] == "Record":
-        fields = (f"{name if identifier(name) else quoted(name)}{'' if required else '?'}: {type_text(inner)}" for name, inner, required in kind[1])
-        return "{" + ", ".join(fields) + "}"
+        return "{" + ", ".join(_field(*field) for field in kind[1]) + "}"
     return f"__cedar::{kind}"
+
+
+def _field(name: str, kind, required: bool) -> str:
+    return f"{name if identifier(name) else quoted(name)}{'' if required else '?'}: {type_text(kind)}"
