@@ -162,7 +162,19 @@ private final class GatedStore: DecisionStore {
         try await store.decisions(for: reader, filter, before: cursor, limit: limit)
     }
 
+    func decisions(
+        for reader: DecisionReader, _ filter: DecisionFilter, after cursor: Int64, limit: Int
+    ) async throws(DecisionError) -> DecisionPage {
+        try await store.decisions(for: reader, filter, after: cursor, limit: limit)
+    }
+
     func decision(for reader: DecisionReader, id: String) async throws(DecisionError) -> RecordedDecision? {
         try await store.decision(for: reader, id: id)
+    }
+
+    func sessionCalls(
+        of owner: ConversationOwner, conversation: String, limit: Int
+    ) async throws(DecisionError) -> [RecordedCall] {
+        try await store.sessionCalls(of: owner, conversation: conversation, limit: limit)
     }
 }

@@ -11,6 +11,7 @@ struct RunIntake: Sendable {
     /// For requests that do not say what a denied call means.
     var onDeny = RunRequest.DenyPolicy.feedBack
     let lost: LostRuns
+    let trail: AuditTrail
 
     /// - Throws: the refusal as every transport tells it.
     func start(_ message: ChatMessage, as principal: Principal) async throws(HTTPFailure) -> RunHandle {
@@ -44,7 +45,10 @@ struct RunIntake: Sendable {
     }
 
     private func check(_ hints: TenantHints, _ principal: Principal) throws(HTTPFailure) {
-        do { try hints.check(against: principal) } catch { throw .tenantMismatch(error) }
+        do { try hints.check(against: principal) } catch {
+            trail.mismatch(error, of: principal)
+            throw .tenantMismatch(error)
+        }
     }
 
     private func check(_ model: String, _ principal: Principal) throws(HTTPFailure) {

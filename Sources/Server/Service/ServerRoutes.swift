@@ -17,6 +17,7 @@ struct ServerRoutes: Sendable {
     let metrics: ServerMetrics
     let outbox: RedisOutbox?
     let tools: ToolRoom?
+    let trail: AuditTrail
 
     func router() -> Router<AppContext> {
         let router = Router(context: AppContext.self)
@@ -42,7 +43,7 @@ struct ServerRoutes: Sendable {
         SpendRoutes(stores: stores, windows: windows).add(to: router, refusals, authentication)
         let admin = router.group("api/admin").add(middleware: refusals).add(middleware: authentication).add(middleware: AdminMiddleware())
         AdminLedgerRoutes(stores: stores, windows: windows).add(to: admin)
-        AdminStreamRoutes(coordinator: intake.coordinator, stores: stores).add(to: admin)
+        AdminStreamRoutes(coordinator: intake.coordinator, stores: stores, trail: trail).add(to: admin)
         AdminPriceRoutes(prices: prices, models: models).add(to: admin)
         AdminToolRoutes(stores: stores, room: tools).add(to: admin)
         return router

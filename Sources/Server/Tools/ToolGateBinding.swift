@@ -146,7 +146,7 @@ extension Engine.ToolNews {
             self = .approval(
                 RunApproval(
                     id: approval.id, tool: approval.tool, args: approval.arguments, from: approval.from, quorum: approval.quorum,
-                    expiresAt: approval.expiresAt, state: approval.state))
+                    agreed: approval.agreed, expiresAt: approval.expiresAt, state: approval.state))
         case .nested(let call):
             let status: RunStep.Status =
                 switch call.status {

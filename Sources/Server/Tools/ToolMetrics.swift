@@ -10,10 +10,13 @@ struct ToolMetrics: SupervisorMetrics {
 
     init(_ registry: MetricRegistry) {
         self.registry = registry
-        decisionsNotLogged = registry.counter(
-            "kdcube_decisions_not_logged_total", "Decisions and outcomes that could not be written; their calls were denied, or are unknown"
-        )
+        decisionsNotLogged = Self.decisionsNotLogged(registry)
         _ = abandoned()
+    }
+
+    static func decisionsNotLogged(_ registry: MetricRegistry) -> Metric {
+        registry.counter(
+            "kdcube_decisions_not_logged_total", "Decisions and outcomes that could not be written; what needed them was denied, or is unknown")
     }
 
     func decided(_ decision: DecisionRecord.Decision, tool: String) {

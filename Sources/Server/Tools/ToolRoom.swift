@@ -27,16 +27,16 @@ struct ToolRoom: Sendable {
     ///
     /// - Returns: nil where the settings name no catalog.
     static func make(
-        _ configuration: Configuration, stores: Stores, accountant: Accountant, group: any EventLoopGroup, registry: MetricRegistry,
+        _ configuration: Configuration, stores: Stores, accountant: Accountant, writer: DecisionWriter, group: any EventLoopGroup, registry: MetricRegistry,
         logger: Logger
     ) throws -> ToolRoom? {
         guard !configuration.tools.file.isEmpty else { return nil }
         return try ToolRoom(
-            ToolsFile(configuration.tools.file).catalog, configuration, stores, accountant, group, registry, logger)
+            ToolsFile(configuration.tools.file).catalog, configuration, stores, accountant, writer, group, registry, logger)
     }
 
     private init(
-        _ catalog: ToolCatalog, _ configuration: Configuration, _ stores: Stores, _ accountant: Accountant,
+        _ catalog: ToolCatalog, _ configuration: Configuration, _ stores: Stores, _ accountant: Accountant, _ writer: DecisionWriter,
         _ group: any EventLoopGroup, _ registry: MetricRegistry, _ logger: Logger
     ) throws {
         self.catalog = catalog
@@ -55,7 +55,7 @@ struct ToolRoom: Sendable {
         supervisor = try ToolSupervisor(
             catalog: catalog, adapters: adapters,
             ports: ToolSupervisor.Ports(
-                log: DecisionLogBinding(stores.decisions, metrics: metrics, logger: logger),
+                log: DecisionLogBinding(writer: writer, metrics: metrics, logger: logger),
                 meter: ToolMeterBinding(accountant: accountant),
                 idempotency: IdempotencyBinding(stores.idempotency, logger: logger), metrics: metrics))
         gate = ToolGateBinding(supervisor: supervisor, onKill: configuration.sandbox.onKill)
