@@ -43,26 +43,36 @@ struct PolicyCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Run the tests beside the policies; exit 1 if one fails.")
 
         @OptionGroup var policies: PolicyOptions
-        @Flag(help: "Exit 1 unless every rule was matched and not matched by some test.") var coverage = false
+        @Flag(name: .customLong("coverage"), help: "Exit 1 unless every rule was matched and not matched by some test.")
+        var demandsCoverage = false
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
             try await reportingFailures {
-                let run = try policies.tested()
-                let uncovered = run.coverage.filter { !$0.isCovered }
-                let failed = run.results.filter { !$0.passed }
+                let runner = try policies.tested()
+                let (results, coverage) = (runner.run(), runner.coverage())
+                let uncovered = coverage.filter { !$0.isComplete }
+                let failed = results.filter { !$0.passed }
                 if json {
                     Output.line(
                         ([
-                            "passed": .integer(Int64(run.results.count - failed.count)), "failed": .integer(Int64(failed.count)),
-                            "tests": .array(run.results.map(\.json)), "coverage": .array(run.coverage.map(\.json)),
+                            "passed": .integer(Int64(results.count - failed.count)), "failed": .integer(Int64(failed.count)),
+                            "tests": .array(results.map(\.json)), "coverage": .array(coverage.map(\.json)),
                         ] as JSONValue).jsonText)
                 } else {
-                    for result in run.results { Output.line(result.description) }
-                    for rule in uncovered { Output.line("\(rule)") }
-                    Output.line("\(run.results.count - failed.count) passed, \(failed.count) failed")
+                    for result in results {
+                        Output.line(
+                            result.passed
+                                ? "ok      \(result.file): \(result.name)"
+                                : "FAILED  \(result.file): \(result.name): \(result.difference ?? "")")
+                    }
+                    for rule in uncovered {
+                        let what = rule.matched == 0 ? "no test satisfies it" : "every test about its tools satisfies it"
+                        Output.line("note    \(rule.rule): \(what)")
+                    }
+                    Output.line("\(results.count - failed.count) passed, \(failed.count) failed")
                 }
-                if !failed.isEmpty || coverage && !uncovered.isEmpty { throw ExitCode(1) }
+                if !failed.isEmpty || demandsCoverage && !uncovered.isEmpty { throw ExitCode(1) }
             }
         }
     }
@@ -133,8 +143,10 @@ struct PolicyOptions: ParsableArguments {
     }
 
     /// - Throws: ``CommandFailure`` with every finding, for commands that need a set that would be loaded.
-    func bundle(_ catalog: ToolCatalog) throws -> PolicyBundle {
-        do { return try PolicyFolder(directory).bundle(for: catalog) } catch {
+    func bundle(_ catalog: ToolCatalog) throws -> PolicyBundle { try Self.bundle(directory, catalog) }
+
+    static func bundle(_ directory: String, _ catalog: ToolCatalog) throws -> PolicyBundle {
+        do throws(PolicyLoadError) { return try PolicyFolder(directory).bundle(for: catalog) } catch {
             for finding in error.findings { FileHandle.standardError.write(Data("\(finding)\n".utf8)) }
             throw CommandFailure("the policies of \(directory) would not be loaded")
         }
@@ -142,8 +154,9 @@ struct PolicyOptions: ParsableArguments {
 
     /// The version of a set that would be loaded, and everything that is to be said about it.
     func findings() throws -> (version: String?, findings: [PolicyFinding]) {
+        let catalog = try catalog()
         do throws(PolicyLoadError) {
-            let bundle = try PolicyFolder(directory).bundle(for: try Self.unthrown { try catalog() })
+            let bundle = try PolicyFolder(directory).bundle(for: catalog)
             return (bundle.version, PolicyCheck.findings(bundle))
         } catch {
             return (nil, error.findings)
@@ -151,11 +164,11 @@ struct PolicyOptions: ParsableArguments {
     }
 
     /// The tests' results, also of a set whose tests fail.
-    func tested() throws -> PolicyTestRun {
+    func tested() throws -> PolicyTestRunner {
         let catalog = try catalog()
         do throws(PolicyLoadError) {
             let folder = try PolicyFolder(directory)
-            return try PolicyTestRun(files: folder.files, tests: folder.tests, catalog: catalog)
+            return try PolicyTestRunner(files: folder.files, tests: folder.tests, catalog: catalog)
         } catch {
             for finding in error.findings { FileHandle.standardError.write(Data("\(finding)\n".utf8)) }
             throw CommandFailure("the policies of \(directory) cannot be tested")

@@ -30,6 +30,10 @@ struct Stores: Sendable {
     /// The chain over the decisions; the same store.
     let audit: any AuditStore
     let idempotency: any IdempotencyStore
+    let limits: any LimitStore
+    let approvals: any ApprovalRows
+    let policyVersions: any PolicyVersions
+    let switches: any ToolSwitches
 
     /// Makes the data directory if it is needed and not there. Reads files: not on an event loop. Postgres is connected to when it is
     /// first asked something.
@@ -54,6 +58,10 @@ struct Stores: Sendable {
             knowledge = PostgresKnowledge(database)
             memory = PostgresUserMemory(database)
             idempotency = PostgresIdempotency(database, holder: holder, clock: WallClock.accounting)
+            limits = PostgresLimits(database, clock: WallClock.accounting)
+            approvals = PostgresApprovals(database)
+            policyVersions = PostgresPolicyVersions(database)
+            switches = PostgresToolSwitches(database)
             return
         }
         do {
@@ -76,6 +84,10 @@ struct Stores: Sendable {
         knowledge = KnowledgeTable(database)
         memory = UserMemoryTable(database)
         idempotency = IdempotencyTable(database, holder: holder, clock: WallClock.accounting)
+        limits = LimitTable(database, clock: WallClock.accounting)
+        approvals = ApprovalTable(database)
+        policyVersions = PolicyVersionTable(database)
+        switches = ToolSwitchTable(database)
     }
 
     func conversations(of owner: ConversationOwner) -> any ConversationArchive {

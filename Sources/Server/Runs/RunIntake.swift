@@ -28,7 +28,7 @@ struct RunIntake: Sendable {
                 parameters: message.parameters,
                 onClientLoss: disconnects.policy(for: model, asked: message.onDisconnect, key: principal.onDisconnect),
                 mayLowerOutput: message.mayLowerOutput, roles: Set(principal.roles), serverTools: message.serverTools,
-                onDeny: message.onDeny ?? onDeny))
+                onDeny: message.onDeny ?? onDeny), as: principal)
     }
 
     /// A completion in OpenAI's dialect ends with its client, unless it or its key asks for more: nobody could come back for the rest.
@@ -41,7 +41,7 @@ struct RunIntake: Sendable {
                 outputTokensMax: completion.outputTokensMax, tools: completion.tools, parameters: completion.parameters,
                 onClientLoss: DisconnectRules.policyOfCompletion(asked: completion.onDisconnect, key: principal.onDisconnect),
                 mayLowerOutput: completion.mayLowerOutput, roles: Set(principal.roles), serverTools: completion.serverTools,
-                onDeny: completion.onDeny ?? onDeny))
+                onDeny: completion.onDeny ?? onDeny), as: principal)
     }
 
     private func check(_ hints: TenantHints, _ principal: Principal) throws(HTTPFailure) {
@@ -60,7 +60,9 @@ struct RunIntake: Sendable {
         }
     }
 
-    private func start(_ request: RunRequest) async throws(HTTPFailure) -> RunHandle {
+    private func start(_ request: RunRequest, as principal: Principal) async throws(HTTPFailure) -> RunHandle {
+        var request = request
+        request.person = principal.identity
         switch await coordinator.start(request) {
         case .started(let handle): return handle
         case .refused(let cut): throw HTTPFailure(cut, isRefusal: true)

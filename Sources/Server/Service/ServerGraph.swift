@@ -67,7 +67,10 @@ struct ServerGraph {
         let notLogged = ToolMetrics.decisionsNotLogged(registry)
         let trail = AuditTrail(writer, logger: logger) { notLogged.add() }
         let tools = try ToolRoom.make(
-            configuration, stores: stores, accountant: accountant, writer: writer, group: group, registry: registry, logger: logger)
+            configuration,
+            ToolRoom.Surroundings(
+                stores: stores, accountant: accountant, writer: writer, trail: trail, client: client, group: group, registry: registry,
+                logger: logger))
         let checkpoints = CheckpointWriter(
             stores.audit, directory: configuration.stores.data, file: configuration.audit.checkpoints, registry: registry, logger: logger)
         let coordinator = RunCoordinator(
@@ -85,7 +88,11 @@ struct ServerGraph {
 
         let sockets = SocketIOServer(
             configuration: try transportConfiguration(), eventLoopGroup: group, metrics: registry, logger: logger)
-        ChatNamespace(intake: intake, authenticator: authenticator, metrics: metrics).install(on: sockets)
+        ChatNamespace(intake: intake, authenticator: authenticator, desk: tools?.desk, metrics: metrics).install(on: sockets)
+        let console = sockets.namespace("/console")
+        let feed = ConsoleFeed(console, decisions: stores.decisions, desk: tools?.desk)
+        ConsoleNamespace(authenticator: authenticator, feed: feed).install(on: console)
+        tools?.listeners.add { feed.changed($0) }
         let readiness = Readiness(stores: stores, redis: counters.connection)
         let routes = ServerRoutes(
             configuration: configuration, intake: intake, authenticator: authenticator, models: models, prices: book,
@@ -109,10 +116,10 @@ struct ServerGraph {
             Background { await PriceWatch(book: book, logger: logger, read: priceFile).run() },
             Background { await revocations.run(since: started) },
             Background { await checkpoints.run() },
-            Background { await tools?.start() },
-            Background { await tools?.probeForEver() },
+            Background { await feed.run() },
+        ] + (tools?.loops ?? []).map { Background($0) } + [
             front,
-            RunDrain(coordinator: coordinator, readiness: readiness, grace: configuration.server.grace),
+            RunDrain(coordinator: coordinator, tools: tools?.supervisor, readiness: readiness, grace: configuration.server.grace),
         ]
         var lifecycle = ServiceGroupConfiguration(
             services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)

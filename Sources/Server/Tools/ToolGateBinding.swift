@@ -126,7 +126,7 @@ extension CallerIdentity {
         self.init(
             org: caller.tenant.org, project: caller.tenant.project, user: caller.tenant.user ?? "", key: caller.tenant.key,
             roles: caller.roles, run: caller.identity.run.text, turn: caller.identity.turn.text,
-            conversation: caller.identity.conversation.text)
+            conversation: caller.identity.conversation.text, identity: caller.person)
     }
 }
 

@@ -42,6 +42,15 @@ extension Attempt {
         }
     }
 
+    /// Whether those that agreed are enough for the demand as it is now, and for this caller, who may have come with another key.
+    func isMet(_ demand: ApprovalDemand, by approval: Approval) -> Bool {
+        let caller = request.caller
+        let others = approval.votes.filter { vote in
+            vote.identity != caller.identity ?? caller.user && (vote.key == nil || vote.key != caller.key)
+        }
+        return ApprovalMachine.isMet(demand, by: others)
+    }
+
     /// The call is not made: whoever makes the same one may use the approval.
     func leave(_ approval: Approval) async {
         guard let desk = ports.approvals else { return }
@@ -87,7 +96,7 @@ extension Attempt {
             switch approval.state {
             case .pending where approval.demand != demand:
                 _ = await desk.change(approval.id, of: approval.org, by: .supersede)
-            case .approved where !ApprovalMachine.isMet(demand, by: approval.votes): continue
+            case .approved where !isMet(demand, by: approval): continue
             case .pending, .approved:
                 let change = await desk.change(approval.id, of: approval.org, by: .join(until: lease(now)))
                 if case .success(let joined) = change { return joined }
@@ -154,9 +163,9 @@ extension Attempt {
                 beaten = clock.nowNanoseconds
                 _ = await desk.change(asked.id, of: asked.org, by: .wait(until: lease(now)))
             }
-            let left = max(0, asked.expiresAt - clock.unixMilliseconds)
-            let pause = min(SupervisorLimits.approvalPollInterval.boundedNanoseconds, max(left, 1) * 1_000_000)
-            await waiter.pause(until: clock.nowNanoseconds + pause, clock)
+            let poll = SupervisorLimits.approvalPollInterval.boundedNanoseconds
+            let left = asked.expiresAt - clock.unixMilliseconds
+            await waiter.pause(until: clock.nowNanoseconds + (left > 0 ? min(poll, left * 1_000_000) : poll), clock)
         }
     }
 
@@ -190,6 +199,7 @@ extension Attempt {
     private func lease(_ now: Int64) -> Int64 { now + SupervisorLimits.approvalWaitLease.boundedNanoseconds / 1_000_000 }
 
     private func unavailable(_ call: Checked, _ demand: ApprovalDemand) -> Refused {
+        guard !Task.isCancelled else { return cancelled(call) }
         let message = "This call needs an approval, and approvals cannot be kept at the moment."
         return refused(call, RefusalCode.approvalUnavailable, message, rule: demand.rule)
     }

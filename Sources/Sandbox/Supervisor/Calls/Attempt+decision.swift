@@ -21,6 +21,7 @@ extension Attempt {
     private func session(_ call: Checked) async throws(Refused) -> SessionState {
         guard ports.decider.looksAtSession else { return SessionState() }
         guard let calls = await ports.sessions.calls(of: request.caller), calls.count <= SupervisorLimits.sessionCallsMax else {
+            guard !Task.isCancelled else { throw cancelled(call) }
             let message = "Nobody can say what this session has done, so nothing is called."
             throw refused(call, RefusalCode.sessionUnavailable, message, rule: RuleID.session)
         }

@@ -56,13 +56,14 @@ extension Attempt {
         var asked = 0
         var isOld = since(decided) > SupervisorLimits.decisionAgeMax
         while true {
+            guard !Task.isCancelled else { throw cancelled(call) }
             if isOld {
                 try await decide(call, &grounds)
                 try await take(call, &holdings, &grounds)
             }
             guard case .needsApproval(let demand)? = grounds.ruling?.verdict else { return }
             if let approval {
-                if ApprovalMachine.isMet(demand, by: approval.votes) { return }
+                if isMet(demand, by: approval) { return }
                 await leave(approval)
             }
             guard asked < SupervisorLimits.approvalAsksMax else {

@@ -1,5 +1,0 @@
-internal import JSON
-
-extension ArgumentSchema {
-    func boundaryViolation(_ arguments: JSONObject, org: String, project: String) -> ArgumentError? { nil }
-}
