@@ -112,18 +112,20 @@ def check_calls(ended: list[dict], expected: list[dict]) -> None:
         assert [one | want for one, want in zip(found, wanted, strict=True)] == found, (found, wanted)
 
 
-@pytest.mark.parametrize("name", NAMES)
-def test_an_example_is_checked_tested_and_served_as_its_page_says(name, tmp_path):
-    def run(*arguments: str) -> str:
-        command = [str(BINARIES / "kdcube"), *arguments]
-        result = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment(), cwd=ROOT, check=False)
-        assert result.returncode == 0, f"{arguments}: {result.stdout}{result.stderr}"
-        return result.stdout
+def kdcube(*arguments: str) -> str:
+    """A command as a page shows it: from the repository's root, without a server."""
+    command = [str(BINARIES / "kdcube"), *arguments]
+    result = subprocess.run(command, capture_output=True, text=True, timeout=60, env=environment(), cwd=ROOT, check=False)
+    assert result.returncode == 0, f"{arguments}: {result.stdout}{result.stderr}"
+    return result.stdout
 
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_example_is_checked_tested_and_served_as_its_page_says(name):
     folder = f"examples/{name}"
-    run("check-config", "--config", f"{folder}/kdcube.yaml")
-    run("policy", "check", f"{folder}/policies", "--tools", f"{folder}/tools.yaml")
-    run("policy", "test", f"{folder}/policies", "--tools", f"{folder}/tools.yaml")
+    kdcube("check-config", "--config", f"{folder}/kdcube.yaml")
+    assert "error" not in kdcube("policy", "check", f"{folder}/policies", "--tools", f"{folder}/tools.yaml")
+    kdcube("policy", "test", f"{folder}/policies", "--tools", f"{folder}/tools.yaml", "--coverage")
 
 
 DOCUMENTS = [ROOT / "docs" / "policy-guide.md", *(EXAMPLES / name / "README.md" for name in NAMES)]
@@ -135,6 +137,17 @@ def test_what_a_page_shows_is_from_a_file_that_is_tested(document):
     texts = [squeezed(path.read_text()) for path in files]
     for snippet in snippets(document.read_text(), "cedar", "yaml", "text"):
         assert any(squeezed(snippet) in text for text in texts), f"{document.name} shows what no example has:\n{snippet}"
+
+
+def test_the_guide_shows_the_schema_and_a_question_as_they_are(tmp_path):
+    guide = (ROOT / "docs" / "policy-guide.md").read_text()
+    folder = "examples/refund-authorization"
+    schema = squeezed(kdcube("policy", "schema", "--tools", f"{folder}/tools.yaml"))
+    assert all(squeezed(snippet) in schema for snippet in snippets(guide, "cedarschema")) and "cedarschema" in guide, schema
+    (question,) = snippets(guide, "json")
+    (tmp_path / "question.json").write_text(question)
+    said = kdcube("policy", "explain", f"{folder}/policies", "--request", str(tmp_path / "question.json"), "--json")
+    assert json.loads(said)["decision"] == "approval" and json.loads(said)["approval"]["quorum"] == 2, said
 
 
 # Approvals
@@ -393,8 +406,10 @@ def test_a_set_with_a_mistake_is_not_served(make_example, edit, says):
         assert old in path.read_text()
         path.write_text(path.read_text().replace(old, new))
     with pytest.raises(CommandFailed) as failure:
-        example.installation.command("check-config")
-    assert says in str(failure.value), failure.value
+        example.installation.command("policy", "check", str(example.folder / "policies"))
+    assert failure.value.status == 1 and says in str(failure.value), failure.value
+    served = example.installation.serve(ready=False)
+    assert served.process.wait(30) != 0 and "policies.directory" in served.process.tail()
 
 
 def test_every_example_has_its_page_and_says_which_policies_it_has():
