@@ -140,7 +140,7 @@ def facts(end: dict) -> dict:
     return found | ({"code": end["error"]["code"]} if "error" in end else {})
 
 
-_BLOCK = re.compile(r"^```(\w+)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
+_BLOCK = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)
 
 
 def snippets(document: str, *languages: str) -> list[str]:
