@@ -38,8 +38,9 @@ class Example:
             self.edit(old, new)
         settings = yaml.safe_load((self.folder / "kdcube.yaml").read_text())
         sections = {key: settings[key] for key in ("budgets", "sandbox") if key in settings} | sections
-        tools, policies = {"file": str(self.folder / "tools.yaml")}, {"directory": str(self.folder / "policies")}
-        self.installation = Installation(folder / "installation", tools=tools, policies=policies, **sections)
+        sections["tools"] = {"file": str(self.folder / "tools.yaml")}
+        sections["policies"] = {"directory": str(self.folder / "policies")} | sections.get("policies", {})
+        self.installation = Installation(folder / "installation", **sections)
         self._keys: dict[str, str] = {}
 
     def edit(self, old: str, new: str) -> None:
