@@ -1,6 +1,5 @@
 """The examples of policies: their files, their people, and what is said in them."""
 
-import json
 import pathlib
 import re
 import shutil
@@ -15,6 +14,10 @@ from .server import ROOT, Installation, Server
 from .sse import stream
 
 EXAMPLES = ROOT / "examples"
+REFUND = '@tool payments.refund {{"order_id": "{order}", "customer": "{customer}", "amount": "{amount}"}}\n@then\n@tokens 3'
+#: The rules that ask for the time of day are the same all day long here.
+ALL_DAY = {'duration("8h")': 'duration("0h")', 'duration("18h")': 'duration("24h")'}
+
 NAMES = sorted(path.parent.name for path in EXAMPLES.glob("*/conversation.yaml"))
 
 
@@ -34,8 +37,7 @@ class Example:
         self.name = name
         self.folder = folder / "example"
         shutil.copytree(EXAMPLES / name, self.folder)
-        for old, new in (edit or {}).items():
-            self.edit(old, new)
+        self.edit_all(edit or {})
         settings = yaml.safe_load((self.folder / "kdcube.yaml").read_text())
         sections = {key: settings[key] for key in ("budgets", "sandbox") if key in settings} | sections
         sections["tools"] = {"file": str(self.folder / "tools.yaml")}
@@ -49,6 +51,10 @@ class Example:
         assert found, f"{old!r} is not in the policies of {self.name}"
         for path in found:
             path.write_text(path.read_text().replace(old, new))
+
+    def edit_all(self, edits: dict[str, str]) -> None:
+        for old, new in edits.items():
+            self.edit(old, new)
 
     def serve(self) -> Server:
         self.server = self.installation.serve()
@@ -154,5 +160,10 @@ def squeezed(text: str) -> str:
     return "\n".join(line.strip() for line in textwrap.dedent(text).splitlines() if line.strip())
 
 
-def json_text(value) -> str:
-    return json.dumps(value, sort_keys=True)
+def refund(amount: str, customer: str, order: str = "A-1") -> str:
+    return REFUND.format(order=order, customer=customer, amount=amount)
+
+
+def only_end(envelopes: list[dict]) -> dict:
+    (end,) = ends(envelopes)
+    return end
