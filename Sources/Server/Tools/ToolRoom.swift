@@ -111,7 +111,7 @@ struct ToolRoom: Sendable {
         case .knowledgeSearch: return KnowledgeSearchTool(knowledge: stores.knowledge)
         case .memoryGet: return UserMemoryTool(verb: .get, memory: stores.memory)
         case .memorySet: return UserMemoryTool(verb: .set, memory: stores.memory)
-        case .paymentsRefund, .mailDraft, .mailSend, .crmLookup: return nil
+        case .paymentsRefund, .mailDraft, .mailSend, .crmLookup, .recordsRead: return nil
         }
     }
 
@@ -183,4 +183,5 @@ enum BuiltinTool: String, CaseIterable {
     case mailDraft = "mail.draft"
     case mailSend = "mail.send"
     case crmLookup = "crm.lookup"
+    case recordsRead = "records.read"
 }
