@@ -100,7 +100,7 @@ struct PolicyCommand: AsyncParsableCommand {
                 } catch {
                     throw CommandFailure("\(request): \(error)")
                 }
-                let explanation = PolicyExplanation(of: question, by: bundle)
+                let explanation = PolicyExplanation(bundle, question)
                 Output.line(json ? explanation.json.jsonText : explanation.text)
             }
         }

@@ -164,7 +164,19 @@ struct ToolRoom: Sendable {
         guard let bundle = policies?.decider.current, let past = RecordedQuestion(recorded.decision), past.version == bundle.version,
             let question = try? DecisionRequest(question: past.question, catalog: catalog)
         else { return nil }
-        return PolicyExplanation(of: question, by: bundle).json
+        let explanation = PolicyExplanation(bundle, question)
+        var object = explanation.json.objectValue ?? JSONObject()
+        let considered = object["considered"]?.arrayValue ?? []
+        object["considered"] = nil
+        object["text"] = .string(explanation.text)
+        object["rules"] = .array(
+            considered.map { rule in
+                var rule = rule.objectValue ?? JSONObject()
+                rule["id"] = rule["rule"]
+                rule["rule"] = nil
+                return .object(rule)
+            })
+        return .object(object)
     }
 
     /// When no run lives any more.
