@@ -76,7 +76,7 @@ def kdcube(*arguments: str) -> str:
 def test_an_example_is_checked_tested_and_served_as_its_page_says(name):
     folder = f"examples/{name}"
     kdcube("check-config", "--config", f"{folder}/kdcube.yaml")
-    assert "error" not in kdcube("policy", "check", f"{folder}/policies", "--tools", f"{folder}/tools.yaml")
+    kdcube("policy", "check", f"{folder}/policies", "--tools", f"{folder}/tools.yaml", "--strict")
     kdcube("policy", "test", f"{folder}/policies", "--tools", f"{folder}/tools.yaml", "--coverage")
 
 
@@ -98,8 +98,14 @@ def test_the_guide_shows_the_schema_and_a_question_as_they_are(tmp_path):
     assert all(squeezed(snippet) in schema for snippet in snippets(guide, "cedarschema")) and "cedarschema" in guide, schema
     (question,) = snippets(guide, "json")
     (tmp_path / "question.json").write_text(question)
-    said = kdcube("policy", "explain", f"{folder}/policies", "--request", str(tmp_path / "question.json"), "--json")
+    explain = ("policy", "explain", f"{folder}/policies", "--request", str(tmp_path / "question.json"))
+    said = kdcube(*explain, "--json")
     assert json.loads(said)["decision"] == "approval" and json.loads(said)["approval"]["quorum"] == 2, said
+    shown = {"explained": kdcube(*explain), "findings": kdcube("policy", "check", f"{folder}/policies")}
+    for language, text in shown.items():
+        (snippet,) = snippets(guide, language)
+        # All but the version, which is another with each change.
+        assert [line for line in text.splitlines() if line in snippet.splitlines()] == snippet.splitlines(), text
 
 
 # Limits
