@@ -90,7 +90,9 @@ export class Console {
 
   /** Goes to an address; `replace` where the way back shall not stop here. */
   go(address, { replace = false } = {}) {
-    history[replace ? 'replaceState' : 'pushState'](null, '', writeAddress(address));
+    const search = writeAddress(address);
+    // Enter in a field is both a change and a submission: one step back shall undo it.
+    history[replace || search === location.search ? 'replaceState' : 'pushState'](null, '', search);
     this.#show(address);
   }
 
