@@ -13,56 +13,76 @@ extension Attempt {
         let goesOn: Bool
     }
 
-    /// Decides, reserves, records, and makes the call.
+    /// Decides, reserves, asks, records, and makes the call.
     func perform(_ call: Checked) async throws(Refused) -> Performed {
-        var rule = try await decide(call)
+        var grounds = Grounds()
+        do { return try await perform(call, &grounds) } catch {
+            throw Refused(refusal: error.refusal, call: error.call, grounds: grounds)
+        }
+    }
+
+    private func perform(_ call: Checked, _ grounds: inout Grounds) async throws(Refused) -> Performed {
+        try await decide(call, &grounds)
         let decided = ports.clock.nowNanoseconds
         guard !Task.isCancelled else { throw cancelled(call) }
-        let reservation = try await reserve(call)
+        var holdings = try await reserve(call)
+        var approval: Approval?
         do throws(Refused) {
-            // The place of the wait for an approval: what was decided before a wait is decided again after it.
-            if since(decided) > SupervisorLimits.decisionAgeMax { rule = try await decide(call) }
+            try await take(call, &holdings, &grounds)
+            try await settle(call, decided, &approval, &holdings, &grounds)
             guard !Task.isCancelled else { throw cancelled(call) }
-            let record = record(call, .allow, rule: rule)
-            guard await write(record) else { throw logUnavailable(call) }
+            let decisionID = DecisionID.make()
+            if let approval {
+                try await use(approval, call, decisionID: decisionID)
+                grounds.approval = approval.id
+            }
+            let record = record(call, .allow, rule: grounds.rule, grounds: grounds, id: decisionID)
+            let isLogged = await write(record)
+            guard isLogged || isReadWithoutLog(call) else { throw logUnavailable(call) }
             ports.metrics.decided(.allow, tool: call.tool.name)
-            return await dispatch(call, decisionID: record.id, reservation)
+            return await dispatch(call, decisionID: decisionID, isLogged: isLogged, holdings)
         } catch {
-            await shielded { await reservation.refund() }
+            await shielded { [holdings] in await holdings.refund() }
+            if let approval { await leave(approval) }
             throw error
         }
     }
 
-    /// - Returns: the rule that allows it.
-    private func decide(_ call: Checked) async throws(Refused) -> String {
-        if let refusal = supervisor.builtIn.refusal(of: call.tool, source: request.source) { throw Refused(refusal: refusal, call: call) }
-        let question = DecisionRequest(
-            tool: call.tool, arguments: call.arguments, digest: call.digest, caller: request.caller, callID: request.callID,
-            parentCallID: request.parentCallID, source: request.source, now: ports.clock.unixMilliseconds)
-        switch await ports.decider.decide(question).verdict {
-        case .allow(let rule): return rule
-        case .deny(let refusal): throw Refused(refusal: refusal, call: call)
-        case .needsApproval(let demand):
-            let message = "This call needs an approval, and there is nobody to ask."
-            throw refused(call, RefusalCode.approvalUnavailable, message, rule: demand.rule)
+    /// Brings the decision up to date: one that has become old is made again, and so is one that people were asked about, with the policies
+    /// and the session as they are by then.
+    private func settle(
+        _ call: Checked, _ decided: Int64, _ approval: inout Approval?, _ holdings: inout Holdings, _ grounds: inout Grounds
+    ) async throws(Refused) {
+        var asked = 0
+        var isOld = since(decided) > SupervisorLimits.decisionAgeMax
+        while true {
+            guard !Task.isCancelled else { throw cancelled(call) }
+            if isOld {
+                try await decide(call, &grounds)
+                try await take(call, &holdings, &grounds)
+            }
+            guard case .needsApproval(let demand)? = grounds.ruling?.verdict else { return }
+            if let approval {
+                if isMet(demand, by: approval) { return }
+                await leave(approval)
+            }
+            guard asked < SupervisorLimits.approvalAsksMax else {
+                let message = "The policies ask for other approvers than those that agreed."
+                throw refused(call, RefusalCode.approvalOutdated, message, rule: demand.rule)
+            }
+            asked += 1
+            approval = try await agreement(to: demand, call, &grounds)
+            isOld = true
         }
     }
 
-    private func reserve(_ call: Checked) async throws(Refused) -> any CallReservation {
-        switch await ports.meter.reserve(tool: call.tool.name, cost: call.tool.cost, caller: request.caller) {
-        case .admitted(let reservation): return reservation
-        case .refused(let refused):
-            throw Refused(
-                refusal: Refusal(
-                    code: refused.kind.rawValue, message: refused.message, rule: RuleID.accounting, details: refused.details),
-                call: call)
-        case .unavailable:
-            let message = "The budgets cannot be asked, so nothing is called."
-            throw refused(call, RefusalCode.accountingUnavailable, message, rule: RuleID.accounting)
-        }
+    private func isReadWithoutLog(_ call: Checked) -> Bool {
+        guard ports.readsWithoutLog, call.tool.effect == .read else { return false }
+        ports.metrics.unlogged(tool: call.tool.name)
+        return true
     }
 
-    private func dispatch(_ call: Checked, decisionID: String, _ reservation: any CallReservation) async -> Performed {
+    private func dispatch(_ call: Checked, decisionID: String, isLogged: Bool, _ holdings: Holdings) async -> Performed {
         guard let adapter = supervisor.adapters[call.tool.name] else {
             preconditionFailure("the supervisor was made without an adapter for \(call.tool.name)")
         }
@@ -87,10 +107,10 @@ extension Attempt {
             bytes: dispatched.bytes, elapsed: took, isCharged: isCharged)
         ports.metrics.called(tool: call.tool.name, status: dispatched.status, elapsed: took)
         await shielded { [log = ports.log, caller = request.caller] in
-            if isCharged { await reservation.commit() } else { await reservation.refund() }
-            await log.record(outcome, of: caller)
+            if isCharged { await holdings.commit() } else { await holdings.refund() }
+            if isLogged { await log.record(outcome, of: caller) }
         }
-        let answer = CallResult(outcome: dispatched.outcome, decisionID: decisionID, elapsed: elapsed)
+        let answer = CallResult(outcome: dispatched.outcome, decisionID: isLogged ? decisionID : nil, elapsed: elapsed)
         return Performed(result: answer, certainty: dispatched.certainty, goesOn: dispatched.goesOn)
     }
 }
@@ -123,7 +143,9 @@ extension ToolSupervisor {
         }
         let shown = SafeText.shown(nested.tool)
         return await scope.run(child) {
-            let attempt = Attempt(self, request, told: { _ in }) { _, arguments in
+            // What else a call tells is its step's; the people who are asked see who asks.
+            let told: @Sendable (ToolNews) -> Void = { if case .approval = $0 { scope.tell($0) } }
+            let attempt = Attempt(self, request, told: told) { _, arguments in
                 scope.tell(
                     .nested(
                         ToolNews.NestedNews(

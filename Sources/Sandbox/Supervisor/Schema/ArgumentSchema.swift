@@ -5,12 +5,15 @@ public struct ArgumentSchema: Sendable {
     /// The schema as it was given.
     public let source: JSONValue
     let root: SchemaNode
+    /// Whether any text says whose it is (``TenantTemplate``).
+    let hasTenant: Bool
 
     /// - Throws: ``CatalogError`` for what is outside the subset.
     public init(_ source: JSONValue) throws(CatalogError) {
         var compiler = SchemaCompiler()
         root = try compiler.compileRoot(source)
         self.source = source
+        hasTenant = root.hasTenant
     }
 
     /// Whether the arguments fit. Each name and text is compared byte by byte.

@@ -106,7 +106,12 @@ struct SchemaCompiler {
         case "decimal": format = .decimal(try decimalRange(&reader))
         default: throw reader.error("format", "is decimal or date")
         }
-        return SchemaNode.StringShape(length: length, format: format, pattern: pattern)
+        var tenant: TenantTemplate?
+        if let source = try reader.text("tenant", bytesMax: SupervisorLimits.tenantTemplateBytesMax) {
+            guard format == nil else { throw reader.error("tenant", "stands beside no format") }
+            do { tenant = try TenantTemplate(source) } catch { throw reader.error("tenant", error.message) }
+        }
+        return SchemaNode.StringShape(length: length, format: format, pattern: pattern, tenant: tenant)
     }
 
     private static func decimalRange(_ reader: inout CatalogReader) throws(CatalogError) -> DecimalRange {

@@ -37,6 +37,8 @@ struct SchemaNode: Sendable {
         let length: ClosedRange<Int>
         let format: Format?
         let pattern: LinearPattern?
+        /// Whose the thing is that the text names.
+        let tenant: TenantTemplate?
     }
 
     let shape: Shape
