@@ -18,7 +18,7 @@ import { ScopePicker } from './scope-picker.js';
 import { ToolsPage } from './tools-page.js';
 
 const KEYS = [
-  ['j  k', 'Next, previous'], ['a', 'Approve the chosen one'], ['d', 'Deny it'], ['Enter', 'Open; in a reason: decide'], ['/', 'Filter'],
+  ['j  k', 'Next, previous'], ['a', 'Approve the chosen one, with a reason'], ['d', 'Deny it, with a reason'], ['Enter', 'Open; after a or d: decide'], ['/', 'Filter'],
   ['Esc', 'Close; leave a field'], ['?', 'These keys'],
 ];
 const KINDS = { approvals: ApprovalsPage, decisions: DecisionsPage, policies: PoliciesPage, tools: ToolsPage, sandboxes: SandboxesPage };
@@ -90,7 +90,9 @@ export class Console {
 
   /** Goes to an address; `replace` where the way back shall not stop here. */
   go(address, { replace = false } = {}) {
-    history[replace ? 'replaceState' : 'pushState'](null, '', writeAddress(address));
+    const search = writeAddress(address);
+    // Enter in a field is both a change and a submission: one step back shall undo it.
+    history[replace || search === location.search ? 'replaceState' : 'pushState'](null, '', search);
     this.#show(address);
   }
 

@@ -4,6 +4,7 @@ import { isPassing } from '../client/errors.js';
 
 /** How often somebody who has no push is told. */
 const POLL_MS = 3000;
+const TIMERS = { set: (done, ms) => setTimeout(done, ms), clear: (timer) => clearTimeout(timer) };
 const TOPICS = ['approvals', 'decisions'];
 /** Handshakes that fail before any has succeeded: then something in the way does not let them through, and the page asks instead. */
 const TRIES_BEFORE_ASKING = 3;
@@ -24,12 +25,12 @@ export class Live extends Emitter {
   #asking = false;
 
   /**
-   * @param {{io?: Function, token: string, isAdmin: boolean, ask: () => Promise<object[]>, clock?: () => number}} options `ask` reads the
-   *   approvals for those who have no push.
+   * @param {{io?: Function, token: string, isAdmin: boolean, ask: () => Promise<object[]>, clock?: () => number,
+   *   timers?: {set: Function, clear: Function}}} options `ask` reads the approvals for those who have no push.
    */
-  constructor({ io, token, isAdmin, ask, clock = Date.now }) {
+  constructor({ io, token, isAdmin, ask, clock = Date.now, timers = TIMERS }) {
     super();
-    Object.assign(this, { io, token, isAdmin, ask, clock });
+    Object.assign(this, { io, token, isAdmin, ask, clock, timers });
   }
 
   start() {
@@ -39,14 +40,14 @@ export class Live extends Emitter {
 
   stop() {
     this.#closed = true;
-    clearTimeout(this.#timer);
+    this.#stopTimer();
     this.#socket?.disconnect();
   }
 
+  /** Does nothing unless something waits for its time: not while it is connected, nor while it asks. */
   retryNow() {
     if (this.#closed || !this.#timer) return;
-    clearTimeout(this.#timer);
-    this.#timer = 0;
+    this.#stopTimer();
     if (this.#socket && !this.#asking) this.#open();
     else this.#poll();
   }
@@ -57,6 +58,7 @@ export class Live extends Emitter {
     });
     this.#socket.on('connect', () => {
       this.#everUp = true;
+      this.#stopTimer();
       this.#backoff.reset();
       this.#report('live');
     });
@@ -86,12 +88,13 @@ export class Live extends Emitter {
   #retry() {
     const delay = this.#backoff.next();
     this.#report('waiting', { retryAt: this.clock() + delay });
-    clearTimeout(this.#timer);
-    this.#timer = setTimeout(() => this.retryNow(), delay);
+    this.#stopTimer();
+    this.#timer = this.timers.set(() => this.retryNow(), delay);
   }
 
   async #poll() {
     this.#asking = true;
+    this.#stopTimer();
     if (this.#state === '') this.#report('connecting');
     let delay = POLL_MS;
     try {
@@ -106,7 +109,12 @@ export class Live extends Emitter {
       delay = Math.max(POLL_MS, this.#backoff.next(), (error.retryAfter ?? 0) * 1000);
       this.#report('waiting', { retryAt: this.clock() + delay });
     }
-    this.#timer = setTimeout(() => this.#poll(), delay);
+    this.#timer = this.timers.set(() => this.#poll(), delay);
+  }
+
+  #stopTimer() {
+    this.timers.clear(this.#timer);
+    this.#timer = 0;
   }
 
   #report(state, facts = {}) {

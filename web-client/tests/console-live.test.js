@@ -17,19 +17,34 @@ function fakeIo() {
   return { io, sockets };
 }
 
-function follow(t, options) {
-  t.mock.timers.enable({ apis: ['setTimeout', 'Date'] });
+/** Time that goes on when the test says so. */
+function fakeTime() {
+  let now = 0;
+  let last = 0;
+  const due = new Map();
+  return {
+    clock: () => now,
+    timers: { set(done, ms) { due.set(last += 1, { done, at: now + ms }); return last; }, clear: (timer) => due.delete(timer) },
+    tick(ms) {
+      now += ms;
+      for (const [timer, { done, at }] of due) if (at <= now && due.delete(timer)) done();
+    },
+  };
+}
+
+function follow(options) {
+  const time = fakeTime();
   const log = [];
-  const live = new Live({ token: 'kd-x', isAdmin: true, ask: async () => [], ...options });
+  const live = new Live({ token: 'kd-x', clock: time.clock, timers: time.timers, isAdmin: true, ask: async () => [], ...options });
   live.on('connection', ({ state }) => log.push(state));
   live.on('approvals', (news) => log.push(news));
   live.start();
-  return { live, log };
+  return { live, log, tick: time.tick };
 }
 
-test('an admin is told over the namespace of the console', (t) => {
+test('an admin is told over the namespace of the console', () => {
   const { io, sockets } = fakeIo();
-  const { log } = follow(t, { io });
+  const { live, log, tick } = follow({ io });
   const [socket] = sockets;
   assert.equal(socket.namespace, '/console');
   socket.options.auth((auth) => assert.deepEqual(auth, { token: 'kd-x' }));
@@ -39,42 +54,46 @@ test('an admin is told over the namespace of the console', (t) => {
   assert.deepEqual(log, ['connecting', 'live', { snapshot: true, data: [{ id: 'a' }] }, { snapshot: false, data: [{ id: 'b' }] }]);
   socket.fire('disconnect', 'transport close');
   assert.equal(log.at(-1), 'waiting');
-  t.mock.timers.tick(1000);
+  tick(1000);
+  assert.equal(socket.connects, 2);
+  socket.fire('connect');
+  live.retryNow(); // the page came to the front, and all is well
+  assert.equal(log.at(-1), 'live');
   assert.equal(socket.connects, 2);
 });
 
-test('a refused namespace is answered by asking every three seconds', async (t) => {
+test('a refused namespace is answered by asking every three seconds', async () => {
   const { io, sockets } = fakeIo();
   let asked = 0;
-  const { live, log } = follow(t, { io, ask: async () => [{ id: `a${asked += 1}` }] });
+  const { live, log, tick } = follow({ io, ask: async () => [{ id: `a${asked += 1}` }] });
   sockets[0].fire('connect_error', Object.assign(new Error('no'), { data: { code: 'scope_denied' } }));
   await settled();
   assert.deepEqual(log, ['connecting', 'poll', { snapshot: true, data: [{ id: 'a1' }] }]);
-  t.mock.timers.tick(3000);
+  tick(3000);
   await settled();
   assert.equal(asked, 2);
   live.stop();
-  t.mock.timers.tick(9000);
+  tick(9000);
   await settled();
   assert.equal(asked, 2);
 });
 
-test('whoever is no admin asks, and a server that is away is waited for', async (t) => {
+test('whoever is no admin asks, and a server that is away is waited for', async () => {
   let isAway = true;
-  const { log } = follow(t, { io: () => assert.fail('no push for them'), isAdmin: false, ask: async () => {
+  const { log, tick } = follow({ io: () => assert.fail('no push for them'), isAdmin: false, ask: async () => {
     if (isAway) throw Object.assign(new Error('away'), { code: 'offline' });
     return [];
   } });
   await settled();
   assert.equal(log.at(-1), 'waiting');
   isAway = false;
-  t.mock.timers.tick(3000);
+  tick(3000);
   await settled();
   assert.ok(log.includes('poll'));
 });
 
-test('a key that is refused while asking ends it', async (t) => {
-  const { log } = follow(t, { isAdmin: false, ask: async () => { throw Object.assign(new Error('no'), { status: 401 }); } });
+test('a key that is refused while asking ends it', async () => {
+  const { log } = follow({ isAdmin: false, ask: async () => { throw Object.assign(new Error('no'), { status: 401 }); } });
   await settled();
   assert.equal(log.at(-1), 'refused');
 });

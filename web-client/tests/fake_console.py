@@ -64,14 +64,18 @@ class Fake:
     def admin(self, request: web.Request) -> dict:
         who = self.who(request)
         if "admin" not in who["roles"]:
-            raise web.HTTPForbidden(text='{"error":{"message":"This needs the role admin.","code":"scope_denied"}}', content_type="application/json")
+            raise web.HTTPForbidden(
+                text='{"error":{"message":"This needs the role admin.","code":"scope_denied"}}', content_type="application/json"
+            )
         return who
 
     async def connect(self, sid: str, _environ: dict, auth: dict | None) -> None:
         who = PEOPLE.get((auth or {}).get("token", ""))
         if not who or "admin" not in who["roles"]:
             raise socketio.exceptions.ConnectionRefusedError({"message": "This needs the role admin.", "data": {"code": "scope_denied"}})
-        await self.sockets.emit("approvals", {"snapshot": True, "data": self.world.approvals_for(who, "pending")}, to=sid, namespace="/console")
+        await self.sockets.emit(
+            "approvals", {"snapshot": True, "data": self.world.approvals_for(who, "pending")}, to=sid, namespace="/console"
+        )
         await self.sockets.emit("decisions", {"snapshot": True, "data": self.world.decisions[:20]}, to=sid, namespace="/console")
 
     async def push(self, name: str, row: dict) -> None:

@@ -214,7 +214,16 @@ class World:
     def policies(self) -> dict:
         at = now() - 190 * MINUTE
         if self.is_empty:
-            return {"mode": "enforce", "version": None, "loaded_at": None, "files": [], "findings": [], "tests": [], "versions": [], "failure": None}
+            return {
+                "mode": "enforce",
+                "version": None,
+                "loaded_at": None,
+                "files": [],
+                "findings": [],
+                "tests": [],
+                "versions": [],
+                "failure": None,
+            }
         return {
             "mode": "enforce", "directory": "policies", "version": VERSION, "loaded_at": at,
             "files": [
@@ -256,15 +265,15 @@ class World:
         return {"findings": [], "tests": tests, "compared": 160, "differs": differs}
 
     def isolation(self) -> dict:
-        probe = lambda name, expected, found, fix=None: (
-            {"name": name, "passed": expected == found, "expected": expected, "found": found} | ({"fix": fix} if fix else {})
-        )  # noqa: E731
+        def probe(name: str, expected: str, found: str, **more: str) -> dict:
+            return {"name": name, "passed": expected == found, "expected": expected, "found": found} | more
+
         return {
             "level": "limited", "minimum": "limited", "runs_code": True, "cgroups": "none", "landlock_abi": 3,
             "probes": [
                 probe("connect", "EPERM", "EPERM"), probe("netlink", "EPERM", "EPERM"), probe("descriptors", "0 1 2 3", "0 1 2 3"), probe("environment", "empty", "empty"),
                 probe("write_root", "EROFS", "EROFS"), probe("user_namespace", "EPERM", "EPERM"), probe("trace", "EPERM", "EPERM"),
-                probe("cgroup_memory", "limited", "not there", "Start the server where it may write its own cgroup (systemd: Delegate=yes)."),
+                probe("cgroup_memory", "limited", "not there", fix="Start the server where it may write its own cgroup (systemd: Delegate=yes)."),
             ],
         }  # fmt: skip
 
