@@ -1,61 +1,73 @@
-// How long one decision takes with 1,000 policies: `swift run -c release cedar-benchmark`. Prints microseconds.
+// What a decision costs: `cedar-benchmark POLICIES ENTITIES REQUESTS [COUNT]`, called by bench_cedar.py and bench_instructions.py.
+// Requests are lines of JSON. Without COUNT it measures and prints one line of JSON; with it, it makes so many decisions and
+// prints how many were allowed, for a count of instructions.
 internal import Cedar
+internal import Glibc
 
-/// The kinds of sets that are measured.
-enum Shape: String, CaseIterable {
-    /// As an organisation writes them: a role, a tool, a project, and a clause.
-    case scoped = "a role, a tool and a project each"
-    /// Forty policies for each tool, and nothing more in the scope.
-    case byAction = "a tool each, 40 for every tool"
-    /// Nothing in the scope: every policy is evaluated.
-    case unscoped = "no scope at all"
-
-    func policy(_ number: Int) -> String {
-        let clause = "when { context.args.amount < \(100 + number) && context.args.labels.contains(\"l\(number % 7)\") }"
-        let effect = number % 10 == 0 ? "forbid" : "permit"
-        switch self {
-        case .scoped:
-            return """
-                \(effect) (principal in Role::"r\(number % 10)", action == Action::"tool\(number % 25)", \
-                resource in Project::"p\(number / 10 % 4)") \(clause);
-                """
-        case .byAction: return "\(effect) (principal, action == Action::\"tool\(number % 25)\", resource) \(clause);"
-        case .unscoped: return "\(effect) (principal, action, resource) \(clause);"
-        }
-    }
-}
-
-func uid(_ type: String, _ id: String) throws -> EntityUID { try EntityUID(parsing: "\(type)::\"\(id)\"") }
-
-let user = try uid("User", "alice")
-let project = try uid("Project", "p3")
-let roles = try (0..<3).map { try uid("Role", "r\($0)") }
-let entities = try Entities([Entity(uid: user, parents: Set(roles)), Entity(uid: project, parents: [uid("Org", "o")])])
-let context = try Request.context(parsing: #"{"args": {"amount": 250, "labels": ["l1", "l2", "l3"]}, "run": {"id": "x"}}"#)
-let requests = try (0..<25).map { try Request(principal: user, action: uid("Action", "tool\($0)"), resource: project, context: context) }
-let clock = ContinuousClock()
-
-for shape in Shape.allCases {
-    let text = (0..<1_000).map(shape.policy).joined(separator: "\n")
-    let began = clock.now
-    let authorizer = Authorizer(try PolicySet(parsing: text))
-    let prepared = clock.now - began
-    var times: [Duration] = []
-    var allowed = 0
-    for round in 0..<2_000 {
-        let request = requests[round % requests.count]
-        let start = clock.now
-        let response = authorizer.authorize(request, entities)
-        times.append(clock.now - start)
-        if response.decision == .allow { allowed += 1 }
-    }
-    times.sort()
-    let (median, late) = (times[times.count / 2], times[times.count * 99 / 100])
-    print(
-        "\(shape.rawValue): median \(microseconds(median)) us, 99 of 100 below \(microseconds(late)) us,",
-        "made ready in \(microseconds(prepared)) us, \(allowed) of \(times.count) allowed")
+func text(_ path: String) -> String {
+    guard let file = fopen(path, "r") else { fatalError("\(path) cannot be read") }
+    defer { fclose(file) }
+    var bytes: [UInt8] = []
+    var chunk = [UInt8](repeating: 0, count: 1 << 16)
+    while case let count = fread(&chunk, 1, chunk.count, file), count > 0 { bytes += chunk[..<count] }
+    return String(decoding: bytes, as: UTF8.self)
 }
 
 func microseconds(_ duration: Duration) -> Double {
-    Double(duration.components.attoseconds / 100_000_000_000) / 10 + Double(duration.components.seconds) * 1_000_000
+    Double(duration.components.attoseconds / 1_000_000_000) / 1_000 + Double(duration.components.seconds) * 1_000_000
+}
+
+let clock = ContinuousClock()
+let arguments = CommandLine.arguments
+guard arguments.count >= 4 else { fatalError("usage: cedar-benchmark POLICIES ENTITIES REQUESTS [COUNT]") }
+let policies = text(arguments[1])
+let lines = text(arguments[3]).split(separator: "\n").map(String.init)
+let entities = try Entities(parsing: text(arguments[2]))
+let requests = try lines.map { try Request(parsing: $0) }
+
+let began = clock.now
+let authorizer = Authorizer(try PolicySet(parsing: policies))
+let load = clock.now - began
+
+/// The sorted times of `count` calls in microseconds.
+func times(_ count: Int, _ body: (Int) throws -> Void) rethrows -> [Double] {
+    var result: [Double] = []
+    result.reserveCapacity(count)
+    for number in 0..<count {
+        let start = clock.now
+        try body(number % requests.count)
+        result.append(microseconds(clock.now - start))
+    }
+    return result.sorted()
+}
+
+/// Makes so many decisions; the answer depends on all of them, so that none is left out.
+func decide(_ count: Int) -> Int {
+    var allowed = 0
+    for number in 0..<count where authorizer.authorize(requests[number % requests.count], entities).decision == .allow { allowed += 1 }
+    return allowed
+}
+
+if arguments.count > 4 {
+    print(decide(Int(arguments[4]) ?? 0))
+} else {
+    // As many as take a second or so.
+    let probe = microseconds(clock.measure { _ = decide(requests.count) }) / Double(requests.count)
+    let count = max(1_000, min(100_000, Int(1_000_000 / probe)))
+    var allowed = 0
+    let decisions = times(count) { if authorizer.authorize(requests[$0], entities).decision == .allow { allowed += 1 } }
+    let readAndDecided = try times(count) {
+        if authorizer.authorize(try Request(parsing: lines[$0]), entities).decision == .allow { allowed += 1 }
+    }
+    let whole = microseconds(clock.measure { allowed += decide(count) })
+    let answers = requests.map { request in
+        let response = authorizer.authorize(request, entities)
+        return "[\"\(response.decision)\", [\(response.reason.map { "\"\($0)\"" }.joined(separator: ", "))]]"
+    }
+    print(
+        """
+        {"decision": \(decisions[count / 2]), "late": \(decisions[count * 99 / 100]), "read": \(readAndDecided[count / 2]), \
+        "load": \(microseconds(load)), "count": \(count), "second": \(Double(count) * 1_000_000 / whole), "allowed": \(allowed), \
+        "answers": [\(answers.joined(separator: ", "))]}
+        """)
 }

@@ -9,6 +9,6 @@ struct KDCube: AsyncParsableCommand {
         subcommands: [
             ServeCommand.self, KeysCommand.self, BudgetCommand.self, UsageCommand.self, PricesCommand.self, ExportCommand.self,
             WhyCommand.self, KillCommand.self, ReconcileCommand.self, AuditCommand.self, CheckConfigCommand.self,
-            DoctorCommand.self, AuthorizeCommand.self, ValidateCommand.self,
+            DoctorCommand.self, AuthorizeCommand.self, ValidateCommand.self, PolicyCommand.self, ApprovalsCommand.self,
         ])
 }

@@ -39,6 +39,18 @@ struct ChainTests {
         )
     }
 
+    @Test("what is no call has members of its own, and a call's hash is as it was before there were any")
+    func goldenOfOtherKinds() throws {
+        let record = try ToolDecision(
+            id: "d-2", path: TenancyPath(org: "acme", project: "-"), run: "", callID: "", source: .operator, tool: "refund",
+            argumentsDigest: "", arguments: nil, decision: .deny, at: Milliseconds(1_795_435_200_000), kind: .kill, conversation: "c1",
+            subject: "4\n2", approval: "apr_1", details: #"{"a":1}"#)
+        #expect(
+            ChainRecord(record, seq: 3).hash(after: hashes[1])
+                == "9b1257b63b8ec3bd8adacb28a60a8f55065372c3a6ec291bc7c61d0c2de25edb")
+        #expect(!ChainRecord(try decision.get(), seq: 1).line(prev: nil, hash: nil).contains("what"))
+    }
+
     @Test("a checkpoint's signature is what another program makes with the same key, and nothing of it can be changed")
     func signature() throws {
         let signer = try Self.signer()

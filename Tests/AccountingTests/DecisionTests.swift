@@ -32,6 +32,41 @@ struct DecisionTests {
         #expect(long?.utf8.count == 1_021, "cut between two scalars")
     }
 
+    @Test("what is no call may have no run and no arguments; what a session is told apart by is never cut")
+    func otherKinds() throws {
+        func record(
+            _ kind: ToolDecision.Kind, run: String = "", digest: String = "", conversation: String? = nil, subject: String? = nil,
+            approval: String? = nil, details: String? = nil
+        ) throws -> ToolDecision {
+            try ToolDecision(
+                id: "d", path: TenancyPath(org: "acme", project: TenancyName.noProject), run: run, callID: "", source: .operator, tool: "",
+                argumentsDigest: digest, arguments: nil, decision: .allow, at: ManualClock.monday, kind: kind, conversation: conversation,
+                subject: subject, approval: approval, details: details)
+        }
+        for kind in ToolDecision.Kind.allCases {
+            if kind.needsRun {
+                #expect(throws: DecisionError.malformed("run")) { try record(kind) }
+            } else {
+                #expect(try record(kind).run.isEmpty)
+            }
+            #expect(throws: DecisionError.malformed("run")) { try record(kind, run: "a b") }
+        }
+        #expect(throws: DecisionError.malformed("arguments digest")) { try record(.call, run: "r") }
+        #expect(throws: DecisionError.malformed("arguments digest")) { try record(.change, digest: "X") }
+        for text in ["", "a b", String(repeating: "x", count: 129)] {
+            #expect(throws: DecisionError.malformed("conversation")) { try record(.change, conversation: text) }
+            #expect(throws: DecisionError.malformed("approval")) { try record(.change, approval: text) }
+        }
+        for text in ["\u{0}", String(repeating: "x", count: 1_025)] {
+            #expect(throws: DecisionError.malformed("subject")) { try record(.change, subject: text) }
+            #expect(!ToolDecision.takes(subject: text))
+        }
+        #expect(try record(.change, subject: String(repeating: "é", count: 512)).subject?.utf8.count == 1_024)
+        #expect(throws: DecisionError.malformed("details")) { try record(.change, details: "\u{0}") }
+        #expect(try record(.change, details: String(repeating: "1", count: 32_768)).details?.utf8.count == 32_768)
+        #expect(try record(.change, details: String(repeating: "1", count: 32_769)).details == nil)
+    }
+
     @Test("keys of calls have a length and no control characters")
     func keys() throws {
         for key in ["", "a\nb", String(repeating: "x", count: 129)] {
@@ -162,7 +197,19 @@ private final class GatedStore: DecisionStore {
         try await store.decisions(for: reader, filter, before: cursor, limit: limit)
     }
 
+    func decisions(
+        for reader: DecisionReader, _ filter: DecisionFilter, after cursor: Int64, limit: Int
+    ) async throws(DecisionError) -> DecisionPage {
+        try await store.decisions(for: reader, filter, after: cursor, limit: limit)
+    }
+
     func decision(for reader: DecisionReader, id: String) async throws(DecisionError) -> RecordedDecision? {
         try await store.decision(for: reader, id: id)
+    }
+
+    func sessionCalls(
+        of owner: ConversationOwner, conversation: String, limit: Int
+    ) async throws(DecisionError) -> [RecordedCall] {
+        try await store.sessionCalls(of: owner, conversation: conversation, limit: limit)
     }
 }

@@ -8,6 +8,7 @@ import pytest
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
+from rig.examples import ALL_DAY, Example  # noqa: E402
 from rig.proxy import Proxy  # noqa: E402
 from rig.server import BINARIES, Installation  # noqa: E402
 from rig.stores import Postgres, Redis  # noqa: E402
@@ -142,3 +143,41 @@ def open_page(browser, server, tenant):
         problems = [problem for page in context.pages for problem in page.problems]
         context.close()
         assert not problems, problems
+
+
+@pytest.fixture(scope="module")
+def examples(tmp_path_factory):
+    """Each example's server, started when it is first asked for."""
+    running: dict[str, Example] = {}
+
+    def get(name: str) -> Example:
+        if name not in running:
+            running[name] = Example(name, tmp_path_factory.mktemp(name))
+            if name == "cost-containment":
+                running[name].edit_all(ALL_DAY)
+                # Its tests are about the office hours that are not there now.
+                (running[name].folder / "policies" / "costs.test.yaml").unlink()
+            running[name].serve()
+        return running[name]
+
+    yield get
+    for example in running.values():
+        example.stop()
+
+
+@pytest.fixture
+def refunds(examples):
+    return examples("refund-authorization")
+
+
+@pytest.fixture
+def make_example(tmp_path):
+    made: list[Example] = []
+
+    def make(name: str, edit: dict[str, str] | None = None, **sections) -> Example:
+        made.append(Example(name, tmp_path / name, edit, **sections))
+        return made[-1]
+
+    yield make
+    for example in made:
+        example.stop()

@@ -176,7 +176,7 @@ struct PipelineTests {
             }
             func refusal(of tool: ToolDefinition, for caller: CallerIdentity, source: CallSource) -> Refusal? { nil }
         }
-        let bench = try Bench(decider: Asking())
+        let bench = try Bench(decider: Asking(), asksPeople: false)
         let result = await bench.call()
         #expect(result.code == "approval_unavailable")
         #expect(result.rule == "large")

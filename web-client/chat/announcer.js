@@ -1,4 +1,4 @@
-import { h } from './dom.js';
+import { h } from '../shared/dom.js';
 
 /** Shorter pieces wait for the next sentence: a screen reader that is interrupted every second says nothing. */
 const MIN_LENGTH = 40;

@@ -1,8 +1,8 @@
-import { copyButton, h, icon, setText } from './dom.js';
+import { copyButton, h, icon, setText } from '../shared/dom.js';
 import { MarkdownView } from './markdown-view.js';
 import { cutNotice, errorNotice } from './notices.js';
-import { formatCount, formatMoney, parseMoney } from './money.js';
-import { formatDuration } from './time.js';
+import { formatCount, formatMoney, parseMoney } from '../shared/money.js';
+import { formatDuration } from '../shared/time.js';
 import { ToolCards } from './tool-cards.js';
 
 /**
@@ -34,7 +34,7 @@ export class Answer {
     this.foot = h('div.answer-foot', null, this.line, this.copy);
     this.#cards = new ToolCards({
       place: (element) => this.#place(element), say: (text) => this.#say(text), changed: () => this.#schedule(),
-      mayDecide: deps.mayDecide, decide: deps.decide,
+      mayDecide: deps.mayDecide, isOwn: deps.isOwn, decide: deps.decide,
     });
     this.element = h('article.answer.is-running', { aria: { label: 'Answer' }, tabIndex: -1 }, this.body, this.notes, this.foot);
     this.#wait('the server');

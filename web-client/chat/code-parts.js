@@ -1,4 +1,4 @@
-import { copyButton, following, growText, h, icon, setIcon, setText } from './dom.js';
+import { copyButton, following, growText, h, icon, setIcon, setText } from '../shared/dom.js';
 import { exitWords, resourceWords } from './tool-words.js';
 
 /** The parts of a code card: the Python as it is written, its output as it comes, and how it ended. */

@@ -1,8 +1,8 @@
-import { h, icon, setIcon, setText } from './dom.js';
+import { h, icon, setIcon, setText } from '../shared/dom.js';
 import { estimatePrompt } from './estimate.js';
-import { formatCount, formatMoney, formatPrice } from './money.js';
+import { formatCount, formatMoney, formatPrice } from '../shared/money.js';
 import { COST_DECIMALS } from './meter-view.js';
-import { store } from './storage.js';
+import { store } from '../shared/storage.js';
 
 const STORED_MODEL = 'kdcube.model';
 /** Tallest the field grows before it scrolls, as a share of the window. */

@@ -1,5 +1,5 @@
-import { h, icon, setText } from './dom.js';
-import { dayLabel, formatInstant, parseInstant } from './time.js';
+import { h, icon, setText } from '../shared/dom.js';
+import { dayLabel, formatInstant, parseInstant } from '../shared/time.js';
 
 /** The list at the left: newest first, grouped by day, searched by title, moved in by j and k. */
 export class ConversationList {

@@ -1,4 +1,4 @@
-import { parseMoney } from './money.js';
+import { parseMoney } from '../shared/money.js';
 
 /** Characters of one token: a rule of thumb for European text; only ever shown with "about". */
 const CHARS_PER_TOKEN = 4;

@@ -1,8 +1,8 @@
 import { KDCubeClient } from '../client/kdcube-client.js';
-import { forgetCredential, keepCredential, keyPanel, readCredential } from './credential.js';
-import { byId, loadIcons } from './dom.js';
+import { forgetCredential, keepCredential, keyPanel, readCredential } from '../shared/credential.js';
+import { byId, loadIcons } from '../shared/dom.js';
 import { ChatPage } from './page.js';
-import { setUpTheme } from './theme.js';
+import { setUpTheme } from '../shared/theme.js';
 
 loadIcons().catch(() => {}); // the words beside the icons carry the meaning
 setUpTheme(byId('theme'));

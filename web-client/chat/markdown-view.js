@@ -1,4 +1,4 @@
-import { copyButton, growText, h, setText } from './dom.js';
+import { copyButton, growText, h, setText } from '../shared/dom.js';
 import { parseBlocks } from './markdown.js';
 
 /**

@@ -1,6 +1,6 @@
-import { h, icon, setText } from './dom.js';
-import { columnDecimals, formatCount, formatMoney } from './money.js';
-import { formatAbout, formatClock, formatDuration, formatInstant, formatReset } from './time.js';
+import { h, icon, setText } from '../shared/dom.js';
+import { columnDecimals, formatCount, formatMoney } from '../shared/money.js';
+import { formatAbout, formatClock, formatDuration, formatInstant, formatReset } from '../shared/time.js';
 import { formatAmount, level, periodName, scopeName, shares } from './windows.js';
 
 /** All run costs on the page have this many decimals: fine enough to move with single tokens. */

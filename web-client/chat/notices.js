@@ -1,6 +1,7 @@
-import { copyButton, h, icon, setText } from './dom.js';
+import { copyButton, h, icon, setText } from '../shared/dom.js';
+import { ticking } from '../shared/ticking.js';
 import { cutStory, errorStory, spentSentence } from './sentences.js';
-import { formatDuration, formatInstant } from './time.js';
+import { formatDuration, formatInstant } from '../shared/time.js';
 import { limitPhrase, parseAmount, parseScope, scopeName } from './windows.js';
 
 /**
@@ -72,15 +73,6 @@ export function errorNotice(error, deps) {
   });
   box.dispose = stop;
   return box;
-}
-
-/** Calls `draw` now and every second while the box is on the page. */
-export function ticking(box, draw) {
-  draw();
-  const timer = setInterval(() => {
-    if (!box.isConnected || draw() === false) clearInterval(timer);
-  }, 1000);
-  return () => clearInterval(timer);
 }
 
 function facts(rows) {

@@ -1,16 +1,23 @@
 import { Announcer } from './announcer.js';
-import { byId, h, setText } from './dom.js';
+import { isAmongApprovers } from '../shared/approvals.js';
+import { byId, h, setText } from '../shared/dom.js';
 import { Composer } from './composer.js';
-import { ConnectionView } from './connection-view.js';
+import { ConnectionView } from '../shared/connection-view.js';
 import { ConversationList } from './conversations.js';
 import { MeterControl } from './meter-control.js';
 import { Panels } from './panels.js';
 import { Follower } from './scroll.js';
-import { setUpKeyboard } from './keyboard.js';
+import { setUpKeyboard } from '../shared/keyboard.js';
 import { Thread } from './thread.js';
 
 /** What "Continue" sends: the server keeps the conversation, so the model sees where it was stopped. */
 const CONTINUE = 'Continue exactly where you stopped.';
+
+/** What the dialog of keys says. */
+const KEYS = [
+  ['Enter', 'Send the message'], ['Shift Enter', 'New line'], ['/', 'Search the conversations'], ['j  k', 'Next, previous conversation'],
+  ['c', 'Write a message'], ['n', 'New conversation'], ['m', 'Open the meter'], ['s', 'Stop the answer'], ['Esc', 'Close; leave a field'], ['?', 'These keys'],
+];
 
 /** The chat page: puts the parts together and takes one run at a time through them. */
 export class ChatPage {
@@ -20,7 +27,7 @@ export class ChatPage {
   #conversation = '';
   #opening = 0;
   #lostAt = 0;
-  #roles = []; // of the key, as the session says
+  #caller = { roles: [], user: '' }; // as the session says
   #away = 0; // seconds that the last lost connection lasted
 
   /** @param {{onsignout: (error?: Error) => void}} deps */
@@ -38,11 +45,12 @@ export class ChatPage {
     this.thread = new Thread(byId('thread'), {
       ondraw: () => this.follower.keep(), announcer: this.announcer, model: () => this.composer.modelId,
       hasRoom: (key) => this.meter.hasRoom(key), full: () => this.meter.full(), oncontinue: () => this.send(CONTINUE),
-      mayDecide: (from) => holdsRole(this.#roles, from), decide: (...decision) => this.#client.decideApproval(...decision),
+      mayDecide: (approval) => this.#mayDecide(approval), isOwn: (approval) => this.#isOwn(approval),
+      decide: (...decision) => this.#client.decideApproval(...decision),
     });
     byId('new').addEventListener('click', () => this.fresh());
     byId('side-close').addEventListener('click', () => this.panels.close());
-    const help = setUpKeyboard(byId('keys'), {
+    const help = setUpKeyboard(byId('keys'), KEYS, {
       Escape: () => this.panels.close(),
       '/': () => { this.panels.open('side'); byId('search').focus(); },
       j: () => this.list.move(1), k: () => this.list.move(-1), n: () => this.fresh(), c: () => this.composer.focus(),
@@ -66,7 +74,7 @@ export class ChatPage {
     byId('app').classList.remove('is-blocked');
     client.on('connection', (connection) => this.#connected(connection));
     client.on('session', (info) => {
-      this.#roles = info.roles ?? [];
+      this.#caller = { roles: info.roles ?? [], user: info.user ?? '' };
       this.#identify(info);
     });
     client.on('resume-refused', ({ run, error }) => this.#orphaned(run, error));
@@ -88,7 +96,7 @@ export class ChatPage {
   stopClient() {
     this.#leaveRun();
     this.meter.stop();
-    this.#roles = [];
+    this.#caller = { roles: [], user: '' };
     this.#client?.close();
     this.#client = null;
   }
@@ -279,12 +287,17 @@ export class ChatPage {
       h('button.quiet', { type: 'button', onclick: () => this.deps.onsignout() }, 'Change key'));
   }
 
+  /** Whoever asked cannot agree, and here that is whom the conversation belongs to. */
+  #isOwn({ user = this.#caller.user }) { return this.#caller.user !== '' && user === this.#caller.user; }
+
+  /** The server has the last word; this only spares buttons that it would refuse. */
+  #mayDecide(approval) {
+    return approval.may_decide ?? (!this.#isOwn(approval) && isAmongApprovers(approval.from, this.#caller));
+  }
+
   #refused(error) {
     if (error?.status !== 401) return false;
     this.deps.onsignout(error);
     return true;
   }
 }
-
-/** Whether one of the roles is among those that may decide ("group:finance"); the server has the last word. */
-const holdsRole = (roles, from) => String(from).split(/[\s,]+/).some((name) => roles.includes(name.replace(/^\w+:/, '')));

@@ -1,4 +1,4 @@
-import { byId } from './dom.js';
+import { byId } from '../shared/dom.js';
 
 /**
  * The drawer (conversations, under 800 px) and the sheet (meter, under 1100 px). Where they are columns of the page

@@ -1,5 +1,5 @@
 import { forPeriod, limitPhrase, parseAmount, parseScope, parseWindow, scopeName } from './windows.js';
-import { formatDuration, formatReset, parseInstant } from './time.js';
+import { formatDuration, formatReset, parseInstant } from '../shared/time.js';
 
 /** What the page says when a run does not end by itself. Pure text, so that each sentence has a test. */
 
@@ -98,18 +98,3 @@ function pickWindow(error, full) {
 }
 
 const retryInstant = (error, now) => (error.retryAfter > 0 ? now + error.retryAfter * 1000 : null);
-
-/** The connection, in words. */
-export function connectionPhrase({ state, since, retryAt, stale }, now, clock) {
-  switch (state) {
-    case 'live': return 'Live';
-    case 'sse': return 'Live by SSE';
-    case 'connecting': return stale ? 'Reconnecting' : 'Connecting';
-    case 'waiting': {
-      const wait = formatDuration(Math.max(0, retryAt - now));
-      return now - since < 20000 ? `Reconnecting in ${wait}` : `Offline since ${clock(since)}, next try in ${wait}`;
-    }
-    case 'refused': return 'Signed out';
-    default: return 'Not connected';
-  }
-}

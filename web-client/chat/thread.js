@@ -1,4 +1,4 @@
-import { h, icon } from './dom.js';
+import { h, icon } from '../shared/dom.js';
 import { Answer } from './answer.js';
 import { starters } from './starters.js';
 

@@ -1,8 +1,9 @@
 import { CodeParts } from './code-parts.js';
-import { following, h, icon, setIcon, setText } from './dom.js';
-import { formatInstant } from './time.js';
+import { following, h, icon, setIcon, setText } from '../shared/dom.js';
+import { formatInstant } from '../shared/time.js';
 import { isOver } from './tool-model.js';
-import { PHASES, decisionWords, elapsed, errorWords, show } from './tool-words.js';
+import { elapsed, show } from '../shared/values.js';
+import { PHASES, decisionWords, errorWords } from './tool-words.js';
 
 /** Calls of one code that are drawn; of more the oldest go, and the card says how many. */
 const NESTED_MAX = 200;

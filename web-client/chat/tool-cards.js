@@ -1,8 +1,9 @@
-import { ApprovalCard, approver } from './approval-card.js';
+import { approverWords } from '../shared/approvals.js';
+import { ApprovalCard } from './approval-card.js';
 import { ToolCard } from './tool-card.js';
 import { ToolModel, isOver } from './tool-model.js';
 import { sentence } from './tool-words.js';
-import { formatClock, parseInstant } from './time.js';
+import { formatClock, parseInstant } from '../shared/time.js';
 
 /** How often the time of a call that runs is told. */
 const TICK_MS = 1000;
@@ -65,7 +66,7 @@ export class ToolCards {
     if (!pending) return this.#model.waiting();
     const { tool, from, expires_at: expiresAt } = pending.approval;
     const until = parseInstant(expiresAt);
-    return `Waiting for approval of ${tool} by ${approver(from)}${until ? ` until ${formatClock(until)}` : ''}`;
+    return `Waiting for approval of ${tool} by ${approverWords(from)}${until ? ` until ${formatClock(until)}` : ''}`;
   }
 
   settle(hasGap) {

@@ -1,6 +1,7 @@
 import { OutputTail } from './output-tail.js';
 import { PartialString } from './partial-json.js';
-import { codeLine, identify } from './tool-words.js';
+import { identify } from '../shared/values.js';
+import { codeLine } from './tool-words.js';
 
 /** Names that stand for code; a card of code shows what runs. */
 const CODE = 'run_code';

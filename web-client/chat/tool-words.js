@@ -1,4 +1,4 @@
-import { formatDuration } from './time.js';
+import { elapsed, identify, show } from '../shared/values.js';
 
 /** What the cards of tools say. Pure text, so that each word has a test. */
 
@@ -24,28 +24,6 @@ const EXITS = {
 
 export const exitWords = (exit) => EXITS[exit] ?? `Ended: ${exit}`;
 
-/** "120 ms", "1.2 s", "12 s", "3 min 4 s". */
-export function elapsed(ms) {
-  const whole = Math.max(0, Math.round(ms));
-  if (whole < 1000) return `${whole} ms`;
-  if (whole < 10000) return `${(Math.floor(whole / 100) / 10).toFixed(1)} s`;
-  return formatDuration(Math.floor(whole / 1000) * 1000);
-}
-
-const IDENTIFIER = /(^|_)(id|key|doc|email|to|name|query|q)$/i;
-
-/** The argument that identifies the thing: one that is named like it, else the first short value; its first line. */
-export function identify(args) {
-  const plain = (value) => ['string', 'number', 'boolean'].includes(typeof value) && value !== '';
-  let value = plain(args) ? args : undefined;
-  if (args && typeof args === 'object') {
-    const members = Object.entries(args).filter(([, member]) => plain(member));
-    value = (members.find(([name]) => IDENTIFIER.test(name)) ?? members[0])?.[1];
-  }
-  const text = String(value ?? '').trimStart().split('\n')[0];
-  return text.length > 60 ? `${text.slice(0, 59)}…` : text;
-}
-
 /** What code is about, on one line: its first line that is no import and no comment. */
 export function codeLine(code) {
   const lines = (code ?? '').split('\n').map((line) => line.trim()).filter(Boolean);
@@ -60,8 +38,6 @@ export function decisionWords({ decision, rule, decisionId }) {
   const word = DECISIONS[decision] ?? decision ?? 'Decided';
   return `${word}${rule ? ` by rule ${rule}` : ''}${decisionId ? `\nDecision ${decisionId}` : ''}`;
 }
-
-export const show = (value) => (typeof value === 'string' ? value : JSON.stringify(value, null, 2));
 
 /** An error as its message, then its code: whoever reads it needs the first and quotes the second. The decision names the rule. */
 export function errorWords(error) {

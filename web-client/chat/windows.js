@@ -1,5 +1,5 @@
-import { formatLimit, formatMoney, formatCount, parseMoney } from './money.js';
-import { parseInstant } from './time.js';
+import { formatLimit, formatMoney, formatCount, parseMoney } from '../shared/money.js';
+import { parseInstant } from '../shared/time.js';
 
 /**
  * A window of the accounting as the page handles it. Amounts are BigInt: nano-dollars for `usd`, else counts.

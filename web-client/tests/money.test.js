@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { columnDecimals, formatLimit, formatMoney, formatPrice, parseMoney } from '../chat/money.js';
+import { columnDecimals, formatLimit, formatMoney, formatPrice, parseMoney } from '../shared/money.js';
 import { estimatePrompt, estimateTokens } from '../chat/estimate.js';
 
 test('decimal strings become nano-dollars exactly, and anything else is null', () => {

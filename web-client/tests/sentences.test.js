@@ -1,8 +1,9 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { connectionPhrase, cutStory, errorStory } from '../chat/sentences.js';
+import { cutStory, errorStory } from '../chat/sentences.js';
+import { connectionPhrase } from '../shared/connection.js';
 import { parseWindow } from '../chat/windows.js';
-import { formatAbout, formatDuration, formatReset, parseInstant } from '../chat/time.js';
+import { formatAbout, formatDuration, formatReset, parseInstant } from '../shared/time.js';
 import { SentenceBuffer } from '../chat/announcer.js';
 
 const NOW = Date.UTC(2026, 10, 23, 20, 48);

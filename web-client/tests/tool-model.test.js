@@ -1,7 +1,8 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { ToolModel } from '../chat/tool-model.js';
-import { codeLine, decisionWords, elapsed, errorWords, exitWords, identify, resourceWords, sentence } from '../chat/tool-words.js';
+import { elapsed, identify } from '../shared/values.js';
+import { codeLine, decisionWords, errorWords, exitWords, resourceWords, sentence } from '../chat/tool-words.js';
 
 const step = (status, data, ts = 0) => ({ type: 'chat.step', ts, event: { step: 'tool_call', status, title: data.tool }, data: { server: true, ...data } });
 const of = (id, tool = 'payments.refund', more = {}) => ({ tool, call_id: id, ...more });

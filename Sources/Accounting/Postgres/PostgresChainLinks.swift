@@ -108,12 +108,12 @@ enum PostgresChainRows {
 
     private static let decisionTexts = [
         "id", "project", "user", "key", "run", "call", "parent_call", "source", "tool", "arguments_digest", "arguments", "decision", "rule",
-        "code", "message",
+        "code", "message", "conversation", "subject", "approval", "details",
     ]
 
     private static let decisions = """
         SELECT seq, at, roles, id, project, user_id, key_id, run, call, parent_call, source, tool, arguments_digest, arguments, decision,
-        rule, code, message FROM tool_decisions WHERE org = $1 AND seq BETWEEN $2 AND $3
+        rule, code, message, conversation, subject, approval, details, kind FROM tool_decisions WHERE org = $1 AND seq BETWEEN $2 AND $3
         """
 
     private static let outcomes = """
@@ -125,6 +125,7 @@ enum PostgresChainRows {
         var fields = decisionTexts.enumerated().map { ChainRecord.Field($1, text: row.optionalText($0 + 3)) }
         fields.append(ChainRecord.Field("roles", words: try row.text(2)))
         fields.append(ChainRecord.Field("at", number: try row.int(1)))
+        fields.append(ChainRecord.Field(what: try row.text(decisionTexts.count + 3)))
         return ChainRecord(org: org, seq: try row.int(0), kind: .decision, fields)
     }
 

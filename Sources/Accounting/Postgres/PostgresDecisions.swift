@@ -46,44 +46,6 @@ public struct PostgresDecisions: DecisionStore {
         guard missing.isEmpty else { throw .noDecisions(missing) }
     }
 
-    public func decisions(
-        for reader: DecisionReader, _ filter: DecisionFilter, before cursor: Int64?, limit: Int
-    ) async throws(DecisionError) -> DecisionPage {
-        let limit = DecisionBatch.limit(limit)
-        // Nothing that is kept has a zero byte, and Postgres takes none.
-        guard ![filter.run, filter.tool].contains(where: { $0?.utf8.contains(0) ?? false }) else {
-            return DecisionPage(decisions: [], limit: limit)
-        }
-        // Composed, so that each has an index: 24 statements at most.
-        var sql = "\(Self.selection) WHERE d.org = $1 AND d.seq < $2"
-        var values: [PostgresValue] = [.text(reader.org), .int(cursor ?? .max)]
-        for (column, value) in [
-            ("project", reader.project), ("user_id", reader.user), ("run", filter.run), ("tool", filter.tool),
-            ("decision", filter.decision?.rawValue),
-        ] {
-            guard let value else { continue }
-            values.append(.text(value))
-            sql += " AND d.\(column) = $\(values.count)"
-        }
-        values.append(.int(Int64(limit)))
-        let (query, arguments) = ("\(sql) ORDER BY d.seq DESC LIMIT $\(values.count)", values)
-        let found = try await read { (connection) throws(PostgresError) in try connection.query(query, arguments).map(Self.recorded) }
-        return DecisionPage(decisions: found, limit: limit)
-    }
-
-    public func decision(for reader: DecisionReader, id: String) async throws(DecisionError) -> RecordedDecision? {
-        guard !id.utf8.contains(0) else { return nil }
-        let values: [PostgresValue] = [.text(reader.org), .text(id), .text(reader.project), .text(reader.user)]
-        return try await read { (connection) throws(PostgresError) in
-            try connection.query(
-                """
-                \(Self.selection) WHERE d.org = $1 AND d.id = $2 AND ($3::text IS NULL OR d.project = $3)
-                AND ($4::text IS NULL OR d.user_id = $4)
-                """, values
-            ).map(Self.recorded).first
-        }
-    }
-
     /// A change that puts records into the chain, in as many transactions as the chain needs to catch up.
     ///
     /// - Parameter body: nil when the chain was behind, and only came nearer.
@@ -141,9 +103,9 @@ extension PostgresDecisions {
         try connection.query(
             """
             INSERT INTO tool_decisions (org, seq, id, project, user_id, key_id, run, call, parent_call, source, tool, arguments_digest,
-            arguments, decision, rule, code, message, roles, at) SELECT * FROM unnest($1::text[], $2::int8[], $3::text[], $4::text[],
+            arguments, decision, rule, code, message, roles, at, kind, conversation, subject, approval, details) SELECT * FROM unnest($1::text[], $2::int8[], $3::text[], $4::text[],
             $5::text[], $6::text[], $7::text[], $8::text[], $9::text[], $10::text[], $11::text[], $12::text[], $13::text[], $14::text[],
-            $15::text[], $16::text[], $17::text[], $18::text[], $19::int8[])
+            $15::text[], $16::text[], $17::text[], $18::text[], $19::int8[], $20::text[], $21::text[], $22::text[], $23::text[], $24::text[])
             """,
             [
                 .texts(decisions.map(\.path.org)), .ints(seqs), .texts(decisions.map(\.id)), .texts(decisions.map(\.path.project)),
@@ -152,7 +114,8 @@ extension PostgresDecisions {
                 .texts(decisions.map(\.tool)), .texts(decisions.map(\.argumentsDigest)), .texts(decisions.map(\.arguments)),
                 .texts(decisions.map(\.decision.rawValue)), .texts(decisions.map(\.rule)), .texts(decisions.map(\.code)),
                 .texts(decisions.map(\.message)), .texts(decisions.map { $0.roles.joined(separator: " ") }),
-                .ints(decisions.map(\.at.rawValue)),
+                .ints(decisions.map(\.at.rawValue)), .texts(decisions.map(\.kind.rawValue)), .texts(decisions.map(\.conversation)),
+                .texts(decisions.map(\.subject)), .texts(decisions.map(\.approval)), .texts(decisions.map(\.details)),
             ])
         for (decision, seq) in zip(decisions, seqs) { try links.append(ChainRecord(decision, seq: seq)) }
         try links.write(&connection)
@@ -176,46 +139,5 @@ extension PostgresDecisions {
         for (outcome, seq) in zip(outcomes, seqs) { try links.append(ChainRecord(outcome, seq: seq)) }
         try links.write(&connection)
         return true
-    }
-
-    private static let columns = """
-        d.org, d.seq, d.id, d.project, d.user_id, d.key_id, d.run, d.call, d.parent_call, d.source, d.tool, d.arguments_digest, \
-        d.arguments, d.decision, d.rule, d.code, d.message, d.roles, d.at
-        """
-
-    private static let selection = """
-        SELECT \(columns), o.seq, o.status, o.code, o.result_digest, o.bytes, o.elapsed, o.at
-        FROM tool_decisions d LEFT JOIN tool_outcomes o ON o.org = d.org AND o.decision = d.id
-        """
-
-    private static func decision(_ row: PostgresRows.Row) throws(PostgresError) -> ToolDecision {
-        try PostgresError.reading("a decision") {
-            guard let source = ToolDecision.Source(rawValue: try row.text(9)),
-                let verdict = ToolDecision.Verdict(rawValue: try row.text(13))
-            else { throw PostgresError.malformed("a decision that no version of ours wrote") }
-            return try ToolDecision(
-                id: row.text(2),
-                path: TenancyPath(org: row.text(0), project: row.text(3), user: row.optionalText(4), key: row.optionalText(5)),
-                run: row.text(6), callID: row.text(7), parentCallID: row.optionalText(8), source: source, tool: row.text(10),
-                argumentsDigest: row.text(11), arguments: row.optionalText(12), decision: verdict, rule: row.optionalText(14),
-                code: row.optionalText(15), message: row.optionalText(16), roles: row.text(17).split(separator: " ").map(String.init),
-                at: Milliseconds(row.int(18)))
-        }
-    }
-
-    private static func recorded(_ row: PostgresRows.Row) throws(PostgresError) -> RecordedDecision {
-        let decision = try decision(row)
-        guard let seq = try row.optionalInt(19) else {
-            return RecordedDecision(seq: try row.int(1), decision: decision, outcome: nil, outcomeSeq: nil)
-        }
-        let outcome = try PostgresError.reading("an outcome") {
-            guard let status = ToolOutcome.Status(rawValue: try row.text(20)) else {
-                throw PostgresError.malformed("an outcome that no version of ours wrote")
-            }
-            return try ToolOutcome(
-                org: decision.path.org, decision: decision.id, status: status, code: row.optionalText(21),
-                resultDigest: row.optionalText(22), bytes: row.int(23), elapsed: Milliseconds(row.int(24)), at: Milliseconds(row.int(25)))
-        }
-        return RecordedDecision(seq: try row.int(1), decision: decision, outcome: outcome, outcomeSeq: seq)
     }
 }

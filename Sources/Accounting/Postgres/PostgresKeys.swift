@@ -18,12 +18,12 @@ public struct PostgresKeys: KeyStore {
             }
             try connection.query(
                 """
-                INSERT INTO keys (id, hash, org, project, user_id, roles, on_cut, created_at, revoked_at)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9)
+                INSERT INTO keys (id, hash, org, project, user_id, roles, on_cut, created_at, revoked_at, identity)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
                 """,
                 [
                     .text(key.id), .text(hash), org, project, .text(key.user), .text(key.roles.joined(separator: " ")),
-                    .text(key.onCut.rawValue), at, .int(key.revokedAt?.rawValue),
+                    .text(key.onCut.rawValue), at, .int(key.revokedAt?.rawValue), .text(key.identity),
                 ])
             if key.settings != KeySettings() { try Self.write(key.settings, of: key.id, &connection) }
         }
@@ -85,7 +85,7 @@ public struct PostgresKeys: KeyStore {
 
     private static let selection = """
         SELECT id, org, project, user_id, roles, on_cut, created_at, revoked_at, alias, models, metadata, expires_at, blocked,
-            on_disconnect
+            on_disconnect, identity
         FROM keys LEFT JOIN key_settings ON key_id = id
         """
 
@@ -119,12 +119,12 @@ public struct PostgresKeys: KeyStore {
         let (id, org, project, user) = (try row.text(0), try row.text(1), try row.text(2), row.optionalText(3))
         let (roles, onCut) = (try row.text(4), try row.text(5))
         let (createdAt, revokedAt) = (try row.int(6), try row.optionalInt(7))
-        let settings = try settings(row)
+        let (settings, identity) = (try settings(row), row.optionalText(14))
         return try PostgresError.reading("a key") {
             try APIKey(
                 id: id, org: org, project: project, user: user, roles: roles.split(separator: " ").map(String.init),
                 onCut: APIKey.OnCut(rawValue: onCut) ?? .error, createdAt: Milliseconds(createdAt),
-                revokedAt: revokedAt.map { Milliseconds($0) }, settings: settings)
+                revokedAt: revokedAt.map { Milliseconds($0) }, settings: settings, identity: identity)
         }
     }
 }

@@ -91,15 +91,18 @@ enum ChainRows {
 
     private static let decisionColumns = [
         "id", "project", "user", "key", "run", "call", "parent_call", "source", "tool", "arguments_digest", "arguments", "decision", "rule",
-        "code", "message", "roles", "at",
+        "code", "message", "roles", "at", "what", "conversation", "subject", "approval", "details",
     ]
     private static let outcomeColumns = ["decision_id", "status", "code", "result_digest", "bytes", "elapsed", "at"]
     private static let numbers: Set<String> = ["bytes", "elapsed", "at"]
 
+    /// Columns that have another name than the member of the record.
+    private static let renamed = ["decision_id": "decision", "what": "kind"]
+
     /// Text is read as bytes: SQLite would end it at a zero byte, and what is no UTF-8 would be mended on the way.
     private static func selected(_ columns: [String], from table: String) -> String {
         columns.map { name in
-            let column = "\(table).\(name == "decision_id" ? "decision" : name)"
+            let column = "\(table).\(renamed[name] ?? name)"
             return numbers.contains(name) ? "\(column) AS \(name)" : "CAST(\(column) AS BLOB) AS \(name)"
         }.joined(separator: ", ")
     }
@@ -122,7 +125,11 @@ enum ChainRows {
         case .string(let text): return ChainRecord.Field(name, text: text)
         case .blob(let data):
             guard let text = String(validating: data, as: UTF8.self) else { return ChainRecord.Field(name, bytes: Array(data)) }
-            return name == "roles" ? ChainRecord.Field(name, words: text) : ChainRecord.Field(name, text: text)
+            return switch name {
+            case "roles": ChainRecord.Field(name, words: text)
+            case "what": ChainRecord.Field(what: text)
+            default: ChainRecord.Field(name, text: text)
+            }
         }
     }
 }

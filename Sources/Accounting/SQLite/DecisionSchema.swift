@@ -60,6 +60,19 @@ enum DecisionSchema {
         CREATE TRIGGER audit_checkpoint_is_kept BEFORE DELETE ON audit_checkpoints BEGIN SELECT RAISE(ABORT, 'checkpoints are kept'); END;
         """
 
+    /// Decisions that are not about calls. The rows that were there, and those of the release before, are all about calls.
+    static let kinds = """
+        ALTER TABLE tool_decisions ADD COLUMN kind TEXT NOT NULL DEFAULT 'call';
+        ALTER TABLE tool_decisions ADD COLUMN conversation TEXT;
+        ALTER TABLE tool_decisions ADD COLUMN subject TEXT;
+        ALTER TABLE tool_decisions ADD COLUMN approval TEXT;
+        ALTER TABLE tool_decisions ADD COLUMN details TEXT;
+        CREATE INDEX tool_decisions_conversation ON tool_decisions (org, conversation, seq) WHERE conversation IS NOT NULL;
+        CREATE INDEX tool_decisions_rule ON tool_decisions (org, rule, seq) WHERE rule IS NOT NULL;
+        CREATE INDEX tool_decisions_at ON tool_decisions (org, at, seq);
+        CREATE INDEX tool_decisions_kind ON tool_decisions (org, kind, seq) WHERE kind <> 'call';
+        """
+
     /// The outcomes have a table of their own: what a caller has is summed over the keys, and a row of these is short.
     static let idempotency = """
         CREATE TABLE idempotency_keys (

@@ -26,7 +26,8 @@ public struct DecisionTable: DecisionStore {
             let statement = try db.cachedStatement(
                 sql: """
                     INSERT INTO tool_decisions (org, seq, id, project, user, key, run, call, parent_call, source, tool, arguments_digest,
-                    arguments, decision, rule, code, message, roles, at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
+                    arguments, decision, rule, code, message, roles, at, kind, conversation, subject, approval, details)
+                    VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?,?)
                     """)
             for decision in new {
                 let path = decision.path
@@ -35,7 +36,8 @@ public struct DecisionTable: DecisionStore {
                     path.org, seq, decision.id, path.project, path.user, path.key, decision.run, decision.callID,
                     decision.parentCallID, decision.source.rawValue, decision.tool, decision.argumentsDigest, decision.arguments,
                     decision.decision.rawValue, decision.rule, decision.code, decision.message, decision.roles.joined(separator: " "),
-                    decision.at.rawValue,
+                    decision.at.rawValue, decision.kind.rawValue, decision.conversation, decision.subject, decision.approval,
+                    decision.details,
                 ])
                 try links.append(ChainRecord(decision, seq: seq), db)
             }
@@ -77,34 +79,6 @@ public struct DecisionTable: DecisionStore {
         guard missing.isEmpty else { throw .noDecisions(missing) }
     }
 
-    public func decisions(
-        for reader: DecisionReader, _ filter: DecisionFilter, before cursor: Int64?, limit: Int
-    ) async throws(DecisionError) -> DecisionPage {
-        let limit = DecisionBatch.limit(limit)
-        var sql = "\(Self.selection) WHERE d.org = ? AND d.seq < ?"
-        var arguments: StatementArguments = [reader.org, cursor ?? .max]
-        for (column, value) in [
-            ("d.project", reader.project), ("d.user", reader.user), ("d.run", filter.run), ("d.tool", filter.tool),
-            ("d.decision", filter.decision?.rawValue),
-        ] {
-            guard let value else { continue }
-            sql += " AND \(column) = ?"
-            arguments += [value]
-        }
-        let (query, values) = ("\(sql) ORDER BY d.seq DESC LIMIT ?", arguments + [limit])
-        let found = try await read { db in try Row.fetchAll(db, sql: query, arguments: values).map(Self.recorded) }
-        return DecisionPage(decisions: found, limit: limit)
-    }
-
-    public func decision(for reader: DecisionReader, id: String) async throws(DecisionError) -> RecordedDecision? {
-        try await read { db in
-            try Row.fetchOne(
-                db, sql: "\(Self.selection) WHERE d.org = ? AND d.id = ? AND (? IS NULL OR d.project = ?) AND (? IS NULL OR d.user = ?)",
-                arguments: [reader.org, id, reader.project, reader.project, reader.user, reader.user]
-            ).map(Self.recorded)
-        }
-    }
-
     func read<Value: Sendable>(_ body: @escaping @Sendable (Database) throws -> Value) async throws(DecisionError) -> Value {
         do { return try await database.read(body) } catch { throw .unavailable(error.description) }
     }
@@ -125,13 +99,7 @@ extension DecisionTable {
     }
 }
 
-/// Rows in and out of SQL.
 extension DecisionTable {
-    private static let selection = """
-        SELECT d.*, o.seq AS o_seq, o.status AS o_status, o.code AS o_code, o.result_digest AS o_digest, o.bytes AS o_bytes,
-        o.elapsed AS o_elapsed, o.at AS o_at FROM tool_decisions d LEFT JOIN tool_outcomes o ON o.org = d.org AND o.decision = d.id
-        """
-
     /// The org's next number.
     private static func next(_ org: String, _ db: Database) throws -> Int64 {
         let seq = try Int64.fetchOne(
@@ -139,32 +107,5 @@ extension DecisionTable {
             arguments: [org])
         guard let seq else { throw EmbeddedDatabaseError.failed("no number of a decision") }
         return seq
-    }
-
-    private static func decision(_ row: Row) throws -> ToolDecision {
-        let roles: String = row["roles"]
-        guard let source = ToolDecision.Source(rawValue: row["source"]), let verdict = ToolDecision.Verdict(rawValue: row["decision"])
-        else {
-            throw EmbeddedDatabaseError.failed("a decision that no version of ours wrote")
-        }
-        return try ToolDecision(
-            id: row["id"], path: TenancyPath(org: row["org"], project: row["project"], user: row["user"], key: row["key"]),
-            run: row["run"], callID: row["call"], parentCallID: row["parent_call"], source: source, tool: row["tool"],
-            argumentsDigest: row["arguments_digest"], arguments: row["arguments"], decision: verdict, rule: row["rule"], code: row["code"],
-            message: row["message"], roles: roles.split(separator: " ").map(String.init), at: Milliseconds(row["at"]))
-    }
-
-    private static func recorded(_ row: Row) throws -> RecordedDecision {
-        let decision = try decision(row)
-        guard let seq: Int64 = row["o_seq"] else {
-            return RecordedDecision(seq: row["seq"], decision: decision, outcome: nil, outcomeSeq: nil)
-        }
-        guard let status = ToolOutcome.Status(rawValue: row["o_status"]) else {
-            throw EmbeddedDatabaseError.failed("an outcome that no version of ours wrote")
-        }
-        let outcome = try ToolOutcome(
-            org: decision.path.org, decision: decision.id, status: status, code: row["o_code"], resultDigest: row["o_digest"],
-            bytes: row["o_bytes"], elapsed: Milliseconds(row["o_elapsed"]), at: Milliseconds(row["o_at"]))
-        return RecordedDecision(seq: row["seq"], decision: decision, outcome: outcome, outcomeSeq: seq)
     }
 }

@@ -18,11 +18,12 @@ public struct KeyTable: KeyStore {
             }
             try db.execute(
                 sql: """
-                    INSERT INTO keys (id, hash, org, project, user, roles, on_cut, created_at, revoked_at) VALUES (?,?,?,?,?,?,?,?,?)
+                    INSERT INTO keys (id, hash, org, project, user, roles, on_cut, created_at, revoked_at, identity)
+                    VALUES (?,?,?,?,?,?,?,?,?,?)
                     """,
                 arguments: [
                     key.id, hash, key.org, key.project, key.user, key.roles.joined(separator: " "), key.onCut.rawValue, at,
-                    key.revokedAt?.rawValue,
+                    key.revokedAt?.rawValue, key.identity,
                 ])
             if key.settings != KeySettings() { try Self.write(key.settings, of: key.id, db) }
         }
@@ -119,6 +120,6 @@ public struct KeyTable: KeyStore {
             id: row["id"], org: row["org"], project: row["project"], user: row["user"],
             roles: roles.split(separator: " ").map(String.init), onCut: APIKey.OnCut(rawValue: row["on_cut"]) ?? .error,
             createdAt: Milliseconds(row["created_at"]), revokedAt: revokedAt.map { Milliseconds($0) },
-            settings: settings(row))
+            settings: settings(row), identity: row["identity"])
     }
 }

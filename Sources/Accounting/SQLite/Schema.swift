@@ -33,6 +33,11 @@ enum Schema {
             try db.execute(sql: DecisionSchema.idempotency)
         }
         migrator.registerMigration("16 chain of decisions") { db in try db.execute(sql: DecisionSchema.chain) }
+        migrator.registerMigration("17 policies") { db in
+            try db.execute(sql: DecisionSchema.kinds)
+            try db.execute(sql: PolicySchema.tables)
+            try db.execute(sql: "ALTER TABLE keys ADD COLUMN identity TEXT")
+        }
         return migrator
     }
 

@@ -72,6 +72,35 @@ public enum SupervisorLimits {
     public static let recordedArgumentsBytesMax = 16 * 1_024
     /// Paths of redacted arguments in a decision record; more of them are redacted without being named.
     static let redactedPathsMax = 64
+    /// What a decision rests on, in its record; beyond it the inputs are left out.
+    public static let recordedDetailsBytesMax = 32 * 1_024
     /// Refusals of a name whose records are still being written. Each run asks for one name at a time.
     static let pendingRecordsMax = 1_024
+
+    /// Pending approvals of one run: what its model may call at once.
+    public static let approvalsPerRun = 16
+    /// Pending approvals of one org; more than people can answer in a day.
+    public static let approvalsPerOrg = 1_000
+    /// Open approvals of one question that are looked at; calls of one run at once make them.
+    public static let approvalsOpenMax = 16
+    /// The arguments' text on an approval's card: what a person can still read. A call with more of them cannot be agreed to.
+    public static let approvalArgumentsBytesMax = 64 * 1_024
+    /// How often a call asks: once, and once more when the policies ask for others by then.
+    static let approvalAsksMax = 2
+    /// What an approver writes: a few sentences.
+    public static let approvalReasonBytesMax = 500
+    /// Votes of one approval: the highest quorum, as many agents, and one deny.
+    public static let approvalVotesMax = 32
+    /// How often the store is asked for decisions that were made at other servers.
+    static let approvalPollInterval = Duration.milliseconds(500)
+    /// How often, and for how long, a call says that it waits. Two lost beats are no end.
+    static let approvalBeatInterval = Duration.seconds(10)
+    static let approvalWaitLease = Duration.seconds(30)
+    /// How often a change is tried when others change the same approval.
+    static let approvalReplaceTries = 16
+    /// Approvals that one step of the sweeper takes.
+    public static let approvalsDueMax = 256
+    /// Who was denied the same call this often within the time is not asked for again.
+    static let approvalDenialsMax = 2
+    static let approvalDenialsTime = Duration.seconds(600)
 }

@@ -17,11 +17,21 @@ public final class ToolSupervisor: Sendable {
         public var clock: any SupervisorClock
         public var metrics: any SupervisorMetrics
         public var killSwitch: KillSwitch
+        public var sessions: any SessionLog
+        public var limits: any LimitCounter
+        /// Nil where there is nobody to ask: then a call that needs an approval is denied.
+        public var approvals: ApprovalDesk?
+        /// How well sandboxes are shut in, as of now. Answers at once; nil where no code is run, or where the executor alone judges.
+        public var isolation: @Sendable () -> IsolationStanding?
+        /// Whether tools of effect read may be called although the decision log cannot be written.
+        public var readsWithoutLog: Bool
 
         public init(
             decider: any Decider = AllowListDecider(), log: any DecisionLog, meter: any CallMeter, idempotency: any IdempotencyStore,
             clock: any SupervisorClock = SystemSupervisorClock(), metrics: any SupervisorMetrics = NoMetrics(),
-            killSwitch: KillSwitch = KillSwitch()
+            killSwitch: KillSwitch = KillSwitch(), sessions: any SessionLog = NoSessionLog(), limits: any LimitCounter = NoLimits(),
+            approvals: ApprovalDesk? = nil, isolation: @escaping @Sendable () -> IsolationStanding? = { nil },
+            readsWithoutLog: Bool = false
         ) {
             self.decider = decider
             self.log = log
@@ -30,6 +40,11 @@ public final class ToolSupervisor: Sendable {
             self.clock = clock
             self.metrics = metrics
             self.killSwitch = killSwitch
+            self.sessions = sessions
+            self.limits = limits
+            self.approvals = approvals
+            self.isolation = isolation
+            self.readsWithoutLog = readsWithoutLog
         }
     }
 
@@ -39,7 +54,9 @@ public final class ToolSupervisor: Sendable {
     let builtIn: BuiltInRules
     let gate = CallGate()
     let flights = CallFlights()
+    let turns = SessionTurns()
     private let pendingRecords = Mutex(0)
+    private let shutdown = Mutex(false)
 
     /// - Parameter adapters: by the name of the tool; each tool of the catalog has one, and there are no others.
     /// - Throws: ``CatalogError`` for a tool without an adapter, or an adapter without a tool.
@@ -53,7 +70,7 @@ public final class ToolSupervisor: Sendable {
         self.catalog = catalog
         self.adapters = adapters
         self.ports = ports
-        builtIn = BuiltInRules(killSwitch: ports.killSwitch)
+        builtIn = BuiltInRules(killSwitch: ports.killSwitch, isolation: ports.isolation)
     }
 
     /// The tools that this caller's model may be told of, in the order of the catalog.
@@ -101,6 +118,12 @@ public final class ToolSupervisor: Sendable {
         await Attempt(self, request, told: told, checked: { _, _ in }).run()
     }
 
+    /// From now on a call that waits for an approval and is cancelled leaves the approval pending: whoever makes the same call after the
+    /// restart finds it.
+    public func beginShutdown() { shutdown.withLock { $0 = true } }
+
+    var isShuttingDown: Bool { shutdown.withLock { $0 } }
+
     /// Calls in flight of the whole server, abandoned ones included.
     public var callsInFlight: Int { gate.inFlight }
 
@@ -109,14 +132,17 @@ public final class ToolSupervisor: Sendable {
     }
 
     func record(
-        of request: CallRequest, digest: String?, arguments: String? = nil, redacted: [String] = [], decision: DecisionRecord.Decision,
-        rule: String, code: String?, message: String
+        of request: CallRequest, id: String = DecisionID.make(), digest: String?, arguments: String? = nil, redacted: [String] = [],
+        decision: DecisionRecord.Decision, rule: String, code: String?, message: String, subject: String? = nil,
+        grounds: Grounds = Grounds()
     ) -> DecisionRecord {
-        DecisionRecord(
-            id: DecisionID.make(), time: ports.clock.unixMilliseconds, caller: request.caller, callID: SafeText.shown(request.callID),
+        let message = CardNumbers.masked(message) ?? message
+        return DecisionRecord(
+            id: id, time: ports.clock.unixMilliseconds, caller: request.caller, callID: SafeText.shown(request.callID),
             parentCallID: request.parentCallID.map { SafeText.shown($0) }, source: request.source, tool: SafeText.shown(request.tool),
             argumentsDigest: digest, arguments: arguments, redacted: redacted, decision: decision,
             rule: SafeText.bounded(rule, bytesMax: 256),
-            code: code, message: SafeText.bounded(message, bytesMax: SupervisorLimits.messageBytesMax))
+            code: code, message: SafeText.bounded(message, bytesMax: SupervisorLimits.messageBytesMax), subject: subject,
+            approval: grounds.approval, details: grounds.details)
     }
 }

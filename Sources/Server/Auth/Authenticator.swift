@@ -1,4 +1,6 @@
+internal import Accounting
 internal import HTTPTypes
+internal import JSON
 internal import Telemetry
 
 /// Looks credentials up. Stateless but for its counters: a revoked key is refused from the next request on.
@@ -18,6 +20,7 @@ struct Authenticator: Sendable {
     }
 
     let directory: any Directory
+    let trail: AuditTrail
     let metrics: ServerMetrics
 
     /// - Parameter credential: as the client sent it, without `Bearer`.
@@ -32,7 +35,10 @@ struct Authenticator: Sendable {
     }
 
     func check(_ hints: TenantHints, _ principal: Principal) throws(Failure) {
-        do { try hints.check(against: principal) } catch { throw counted(.tenantMismatch(error), "tenant") }
+        do { try hints.check(against: principal) } catch {
+            trail.mismatch(error, of: principal)
+            throw counted(.tenantMismatch(error), "tenant")
+        }
     }
 
     private func counted(_ failure: Failure, _ reason: String) -> Failure {
@@ -51,5 +57,16 @@ extension HTTPFailure {
                 .serviceUnavailable, code: "authentication_unavailable", type: "server_error",
                 message: "Keys cannot be checked right now. Try again.", headers: [.retryAfter: "1"])
         }
+    }
+}
+
+extension AuditTrail {
+    /// Somebody names another tenant than the credential's.
+    func mismatch(_ mismatch: TenantMismatch, of principal: Principal) {
+        guard let path = AuditAuthor(principal).path else { return }
+        var act = Act(kind: .refusal, path: path, action: "tenant.hint", source: .caller, decision: .deny)
+        (act.rule, act.code, act.roles) = ("tenant.hint", "tenant_mismatch", principal.roles)
+        act.details = JSONObject([("field", .string(mismatch.field))])
+        _ = note(act)
     }
 }

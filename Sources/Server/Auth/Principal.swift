@@ -12,6 +12,8 @@ struct Principal: Sendable, Hashable {
     let project: String
     /// The user that the key is bound to, if any.
     let user: String?
+    /// The person behind the key, where somebody has said who it is; else nil.
+    var identity: String?
     let roles: [String]
     let onCut: OnCut
     /// The models that the key may call; empty: all.

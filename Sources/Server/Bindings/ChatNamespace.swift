@@ -2,6 +2,7 @@ internal import Engine
 internal import Foundation
 internal import HTTPTypes
 internal import JSON
+internal import Supervisor
 internal import Telemetry
 internal import Transport
 
@@ -12,6 +13,8 @@ internal import Transport
 struct ChatNamespace: Sendable {
     let intake: RunIntake
     let authenticator: Authenticator
+    /// Nil where the server has no tools.
+    let desk: ApprovalDesk?
     let metrics: ServerMetrics
 
     /// Requests of one socket that wait for an answer at once: a person types one, a program a few.
@@ -19,7 +22,8 @@ struct ChatNamespace: Sendable {
 
     func install(on server: SocketIOServer) {
         let namespace = server.namespace("/")
-        namespace.use { handshake throws(ConnectRefusal) in try await connect(handshake) }
+        let credential = SocketCredential(authenticator: authenticator)
+        namespace.use { handshake throws(ConnectRefusal) in try await credential.caller(of: handshake) }
         namespace.onConnect { socket in
             guard let caller = socket.context as? Caller else { return socket.disconnect() }
             socket.emit("session_info", [caller.info(socket)])
@@ -28,32 +32,12 @@ struct ChatNamespace: Sendable {
         on(namespace, "chat_resume", resume)
         on(namespace, "chat_cancel", cancel)
         on(namespace, "conv_status.get", status)
+        on(namespace, "approval_decide", decideApproval)
         on(namespace, "auth_refresh", refresh)
         namespace.on("ping") { socket, _, acknowledgement in
             let pong: JSONValue = ["timestamp": .integer(Int64(Date().timeIntervalSince1970 * 1_000))]
             socket.emit("pong", [pong])
             acknowledgement?(pong)
-        }
-    }
-
-    // MARK: Connecting
-
-    private func connect(_ handshake: Handshake) async throws(ConnectRefusal) -> any Sendable {
-        do throws(HTTPFailure) {
-            let fields = try FieldReader(handshake.auth.objectValue == nil ? [:] : handshake.auth, prefix: "auth.")
-            let token = try fields.string("token", bytesMax: 4_096)
-            let bearer = try fields.string("bearer_token", bytesMax: 4_096)
-            let hints = try TenantHints(tenant: fields.string("tenant", bytesMax: 256), project: fields.string("project", bytesMax: 256))
-            let session = try fields.string("user_session_id", bytesMax: 256)
-            do throws(Authenticator.Failure) {
-                let principal = try await authenticator.authenticate(token ?? bearer, hints: hints)
-                return Caller(principal: principal, userSessionID: session)
-            } catch {
-                throw HTTPFailure(error)
-            }
-        } catch {
-            throw ConnectRefusal(
-                message: error.message, data: ["code": .string(error.code == "invalid_api_key" ? "unauthorized" : error.code)])
         }
     }
 
@@ -123,6 +107,13 @@ struct ChatNamespace: Sendable {
         return status
     }
 
+    private func decideApproval(_ socket: Socket, _ caller: Caller, _ argument: JSONValue) async throws(HTTPFailure) -> JSONValue {
+        let fields = try FieldReader(argument)
+        guard let id = try fields.identifier("approval_id") else { throw fields.failure("approval_id", "is needed") }
+        let approval = try await ApprovalAnswer(fields).give(to: id, as: caller.principal, at: desk)
+        return ["ok": true, "state": .string(approval.state.rawValue)]
+    }
+
     /// A new credential for the same tenant; the socket goes on as the same caller.
     private func refresh(_ socket: Socket, _ caller: Caller, _ argument: JSONValue) async throws(HTTPFailure) -> JSONValue {
         let token = try FieldReader(argument).string("token", bytesMax: 4_096)
@@ -133,7 +124,11 @@ struct ChatNamespace: Sendable {
             throw HTTPFailure(error)
         }
         guard principal.org == caller.principal.org, principal.project == caller.principal.project, principal.user == caller.principal.user
-        else { throw .tenantMismatch(TenantMismatch(field: "token")) }
+        else {
+            let mismatch = TenantMismatch(field: "token")
+            authenticator.trail.mismatch(mismatch, of: caller.principal)
+            throw .tenantMismatch(mismatch)
+        }
         caller.refresh(principal)
         // API keys do not expire.
         return ["ok": true, "expires_at": .null]

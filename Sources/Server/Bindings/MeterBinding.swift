@@ -1,15 +1,19 @@
 internal import Accounting
 internal import Engine
+internal import JSON
+internal import Synchronization
 
 /// Meets the engine's ``UsageMeter`` with Accounting.
+///
+/// Each admission is in the decision log before anything is called upstream, and each cut before its run's last event.
 struct MeterBinding: UsageMeter {
     let accountant: Accountant
+    let trail: AuditTrail
 
     func open(_ admission: RunAdmission) async -> Engine.AdmissionOutcome {
         let path: TenancyPath
         do {
-            let tenant = admission.tenant
-            path = try TenancyPath(org: tenant.org, project: tenant.project, user: tenant.user, key: tenant.key)
+            path = try TenancyPath(of: admission.tenant)
         } catch {
             return .failed(code: "invalid_tenant", message: "The credential's tenant has a name that cannot be accounted.")
         }
@@ -23,30 +27,102 @@ struct MeterBinding: UsageMeter {
             maxOutput: admission.outputTokensMax.map(Int64.init), minimumOutput: Int64(admission.outputTokensMin),
             mode: admission.metering == .reserve ? .reserve : .slices, countsRequest: admission.attempt == 1)
         switch await accountant.open(question) {
-        case .admitted(let lease): return .admitted(LeaseBinding(lease))
-        case .refused(let cause): return .refused(CutDescription(cause))
+        case .admitted(let lease):
+            let act = AuditTrail.Act(admission, path)
+            // A later attempt belongs to the request that was admitted.
+            if admission.attempt == 1, await trail.record(act) == nil {
+                _ = await lease.settle(.nothing)
+                return .failed(
+                    code: StartFailure.Code.logUnavailable.rawValue,
+                    message: "The admission cannot be recorded, so nothing is called. Try again.")
+            }
+            return .admitted(LeaseBinding(lease, act, trail))
+        case .refused(let cause): return .refused(refusal(CutDescription(cause), of: admission, path))
         case .priceUnknown(let model):
             return .failed(
                 code: StartFailure.Code.priceUnknown.rawValue,
                 message: "There is no price for the model \(model), and a money budget applies. Add one to the price file.")
-        case .unavailable: return .refused(CutDescription(.unavailable))
+        case .unavailable: return .refused(refusal(CutDescription(.unavailable), of: admission, path))
         }
+    }
+
+    private func refusal(_ cut: CutDescription, of admission: RunAdmission, _ path: TenancyPath) -> CutDescription {
+        var act = AuditTrail.Act(admission, path)
+        act.refuse(cut)
+        return cut.decided(by: trail.note(act).id)
     }
 }
 
-/// One run's lease in the engine's words.
-final class LeaseBinding: RunLease {
-    private let lease: StreamLease
+extension TenancyPath {
+    /// - Throws: ``ScopeError`` for a name that cannot be accounted.
+    init(of tenant: Tenant) throws(ScopeError) {
+        try self.init(org: tenant.org, project: tenant.project, user: tenant.user, key: tenant.key)
+    }
+}
 
-    init(_ lease: StreamLease) { self.lease = lease }
+extension AuditTrail.Act {
+    init(_ admission: RunAdmission, _ path: TenancyPath) {
+        self.init(kind: .admission, path: path, action: "run.admission", run: admission.run.text, subject: admission.model)
+        source = .caller
+        rule = "accounting.budgets"
+        if admission.attempt > 1 { details["attempt"] = .integer(Int64(admission.attempt)) }
+    }
+
+    /// Accounting, or an operator, said no.
+    mutating func refuse(_ cut: CutDescription) {
+        (decision, code, rule, message) = (.deny, cut.reason.rawValue, "accounting.limit", cut.sentence(isRefusal: kind == .admission))
+        details["cut"] = cut.json
+    }
+}
+
+/// One run's lease in the engine's words. Safe to use from any task; the cut that it told of is in a `Mutex`.
+final class LeaseBinding: RunLease {
+    private struct Cut {
+        let description: CutDescription
+        let writing: Task<Bool, Never>
+    }
+
+    private let lease: StreamLease
+    private let act: AuditTrail.Act
+    private let trail: AuditTrail
+    private let cut = Mutex<Cut?>(nil)
+
+    /// - Parameter act: the admission.
+    init(_ lease: StreamLease, _ act: AuditTrail.Act, _ trail: AuditTrail) {
+        self.lease = lease
+        self.act = act
+        self.trail = trail
+    }
 
     var outputTokensMax: Int? { lease.outputTokensMax.map(Int.init) }
 
     func take(outputTokens: Int, reasoning: Bool) -> Engine.TakeOutcome {
-        Engine.TakeOutcome(lease.take(outputTokens: outputTokens, reasoning: reasoning))
+        outcome(lease.take(outputTokens: outputTokens, reasoning: reasoning))
     }
 
-    func awaitGrant() async -> Engine.TakeOutcome { Engine.TakeOutcome(await lease.awaitGrant()) }
+    func awaitGrant() async -> Engine.TakeOutcome { outcome(await lease.awaitGrant()) }
+
+    private func outcome(_ outcome: Accounting.TakeOutcome) -> Engine.TakeOutcome {
+        switch outcome {
+        case .paid: .paid
+        case .awaitGrant: .awaitGrant
+        case .cut(let cause): .cut(decided(CutDescription(cause)))
+        }
+    }
+
+    /// Nothing more is forwarded from here on. The record is written meanwhile, and ``settle(_:)`` waits for it.
+    private func decided(_ description: CutDescription) -> CutDescription {
+        cut.withLock { cut in
+            if let cut { return cut.description }
+            var act = act
+            (act.kind, act.action, act.source) = (.cut, "run.cut", .server)
+            act.refuse(description)
+            let (id, writing) = trail.note(act)
+            let decided = description.decided(by: id)
+            cut = Cut(description: decided, writing: writing)
+            return decided
+        }
+    }
 
     func settle(_ usage: Engine.FinalUsage) async -> SettledUsage {
         let final: Accounting.FinalUsage =
@@ -59,6 +135,7 @@ final class LeaseBinding: RunLease {
             case .counted: .counted(inputTokens: Int64(usage.usage.inputTokens))
             }
         let settlement = await lease.settle(final)
+        _ = await cut.withLock { $0?.writing }?.value
         return SettledUsage(
             inputTokens: Int(settlement.usage.input), outputTokens: Int(settlement.usage.output), costUSD: settlement.cost.decimalText,
             isEstimated: settlement.estimated)
@@ -77,16 +154,6 @@ extension UsageClasses {
         self.init(
             inputFresh: Int64(usage.inputFresh), inputCacheRead: Int64(usage.inputCacheRead), inputCacheWrite: Int64(usage.inputCacheWrite),
             outputVisible: Int64(usage.outputVisible), outputReasoning: Int64(usage.outputReasoning))
-    }
-}
-
-extension Engine.TakeOutcome {
-    init(_ outcome: Accounting.TakeOutcome) {
-        switch outcome {
-        case .paid: self = .paid
-        case .awaitGrant: self = .awaitGrant
-        case .cut(let cause): self = .cut(CutDescription(cause))
-        }
     }
 }
 

@@ -99,7 +99,7 @@ private struct CedarDesk {
     }
 }
 
-private enum CedarFiles {
+enum CedarFiles {
     /// Larger than any set of policies or entities that a person has written.
     private static let bytesMax = 64 << 20
 

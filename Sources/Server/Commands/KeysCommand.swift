@@ -15,6 +15,7 @@ struct KeysCommand: AsyncParsableCommand {
         @Option(help: "The organisation.") var org: String
         @Option(help: "The project.") var project: String
         @Option(help: "The user that the key is bound to.") var user: String?
+        @Option(help: "The person behind the key, where one person has several users: their approvals count once.") var identity: String?
         @Option(help: "A role, such as admin. May be repeated.") var role: [String] = []
         @Option(help: "How a cut stream ends in OpenAI's dialect: error or finish.") var onCut = "error"
         @Option(help: "What becomes of its runs that nobody reads any more: stop or drain. As configured without it.")
@@ -38,7 +39,8 @@ struct KeysCommand: AsyncParsableCommand {
                 do {
                     key = try APIKey(
                         id: "key_" + RandomText.urlSafe(bytes: 12), org: org, project: project, user: user, roles: role,
-                        onCut: APIKey.OnCut(rawValue: onCut) ?? .error, createdAt: WallClock.now(), settings: settings)
+                        onCut: APIKey.OnCut(rawValue: onCut) ?? .error, createdAt: WallClock.now(), settings: settings,
+                        identity: identity)
                 } catch {
                     throw CommandFailure(
                         "names of org, project, user and role must be 1 to \(AccountingLimits.nameBytes) bytes without blanks, / : { }")
@@ -106,7 +108,8 @@ extension APIKey {
         [
             "id": .string(id), "org": .string(org), "project": .string(project), "user": user.map { .string($0) } ?? .null,
             "roles": .array(roles.map { .string($0) }), "on_cut": .string(onCut.rawValue),
-            "on_disconnect": settings.onDisconnect.map { .string($0.rawValue) } ?? .null, "created_at": .integer(createdAt.rawValue),
+            "on_disconnect": settings.onDisconnect.map { .string($0.rawValue) } ?? .null,
+            "identity": identity.map { .string($0) } ?? .null, "created_at": .integer(createdAt.rawValue),
             "revoked_at": revokedAt.map { .integer($0.rawValue) } ?? .null,
         ]
     }

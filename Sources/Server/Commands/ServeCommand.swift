@@ -19,7 +19,7 @@ struct ServeCommand: AsyncParsableCommand {
     }
 
     func run() async throws {
-        try await reportingFailures {
+        try await reportingFailures(as: AuditAuthor(name: "server")) {
             var flags: [String: String] = [:]
             flags["server.host"] = host
             flags["server.port"] = port.map(String.init)

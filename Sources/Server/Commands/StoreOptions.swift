@@ -33,9 +33,11 @@ struct StoreOptions: ParsableArguments {
 }
 
 /// Runs a command's body and turns what goes wrong into one line on standard error and exit code 1.
-func reportingFailures(_ body: () async throws -> Void) async throws {
+///
+/// - Parameter author: who changes what the body changes, for the decision log.
+func reportingFailures(as author: AuditAuthor = .commandLine, _ body: () async throws -> Void) async throws {
     do {
-        try await body()
+        try await AuditAuthor.$current.withValue(author) { try await body() }
     } catch let exit as ExitCode {
         throw exit
     } catch let validation as ValidationError {

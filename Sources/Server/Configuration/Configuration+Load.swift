@@ -31,7 +31,7 @@ extension Configuration {
     init(tree: SettingsTree) throws(ConfigurationError) {
         try tree.refuseUnknownSections(known: [
             "server", "stores", "auth", "models", "prices", "budgets", "policies", "tools", "sandbox", "transport", "accounting",
-            "audit",
+            "audit", "approvals",
         ])
         server = try Server(tree.section("server"))
         stores = try Stores(tree.section("stores"))
@@ -50,7 +50,13 @@ extension Configuration {
         tools = try Tools(tree.section("tools"))
         let audit = try tree.section("audit")
         self.audit.checkpoints = try audit.string("checkpoints", default: "")
+        self.audit.readsWithoutLog = try audit.flag("reads_without_log", default: false)
         try audit.refuseUnknownKeys()
+        policies = try Policies(tree.section("policies"))
+        approvals = try Approvals(tree.section("approvals"))
+        if !policies.directory.isEmpty, tools.file.isEmpty {
+            notices.append("policies.directory has no effect without tools.file: there are no calls to decide about")
+        }
         sandbox = try Sandbox(tree.section("sandbox"))
         if transport.recovery != nil { notices.append("transport.recovery has no effect: a run is resumed by chat_resume") }
         try refuseWhatIsNotBuilt(tree)
@@ -79,13 +85,6 @@ extension Configuration {
         }
         try jwt.refuseUnknownKeys()
         try auth.refuseUnknownKeys()
-
-        let policies = try tree.section("policies")
-        _ = try policies.value("mode")
-        if let value = try policies.value("directory"), FileManager.default.fileExists(atPath: value.text) {
-            throw value.failure("is not available in this version: who may call a tool is said by its roles in tools.file")
-        }
-        try policies.refuseUnknownKeys()
     }
 }
 

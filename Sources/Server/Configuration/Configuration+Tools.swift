@@ -1,10 +1,57 @@
 internal import Engine
 internal import Executor
+internal import Foundation
 
 extension Configuration.Tools {
     init(_ section: SettingsSection) throws(ConfigurationError) {
         file = try section.string("file", default: file)
         onDeny = try section.choice("on_deny", default: onDeny)
+        try section.refuseUnknownKeys()
+    }
+}
+
+extension Configuration.Policies {
+    /// Where policies are when nothing says where.
+    private static let usual = "policies"
+
+    init(_ section: SettingsSection) throws(ConfigurationError) {
+        mode = try section.choice("mode", default: mode)
+        directory = try Self.folder("directory", section, default: Self.usual)
+        candidate = try Self.folder("candidate", section, default: "")
+        guard candidate.isEmpty || mode == .enforce else {
+            throw ConfigurationError(
+                setting: "policies.candidate", origin: nil, rule: "is tried beside policies in force: policies.mode must be enforce")
+        }
+        try section.refuseUnknownKeys()
+    }
+
+    /// A folder that somebody named and that is not there would be policies that nobody misses until it is too late.
+    private static func folder(
+        _ key: String, _ section: SettingsSection, default fallback: String
+    ) throws(ConfigurationError) -> String {
+        let value = try section.value(key)
+        let path = value?.text ?? fallback
+        var isFolder = ObjCBool(false)
+        if path.isEmpty || FileManager.default.fileExists(atPath: path, isDirectory: &isFolder) && isFolder.boolValue { return path }
+        guard let value, path != fallback else { return "" }
+        throw value.failure("\(path) is no directory")
+    }
+}
+
+extension Configuration.Approvals {
+    init(_ section: SettingsSection) throws(ConfigurationError) {
+        if let value = try section.value("webhook"), !value.text.isEmpty {
+            guard value.text.hasPrefix("http://") || value.text.hasPrefix("https://") else {
+                throw value.failure("must be an http or https address")
+            }
+            webhook = value.text
+        }
+        webhookSecret = try section.string("webhook_secret", default: "")
+        guard webhook.isEmpty || webhookSecret.utf8.count >= 16 else {
+            throw ConfigurationError(
+                setting: "approvals.webhook_secret", origin: nil,
+                rule: "is needed with approvals.webhook, 16 bytes or more: its receiver tells by it that we have sent it")
+        }
         try section.refuseUnknownKeys()
     }
 }

@@ -106,6 +106,29 @@ struct Configuration: Sendable, Hashable {
     struct Audit: Sendable, Hashable {
         /// Where every checkpoint of the decision log is written as well; empty: nowhere.
         var checkpoints = ""
+        /// Whether tools that change nothing may be called while the decision log cannot be written.
+        var readsWithoutLog = false
+    }
+
+    struct Policies: Sendable, Hashable {
+        enum Mode: String, Sendable, CaseIterable {
+            case enforce
+            /// Policies are evaluated and recorded, and change nothing.
+            case shadow
+        }
+
+        /// The `.cedar` files and their tests; empty: there are none, and the roles of `tools.yaml` decide alone.
+        var directory = ""
+        var mode = Mode.enforce
+        /// A set that is tried beside the one in force; empty: none.
+        var candidate = ""
+    }
+
+    struct Approvals: Sendable, Hashable {
+        /// An address that is told of each approval and its changes; empty: none.
+        var webhook = ""
+        /// Signs what is sent there.
+        var webhookSecret = ""
     }
 
     struct Sandbox: Sendable, Hashable {
@@ -136,6 +159,8 @@ struct Configuration: Sendable, Hashable {
     var budgets: [BudgetSetting] = []
     var accounting = Accounting()
     var tools = Tools()
+    var policies = Policies()
+    var approvals = Approvals()
     var audit = Audit()
     var sandbox = Sandbox()
     var transport = Transport()

@@ -30,6 +30,10 @@ struct Stores: Sendable {
     /// The chain over the decisions; the same store.
     let audit: any AuditStore
     let idempotency: any IdempotencyStore
+    let limits: any LimitStore
+    let approvals: any ApprovalRows
+    let policyVersions: any PolicyVersions
+    let switches: any ToolSwitches
 
     /// Makes the data directory if it is needed and not there. Reads files: not on an event loop. Postgres is connected to when it is
     /// first asked something.
@@ -42,17 +46,22 @@ struct Stores: Sendable {
         guard configuration.postgres.isEmpty else {
             let database = PostgresDatabase(try Self.postgresURL(configuration.postgres), metrics: metrics)
             durable = .postgres(database)
-            keys = PostgresKeys(database)
-            budgets = PostgresBudgets(database)
+            (decisions, audit) = (PostgresDecisions(database), PostgresDecisions(database))
+            let changes = ChangeLog(decisions: decisions)
+            keys = AuditedKeys(store: PostgresKeys(database), log: changes)
+            budgets = AuditedBudgets(store: PostgresBudgets(database), keys: keys, log: changes)
             ledger = PostgresLedger(database)
             usage = PostgresUsage(database)
             root = PostgresCounterRoot(database)
             runEnds = PostgresRunEnds(database)
-            revocations = PostgresRevocations(database)
+            revocations = AuditedRevocations(store: PostgresRevocations(database), keys: keys, log: changes)
             knowledge = PostgresKnowledge(database)
             memory = PostgresUserMemory(database)
-            (decisions, audit) = (PostgresDecisions(database), PostgresDecisions(database))
             idempotency = PostgresIdempotency(database, holder: holder, clock: WallClock.accounting)
+            limits = PostgresLimitStore(database, clock: WallClock.accounting)
+            approvals = PostgresApprovals(database)
+            policyVersions = PostgresPolicyVersions(database)
+            switches = PostgresToolSwitches(database)
             return
         }
         do {
@@ -63,17 +72,22 @@ struct Stores: Sendable {
         }
         let database = try EmbeddedDatabase(path: configuration.data + "/kdcube.sqlite")
         durable = .embedded(database)
-        keys = KeyTable(database)
-        budgets = BudgetTable(database)
+        (decisions, audit) = (DecisionTable(database), DecisionTable(database))
+        let changes = ChangeLog(decisions: decisions)
+        keys = AuditedKeys(store: KeyTable(database), log: changes)
+        budgets = AuditedBudgets(store: BudgetTable(database), keys: keys, log: changes)
         ledger = SQLiteLedger(database)
         usage = UsageQuery(database)
         root = SQLiteCounterRoot(database, clock: WallClock.accounting)
         runEnds = RunEndTable(database)
-        revocations = RevocationTable(database)
+        revocations = AuditedRevocations(store: RevocationTable(database), keys: keys, log: changes)
         knowledge = KnowledgeTable(database)
         memory = UserMemoryTable(database)
-        (decisions, audit) = (DecisionTable(database), DecisionTable(database))
         idempotency = IdempotencyTable(database, holder: holder, clock: WallClock.accounting)
+        limits = LimitTable(database, clock: WallClock.accounting)
+        approvals = ApprovalTable(database)
+        policyVersions = PolicyVersionTable(database)
+        switches = ToolSwitchTable(database)
     }
 
     func conversations(of owner: ConversationOwner) -> any ConversationArchive {

@@ -15,7 +15,8 @@ struct AdminMiddleware: RouterMiddleware {
             throw HTTPFailure(
                 .forbidden, code: "role_required", type: "permission_error", message: "This address needs a key with the role admin.")
         }
-        return try await next(request, context)
+        let author = AuditAuthor(try context.principal)
+        return try await AuditAuthor.$current.withValue(author) { try await next(request, context) }
     }
 }
 

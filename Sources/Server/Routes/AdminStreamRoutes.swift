@@ -10,6 +10,7 @@ internal import JSON
 struct AdminStreamRoutes: Sendable {
     let coordinator: RunCoordinator
     let stores: Stores
+    let trail: AuditTrail
 
     func add(to group: RouterGroup<AppContext>) {
         group.get("streams", use: list)
@@ -35,7 +36,11 @@ struct AdminStreamRoutes: Sendable {
         let principal = try context.principal
         guard let run = RunID(try context.parameters.require("run")) else { throw Self.absent }
         if let handle = coordinator.handle(for: run), principal.administers(org: handle.tenant.org) {
-            guard coordinator.kill(run) else { throw Self.ended }
+            guard coordinator.live(run) != nil, let path = try? TenancyPath(of: handle.tenant) else { throw Self.ended }
+            let reason = try await Self.reason(request)
+            let id = trail.killed(
+                handle.identity, path, by: principal.keyID, of: "run:\(run.text)\(reason.map { ": \($0)" } ?? "")")
+            guard coordinator.kill(run, decisionID: id) else { throw Self.ended }
             return .json(["run_id": .string(run.text), "status": "killed"])
         }
         if let end = try await stores.runEnds.find(run: run.text), principal.administers(org: end.path.org) { throw Self.ended }
@@ -43,6 +48,12 @@ struct AdminStreamRoutes: Sendable {
         let org = principal.isOperator ? nil : principal.org
         try await stores.revocations.add(.run(run.text), org: org, author: principal.keyID, at: WallClock.now())
         return .json(["run_id": .string(run.text), "status": "requested"], status: .accepted)
+    }
+
+    /// `{"reason": "…"}`, which may be left out, and the whole body too.
+    private static func reason(_ request: Request) async throws -> String? {
+        guard request.headers[.contentLength].map({ $0 != "0" }) ?? false else { return nil }
+        return try FieldReader(await JSONBody.read(request)).string("reason", bytesMax: 500)
     }
 
     private static let absent = HTTPFailure.notFound("run of that id")

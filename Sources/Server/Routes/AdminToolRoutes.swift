@@ -17,6 +17,7 @@ struct AdminToolRoutes: Sendable {
         group.get("decisions", use: decisions)
         group.get("decisions/:id", use: decision)
         group.get("tools", use: tools)
+        group.post("tools/:name", use: switchTool)
         group.get("isolation", use: isolation)
     }
 
@@ -25,7 +26,22 @@ struct AdminToolRoutes: Sendable {
         let position = Int64(page.cursor)
         guard page.cursor.isEmpty || position != nil else { throw HTTPFailure.badRequest("cursor is none of ours.", param: "cursor") }
         let parameters = request.uri.queryParameters
-        var filter = DecisionFilter(run: parameters["run"].map(String.init), tool: parameters["tool"].map(String.init))
+        func text(_ name: String) -> String? { parameters[Substring(name)].map(String.init) }
+        var filter = DecisionFilter(
+            run: text("run"), tool: text("tool"), user: text("user"), rule: text("rule"), conversation: text("conversation"))
+        for (name, path) in [("since", \DecisionFilter.since), ("until", \DecisionFilter.until)] {
+            guard let value = text(name) else { continue }
+            do { filter[keyPath: path] = try LedgerSelection.instant(value, name) } catch {
+                throw HTTPFailure.badRequest("\(error.description).", param: name)
+            }
+        }
+        if let text = text("kind") {
+            guard let kind = ToolDecision.Kind(rawValue: text) else {
+                let kinds = ToolDecision.Kind.allCases.map(\.rawValue).joined(separator: ", ")
+                throw HTTPFailure.badRequest("kind must be one of \(kinds).", param: "kind")
+            }
+            filter.kind = kind
+        }
         if let text = parameters["decision"] {
             guard let verdict = ToolDecision.Verdict(rawValue: String(text)) else {
                 throw HTTPFailure.badRequest("decision must be allow or deny.", param: "decision")
@@ -42,7 +58,9 @@ struct AdminToolRoutes: Sendable {
         guard let found = try await stores.decisions.decision(for: try reader(request, context), id: id) else {
             throw HTTPFailure(.notFound, code: "decision_not_found", message: "There is no such decision.", param: "id")
         }
-        return .json(found.json)
+        var object = found.json.objectValue ?? JSONObject()
+        object["explanation"] = await room?.explanation(of: found) ?? .null
+        return .json(.object(object))
     }
 
     private func reader(_ request: Request, _ context: AppContext) throws -> DecisionReader {
@@ -57,7 +75,32 @@ struct AdminToolRoutes: Sendable {
     }
 
     @Sendable private func tools(_ request: Request, context: AppContext) async throws -> Response {
-        .json(["data": .array((room?.catalog.tools ?? []).map(\.json))])
+        .json(
+            [
+                "data": .array(
+                    (room?.catalog.tools ?? []).map { tool in
+                        var object = tool.json.objectValue ?? JSONObject()
+                        object["disabled"] = room?.switches.off(tool.name)?.json
+                        return .object(object)
+                    })
+            ])
+    }
+
+    /// `{"disabled": true, "reason": "…"}`: calls in flight go on, no other begins. The tools are the server's, so an operator's alone.
+    @Sendable private func switchTool(_ request: Request, context: AppContext) async throws -> Response {
+        let principal = try context.principal
+        let name = try context.parameters.require("name")
+        guard principal.isOperator else {
+            throw HTTPFailure(
+                .forbidden, code: "role_required", type: "permission_error",
+                message: "Tools belong to the server: switching them needs a key with the role operator.")
+        }
+        guard let room, room.catalog[name] != nil else { throw HTTPFailure.notFound("tool of that name") }
+        let fields = try FieldReader(await JSONBody.read(request))
+        guard let isOff = try fields.flag("disabled") else { throw fields.failure("disabled", "is needed: true or false") }
+        let reason = try fields.string("reason", bytesMax: 500) ?? ""
+        try await room.switches.set(name, isOff: isOff, by: principal.keyID, reason: reason)
+        return .json(["name": .string(name), "disabled": room.switches.off(name)?.json ?? .null])
     }
 
     @Sendable private func isolation(_ request: Request, context: AppContext) async throws -> Response {
@@ -100,20 +143,26 @@ extension ToolDefinition {
     }
 }
 
+extension ToolSwitch {
+    fileprivate var json: JSONValue { ["by": .string(by), "reason": .string(reason), "at": .integer(at.rawValue)] }
+}
+
 extension RecordedDecision {
-    fileprivate var json: JSONValue {
+    var json: JSONValue {
         var object = JSONObject([
             ("id", .string(decision.id)), ("seq", .integer(seq)), ("at", .integer(decision.at.rawValue)),
             ("org", .string(decision.path.org)), ("project", .string(decision.path.project)), ("run", .string(decision.run)),
             ("call_id", .string(decision.callID)), ("source", .string(decision.source.rawValue)), ("tool", .string(decision.tool)),
             ("arguments_digest", .string(decision.argumentsDigest)), ("decision", .string(decision.decision.rawValue)),
-            ("roles", .array(decision.roles.map { .string($0) })),
+            ("roles", .array(decision.roles.map { .string($0) })), ("kind", .string(decision.kind.rawValue)),
         ])
         let optional: [(String, String?)] = [
             ("user", decision.path.user), ("key", decision.path.key), ("parent_call_id", decision.parentCallID),
             ("arguments", decision.arguments), ("rule", decision.rule), ("code", decision.code), ("message", decision.message),
+            ("conversation", decision.conversation), ("subject", decision.subject), ("approval", decision.approval),
         ]
         for (name, text) in optional { object[name] = text.map { .string($0) } }
+        object["details"] = decision.details.flatMap { try? JSONValue(parsing: Array($0.utf8)) }
         if let outcome {
             object["outcome"] = [
                 "status": .string(outcome.status.rawValue), "code": outcome.code.map { .string($0) } ?? .null,

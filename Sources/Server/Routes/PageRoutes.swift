@@ -1,12 +1,17 @@
 internal import HTTPTypes
 internal import Hummingbird
 
-/// The chat page and the official Socket.IO client.
+/// The chat page, the console, and the official Socket.IO client.
 struct PageRoutes: Sendable {
     let files: StaticFiles
 
     func add(to router: Router<AppContext>) {
         router.get("/") { request, _ in try page("index.html", request) }
+        router.get("/console") { request, _ in
+            // What the page names is relative to its folder.
+            guard request.uri.path.hasSuffix("/") else { return Response(status: .permanentRedirect, headers: [.location: "/console/"]) }
+            return try page("console/index.html", request)
+        }
         router.get("/socket.io/socket.io.js") { request, _ in try page("vendor/socket.io.min.js", request) }
         router.get("/**") { request, context in try page(context.parameters.getCatchAll().joined(separator: "/"), request) }
     }

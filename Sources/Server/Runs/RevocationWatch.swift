@@ -1,5 +1,6 @@
 internal import Accounting
 internal import Engine
+internal import JSON
 internal import Logging
 internal import Telemetry
 
@@ -13,6 +14,7 @@ struct RevocationWatch: Sendable {
 
     let store: any RevocationStore
     let coordinator: RunCoordinator
+    let trail: AuditTrail
     let metrics: ServerMetrics
     let logger: Logger
 
@@ -39,7 +41,7 @@ struct RevocationWatch: Sendable {
     }
 
     private func carryOut(_ order: Revocation) {
-        let ended = coordinator.kill(order)
+        let ended = coordinator.kill(order, trail)
         guard ended > 0 else { return }
         logger.notice(
             "runs stopped by order",
@@ -51,17 +53,29 @@ extension RunCoordinator {
     /// Cuts what this process has of it. Linear in the live runs.
     ///
     /// - Returns: how many runs were live until now.
-    func kill(_ order: Revocation) -> Int {
+    func kill(_ order: Revocation, _ trail: AuditTrail) -> Int {
         var description = CutDescription(reason: .killed)
         if case .scope(let scope) = order.target {
             description = CutDescription(reason: .killed, scopeKind: scope.kind.rawValue, scopeID: scope.id)
         }
         return live().count { run in
-            let tenant = run.handle.tenant
-            guard let path = try? TenancyPath(org: tenant.org, project: tenant.project, user: tenant.user, key: tenant.key) else {
-                return false
-            }
-            return order.covers(run: run.handle.identity.run.text, path: path) && cut(run.handle.identity.run, description)
+            guard let path = try? TenancyPath(of: run.handle.tenant) else { return false }
+            let identity = run.handle.identity
+            guard order.covers(run: identity.run.text, path: path) else { return false }
+            return cut(identity.run, description.decided(by: trail.killed(identity, path, by: order.author, of: order.target.text)))
         }
+    }
+}
+
+extension AuditTrail {
+    /// A run is about to be stopped by order. To stop is never held up by a log.
+    ///
+    /// - Returns: the decision's id.
+    func killed(_ run: RunIdentity, _ path: TenancyPath, by author: String, of target: String) -> String {
+        var act = Act(kind: .kill, path: path, action: "run.kill", source: .operator, run: run.run.text)
+        act.conversation = run.conversation.text
+        (act.decision, act.rule, act.code) = (.deny, "operator.kill", "killed")
+        act.details = JSONObject([("by", .string(author)), ("target", .string(target))])
+        return note(act).id
     }
 }

@@ -11,6 +11,7 @@ struct RunIntake: Sendable {
     /// For requests that do not say what a denied call means.
     var onDeny = RunRequest.DenyPolicy.feedBack
     let lost: LostRuns
+    let trail: AuditTrail
 
     /// - Throws: the refusal as every transport tells it.
     func start(_ message: ChatMessage, as principal: Principal) async throws(HTTPFailure) -> RunHandle {
@@ -27,7 +28,7 @@ struct RunIntake: Sendable {
                 parameters: message.parameters,
                 onClientLoss: disconnects.policy(for: model, asked: message.onDisconnect, key: principal.onDisconnect),
                 mayLowerOutput: message.mayLowerOutput, roles: Set(principal.roles), serverTools: message.serverTools,
-                onDeny: message.onDeny ?? onDeny))
+                onDeny: message.onDeny ?? onDeny), as: principal)
     }
 
     /// A completion in OpenAI's dialect ends with its client, unless it or its key asks for more: nobody could come back for the rest.
@@ -40,11 +41,14 @@ struct RunIntake: Sendable {
                 outputTokensMax: completion.outputTokensMax, tools: completion.tools, parameters: completion.parameters,
                 onClientLoss: DisconnectRules.policyOfCompletion(asked: completion.onDisconnect, key: principal.onDisconnect),
                 mayLowerOutput: completion.mayLowerOutput, roles: Set(principal.roles), serverTools: completion.serverTools,
-                onDeny: completion.onDeny ?? onDeny))
+                onDeny: completion.onDeny ?? onDeny), as: principal)
     }
 
     private func check(_ hints: TenantHints, _ principal: Principal) throws(HTTPFailure) {
-        do { try hints.check(against: principal) } catch { throw .tenantMismatch(error) }
+        do { try hints.check(against: principal) } catch {
+            trail.mismatch(error, of: principal)
+            throw .tenantMismatch(error)
+        }
     }
 
     private func check(_ model: String, _ principal: Principal) throws(HTTPFailure) {
@@ -56,7 +60,9 @@ struct RunIntake: Sendable {
         }
     }
 
-    private func start(_ request: RunRequest) async throws(HTTPFailure) -> RunHandle {
+    private func start(_ request: RunRequest, as principal: Principal) async throws(HTTPFailure) -> RunHandle {
+        var request = request
+        request.person = principal.identity
         switch await coordinator.start(request) {
         case .started(let handle): return handle
         case .refused(let cut): throw HTTPFailure(cut, isRefusal: true)

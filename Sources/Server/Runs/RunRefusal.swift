@@ -48,7 +48,8 @@ extension HTTPFailure {
             switch failure.code {
             case .modelNotFound, .conversationNotFound: (.notFound, false)
             case .turnExists: (.conflict, false)
-            case .tooManyRuns, .serverShutdown, .accountingUnavailable, .conversationsUnavailable: (.serviceUnavailable, true)
+            case .tooManyRuns, .serverShutdown, .accountingUnavailable, .conversationsUnavailable, .logUnavailable:
+                (.serviceUnavailable, true)
             case .priceUnknown: (.paymentRequired, false)
             default: (.internalServerError, false)
             }
@@ -62,6 +63,8 @@ extension HTTPFailure {
 extension StartFailure.Code {
     /// The model has no price, and a money budget is on the path.
     static let priceUnknown = StartFailure.Code(rawValue: "price_unknown")
+    /// The decision log cannot be written.
+    static let logUnavailable = StartFailure.Code(rawValue: "log_unavailable")
 }
 
 extension CutDescription {

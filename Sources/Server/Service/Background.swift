@@ -1,6 +1,7 @@
 internal import Engine
 internal import Logging
 internal import ServiceLifecycle
+internal import Supervisor
 
 /// A loop that lives as long as the server and ends by cancellation.
 struct Background: Service {
@@ -22,12 +23,16 @@ struct Background: Service {
 /// The last service of the group, so the first to be told of a shutdown; the next one hears of it when this one returns.
 struct RunDrain: Service {
     let coordinator: RunCoordinator
+    /// Nil where there are no tools.
+    let tools: ToolSupervisor?
     let readiness: Readiness
     let grace: Duration
 
     func run() async throws {
         try? await gracefulShutdown()
         readiness.startDraining()
+        // What people were asked stays asked: the same call finds it after the restart.
+        tools?.beginShutdown()
         await coordinator.drain(deadline: grace)
         // What readers have taken is being written, and streams are cut by what stops next.
         try? await Task.sleep(for: .milliseconds(100))

@@ -26,18 +26,21 @@ struct FileIdentity: Sendable, Equatable {
     }
 }
 
-/// When a file that others change is worth reading again. Pure: it is told what was seen.
-struct FileFollower {
-    /// The content that was last read, whether it could be used or not; nil for a file that was not there.
-    private var read: FileIdentity?
-    private var last: FileIdentity?
+/// When a file that others change is worth reading again.
+typealias FileFollower = ContentFollower<FileIdentity>
+
+/// When something that others change is worth reading again. Pure: it is told what was seen.
+struct ContentFollower<Identity: Equatable & Sendable>: Sendable {
+    /// The content that was last read, whether it could be used or not; nil for what was not there.
+    private var read: Identity?
+    private var last: Identity?
 
     /// - Parameter read: the content that is in use.
-    init(read: FileIdentity?) { (self.read, last) = (read, read) }
+    init(read: Identity?) { (self.read, last) = (read, read) }
 
     /// Says once of each new content that it is to be read: at the second look that finds it, so that a file which is just being
     /// written is not read in halves.
-    mutating func isDue(_ now: FileIdentity?) -> Bool {
+    mutating func isDue(_ now: Identity?) -> Bool {
         defer { last = now }
         guard now != read, now == last else { return false }
         read = now

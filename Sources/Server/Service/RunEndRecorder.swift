@@ -67,8 +67,7 @@ final class RunEndRecorder: Sendable {
 extension RunEnd {
     /// Nil for a run that completed, or whose tenant has a name that cannot be accounted.
     init?(_ run: RunHandle, _ ending: RunEnding, at time: Int64) {
-        let tenant = run.tenant
-        guard let path = try? TenancyPath(org: tenant.org, project: tenant.project, user: tenant.user, key: tenant.key) else { return nil }
+        guard let path = try? TenancyPath(of: run.tenant) else { return nil }
         let detail: JSONValue
         let outcome: Outcome
         switch ending {

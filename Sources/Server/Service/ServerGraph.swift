@@ -61,33 +61,50 @@ struct ServerGraph {
         let book = PriceBook(
             prices, file: configuration.priceFile, models: configuration.models, accountant: accountant, metrics: metrics)
         let ends = RunEndRecorder(store: stores.runEnds, metrics: metrics)
-        let tools = try ToolRoom.make(
-            configuration, stores: stores, accountant: accountant, group: group, registry: registry, logger: logger)
-        let checkpoints = tools.map { _ in
-            CheckpointWriter(
-                stores.audit, directory: configuration.stores.data, file: configuration.audit.checkpoints, registry: registry,
-                logger: logger)
+        let writer = DecisionWriter(stores.decisions) { error in
+            logger.error("decisions cannot be written; calls and runs are denied", metadata: ["fault": "\(error)"])
         }
+        let notLogged = ToolMetrics.decisionsNotLogged(registry)
+        let trail = AuditTrail(writer, logger: logger) { notLogged.add() }
+        let tools: ToolRoom?
+        do {
+            tools = try ToolRoom.make(
+                configuration,
+                ToolRoom.Surroundings(
+                    stores: stores, accountant: accountant, writer: writer, trail: trail, client: client, group: group, registry: registry,
+                    logger: logger))
+        } catch {
+            // A client that is let go while it is open ends the process before the mistake is told.
+            try? await client.shutdown()
+            throw error
+        }
+        let checkpoints = CheckpointWriter(
+            stores.audit, directory: configuration.stores.data, file: configuration.audit.checkpoints, registry: registry, logger: logger)
         let coordinator = RunCoordinator(
-            meter: MeterBinding(accountant: accountant), models: models, conversations: ConversationBinding(stores: stores),
+            meter: MeterBinding(accountant: accountant, trail: trail), models: models, conversations: ConversationBinding(stores: stores),
             tools: tools?.gate, metrics: EngineMetricsBinding(metrics: metrics, ends: ends))
-        let revocations = RevocationWatch(store: stores.revocations, coordinator: coordinator, metrics: metrics, logger: logger)
+        let revocations = RevocationWatch(
+            store: stores.revocations, coordinator: coordinator, trail: trail, metrics: metrics, logger: logger)
         let windows = WindowReader(stores, counters: counters.isEmbedded ? nil : counters.store)
         let intake = RunIntake(
             coordinator: coordinator, defaultModel: models.entries.first?.model.id, disconnects: DisconnectRules(configuration),
             onDeny: configuration.tools.onDeny,
             lost: LostRuns(
-                stores: stores, windows: windows, toolTimeMax: tools == nil ? .zero : EngineLimits().toolTimeMax))
-        let authenticator = Authenticator(directory: KeyDirectory(keys: stores.keys), metrics: metrics)
+                stores: stores, windows: windows, toolTimeMax: tools == nil ? .zero : EngineLimits().toolTimeMax), trail: trail)
+        let authenticator = Authenticator(directory: KeyDirectory(keys: stores.keys), trail: trail, metrics: metrics)
 
         let sockets = SocketIOServer(
             configuration: try transportConfiguration(), eventLoopGroup: group, metrics: registry, logger: logger)
-        ChatNamespace(intake: intake, authenticator: authenticator, metrics: metrics).install(on: sockets)
+        ChatNamespace(intake: intake, authenticator: authenticator, desk: tools?.desk, metrics: metrics).install(on: sockets)
+        let console = sockets.namespace("/console")
+        let feed = ConsoleFeed(console, decisions: stores.decisions, desk: tools?.desk)
+        ConsoleNamespace(authenticator: authenticator, feed: feed).install(on: console)
+        tools?.listeners.add { feed.changed($0) }
         let readiness = Readiness(stores: stores, redis: counters.connection)
         let routes = ServerRoutes(
             configuration: configuration, intake: intake, authenticator: authenticator, models: models, prices: book,
             windows: windows, stores: stores,
-            readiness: readiness, metrics: metrics, outbox: counters.outbox, tools: tools)
+            readiness: readiness, metrics: metrics, outbox: counters.outbox, tools: tools, trail: trail)
         let front = RealtimeServer(
             configuration: frontConfiguration(), ingress: sockets, responder: routes.router().buildResponder(), eventLoopGroup: group,
             metrics: registry, logger: logger
@@ -105,11 +122,11 @@ struct ServerGraph {
             Background { await ends.run() },
             Background { await PriceWatch(book: book, logger: logger, read: priceFile).run() },
             Background { await revocations.run(since: started) },
-            Background { await checkpoints?.run() },
-            Background { await tools?.start() },
-            Background { await tools?.probeForEver() },
+            Background { await checkpoints.run() },
+            Background { await feed.run() },
+        ] + (tools?.loops ?? []).map { Background($0) } + [
             front,
-            RunDrain(coordinator: coordinator, readiness: readiness, grace: configuration.server.grace),
+            RunDrain(coordinator: coordinator, tools: tools?.supervisor, readiness: readiness, grace: configuration.server.grace),
         ]
         var lifecycle = ServiceGroupConfiguration(
             services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
@@ -118,7 +135,7 @@ struct ServerGraph {
         let result = await Result { try await ServiceGroup(configuration: lifecycle).run() }
         await tools?.shutdown()
         // After the last decision: what is not signed could be cut off while nobody looks.
-        await checkpoints?.flush()
+        await checkpoints.flush()
         try? await client.shutdown()
         await accountant.leave()
         succession.board.discard()

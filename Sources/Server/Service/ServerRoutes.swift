@@ -17,6 +17,7 @@ struct ServerRoutes: Sendable {
     let metrics: ServerMetrics
     let outbox: RedisOutbox?
     let tools: ToolRoom?
+    let trail: AuditTrail
 
     func router() -> Router<AppContext> {
         let router = Router(context: AppContext.self)
@@ -40,11 +41,15 @@ struct ServerRoutes: Sendable {
         TwoCallRoutes(intake: intake).add(to: twoCall)
         VirtualKeyRoutes(stores: stores).add(to: router.group("key").add(middleware: refusals).add(middleware: authentication))
         SpendRoutes(stores: stores, windows: windows).add(to: router, refusals, authentication)
+        let approvals = ApprovalRoutes(desk: tools?.desk)
+        approvals.add(to: router.group("api").add(middleware: refusals).add(middleware: authentication))
         let admin = router.group("api/admin").add(middleware: refusals).add(middleware: authentication).add(middleware: AdminMiddleware())
         AdminLedgerRoutes(stores: stores, windows: windows).add(to: admin)
-        AdminStreamRoutes(coordinator: intake.coordinator, stores: stores).add(to: admin)
+        AdminStreamRoutes(coordinator: intake.coordinator, stores: stores, trail: trail).add(to: admin)
         AdminPriceRoutes(prices: prices, models: models).add(to: admin)
         AdminToolRoutes(stores: stores, room: tools).add(to: admin)
+        AdminPolicyRoutes(stores: stores, room: tools).add(to: admin)
+        approvals.add(toAdmin: admin)
         return router
     }
 }

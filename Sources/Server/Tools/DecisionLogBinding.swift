@@ -9,17 +9,9 @@ struct DecisionLogBinding: DecisionLog {
     /// Of no arguments: the name alone was refused, before they were written.
     private static let nothing = Digest.hex(Digest.sha256([]))
 
-    private let writer: DecisionWriter
-    private let metrics: ToolMetrics
-    private let logger: Logger
-
-    init(_ store: any DecisionStore, metrics: ToolMetrics, logger: Logger) {
-        writer = DecisionWriter(store) { error in
-            logger.error("decisions cannot be written; calls are denied", metadata: ["fault": "\(error)"])
-        }
-        self.metrics = metrics
-        self.logger = logger
-    }
+    let writer: DecisionWriter
+    let metrics: ToolMetrics
+    let logger: Logger
 
     func record(_ record: DecisionRecord) async -> Bool {
         do {
@@ -28,7 +20,8 @@ struct DecisionLogBinding: DecisionLog {
                 parentCallID: record.parentCallID, source: record.source == .code ? .code : .model, tool: record.tool,
                 argumentsDigest: record.argumentsDigest ?? Self.nothing, arguments: record.arguments,
                 decision: record.decision == .allow ? .allow : .deny, rule: record.rule, code: record.code, message: record.message,
-                roles: record.caller.roles.sorted(), at: Milliseconds(record.time))
+                roles: record.caller.roles.sorted(), at: Milliseconds(record.time), conversation: record.caller.conversation,
+                subject: record.subject, approval: record.approval, details: record.details)
             if await writer.append(decision) { return true }
         } catch {
             logger.error("a decision cannot be written", metadata: ["fault": "\(error)", "run.id": "\(record.caller.run)"])

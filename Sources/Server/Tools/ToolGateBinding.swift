@@ -126,7 +126,7 @@ extension CallerIdentity {
         self.init(
             org: caller.tenant.org, project: caller.tenant.project, user: caller.tenant.user ?? "", key: caller.tenant.key,
             roles: caller.roles, run: caller.identity.run.text, turn: caller.identity.turn.text,
-            conversation: caller.identity.conversation.text)
+            conversation: caller.identity.conversation.text, identity: caller.person)
     }
 }
 
@@ -146,7 +146,7 @@ extension Engine.ToolNews {
             self = .approval(
                 RunApproval(
                     id: approval.id, tool: approval.tool, args: approval.arguments, from: approval.from, quorum: approval.quorum,
-                    expiresAt: approval.expiresAt, state: approval.state))
+                    agreed: approval.agreed, expiresAt: approval.expiresAt, state: approval.state))
         case .nested(let call):
             let status: RunStep.Status =
                 switch call.status {

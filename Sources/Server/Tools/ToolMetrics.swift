@@ -10,10 +10,13 @@ struct ToolMetrics: SupervisorMetrics {
 
     init(_ registry: MetricRegistry) {
         self.registry = registry
-        decisionsNotLogged = registry.counter(
-            "kdcube_decisions_not_logged_total", "Decisions and outcomes that could not be written; their calls were denied, or are unknown"
-        )
+        decisionsNotLogged = Self.decisionsNotLogged(registry)
         _ = abandoned()
+    }
+
+    static func decisionsNotLogged(_ registry: MetricRegistry) -> Metric {
+        registry.counter(
+            "kdcube_decisions_not_logged_total", "Decisions and outcomes that could not be written; what needed them was denied, or is unknown")
     }
 
     func decided(_ decision: DecisionRecord.Decision, tool: String) {
@@ -29,6 +32,20 @@ struct ToolMetrics: SupervisorMetrics {
     }
 
     func abandoned(tool: String) { abandoned().add() }
+
+    func approval(_ state: Approval.State) {
+        registry.counter(
+            "kdcube_approvals_total", "Approvals that this server has asked for (pending) or has seen end, by what became of them",
+            [("state", state.rawValue)]
+        ).add()
+    }
+
+    func unlogged(tool: String) {
+        registry.counter(
+            "kdcube_unlogged_reads_total", "Calls that change nothing and were made although their decision could not be recorded",
+            [("tool", tool)]
+        ).add()
+    }
 
     private func abandoned() -> Metric {
         registry.counter("kdcube_tools_abandoned_total", "Tools that went on after their call was over")

@@ -1,6 +1,8 @@
 internal import Accounting
+internal import AsyncHTTPClient
 internal import Engine
 internal import Executor
+internal import JSON
 internal import Logging
 internal import NIOCore
 internal import Supervisor
@@ -15,36 +17,53 @@ struct ToolRoom: Sendable {
     let catalog: ToolCatalog
     let supervisor: ToolSupervisor
     let gate: ToolGateBinding
+    /// Nil where there are no policies: then the roles of the catalog decide alone.
+    let policies: PolicyRoom?
+    let desk: ApprovalDesk
+    /// Consoles; they hear of approvals.
+    let listeners: ApprovalListeners
+    let switches: SwitchWatch
     /// Nil where no tool runs code.
     let host: SandboxHost?
     /// Below it no code is run.
     let minimum: IsolationLevel
+    private let webhook: ApprovalWebhook?
     private let elsewhere: ToolAdapters
     private let gateOfCode = StartGate()
     private let logger: Logger
 
+    /// What the room works with; all of it is the server's.
+    struct Surroundings: Sendable {
+        let stores: Stores
+        let accountant: Accountant
+        let writer: DecisionWriter
+        let trail: AuditTrail
+        let client: HTTPClient
+        let group: any EventLoopGroup
+        let registry: MetricRegistry
+        let logger: Logger
+    }
+
     /// Reads files: not on an event loop.
     ///
     /// - Returns: nil where the settings name no catalog.
-    static func make(
-        _ configuration: Configuration, stores: Stores, accountant: Accountant, group: any EventLoopGroup, registry: MetricRegistry,
-        logger: Logger
-    ) throws -> ToolRoom? {
+    static func make(_ configuration: Configuration, _ surroundings: Surroundings) throws -> ToolRoom? {
         guard !configuration.tools.file.isEmpty else { return nil }
-        return try ToolRoom(
-            ToolsFile(configuration.tools.file).catalog, configuration, stores, accountant, group, registry, logger)
+        return try ToolRoom(ToolsFile(configuration.tools.file).catalog, configuration, surroundings)
     }
 
-    private init(
-        _ catalog: ToolCatalog, _ configuration: Configuration, _ stores: Stores, _ accountant: Accountant,
-        _ group: any EventLoopGroup, _ registry: MetricRegistry, _ logger: Logger
-    ) throws {
+    private init(_ catalog: ToolCatalog, _ configuration: Configuration, _ server: Surroundings) throws {
+        let (stores, registry, logger) = (server.stores, server.registry, server.logger)
         self.catalog = catalog
         self.logger = logger
+        // Before anything that would have to be shut down again: a set with a mistake ends here.
+        policies = try PolicyRoom(
+            configuration.policies, catalog: catalog, versions: stores.policyVersions, trail: server.trail, registry: registry,
+            logger: logger)
         minimum = configuration.sandbox.executor.minimum
         let runsCode = catalog.tools.contains { $0.adapter == .builtin(BuiltinTool.runCode.rawValue) }
         host = runsCode ? SandboxHost(configuration.sandbox.executor, observer: SandboxMetrics(registry, logger: logger)) : nil
-        elsewhere = ToolAdapters(group: group) { server, line in
+        elsewhere = ToolAdapters(group: server.group) { server, line in
             logger.info("an MCP server says", metadata: ["server": "\(server)", "line": "\(line)"])
         }
         let metrics = ToolMetrics(registry)
@@ -52,12 +71,34 @@ struct ToolRoom: Sendable {
         for tool in catalog.tools {
             adapters[tool.name] = Self.own(tool.adapter, of: catalog, host, gateOfCode, stores) ?? elsewhere.adapter(for: tool.adapter)
         }
+        let address = configuration.approvals.webhook
+        webhook =
+            address.isEmpty
+            ? nil
+            : ApprovalWebhook(
+                url: address, secret: configuration.approvals.webhookSecret, client: server.client, registry: registry, logger: logger)
+        listeners = ApprovalListeners()
+        desk = ApprovalDesk(
+            store: ApprovalBinding(rows: stores.approvals, logger: logger),
+            observers: [ApprovalBroadcast(trail: server.trail, webhook: webhook, listeners: listeners)], metrics: metrics)
+        let killSwitch = KillSwitch()
+        switches = SwitchWatch(
+            stores.switches, log: ChangeLog(decisions: stores.decisions), killSwitch: killSwitch, logger: logger)
+        let isolation: @Sendable () -> IsolationStanding? = { [host, minimum] in
+            guard let report = host?.report else { return nil }
+            return IsolationStanding(
+                level: report.level.rawValue, minimum: minimum.rawValue, isEnough: report.level >= minimum)
+        }
         supervisor = try ToolSupervisor(
             catalog: catalog, adapters: adapters,
             ports: ToolSupervisor.Ports(
-                log: DecisionLogBinding(stores.decisions, metrics: metrics, logger: logger),
-                meter: ToolMeterBinding(accountant: accountant),
-                idempotency: IdempotencyBinding(stores.idempotency, logger: logger), metrics: metrics))
+                decider: policies?.decider ?? AllowListDecider(),
+                log: DecisionLogBinding(writer: server.writer, metrics: metrics, logger: logger),
+                meter: ToolMeterBinding(accountant: server.accountant),
+                idempotency: IdempotencyBinding(stores.idempotency, logger: logger), metrics: metrics, killSwitch: killSwitch,
+                sessions: SessionLogBinding(decisions: stores.decisions, logger: logger),
+                limits: LimitBinding(store: stores.limits, logger: logger), approvals: desk, isolation: isolation,
+                readsWithoutLog: configuration.audit.readsWithoutLog))
         gate = ToolGateBinding(supervisor: supervisor, onKill: configuration.sandbox.onKill)
     }
 
@@ -71,7 +112,7 @@ struct ToolRoom: Sendable {
         case .knowledgeSearch: return KnowledgeSearchTool(knowledge: stores.knowledge)
         case .memoryGet: return UserMemoryTool(verb: .get, memory: stores.memory)
         case .memorySet: return UserMemoryTool(verb: .set, memory: stores.memory)
-        case .paymentsRefund, .mailDraft, .mailSend, .crmLookup: return nil
+        case .paymentsRefund, .mailDraft, .mailSend, .crmLookup, .recordsRead: return nil
         }
     }
 
@@ -110,6 +151,34 @@ struct ToolRoom: Sendable {
         }
     }
 
+    /// Loops that live as long as the server.
+    var loops: [@Sendable () async -> Void] {
+        [
+            { await self.start() }, { await self.probeForEver() }, { await self.switches.run() }, { await self.policies?.run() },
+            { await self.webhook?.run() }, { await ApprovalSweeper(desk: self.desk).run() },
+        ]
+    }
+
+    /// A past decision in words: by the policies that made it if they are the ones in force, or else only what its record says.
+    func explanation(of recorded: RecordedDecision) async -> JSONValue? {
+        guard let bundle = policies?.decider.current, let past = RecordedQuestion(recorded.decision), past.version == bundle.version,
+            let question = try? DecisionRequest(question: past.question, catalog: catalog)
+        else { return nil }
+        let explanation = PolicyExplanation(bundle, question)
+        var object = explanation.json.objectValue ?? JSONObject()
+        let considered = object["considered"]?.arrayValue ?? []
+        object["considered"] = nil
+        object["text"] = .string(explanation.text)
+        object["rules"] = .array(
+            considered.map { rule in
+                var rule = rule.objectValue ?? JSONObject()
+                rule["id"] = rule["rule"]
+                rule["rule"] = nil
+                return .object(rule)
+            })
+        return .object(object)
+    }
+
     /// When no run lives any more.
     func shutdown() async {
         await host?.shutdown()
@@ -127,4 +196,5 @@ enum BuiltinTool: String, CaseIterable {
     case mailDraft = "mail.draft"
     case mailSend = "mail.send"
     case crmLookup = "crm.lookup"
+    case recordsRead = "records.read"
 }

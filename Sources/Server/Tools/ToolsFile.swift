@@ -21,8 +21,9 @@ struct ToolsFile: Sendable {
 
     /// Reads a file: not on an event loop.
     ///
+    /// - Parameter environment: nil where no tool is called: then secrets are left out, and need not be there.
     /// - Throws: ``ConfigurationError`` that names the tool and the rule.
-    init(_ path: String, environment: [String: String] = ProcessInfo.processInfo.environment) throws(ConfigurationError) {
+    init(_ path: String, environment: [String: String]? = ProcessInfo.processInfo.environment) throws(ConfigurationError) {
         guard let data = FileManager.default.contents(atPath: path) else { throw Self.failure(path, "cannot be read") }
         guard data.count <= Self.fileBytesMax, let text = String(data: data, encoding: .utf8) else {
             throw Self.failure(path, "must be UTF-8 text of at most 1 MiB")
@@ -30,7 +31,7 @@ struct ToolsFile: Sendable {
         try self.init(yaml: text, path: path, environment: environment)
     }
 
-    init(yaml: String, path: String, environment: [String: String]) throws(ConfigurationError) {
+    init(yaml: String, path: String, environment: [String: String]?) throws(ConfigurationError) {
         let root: Node?
         do { root = try Yams.compose(yaml: yaml) } catch {
             throw Self.failure(path, "is not YAML: \(SettingsTree.oneLine("\(error)"))")
@@ -52,7 +53,7 @@ struct ToolsFile: Sendable {
 
     private struct Reading {
         let path: String
-        let environment: [String: String]
+        let environment: [String: String]?
         var nodesLeft: Int
 
         mutating func value(_ node: Node, at place: String, depth: Int, mayName: Bool) throws(ConfigurationError) -> JSONValue {
@@ -95,7 +96,7 @@ struct ToolsFile: Sendable {
                     throw failure("has ${ without }", node)
                 }
                 let name = String(rest[start.upperBound..<end.lowerBound])
-                guard let secret = environment[name] else {
+                guard let secret = environment.map({ $0[name] }) ?? "-" else {
                     throw failure("needs the environment variable \(name), which is not set", node)
                 }
                 expanded += secret

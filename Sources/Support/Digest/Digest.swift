@@ -21,6 +21,15 @@ public enum Digest {
         return output
     }
 
+    /// HMAC with SHA-256 (RFC 2104, FIPS 198-1); 32 bytes.
+    public static func hmacSHA256(_ data: some Sequence<UInt8>, key: some Sequence<UInt8>) -> [UInt8] {
+        let block = 64
+        var padded = [UInt8](key)
+        if padded.count > block { padded = sha256(padded) }
+        padded += repeatElement(0, count: block - padded.count)
+        return sha256(padded.map { $0 ^ 0x5C } + sha256(padded.map { $0 ^ 0x36 } + [UInt8](data)))
+    }
+
     /// Lower-case hexadecimal.
     public static func hex(_ bytes: some Sequence<UInt8>) -> String {
         let digits = Array("0123456789abcdef".utf8)

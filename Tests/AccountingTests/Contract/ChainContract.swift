@@ -17,6 +17,7 @@ struct ChainContract {
         ("the chain holds when many write", { try await $0.many() }),
         ("the first checkpoint of a number and of a key stays", { try await $0.firstStays() }),
         ("87: one byte of a record that is changed is found, and its number named", { try await $0.oneByte() }),
+        ("87: what a record that is no call says is hashed as well", { try await $0.otherKinds() }),
         ("88: the last five records cannot be dropped", { try await $0.dropped() }),
         ("89: all that is written anew is found by signatures and anchors", { try await $0.rewritten() }),
         ("no statement changes or removes what the chain is made of", { try await $0.immutable() }),
@@ -161,6 +162,29 @@ struct ChainContract {
         #expect(try await fault() == ChainFault(seq: 5, .missing))
         try await execute("DELETE FROM decision_chain WHERE org = 'acme' AND seq = 3")
         #expect(try await fault() == ChainFault(seq: 3, .unchained))
+    }
+
+    func otherKinds() async throws {
+        try await fill(2)
+        try await store.append([
+            try DecisionContract.record("x1", kind: .admission, source: .server, approval: "apr_1", details: "{}"),
+            try DecisionContract.record("x2", run: "", kind: .change, source: .operator, conversation: nil, subject: nil),
+        ])
+        _ = try await sign()
+        #expect(try await fault() == nil)
+        guard let execute else { return }
+        try await unlock()
+        for (seq, change, back) in [
+            (1, "kind = 'kill'", "kind = 'call'"), (1, "conversation = 'c1'", "conversation = NULL"),
+            (1, "details = ''", "details = NULL"), (4, "kind = 'call'", "kind = 'admission'"), (4, "subject = '43'", "subject = '42'"),
+            (4, "approval = NULL", "approval = 'apr_1'"), (4, "details = '[]'", "details = '{}'"), (5, "kind = 'cut'", "kind = 'change'"),
+            (5, "conversation = ''", "conversation = NULL"), (5, "source = 'server'", "source = 'operator'"),
+        ] {
+            try await execute("UPDATE tool_decisions SET \(change) WHERE org = 'acme' AND seq = \(seq)")
+            #expect(try await fault() == ChainFault(seq: Int64(seq), .changed), "\(change)")
+            try await execute("UPDATE tool_decisions SET \(back) WHERE org = 'acme' AND seq = \(seq)")
+            #expect(try await fault() == nil, "\(back)")
+        }
     }
 
     func dropped() async throws {

@@ -47,7 +47,7 @@ struct ChainContractTests {
         }
     }
 
-    @Test("Postgres", arguments: ChainContract.items.map(\.name))
+    @Test("Postgres", .serialized, arguments: ChainContract.items.map(\.name))
     func postgres(item: String) async throws {
         let url = try await PostgresServer.shared().makeDatabase()
         let databases = [PostgresDatabase(url), PostgresDatabase(url)]

@@ -23,6 +23,9 @@ struct DecisionContract {
         ("decisions and outcomes of an org are numbered without gaps, also when many write", { try await $0.numbers() }),
         ("nobody reads another tenant's decisions", { try await $0.tenants() }),
         ("pages go from the newest to the oldest, filtered", { try await $0.pages() }),
+        ("records of more than calls come back as they were made, and are filtered", { try await $0.kinds() }),
+        ("a replay goes through all decisions from the oldest on", { try await $0.replay() }),
+        ("a session's calls are those of its owner that were allowed, in their order", { try await $0.sessions() }),
         ("no statement changes or removes a decision", { try await $0.immutable() }),
         ("a key is claimed once, and its outcome is told again", { try await $0.onceOnly() }),
         ("a claim that ran out is never given again, and its outcome may still come", { try await $0.claimsRunOut() }),
@@ -59,7 +62,7 @@ struct DecisionContract {
         return .org(handle)
     }
 
-    private func all(_ reader: DecisionReader? = nil, _ filter: DecisionFilter = DecisionFilter()) async throws -> [RecordedDecision] {
+    func all(_ reader: DecisionReader? = nil, _ filter: DecisionFilter = DecisionFilter()) async throws -> [RecordedDecision] {
         try await server.decisions.decisions(for: reader ?? acme, filter, before: nil, limit: 1_000).decisions
     }
 

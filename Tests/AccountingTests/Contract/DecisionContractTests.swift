@@ -37,7 +37,7 @@ struct DecisionContractTests {
         }
     }
 
-    @Test("Postgres", arguments: DecisionContract.items.map(\.name))
+    @Test("Postgres", .serialized, arguments: DecisionContract.items.map(\.name))
     func postgres(item: String) async throws {
         let (clock, url) = (ManualClock(), try await PostgresServer.shared().makeDatabase())
         let databases = [PostgresDatabase(url), PostgresDatabase(url)]

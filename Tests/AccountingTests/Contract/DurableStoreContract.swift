@@ -251,9 +251,15 @@ struct DurableStoreContract {
     func apiKeys() async throws {
         let table = server.keys
         let key = try APIKey(
-            id: "k1", org: "acme", project: "web", user: "ann", roles: ["admin", "dev"], onCut: .finish, createdAt: now)
+            id: "k1", org: "acme", project: "web", user: "ann", roles: ["admin", "dev"], onCut: .finish, createdAt: now,
+            identity: "ann@acme.example")
         try await tool.keys.create(key, hash: "aa")
         try await tool.keys.create(try APIKey(id: "k2", org: "acme", project: "web", createdAt: now), hash: "bb")
+        #expect(try await table.find(id: "k2")?.identity == nil)
+        #expect(try await table.list(org: nil, after: nil, limit: 1) == [key])
+        for identity in ["", "a b", String(repeating: "a", count: 129)] {
+            #expect(throws: (any Error).self) { try APIKey(id: "k4", org: "acme", project: "web", createdAt: now, identity: identity) }
+        }
         await #expect(throws: (any Error).self) {
             try await table.create(try APIKey(id: "k3", org: "new", project: "web", createdAt: now), hash: "aa")
         }

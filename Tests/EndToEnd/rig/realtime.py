@@ -12,7 +12,18 @@ from .sse import TERMINAL
 # Over polling this client gives up at 16 packets in one response; a stream brings more.
 engineio.payload.Payload.max_decode_packets = 10_000
 
-_OTHERS = ("session_info", "chat_start", "chat_step", "chat_delta", "chat_usage", "chat_service", "conv_status", "pong", "gap")
+_OTHERS = (
+    "session_info",
+    "chat_start",
+    "chat_step",
+    "chat_delta",
+    "chat_usage",
+    "chat_approval",
+    "chat_service",
+    "conv_status",
+    "pong",
+    "gap",
+)
 EVENTS = (*_OTHERS, *sorted(TERMINAL))
 
 

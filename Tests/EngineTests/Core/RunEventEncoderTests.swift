@@ -56,7 +56,7 @@ struct RunEventEncoderTests {
                 RunApproval(
                     id: "ap1", tool: "mail.send", args: ["to": "x"], from: "group:finance", quorum: 2,
                     expiresAt: 1_700_000_060_000, state: "pending")), name: "chat_approval",
-            rest: #","approval":{"id":"ap1","tool":"mail.send","args":{"to":"x"},"from":"group:finance","quorum":2,"#
+            rest: #","approval":{"id":"ap1","tool":"mail.send","args":{"to":"x"},"from":"group:finance","quorum":2,"agreed":0,"#
                 + #""expires_at":1700000060000,"state":"pending"}}"#),
         Golden(
             body: .cut(

@@ -42,6 +42,36 @@ struct DemoToolTests {
         #expect(call(tools, "mail.send", ["draft_id": "draft_1"]).failure?.hadNoEffect == true)
     }
 
+    @Test("a draft may have a name, is written anew under it until it is sent, and new ones never take it")
+    func namedDrafts() {
+        let tools = DemoTools()
+        func draft(_ id: String, _ subject: String) -> Result<JSONValue, ToolFailure> {
+            call(tools, "mail.draft", ["draft_id": .string(id), "to": "a@example.com", "subject": .string(subject), "body": "b"])
+        }
+        #expect((try? draft("offer", "one").get())?["status"] == "drafted")
+        #expect((try? draft("offer", "two").get())?["status"] == "redrafted")
+        _ = draft("draft_3", "three")
+        let unnamed = call(tools, "mail.draft", ["to": "a@example.com", "subject": "s", "body": "b"])
+        #expect((try? unnamed.get())?["draft_id"] == "draft_4")
+        #expect((try? call(tools, "mail.send", ["draft_id": "offer"]).get())?["message_id"] == "msg_offer")
+        #expect(draft("offer", "three").failure?.hadNoEffect == true)
+        #expect(draft("", "x").failure?.code == "bad_arguments")
+    }
+
+    @Test("a mail that is no draft is sent as it is")
+    func directMails() {
+        let mail: JSONValue = ["to": "a@example.com", "subject": "s", "body": "b"]
+        #expect((try? call(DemoTools(), "mail.send", mail).get())?["status"] == "sent")
+        #expect(call(DemoTools(), "mail.send", ["subject": "s"]).failure?.code == "bad_arguments")
+    }
+
+    @Test("the same patient has the same record")
+    func records() throws {
+        let first = try call(DemoTools(), "records.read", ["patient": "P-1"]).get()
+        #expect(try call(DemoTools(), "records.read", ["patient": "P-1"], org: "other").get() == first)
+        #expect(first["blood_group"]?.stringValue?.isEmpty == false)
+    }
+
     @Test("under one idempotency key one refund is made")
     func keys() {
         let tools = DemoTools()

@@ -91,12 +91,20 @@ struct Bench {
     let clock = ManualClock()
     let metrics = CountingMetrics()
     let killSwitch = KillSwitch()
+    let limits: MemoryLimits
+    let approvals: MemoryApprovalStore
+    let watched = WatchedApprovals()
+    let desk: ApprovalDesk
     let supervisor: ToolSupervisor
 
     init(
         _ tools: [JSONValue] = [tool()], adapter: any ToolAdapter = ScriptedTool.echo, others: [String: any ToolAdapter] = [:],
-        decider: any Decider = AllowListDecider(), budget: Int64 = 1_000_000_000_000
+        decider: any Decider = AllowListDecider(), budget: Int64 = 1_000_000_000_000, approvals: MemoryApprovalStore? = nil,
+        asksPeople: Bool = true, isolation: @escaping @Sendable () -> IsolationStanding? = { nil }, readsWithoutLog: Bool = false
     ) throws {
+        limits = MemoryLimits(clock, journal)
+        self.approvals = approvals ?? MemoryApprovalStore()
+        desk = ApprovalDesk(store: self.approvals, clock: clock, observers: [watched], metrics: metrics)
         log = MemoryLog(journal)
         meter = MemoryMeter(journal, budget: budget)
         let catalog = try ToolCatalog(["tools": .array(tools)])
@@ -106,13 +114,20 @@ struct Bench {
             catalog: catalog, adapters: adapters,
             ports: ToolSupervisor.Ports(
                 decider: decider, log: log, meter: meter, idempotency: idempotency, clock: clock, metrics: metrics,
-                killSwitch: killSwitch))
+                killSwitch: killSwitch, sessions: log, limits: limits, approvals: asksPeople ? desk : nil, isolation: isolation,
+                readsWithoutLog: readsWithoutLog))
     }
 
     func call(
         _ text: String = #"{"order_id":"A1","amount":5}"#, tool: String = "payments.refund", id: String = "call_1", key: String? = nil,
-        caller: CallerIdentity = ann
+        caller: CallerIdentity = ann, told: @escaping @Sendable (ToolNews) -> Void = { _ in }
     ) async -> CallResult {
-        await supervisor.call(CallRequest(caller: caller, callID: id, tool: tool, text: text, idempotencyKey: key))
+        await supervisor.call(CallRequest(caller: caller, callID: id, tool: tool, text: text, idempotencyKey: key), told: told)
+    }
+
+    /// Lets other tasks run until so many approvals are pending and their calls wait.
+    func pending(_ count: Int = 1) async -> [Approval] {
+        while approvals.all.count(where: { $0.state == .pending }) < count || clock.sleeperCount < count { await Task.yield() }
+        return approvals.all.filter { $0.state == .pending }
     }
 }

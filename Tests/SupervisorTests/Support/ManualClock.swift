@@ -14,12 +14,16 @@ final class ManualClock: SupervisorClock {
         var sleepers: [Sleeper] = []
         var cancelled: Set<Int> = []
         var nextID = 0
+        var wallOffset: Int64 = 0
     }
 
     private let state = Mutex(State())
 
     var nowNanoseconds: Int64 { state.withLock { $0.now } }
-    var unixMilliseconds: Int64 { 1_700_000_000_000 + nowNanoseconds / 1_000_000 }
+    var unixMilliseconds: Int64 { state.withLock { 1_700_000_000_000 + $0.now / 1_000_000 + $0.wallOffset } }
+
+    /// Sets the wall clock back, as an administrator does.
+    func setBack(by seconds: Int64) { state.withLock { $0.wallOffset -= seconds * 1_000 } }
 
     var sleeperCount: Int { state.withLock { $0.sleepers.count } }
 
@@ -49,9 +53,11 @@ final class ManualClock: SupervisorClock {
         }
     }
 
-    func advance(by seconds: Int64) {
+    func advance(by seconds: Int64) { advance(milliseconds: seconds * 1_000) }
+
+    func advance(milliseconds: Int64) {
         let due = state.withLock { state in
-            state.now += seconds * 1_000_000_000
+            state.now += milliseconds * 1_000_000
             let now = state.now
             let due = state.sleepers.filter { $0.due <= now }.sorted { $0.due < $1.due }
             state.sleepers.removeAll { $0.due <= now }
@@ -59,6 +65,8 @@ final class ManualClock: SupervisorClock {
         }
         for sleeper in due { sleeper.continuation.resume() }
     }
+
+    func waitForSleepers(_ count: Int) async { while sleeperCount < count { await Task.yield() } }
 
     /// Lets other tasks run until somebody sleeps until exactly `seconds` from the start.
     func waitForSleeper(dueAt seconds: Int64) async {

@@ -40,6 +40,19 @@ final class MemoryLog: DecisionLog {
     }
 }
 
+extension MemoryLog: SessionLog {
+    func calls(of caller: CallerIdentity) async -> [SessionCall]? {
+        state.withLock { state in
+            guard state.isAvailable else { return nil }
+            let done = Set(state.outcomes.filter { $0.status == .ok }.map(\.id))
+            return state.records.filter { $0.decision == .allow && $0.caller.conversation == caller.conversation }.map { record in
+                SessionCall(
+                    tool: record.tool, subject: record.subject ?? "", isDone: done.contains(record.id), isApproved: record.approval != nil)
+            }
+        }
+    }
+}
+
 /// One budget in nano-USD for everybody.
 final class MemoryMeter: CallMeter {
     struct State {
@@ -148,6 +161,9 @@ final class MemoryIdempotency: IdempotencyStore {
 
 final class CountingMetrics: SupervisorMetrics {
     private let count = Mutex((abandoned: 0, allowed: 0, denied: 0))
+    private let lines = Mutex<[String]>([])
+    /// States of approvals, and reads without a record, in order.
+    var noted: [String] { lines.withLock { $0 } }
     var abandoned: Int { count.withLock { $0.abandoned } }
     var allowed: Int { count.withLock { $0.allowed } }
     var denied: Int { count.withLock { $0.denied } }
@@ -158,5 +174,7 @@ final class CountingMetrics: SupervisorMetrics {
         }
     }
     func called(tool: String, status: DecisionOutcome.Status, elapsed: Duration) {}
+    func approval(_ state: Approval.State) { lines.withLock { $0.append(state.rawValue) } }
+    func unlogged(tool: String) { lines.withLock { $0.append("unlogged \(tool)") } }
     func abandoned(tool: String) { count.withLock { $0.abandoned += 1 } }
 }

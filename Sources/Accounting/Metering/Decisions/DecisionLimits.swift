@@ -10,6 +10,10 @@ public enum DecisionLimits {
     public static let digestDigits = 128
     /// Bytes of arguments that are kept as text; of longer ones only the digest is. With them 256 rows are 2 MiB.
     public static let argumentsBytes = 8 << 10
+    /// Bytes of what a call is about: an address of a thing, or its number.
+    public static let subjectBytes = 1_024
+    /// Bytes of what a decision rests on. A session of some hundred steps fits; with it a batch of 256 rows is 10 MiB at the worst.
+    public static let detailsBytes = 32 << 10
     /// Roles of a caller: more is no set of roles but a mistake.
     public static let roles = 100
 
@@ -20,6 +24,10 @@ public enum DecisionLimits {
     public static let waitingRows = 4_096
     /// Decisions of one page.
     public static let page = 200
+    /// Decisions of one page of a replay, which nobody reads: 44 MiB at the worst.
+    public static let replayPage = 1_000
+    /// Calls of a session that one look reads. More than a supervisor believes of a session.
+    public static let sessionCalls = 10_000
     /// Rows that the store in memory takes: it is for tests and trials.
     public static let memoryRows = 100_000
 }

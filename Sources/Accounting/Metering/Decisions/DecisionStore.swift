@@ -54,16 +54,38 @@ public enum DecisionReader: Sendable, Hashable {
     }
 }
 
-/// What of the decisions is wanted; nil: all.
+/// What of the decisions is wanted; nil: all. It never widens what a ``DecisionReader`` sees.
 public struct DecisionFilter: Sendable, Hashable {
     public var run: String?
     public var tool: String?
     public var decision: ToolDecision.Verdict?
+    public var user: String?
+    public var rule: String?
+    public var kind: ToolDecision.Kind?
+    public var conversation: String?
+    /// Decided then or later (ms, UTC).
+    public var since: Milliseconds?
+    /// Decided before then (ms, UTC).
+    public var until: Milliseconds?
 
-    public init(run: String? = nil, tool: String? = nil, decision: ToolDecision.Verdict? = nil) {
+    public init(
+        run: String? = nil, tool: String? = nil, decision: ToolDecision.Verdict? = nil, user: String? = nil, rule: String? = nil,
+        kind: ToolDecision.Kind? = nil, conversation: String? = nil, since: Milliseconds? = nil, until: Milliseconds? = nil
+    ) {
         self.run = run
         self.tool = tool
         self.decision = decision
+        self.user = user
+        self.rule = rule
+        self.kind = kind
+        self.conversation = conversation
+        self.since = since
+        self.until = until
+    }
+
+    /// Whether a text in it has a zero byte: nothing that is kept has one, and Postgres takes none.
+    package var isImpossible: Bool {
+        [run, tool, user, rule, conversation].contains { $0?.utf8.contains(0) ?? false }
     }
 }
 
@@ -88,7 +110,7 @@ public struct RecordedDecision: Sendable, Hashable {
 
 public struct DecisionPage: Sendable, Hashable {
     public let decisions: [RecordedDecision]
-    /// Pass it as `before` for the next page; nil at the end.
+    /// Pass it as `before`, or as `after`, for the next page; nil at the end.
     public let next: Int64?
 
     public init(decisions: [RecordedDecision], limit: Int) {
@@ -107,8 +129,39 @@ public protocol DecisionStore: Sendable {
     func decisions(
         for reader: DecisionReader, _ filter: DecisionFilter, before cursor: Int64?, limit: Int
     ) async throws(DecisionError) -> DecisionPage
+    /// The oldest first, after the number `cursor` (0: from the first one), for making decisions again; at most
+    /// ``DecisionLimits/replayPage``.
+    func decisions(
+        for reader: DecisionReader, _ filter: DecisionFilter, after cursor: Int64, limit: Int
+    ) async throws(DecisionError) -> DecisionPage
     /// - Returns: nil also when it is somebody else's.
     func decision(for reader: DecisionReader, id: String) async throws(DecisionError) -> RecordedDecision?
+    /// The calls of one conversation of its owner that were allowed, in the order in which they were decided; without those that were
+    /// answered from an earlier outcome (``ToolDecision/replayRule``).
+    ///
+    /// - Parameter limit: at most ``DecisionLimits/sessionCalls``.
+    /// - Returns: `limit + 1` calls when there are more than `limit`.
+    func sessionCalls(
+        of owner: ConversationOwner, conversation: String, limit: Int
+    ) async throws(DecisionError) -> [RecordedCall]
+}
+
+/// A call of a session that was allowed, as far as policies look back at it.
+public struct RecordedCall: Sendable, Hashable {
+    public let tool: String
+    /// ``ToolDecision/subject``; empty where there is none.
+    public let subject: String
+    /// Whether it is known to have succeeded.
+    public let isDone: Bool
+    /// Whether it was made under an approval.
+    public let isApproved: Bool
+
+    public init(tool: String, subject: String, isDone: Bool, isApproved: Bool) {
+        self.tool = tool
+        self.subject = subject
+        self.isDone = isDone
+        self.isApproved = isApproved
+    }
 }
 
 /// What every store does before it asks its back end.
@@ -137,7 +190,7 @@ package enum DecisionBatch {
         return outcomes.filter { known.insert($0.key).inserted }
     }
 
-    package static func limit(_ limit: Int) -> Int { min(max(1, limit), DecisionLimits.page) }
+    package static func limit(_ limit: Int, _ most: Int = DecisionLimits.page) -> Int { min(max(1, limit), most) }
 }
 
 extension ToolDecision {

@@ -84,6 +84,37 @@ public final class MemoryDecisionStore: DecisionStore {
         return DecisionPage(decisions: Array(found), limit: limit)
     }
 
+    public func decisions(
+        for reader: DecisionReader, _ filter: DecisionFilter, after cursor: Int64, limit: Int
+    ) async throws(DecisionError) -> DecisionPage {
+        let limit = DecisionBatch.limit(limit, DecisionLimits.replayPage)
+        let found = state.withLock { state in
+            (state.records[reader.org] ?? []).lazy
+                .filter { $0.seq > cursor && reader.sees($0.decision) && filter.takes($0.decision) }
+                .prefix(limit).map(\.recorded)
+        }
+        return DecisionPage(decisions: Array(found), limit: limit)
+    }
+
+    public func sessionCalls(
+        of owner: ConversationOwner, conversation: String, limit: Int
+    ) async throws(DecisionError) -> [RecordedCall] {
+        let limit = DecisionBatch.limit(limit, DecisionLimits.sessionCalls)
+        return state.withLock { state in
+            let calls = (state.records[owner.org] ?? []).lazy.filter { record in
+                let decision = record.decision
+                return decision.conversation.map(ByteText.init) == ByteText(conversation) && decision.kind == .call
+                    && decision.decision == .allow && ByteText(decision.path.project) == ByteText(owner.project)
+                    && ByteText(decision.path.user ?? "") == ByteText(owner.user) && decision.rule != ToolDecision.replayRule
+            }
+            return calls.prefix(limit + 1).map { record in
+                RecordedCall(
+                    tool: record.decision.tool, subject: record.decision.subject ?? "", isDone: record.outcome?.outcome.status == .ok,
+                    isApproved: record.decision.approval != nil)
+            }
+        }
+    }
+
     public func decision(for reader: DecisionReader, id: String) async throws(DecisionError) -> RecordedDecision? {
         state.withLock { state in
             guard let place = state.places[DecisionID(org: reader.org, id: id)], let record = state.records[reader.org]?[place],
@@ -191,6 +222,9 @@ extension DecisionReader {
 extension DecisionFilter {
     fileprivate func takes(_ decision: ToolDecision) -> Bool {
         (run == nil || decision.run == run) && (tool == nil || decision.tool == tool)
-            && (self.decision == nil || decision.decision == self.decision)
+            && (self.decision == nil || decision.decision == self.decision) && (user == nil || decision.path.user == user)
+            && (rule == nil || decision.rule == rule) && (kind == nil || decision.kind == kind)
+            && (conversation == nil || decision.conversation == conversation) && (since.map { decision.at >= $0 } ?? true)
+            && (until.map { decision.at < $0 } ?? true)
     }
 }

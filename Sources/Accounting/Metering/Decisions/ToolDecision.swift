@@ -1,21 +1,45 @@
-/// One decision about one call of a tool: who wanted what, and what was answered by which rule. Never changed once it is kept.
+/// One decision: who wanted what, and what was answered by which rule. Most are about calls of tools (``Kind``). Never changed once it is
+/// kept.
 ///
 /// Its org, project, user and key are those of the authenticated run; nothing that a model or agent code says becomes one.
 public struct ToolDecision: Sendable, Hashable {
-    /// Who called: the model in its stream, or code in an executor.
-    public enum Source: String, Sendable, Hashable, CaseIterable { case model, code }
+    /// What was decided about.
+    public enum Kind: String, Sendable, Hashable, CaseIterable {
+        /// A call of a tool.
+        case call
+        /// A run that was to begin.
+        case admission
+        /// A step of an approval: asked for, agreed to, denied, run out.
+        case approval
+        /// A run that was ended from outside.
+        case cut
+        /// A tool that was switched off or on.
+        case kill
+        /// A change that an administrator made: keys, budgets, policies.
+        case change
+        /// What was refused outside of calls: another tenant's thing, a right that is missing.
+        case refusal
+
+        /// Whether a record of it always belongs to a run.
+        public var needsRun: Bool { self == .call || self == .admission || self == .cut }
+    }
+
+    /// Who wanted it: the model in its stream, code in an executor, a caller of the API, who operates the server, or the server itself.
+    public enum Source: String, Sendable, Hashable, CaseIterable { case model, code, caller, `operator`, server }
     public enum Verdict: String, Sendable, Hashable, CaseIterable { case allow, deny }
 
     /// Unique in its org.
     public let id: String
     public let path: TenancyPath
+    /// Empty where there is none (``Kind/needsRun``).
     public let run: String
+    /// Empty for what is no call.
     public let callID: String
     /// The call in which this one was made.
     public let parentCallID: String?
     public let source: Source
     public let tool: String
-    /// Of the canonical arguments, in lower-case hexadecimal digits.
+    /// Of the canonical arguments, in lower-case hexadecimal digits; empty only for what is no call.
     public let argumentsDigest: String
     /// The canonical JSON text; nil when it has more than ``DecisionLimits/argumentsBytes``.
     public let arguments: String?
@@ -30,20 +54,42 @@ public struct ToolDecision: Sendable, Hashable {
     public let roles: [String]
     /// UTC.
     public let at: Milliseconds
+    public let kind: Kind
+    /// The conversation of the run: the session that ``DecisionStore/sessionCalls(of:conversation:limit:)`` reads back.
+    public let conversation: String?
+    /// What the call is about: exactly the text of the argument that identifies it.
+    public let subject: String?
+    /// The id of the approval under which the call was made, or that the record is about.
+    public let approval: String?
+    /// What the decision rests on, as canonical JSON; nil when it has more than ``DecisionLimits/detailsBytes``.
+    public let details: String?
+
+    /// The rule of a call that was answered from the outcome of an earlier one: it is no call of its own.
+    public static let replayRule = "supervisor.replay"
+
+    /// Whether a text can be a ``subject``. One that is cut would be another thing's.
+    public static func takes(subject: String) -> Bool {
+        subject.utf8.count <= DecisionLimits.subjectBytes && !subject.utf8.contains(0)
+    }
 
     /// Names and messages that others have made are cut and cleaned, arguments that are too long are left out.
     ///
-    /// - Throws: ``DecisionError/malformed(_:)`` for an id, a run, a digest, arguments or roles that are none.
+    /// - Throws: ``DecisionError/malformed(_:)`` for an id, a run, a conversation, a subject, a digest, JSON or roles that are none.
     public init(
         id: String, path: TenancyPath, run: String, callID: String, parentCallID: String? = nil, source: Source, tool: String,
         argumentsDigest: String, arguments: String?, decision: Verdict, rule: String? = nil, code: String? = nil, message: String? = nil,
-        roles: [String] = [], at: Milliseconds
+        roles: [String] = [], at: Milliseconds, kind: Kind = .call, conversation: String? = nil, subject: String? = nil,
+        approval: String? = nil, details: String? = nil
     ) throws(DecisionError) {
         try DecisionText.check(id, "id")
-        try DecisionText.check(run, "run")
-        try DecisionText.checkDigest(argumentsDigest, "arguments digest")
+        if kind.needsRun || !run.isEmpty { try DecisionText.check(run, "run") }
+        if kind == .call || !argumentsDigest.isEmpty { try DecisionText.checkDigest(argumentsDigest, "arguments digest") }
+        if let conversation { try DecisionText.check(conversation, "conversation") }
+        if let approval { try DecisionText.check(approval, "approval") }
+        guard subject.map(Self.takes(subject:)) ?? true else { throw .malformed("subject") }
         // JSON text has its control characters escaped; Postgres does not take a zero byte in text.
         guard arguments?.utf8.contains(0) != true else { throw .malformed("arguments") }
+        guard details?.utf8.contains(0) != true else { throw .malformed("details") }
         guard roles.count <= DecisionLimits.roles else { throw .malformed("roles") }
         for role in roles { do { try TenancyName.check(role) } catch { throw .malformed("roles") } }
         self.id = id
@@ -61,6 +107,11 @@ public struct ToolDecision: Sendable, Hashable {
         self.message = message.map { DecisionText.cleaned($0, DecisionLimits.messageBytes) }
         self.roles = roles
         self.at = at
+        self.kind = kind
+        self.conversation = conversation
+        self.subject = subject
+        self.approval = approval
+        self.details = details.flatMap { $0.utf8.count <= DecisionLimits.detailsBytes ? $0 : nil }
     }
 }
 

@@ -7,19 +7,23 @@ public struct APIKey: Sendable, Hashable {
     public let org: String
     public let project: String
     public let user: String?
+    /// The person behind it, where several keys, or a user of another name, are one person's; nil: the user.
+    public let identity: String?
     public let roles: [String]
     public let onCut: OnCut
     public let createdAt: Milliseconds
     public let revokedAt: Milliseconds?
     public let settings: KeySettings
 
-    /// - Throws: ``ScopeError`` when a name or a role is no name.
+    /// - Throws: ``ScopeError`` when a name, a role or the identity is no name.
     public init(
         id: String, org: String, project: String, user: String? = nil, roles: [String] = [], onCut: OnCut = .error,
-        createdAt: Milliseconds, revokedAt: Milliseconds? = nil, settings: KeySettings = KeySettings()
+        createdAt: Milliseconds, revokedAt: Milliseconds? = nil, settings: KeySettings = KeySettings(), identity: String? = nil
     ) throws(ScopeError) {
         _ = try TenancyPath(org: org, project: project, user: user, key: id)
         for role in roles { try TenancyName.check(role) }
+        if let identity { try TenancyName.check(identity) }
+        self.identity = identity
         self.id = id
         self.org = org
         self.project = project

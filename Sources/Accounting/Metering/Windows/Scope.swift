@@ -61,6 +61,9 @@ public enum ScopeError: Error, Sendable, Hashable {
 
 /// The rule for names of organisations, projects, users and keys.
 public enum TenancyName {
+    /// Stands where a path needs a project and an act has none: a change of the whole org, a refusal before any project was known.
+    public static let noProject = "-"
+
     public static func check(_ name: String) throws(ScopeError) {
         guard !name.isEmpty else { throw .emptyName }
         guard name.utf8.count <= AccountingLimits.nameBytes else { throw .nameTooLong }

@@ -95,6 +95,23 @@ struct PostgresConnection: ~Copyable {
     @discardableResult
     mutating func query(_ sql: String, _ values: [PostgresValue] = []) throws(PostgresError) -> PostgresRows {
         let name = try prepare(sql, values)
+        return try send(values) { connection, pointers, lengths, formats in
+            PQsendQueryPrepared(connection, name, Int32(values.count), pointers, lengths, formats, 1)
+        }
+    }
+
+    /// Runs a statement that was composed for one question: planned for its values, and not kept.
+    mutating func query(composed sql: String, _ values: [PostgresValue]) throws(PostgresError) -> PostgresRows {
+        let types = values.map(\.type)
+        return try send(values) { connection, pointers, lengths, formats in
+            PQsendQueryParams(connection, sql, Int32(values.count), types, pointers, lengths, formats, 1)
+        }
+    }
+
+    private mutating func send(
+        _ values: [PostgresValue],
+        _ body: (OpaquePointer, [UnsafePointer<CChar>?], [Int32], [Int32]) -> Int32
+    ) throws(PostgresError) -> PostgresRows {
         var bytes: [UInt8] = []
         var starts: [Int?] = []
         var lengths: [Int32] = []
@@ -111,7 +128,7 @@ struct PostgresConnection: ~Copyable {
                     start.flatMap { buffer.baseAddress?.advanced(by: $0).assumingMemoryBound(to: CChar.self) }
                 }
                 let formats = [Int32](repeating: 1, count: values.count)
-                return PQsendQueryPrepared(connection, name, Int32(values.count), pointers, lengths, formats, 1)
+                return body(connection, pointers, lengths, formats)
             }
         }
     }

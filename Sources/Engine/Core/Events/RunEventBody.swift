@@ -119,20 +119,23 @@ public struct RunApproval: Sendable, Hashable {
     /// Who may decide, as the policy names them.
     public let from: String
     public let quorum: Int
+    /// How many have agreed so far.
+    public let agreed: Int
     /// Milliseconds since 1970.
     public let expiresAt: Int64
-    /// `pending`, `approved`, `denied` or `expired`.
+    /// `pending`, `approved`, `denied`, `expired` or `cancelled`.
     public let state: String
     let dataBytes: Int
 
     public init(
-        id: String, tool: String, args: JSONValue, from: String, quorum: Int, expiresAt: Int64, state: String
+        id: String, tool: String, args: JSONValue, from: String, quorum: Int, agreed: Int = 0, expiresAt: Int64, state: String
     ) {
         self.id = id
         self.tool = tool
         self.args = args
         self.from = from
         self.quorum = quorum
+        self.agreed = agreed
         self.expiresAt = expiresAt
         self.state = state
         dataBytes = args.jsonBytes.count

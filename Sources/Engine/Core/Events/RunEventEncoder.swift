@@ -104,6 +104,7 @@ public enum RunEventEncoder {
         writer.member("args", approval.args)
         writer.member("from", approval.from)
         writer.member("quorum", approval.quorum)
+        writer.member("agreed", approval.agreed)
         writer.member("expires_at", approval.expiresAt)
         writer.member("state", approval.state)
         writer.endObject()

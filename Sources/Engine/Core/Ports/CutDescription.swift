@@ -46,4 +46,11 @@ public struct CutDescription: Sendable, Hashable {
         self.resetsAt = resetsAt
         self.decisionID = decisionID
     }
+
+    /// The same cut, with its place in the decision log.
+    public func decided(by id: String) -> CutDescription {
+        CutDescription(
+            reason: reason, scopeKind: scopeKind, scopeID: scopeID, model: model, tool: tool, unit: unit, window: window, zone: zone,
+            limit: limit, used: used, resetsAt: resetsAt, decisionID: id)
+    }
 }

@@ -31,11 +31,14 @@ public struct ToolCaller: Sendable, Hashable {
     public let tenant: Tenant
     public let roles: Set<String>
     public let identity: RunIdentity
+    /// See ``RunRequest/person``.
+    public let person: String?
 
-    public init(tenant: Tenant, roles: Set<String>, identity: RunIdentity) {
+    public init(tenant: Tenant, roles: Set<String>, identity: RunIdentity, person: String? = nil) {
         self.tenant = tenant
         self.roles = roles
         self.identity = identity
+        self.person = person
     }
 }
 

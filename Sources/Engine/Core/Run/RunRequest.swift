@@ -41,6 +41,8 @@ public struct RunRequest: Sendable {
     public var tenant: Tenant
     /// The caller's roles, for the decisions about tools.
     public var roles: Set<String>
+    /// The person behind the caller, where one person has several users; nil where nobody says who it is.
+    public var person: String?
     public var model: String
     public var input: Input
     /// Nil begins a new conversation.

@@ -16,7 +16,7 @@ struct RunTools: Sendable {
     /// - Returns: nil when the request wants none of the server's: then every call is the client's.
     static func of(_ request: RunRequest, identity: RunIdentity, gate: (any ToolGate)?) async -> RunTools? {
         guard let gate, !request.serverTools.isNone else { return nil }
-        let caller = ToolCaller(tenant: request.tenant, roles: request.roles, identity: identity)
+        let caller = ToolCaller(tenant: request.tenant, roles: request.roles, identity: identity, person: request.person)
         let offers = await gate.offers(for: caller).filter { request.serverTools.includes($0.name) }
         return RunTools(gate, caller, request, offers)
     }

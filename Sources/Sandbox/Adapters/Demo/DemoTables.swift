@@ -13,6 +13,7 @@ struct DemoTables: Sendable {
 
     private var refunds: [(id: String, order: String, amount: DecimalText)] = []
     private var drafts: [String: Draft] = [:]
+    private var sent = 0
     /// Under an idempotency key the same answer is given again.
     private var answers: [String: JSONValue] = [:]
 
@@ -25,6 +26,7 @@ struct DemoTables: Sendable {
             case "mail.draft": try draft(arguments)
             case "mail.send": try send(arguments)
             case "crm.lookup": try lookUp(arguments)
+            case "records.read": try readRecord(arguments)
             default: throw ToolFailure(code: "internal", message: "no such demo tool", hadNoEffect: true)
             }
         if let key, answers.count < 3 * AdapterLimits.demoRowsMax { answers[key] = answer }
@@ -46,48 +48,79 @@ struct DemoTables: Sendable {
         ]
     }
 
+    /// Without a `draft_id` a new draft; with one, that draft is written or written anew, unless it was sent.
     private mutating func draft(_ arguments: JSONObject) throws(ToolFailure) -> JSONValue {
-        let recipient = try text("to", of: arguments)
-        let draft = Draft(
-            recipient: recipient, subject: arguments["subject"]?.stringValue ?? "", body: arguments["body"]?.stringValue ?? "")
-        guard draft.subject.utf8.count + draft.body.utf8.count <= 64 << 10 else { throw Self.refused("the mail is too long") }
-        try Self.requireRoom(drafts.count)
-        let id = "draft_\(drafts.count + 1)"
+        let draft = try mail(arguments)
+        let id: String
+        if arguments["draft_id"] == nil {
+            var number = drafts.count + 1
+            while drafts["draft_\(number)"] != nil { number += 1 }
+            id = "draft_\(number)"
+        } else {
+            id = try text("draft_id", of: arguments)
+        }
+        let old = drafts[id]
+        guard old?.isSent != true else { throw Self.refused("\(shown(id, bytesMax: 64)) was sent already") }
+        if old == nil { try Self.requireRoom(drafts.count) }
         drafts[id] = draft
-        return ["draft_id": .string(id), "to": .string(recipient), "subject": .string(draft.subject), "status": "drafted"]
+        return [
+            "draft_id": .string(id), "to": .string(draft.recipient), "subject": .string(draft.subject),
+            "status": old == nil ? "drafted" : "redrafted",
+        ]
     }
 
+    private func mail(_ arguments: JSONObject) throws(ToolFailure) -> Draft {
+        let draft = Draft(
+            recipient: try text("to", of: arguments), subject: arguments["subject"]?.stringValue ?? "",
+            body: arguments["body"]?.stringValue ?? "")
+        guard draft.subject.utf8.count + draft.body.utf8.count <= 64 << 10 else { throw Self.refused("the mail is too long") }
+        return draft
+    }
+
+    /// A draft by its id, or without one the mail that the arguments are.
     private mutating func send(_ arguments: JSONObject) throws(ToolFailure) -> JSONValue {
+        guard arguments["draft_id"] != nil || arguments["to"] == nil else {
+            let mail = try mail(arguments)
+            try Self.requireRoom(sent)
+            sent += 1
+            return ["message_id": .string("mail_\(sent)"), "to": .string(mail.recipient), "status": "sent"]
+        }
         let id = try text("draft_id", of: arguments)
         guard var draft = drafts[id] else {
             throw ToolFailure(code: "not_found", message: "there is no draft \(shown(id, bytesMax: 64))", hadNoEffect: true)
         }
-        guard !draft.isSent else { throw Self.refused("\(id) was sent already") }
+        guard !draft.isSent else { throw Self.refused("\(shown(id, bytesMax: 64)) was sent already") }
         draft.isSent = true
         drafts[id] = draft
+        let number = id.hasPrefix("draft_") ? String(id.dropFirst("draft_".count)) : id
         return [
-            "message_id": .string("msg_" + id.dropFirst("draft_".count)), "draft_id": .string(id), "to": .string(draft.recipient),
-            "status": "sent",
+            "message_id": .string("msg_\(number)"), "draft_id": .string(id), "to": .string(draft.recipient), "status": "sent",
         ]
     }
 
-    /// The same customer for the same id, whoever asks and whenever: everything is drawn from the id's hash.
+    /// The same customer for the same id, whoever asks and whenever.
     private func lookUp(_ arguments: JSONObject) throws(ToolFailure) -> JSONValue {
         let id = try text("customer", of: arguments)
-        // FNV-1a: `Hasher` is seeded anew in each process.
-        var hash = id.utf8.reduce(0xCBF2_9CE4_8422_2325 as UInt64) { ($0 ^ UInt64($1)) &* 0x100_0000_01B3 }
-        func pick(_ values: [String]) -> String {
-            let value = values[Int(hash % UInt64(values.count))]
-            hash /= UInt64(values.count)
-            return value
-        }
-        let first = pick(["Ada", "Alan", "Barbara", "Edsger", "Grace", "Leslie", "Margaret", "Tony"])
-        let last = pick(["Abel", "Berg", "Costa", "Dubois", "Eriksen", "Fischer", "Green", "Haas"])
-        let plan = pick(["free", "team", "business"])
-        let since = "20\(10 + Int(hash % 15))-0\(1 + Int(hash / 15 % 9))-15"
+        var lot = DemoLot(id)
+        let first = lot.pick(DemoLot.firstNames)
+        let last = lot.pick(DemoLot.lastNames)
+        let plan = lot.pick(["free", "team", "business"])
+        let since = "20\(10 + lot.number(below: 15))-0\(1 + lot.number(below: 9))-15"
         return [
             "customer": .string(id), "name": .string("\(first) \(last)"),
             "email": .string("\(first).\(last)@example.com".lowercased()), "plan": .string(plan), "customer_since": .string(since),
+        ]
+    }
+
+    /// The same record for the same patient.
+    private func readRecord(_ arguments: JSONObject) throws(ToolFailure) -> JSONValue {
+        let id = try text("patient", of: arguments)
+        var lot = DemoLot(id)
+        let name = "\(lot.pick(DemoLot.firstNames)) \(lot.pick(DemoLot.lastNames))"
+        return [
+            "patient": .string(id), "name": .string(name), "blood_group": .string(lot.pick(["0+", "A+", "A-", "B+", "AB+"])),
+            "allergies": .array([.string(lot.pick(["none known", "penicillin", "latex", "pollen"]))]),
+            "last_visit": .string("2026-0\(1 + lot.number(below: 9))-1\(lot.number(below: 10))"),
         ]
     }
 

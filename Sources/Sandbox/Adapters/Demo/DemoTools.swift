@@ -12,7 +12,7 @@ public final class DemoTools: ToolAdapter {
     }
 
     /// The names under which a catalog has them.
-    public static let names: Set<String> = ["payments.refund", "mail.draft", "mail.send", "crm.lookup"]
+    public static let names: Set<String> = ["payments.refund", "mail.draft", "mail.send", "crm.lookup", "records.read"]
 
     private let tables = Mutex<[Tenant: DemoTables]>([:])
 

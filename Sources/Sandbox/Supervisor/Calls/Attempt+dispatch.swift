@@ -13,56 +13,119 @@ extension Attempt {
         let goesOn: Bool
     }
 
-    /// Decides, reserves, records, and makes the call.
+    /// What a call has gathered on its way.
+    private struct Passage {
+        var grounds = Grounds()
+        var holdings: Holdings?
+        var approval: Approval?
+        /// How often people were asked.
+        var asked = 0
+        /// The decision has to be made again.
+        var isOld = false
+    }
+
+    /// Decides, reserves, asks, records, and makes the call.
     func perform(_ call: Checked) async throws(Refused) -> Performed {
-        var rule = try await decide(call)
+        let session = ports.decider.looksAtSession ? SessionTurns.Session(request.caller) : nil
+        if let session { supervisor.turns.begin(session) }
+        defer { if let session { supervisor.turns.end(session) } }
+        var passage = Passage()
+        do { return try await perform(call, session, &passage) } catch {
+            if let holdings = passage.holdings { await shielded { await holdings.refund() } }
+            if let approval = passage.approval { await leave(approval) }
+            throw Refused(refusal: error.refusal, call: error.call, grounds: passage.grounds)
+        }
+    }
+
+    private func perform(
+        _ call: Checked, _ session: SessionTurns.Session?, _ passage: inout Passage
+    ) async throws(Refused) -> Performed {
+        try await decide(call, &passage.grounds)
         let decided = ports.clock.nowNanoseconds
         guard !Task.isCancelled else { throw cancelled(call) }
-        let reservation = try await reserve(call)
-        do throws(Refused) {
-            // The place of the wait for an approval: what was decided before a wait is decided again after it.
-            if since(decided) > SupervisorLimits.decisionAgeMax { rule = try await decide(call) }
-            guard !Task.isCancelled else { throw cancelled(call) }
-            let record = record(call, .allow, rule: rule)
-            guard await write(record) else { throw logUnavailable(call) }
-            ports.metrics.decided(.allow, tool: call.tool.name)
-            return await dispatch(call, decisionID: record.id, reservation)
-        } catch {
-            await shielded { await reservation.refund() }
+        passage.holdings = try await reserve(call)
+        try await take(call, &passage)
+        passage.isOld = since(decided) > SupervisorLimits.decisionAgeMax
+        try await settle(call, &passage)
+        if let session { try await takeTurn(in: session, call, &passage) }
+        let decisionID = DecisionID.make()
+        let isLogged: Bool
+        do throws(Refused) { isLogged = try await record(call, decisionID, &passage) } catch {
+            if let session { supervisor.turns.give(session, hasRecorded: true) }
             throw error
         }
+        if let session { supervisor.turns.give(session, hasRecorded: true) }
+        ports.metrics.decided(.allow, tool: call.tool.name)
+        guard let holdings = passage.holdings else { preconditionFailure("a call that holds nothing") }
+        return await dispatch(call, decisionID: decisionID, isLogged: isLogged, holdings)
     }
 
-    /// - Returns: the rule that allows it.
-    private func decide(_ call: Checked) async throws(Refused) -> String {
-        if let refusal = supervisor.builtIn.refusal(of: call.tool, source: request.source) { throw Refused(refusal: refusal, call: call) }
-        let question = DecisionRequest(
-            tool: call.tool, arguments: call.arguments, digest: call.digest, caller: request.caller, callID: request.callID,
-            parentCallID: request.parentCallID, source: request.source, now: ports.clock.unixMilliseconds)
-        switch await ports.decider.decide(question).verdict {
-        case .allow(let rule): return rule
-        case .deny(let refusal): throw Refused(refusal: refusal, call: call)
-        case .needsApproval(let demand):
-            let message = "This call needs an approval, and there is nobody to ask."
-            throw refused(call, RefusalCode.approvalUnavailable, message, rule: demand.rule)
+    /// Waits until no other call of the session is being recorded; then the decision knows all that were.
+    private func takeTurn(in session: SessionTurns.Session, _ call: Checked, _ passage: inout Passage) async throws(Refused) {
+        while true {
+            await supervisor.turns.take(session)
+            if supervisor.turns.recorded(in: session) == passage.grounds.turn { return }
+            supervisor.turns.give(session, hasRecorded: false)
+            // Each time another call was recorded, so this ends with the last of them.
+            passage.isOld = true
+            try await settle(call, &passage)
         }
     }
 
-    private func reserve(_ call: Checked) async throws(Refused) -> any CallReservation {
-        switch await ports.meter.reserve(tool: call.tool.name, cost: call.tool.cost, caller: request.caller) {
-        case .admitted(let reservation): return reservation
-        case .refused(let refused):
-            throw Refused(
-                refusal: Refusal(
-                    code: refused.kind.rawValue, message: refused.message, rule: RuleID.accounting, details: refused.details),
-                call: call)
-        case .unavailable:
-            let message = "The budgets cannot be asked, so nothing is called."
-            throw refused(call, RefusalCode.accountingUnavailable, message, rule: RuleID.accounting)
+    /// Brings the decision up to date: one that has become old is made again, and so is one that people were asked about, with the policies
+    /// and the session as they are by then.
+    private func settle(_ call: Checked, _ passage: inout Passage) async throws(Refused) {
+        while true {
+            guard !Task.isCancelled else { throw cancelled(call) }
+            if passage.isOld {
+                try await decide(call, &passage.grounds)
+                try await take(call, &passage)
+                passage.isOld = false
+            }
+            guard case .needsApproval(let demand)? = passage.grounds.ruling?.verdict else { return }
+            if let approval = passage.approval {
+                if isMet(demand, by: approval) { return }
+                await leave(approval)
+                passage.approval = nil
+            }
+            guard passage.asked < SupervisorLimits.approvalAsksMax else {
+                let message = "The policies ask for other approvers than those that agreed."
+                throw refused(call, RefusalCode.approvalOutdated, message, rule: demand.rule)
+            }
+            passage.asked += 1
+            passage.approval = try await agreement(to: demand, call, &passage.grounds)
+            passage.isOld = true
         }
     }
 
-    private func dispatch(_ call: Checked, decisionID: String, _ reservation: any CallReservation) async -> Performed {
+    private func take(_ call: Checked, _ passage: inout Passage) async throws(Refused) {
+        guard var holdings = passage.holdings else { preconditionFailure("limits are taken after budgets") }
+        defer { passage.holdings = holdings }
+        try await take(call, &holdings, &passage.grounds)
+    }
+
+    /// Uses the approval up, if there is one, and records that the call is made.
+    ///
+    /// - Returns: whether the record is durable; a tool that only reads may be called all the same, where the configuration says so.
+    private func record(_ call: Checked, _ decisionID: String, _ passage: inout Passage) async throws(Refused) -> Bool {
+        guard !Task.isCancelled else { throw cancelled(call) }
+        if let approval = passage.approval {
+            try await use(approval, call, decisionID: decisionID)
+            passage.grounds.approval = approval.id
+        }
+        let grounds = passage.grounds
+        let isLogged = await write(record(call, .allow, rule: grounds.rule, grounds: grounds, id: decisionID))
+        guard isLogged || isReadWithoutLog(call) else { throw logUnavailable(call) }
+        return isLogged
+    }
+
+    private func isReadWithoutLog(_ call: Checked) -> Bool {
+        guard ports.readsWithoutLog, call.tool.effect == .read else { return false }
+        ports.metrics.unlogged(tool: call.tool.name)
+        return true
+    }
+
+    private func dispatch(_ call: Checked, decisionID: String, isLogged: Bool, _ holdings: Holdings) async -> Performed {
         guard let adapter = supervisor.adapters[call.tool.name] else {
             preconditionFailure("the supervisor was made without an adapter for \(call.tool.name)")
         }
@@ -87,10 +150,10 @@ extension Attempt {
             bytes: dispatched.bytes, elapsed: took, isCharged: isCharged)
         ports.metrics.called(tool: call.tool.name, status: dispatched.status, elapsed: took)
         await shielded { [log = ports.log, caller = request.caller] in
-            if isCharged { await reservation.commit() } else { await reservation.refund() }
-            await log.record(outcome, of: caller)
+            if isCharged { await holdings.commit() } else { await holdings.refund() }
+            if isLogged { await log.record(outcome, of: caller) }
         }
-        let answer = CallResult(outcome: dispatched.outcome, decisionID: decisionID, elapsed: elapsed)
+        let answer = CallResult(outcome: dispatched.outcome, decisionID: isLogged ? decisionID : nil, elapsed: elapsed)
         return Performed(result: answer, certainty: dispatched.certainty, goesOn: dispatched.goesOn)
     }
 }
@@ -123,7 +186,9 @@ extension ToolSupervisor {
         }
         let shown = SafeText.shown(nested.tool)
         return await scope.run(child) {
-            let attempt = Attempt(self, request, told: { _ in }) { _, arguments in
+            // What else a call tells is its step's; the people who are asked see who asks.
+            let told: @Sendable (ToolNews) -> Void = { if case .approval = $0 { scope.tell($0) } }
+            let attempt = Attempt(self, request, told: told) { _, arguments in
                 scope.tell(
                     .nested(
                         ToolNews.NestedNews(

@@ -11,6 +11,10 @@ struct Attempt {
         /// What may be recorded and shown of the arguments.
         let shown: JSONValue
         let redacted: [String]
+        /// The thing that the call is about, as the decision log has it: see ``ToolDefinition/subject(of:in:)``.
+        let subject: String?
+        /// Texts among the arguments that stand masked in records, by what stands for them there as a subject.
+        let masked: [String: String]
     }
 
     let supervisor: ToolSupervisor
@@ -50,7 +54,7 @@ struct Attempt {
             let call = try check()
             (result, goesOn) = try await admit(call)
         } catch {
-            result = await refuse(error.refusal, error.call)
+            result = await refuse(error.refusal, error.call, error.grounds)
         }
         supervisor.gate.leave(source)
         // An abandoned tool keeps its place in the server: it still has memory and a connection.
@@ -62,6 +66,7 @@ struct Attempt {
     struct Refused: Error {
         let refusal: Refusal
         let call: Checked?
+        var grounds = Grounds()
     }
 
     // MARK: What can be said without asking anybody
@@ -85,30 +90,36 @@ struct Attempt {
         var redaction = Redaction()
         let shown = redaction.redacted(arguments, by: tool.schema)
         let digest = Digest.hex(Digest.sha256(JSONValue.object(arguments).canonicalBytes))
-        return Checked(tool: tool, arguments: arguments, digest: digest, shown: shown, redacted: redaction.paths)
+        let org = request.caller.org
+        return Checked(
+            tool: tool, arguments: arguments, digest: digest, shown: shown, redacted: redaction.paths,
+            subject: tool.subject(of: arguments, in: org),
+            masked: Dictionary(redaction.cards.map { (ToolDefinition.masked($0, in: org), $0) }) { first, _ in first })
     }
 
     // MARK: Records
 
     /// Records the refusal and answers it.
-    func refuse(_ refusal: Refusal, _ call: Checked? = nil) async -> CallResult {
+    func refuse(_ refusal: Refusal, _ call: Checked? = nil, _ grounds: Grounds = Grounds()) async -> CallResult {
         var refusal = refusal
-        let record = record(call, .deny, rule: refusal.rule, code: refusal.code, message: refusal.message)
+        let record = record(call, .deny, rule: refusal.rule, code: refusal.code, message: refusal.message, grounds: grounds)
         refusal.decisionID = await write(record) ? record.id : nil
         ports.metrics.decided(.deny, tool: supervisor.catalog[request.tool]?.name ?? "unknown")
         return CallResult(outcome: .denied(refusal), decisionID: refusal.decisionID, elapsed: elapsed)
     }
 
     func record(
-        _ call: Checked?, _ decision: DecisionRecord.Decision, rule: String, code: String? = nil, message: String = ""
+        _ call: Checked?, _ decision: DecisionRecord.Decision, rule: String, code: String? = nil, message: String = "",
+        grounds: Grounds = Grounds(), id: String = DecisionID.make()
     ) -> DecisionRecord {
         var digest = call?.digest
         if digest == nil, case .text(let bytes) = request.arguments { digest = Digest.hex(Digest.sha256(bytes)) }
         let text = call.map { $0.shown.canonicalBytes }
         let isShort = (text?.count ?? 0) <= SupervisorLimits.recordedArgumentsBytesMax
         return supervisor.record(
-            of: request, digest: digest, arguments: isShort ? text.map { String(decoding: $0, as: UTF8.self) } : nil,
-            redacted: call?.redacted ?? [], decision: decision, rule: rule, code: code, message: message)
+            of: request, id: id, digest: digest, arguments: isShort ? text.map { String(decoding: $0, as: UTF8.self) } : nil,
+            redacted: call?.redacted ?? [], decision: decision, rule: rule, code: code, message: message, subject: call?.subject,
+            grounds: grounds)
     }
 
     /// In a task of its own: the caller's may be cancelled, and what was decided is written all the same.

@@ -11,10 +11,12 @@ public struct CallerIdentity: Sendable, Hashable {
     public let turn: String?
     /// The conversation that the run belongs to: policies call it the session.
     public let conversation: String?
+    /// The person, where the identity provider says who it is: the same for all accounts that one human has.
+    public let identity: String?
 
     public init(
         org: String, project: String, user: String, key: String? = nil, roles: Set<String> = [], run: String, turn: String? = nil,
-        conversation: String? = nil
+        conversation: String? = nil, identity: String? = nil
     ) {
         self.org = org
         self.project = project
@@ -24,6 +26,7 @@ public struct CallerIdentity: Sendable, Hashable {
         self.run = run
         self.turn = turn
         self.conversation = conversation
+        self.identity = identity
     }
 }
 

@@ -1,8 +1,11 @@
+internal import JSON
 internal import Synchronization
 
-/// The denials that no policy can remove: switched-off tools, and code inside code.
+/// The denials that no policy can remove: switched-off tools, code inside code, code that is shut in too badly, and what belongs to another
+/// tenant.
 struct BuiltInRules: Sendable {
     let killSwitch: KillSwitch
+    let isolation: @Sendable () -> IsolationStanding?
 
     func refusal(of tool: ToolDefinition, source: CallSource) -> Refusal? {
         if killSwitch.isOff(tool.name) {
@@ -11,7 +14,18 @@ struct BuiltInRules: Sendable {
         if source == .code, tool.adapter == .builtin(Self.code) {
             return Refusal(code: RefusalCode.denied, message: "Code cannot run code.", rule: RuleID.code)
         }
+        if tool.adapter == .builtin(Self.code), let standing = isolation(), !standing.isEnough {
+            let message = "Code is not run: its isolation is \(standing.level), and has to be \(standing.minimum)."
+            return Refusal(code: RefusalCode.isolationTooLow, message: message, rule: RuleID.isolation)
+        }
         return nil
+    }
+
+    /// Whether the arguments name what belongs to another tenant.
+    func refusal(of tool: ToolDefinition, _ arguments: JSONObject, for caller: CallerIdentity) -> Refusal? {
+        guard let error = tool.schema.boundaryViolation(arguments, org: caller.org, project: caller.project) else { return nil }
+        let details = JSONObject([("path", .string(error.path)), ("rule", .string(error.rule))])
+        return Refusal(code: RefusalCode.denied, message: error.message, rule: RuleID.tenant, details: details)
     }
 
     /// The builtin that runs code.

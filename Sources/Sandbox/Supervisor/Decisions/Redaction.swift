@@ -1,6 +1,7 @@
 internal import JSON
 
-/// Takes secrets out of what is recorded: arguments that the schema says are `writeOnly`, and those whose names say it.
+/// Takes secrets out of what is recorded and shown: arguments that the schema says are `writeOnly`, those whose names say it, and what
+/// looks like a card's number in any text.
 struct Redaction: Sendable {
     static let mark = "[redacted]"
 
@@ -10,6 +11,8 @@ struct Redaction: Sendable {
     ]
 
     private(set) var paths: [String] = []
+    /// The texts in which something looked like a card's number, as they were.
+    private(set) var cards: [String] = []
 
     /// The arguments as they may be recorded; `paths` then has what was taken out.
     mutating func redacted(_ arguments: JSONObject, by schema: ArgumentSchema) -> JSONValue {
@@ -30,8 +33,19 @@ struct Redaction: Sendable {
             return .object(kept)
         case (.array(let shape), .array(let elements)):
             return .array(elements.enumerated().map { redacted($1, by: shape.items, at: "\(path)[\($0)]") })
+        case (_, .string(let text)):
+            guard let masked = CardNumbers.masked(text) else { return value }
+            cards.append(text)
+            _ = marked(path)
+            return .string(masked)
         default: return value
         }
+    }
+
+    /// Whether an argument of this name stands in no record.
+    static func hides(_ name: String, in schema: ArgumentSchema) -> Bool {
+        guard case .object(let shape) = schema.root.shape, !names.contains(name.lowercased()) else { return true }
+        return schema.root.isSecret || shape.properties.contains { $0.name == name && $0.schema.isSecret }
     }
 
     private mutating func marked(_ path: String) -> JSONValue {

@@ -5,7 +5,29 @@ public enum RefusalCode {
     public static let denied = "denied"
     /// An operator has switched the tool off.
     public static let toolDisabled = "tool_disabled"
+    /// Code may run only where it is shut in better.
+    public static let isolationTooLow = "isolation_too_low"
+    /// Nobody can say what this session has done.
+    public static let sessionUnavailable = "session_unavailable"
+    /// A policy's limit has no room.
+    public static let limitExceeded = "limit_exceeded"
+    /// There is nobody to ask, or approvals cannot be kept.
     public static let approvalUnavailable = "approval_unavailable"
+    /// A person said no.
+    public static let approvalDenied = "approval_denied"
+    /// Nobody decided in time.
+    public static let approvalExpired = "approval_expired"
+    /// Somebody else took the question back.
+    public static let approvalCancelled = "approval_cancelled"
+    /// People said no to the same call a short while ago, and are not asked again.
+    public static let approvalDeniedRecently = "approval_denied_recently"
+    /// The policies ask for other approvers than those that agreed.
+    public static let approvalOutdated = "approval_outdated"
+    /// Another call was made under this approval.
+    public static let approvalUsed = "approval_used"
+    /// Nobody could read the arguments, so nobody can agree to them.
+    public static let approvalTooLarge = "approval_too_large"
+    public static let tooManyApprovals = "too_many_approvals"
     public static let logUnavailable = "log_unavailable"
     public static let accountingUnavailable = "accounting_unavailable"
     public static let tooManyInFlight = "too_many_inflight"
@@ -40,6 +62,9 @@ enum RuleID {
     static let cancelled = "supervisor.cancelled"
     static let replay = "supervisor.replay"
     static let accounting = "accounting.limit"
+    static let session = "supervisor.session"
+    static let isolation = "isolation.level"
+    static let tenant = "no-cross-tenant"
     static let disabled = "tool.disabled"
     static let roles = "tool.roles"
     static let catalog = "tool.catalog"

@@ -63,7 +63,7 @@ public struct PolicyLoadError: Error, Sendable, Hashable, CustomStringConvertibl
     /// Never empty. Those of the files in the order of the files' names and their lines, then those of the tests.
     public let findings: [PolicyFinding]
 
-    init(_ findings: [PolicyFinding]) { self.findings = Array(findings.prefix(PolicyLimits.findingsMax)) }
+    public init(_ findings: [PolicyFinding]) { self.findings = Array(findings.prefix(PolicyLimits.findingsMax)) }
 
     /// A finding on each line.
     public var description: String { findings.map(\.description).joined(separator: "\n") }

@@ -6,6 +6,15 @@ public protocol SupervisorMetrics: Sendable {
     func called(tool: String, status: DecisionOutcome.Status, elapsed: Duration)
     /// `kdcube_tools_abandoned_total`: a tool went on after its call was over.
     func abandoned(tool: String)
+    /// `kdcube_approvals_total{state}`: an approval was asked for, or became final, by this server.
+    func approval(_ state: Approval.State)
+    /// `kdcube_unlogged_reads_total{tool}`: a call of effect read was made although its decision could not be recorded.
+    func unlogged(tool: String)
+}
+
+extension SupervisorMetrics {
+    public func approval(_ state: Approval.State) {}
+    public func unlogged(tool: String) {}
 }
 
 /// Counts nothing.

@@ -1,6 +1,6 @@
 /// Maximums of the chain over decisions, and its pace, with their reasons.
 public enum ChainLimits {
-    /// Numbers of one page of a walk: at 12 KiB a decision at most, it is 3 MiB.
+    /// Numbers of one page of a walk: at 44 KiB a decision at most, it is 11 MiB.
     public static let page: Int64 = 256
     /// Orgs, and checkpoints, of one page.
     public static let rows = 256

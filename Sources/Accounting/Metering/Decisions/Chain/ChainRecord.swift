@@ -34,6 +34,10 @@ public struct ChainRecord: Sendable, Hashable {
         package init(_ name: String, number: Int64?) { (self.name, value) = (name, number.map(JSONValue.integer)) }
         /// What is no text although it should be: it equals no text.
         package init(_ name: String, bytes: [UInt8]) { (self.name, value) = (name, .bytes(bytes)) }
+        /// What a decision is about. Calls have no such member: their hashes are as they were before there was anything else.
+        package init(what kind: String) {
+            self.init("what", text: kind.utf8.elementsEqual(ToolDecision.Kind.call.rawValue.utf8) ? nil : kind)
+        }
         /// Words with one space between them, as stores keep them; no two texts give the same list.
         package init(_ name: String, words: String) {
             let words = words.isEmpty ? [] : words.split(separator: " ", omittingEmptySubsequences: false)
@@ -77,6 +81,9 @@ extension ChainRecord {
                 Field("arguments", text: decision.arguments), Field("decision", text: decision.decision.rawValue),
                 Field("rule", text: decision.rule), Field("code", text: decision.code), Field("message", text: decision.message),
                 Field("roles", words: decision.roles.joined(separator: " ")), Field("at", number: decision.at.rawValue),
+                Field(what: decision.kind.rawValue), Field("conversation", text: decision.conversation),
+                Field("subject", text: decision.subject), Field("approval", text: decision.approval),
+                Field("details", text: decision.details),
             ])
     }
 

@@ -26,11 +26,18 @@ export function readCredential(location, history) {
 export const keepCredential = (key) => session.set(STORED, key);
 export const forgetCredential = () => session.remove(STORED);
 
+const CHAT_WORDS = {
+  why: 'Every answer here is paid for by a key, so that it can be metered and stopped at its cap. The key stays in this tab.',
+  confirm: 'This tab works with another key. The link you opened brings a new one; with it you see that person’s conversations and spend that budget.',
+  command: 'kdcube keys create --org acme --project web --user ana',
+};
+
 /**
  * The panel that asks for a key.
- * @param {{prefill?: string, error?: string, confirm?: boolean, onkey: (key: string) => void}} options
+ * @param {{prefill?: string, error?: string, confirm?: boolean, words?: {why: string, confirm: string, command: string},
+ *   onkey: (key: string) => void}} options `words` are those of the page.
  */
-export function keyPanel({ prefill = '', error = '', confirm = false, onkey }) {
+export function keyPanel({ prefill = '', error = '', confirm = false, words = CHAT_WORDS, onkey }) {
   const field = h('input.field', {
     type: 'password', id: 'key-field', name: 'key', value: prefill, placeholder: 'kd-…', spellcheck: false,
     autocomplete: 'off', required: true, aria: error ? { describedby: 'key-error', invalid: 'true' } : {},
@@ -53,15 +60,13 @@ export function keyPanel({ prefill = '', error = '', confirm = false, onkey }) {
   },
   h('div.key-sign', null, icon('key')),
   h('h2', null, confirm ? 'Use the key from this link?' : 'Enter your key'),
-  h('p', null, confirm
-    ? 'This tab works with another key. The link you opened brings a new one; with it you see that person’s conversations and spend that budget.'
-    : 'Every answer here is paid for by a key, so that it can be metered and stopped at its cap. The key stays in this tab.'),
+  h('p', null, confirm ? words.confirm : words.why),
   h('label', { htmlFor: 'key-field' }, 'API key'),
   h('div.key-row', null, field, show, h('button.button.primary', { type: 'submit' }, 'Start')),
   error && h('p.key-error', { id: 'key-error', role: 'alert' }, icon('alert'), error),
   !confirm && h('div.teach', null,
     h('p', null, 'No key yet? ', h('code', null, 'make run'), ' prints a link with a demo key, or create one:'),
-    h('pre', { tabIndex: 0 }, h('code', null, 'kdcube keys create --org acme --project web --user ana'))));
+    h('pre', { tabIndex: 0 }, h('code', null, words.command))));
   queueMicrotask(() => field.focus());
   return form;
 }

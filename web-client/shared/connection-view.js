@@ -1,9 +1,9 @@
 import { h, icon, setIcon, setText } from './dom.js';
-import { connectionPhrase } from './sentences.js';
+import { connectionPhrase } from './connection.js';
 import { formatClock, formatInstant } from './time.js';
 
 const LOOK = {
-  live: ['live', 'done'], sse: ['sse', 'done'], connecting: ['retry', 'waiting'], waiting: ['retry', 'warning'],
+  live: ['live', 'done'], sse: ['sse', 'done'], poll: ['live', 'done'], connecting: ['retry', 'waiting'], waiting: ['retry', 'warning'],
   refused: ['key', 'muted'], idle: ['offline', 'muted'],
 };
 
@@ -27,7 +27,7 @@ export class ConnectionView {
 
   set(connection) {
     this.#connection = connection;
-    this.#everUp ||= connection.state === 'live' || connection.state === 'sse';
+    this.#everUp ||= ['live', 'sse', 'poll'].includes(connection.state);
     this.#draw();
   }
 

@@ -1,15 +1,15 @@
 import { h, icon } from './dom.js';
 
-const KEYS = [
-  ['Enter', 'Send the message'], ['Shift Enter', 'New line'], ['/', 'Search the conversations'], ['j  k', 'Next, previous conversation'],
-  ['c', 'Write a message'], ['n', 'New conversation'], ['m', 'Open the meter'], ['s', 'Stop the answer'], ['Esc', 'Close; leave a field'], ['?', 'These keys'],
-];
-
-/** Single keys work when no field has the focus; Esc leaves a field. */
-export function setUpKeyboard(dialog, actions) {
+/**
+ * Single keys work when no field has the focus; Esc leaves a field.
+ * @param {HTMLDialogElement} dialog shows the keys
+ * @param {[string, string][]} keys what it says of each
+ * @param {Record<string, () => unknown>} actions by key; that of `Escape` says whether it closed something.
+ */
+export function setUpKeyboard(dialog, keys, actions) {
   dialog.append(h('div.sheet-head', null, h('h2', { id: 'keys-title' }, 'Keys'),
     h('button.quiet', { type: 'button', aria: { label: 'Close' }, onclick: () => dialog.close() }, icon('close'))),
-  h('dl.keys', null, ...KEYS.flatMap(([key, what]) => [
+  h('dl.keys', null, ...keys.flatMap(([key, what]) => [
     h('dt', null, ...key.split(/\s+/).map((part) => h('kbd', null, part))), h('dd', null, what)])));
   dialog.addEventListener('click', (event) => event.target === dialog && dialog.close());
   const help = () => (dialog.open ? dialog.close() : dialog.showModal());

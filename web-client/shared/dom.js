@@ -42,7 +42,7 @@ export const setIcon = (svg, name) => svg.firstElementChild.setAttribute('href',
  * "offline" must not need a connection.
  */
 export async function loadIcons() {
-  const source = await (await fetch('icons/icons.svg')).text();
+  const source = await (await fetch(new URL('../icons/icons.svg', import.meta.url))).text();
   const sprite = document.importNode(new DOMParser().parseFromString(source, 'image/svg+xml').documentElement, true);
   sprite.setAttribute('class', 'hidden');
   sprite.setAttribute('aria-hidden', 'true');

@@ -1,0 +1,92 @@
+internal import Synchronization
+
+/// Approvals in memory, for tests and trials: gone with the process. A `Mutex`; safe to use from any task.
+public final class MemoryApprovalRows: ApprovalRows {
+    private let rows = Mutex<[DecisionID: StoredApproval]>([:])
+
+    public init() {}
+
+    public func insert(_ row: StoredApproval) async throws(ApprovalRowsError) -> Bool {
+        let key = DecisionID(org: row.org, id: row.id)
+        let isNew = rows.withLock { rows -> Bool? in
+            guard rows[key] == nil else { return false }
+            guard rows.count < PolicyStoreLimits.memoryRows else { return nil }
+            rows[key] = row
+            return true
+        }
+        guard let isNew else { throw .unavailable("the store in memory is full") }
+        return isNew
+    }
+
+    public func approval(org: String, id: String) async throws(ApprovalRowsError) -> StoredApproval? {
+        rows.withLock { $0[DecisionID(org: org, id: id)] }
+    }
+
+    public func replace(_ row: StoredApproval, expecting version: Int64) async throws(ApprovalRowsError) -> Bool {
+        try ApprovalBatch.check(row, expecting: version)
+        let key = DecisionID(org: row.org, id: row.id)
+        let changed = rows.withLock { rows -> Result<Bool, ApprovalRowsError> in
+            guard let old = rows[key], old.version == version else { return .success(false) }
+            do throws(ApprovalRowsError) {
+                rows[key] = try StoredApproval(
+                    org: old.org, id: old.id, project: old.project, user: old.user, conversation: old.conversation, run: old.run,
+                    tool: old.tool, digest: old.digest, state: row.state, createdAt: old.createdAt, expiresAt: row.expiresAt,
+                    version: row.version, record: row.record)
+                return .success(true)
+            } catch {
+                return .failure(error)
+            }
+        }
+        return try changed.get()
+    }
+
+    public func approvals(
+        org: String, _ filter: ApprovalFilter, before cursor: ApprovalCursor?, limit: Int
+    ) async throws(ApprovalRowsError) -> ApprovalPage {
+        let limit = ApprovalBatch.limit(limit)
+        let found = rows.withLock { rows in
+            rows.values.filter { row in
+                ByteText(row.org) == ByteText(org) && filter.takes(row)
+                    && (cursor.map { row.comes(before: $0.createdAt, $0.id) } ?? true)
+            }
+        }
+        return ApprovalPage(Array(found.sorted { $1.comes(before: $0.createdAt, $0.id) }.prefix(limit)), limit: limit)
+    }
+
+    public func pendingCount(org: String) async throws(ApprovalRowsError) -> Int {
+        rows.withLock { rows in rows.values.count { ByteText($0.org) == ByteText(org) && $0.state == StoredApproval.pending } }
+    }
+
+    public func due(before: Milliseconds, limit: Int) async throws(ApprovalRowsError) -> [StoredApproval] {
+        let found = rows.withLock { rows in
+            rows.values.filter { $0.state == StoredApproval.pending && $0.expiresAt <= before }
+        }
+        let first = found.sorted { ($0.expiresAt, $0.org, $0.id) < ($1.expiresAt, $1.org, $1.id) }
+        return Array(first.prefix(ApprovalBatch.limit(limit)))
+    }
+
+    public func recentDenials(
+        org: String, project: String, user: String, tool: String, digest: String, since: Milliseconds
+    ) async throws(ApprovalRowsError) -> Int {
+        let filter = ApprovalFilter(state: StoredApproval.denied, project: project, user: user, tool: tool, digest: digest)
+        return rows.withLock { rows in
+            rows.values.count { ByteText($0.org) == ByteText(org) && filter.takes($0) && $0.createdAt >= since }
+        }
+    }
+}
+
+extension StoredApproval {
+    /// Whether it is older than another one, or of the same time and of a lesser id.
+    fileprivate func comes(before createdAt: Milliseconds, _ id: String) -> Bool {
+        self.createdAt != createdAt ? self.createdAt < createdAt : self.id.utf8.lexicographicallyPrecedes(id.utf8)
+    }
+}
+
+extension ApprovalFilter {
+    fileprivate func takes(_ row: StoredApproval) -> Bool {
+        [
+            (state, row.state), (project, row.project), (user, row.user), (conversation, row.conversation), (tool, row.tool),
+            (digest, row.digest), (run, row.run),
+        ].allSatisfy { wanted, found in wanted.map { ByteText($0) == ByteText(found) } ?? true }
+    }
+}

@@ -1,0 +1,125 @@
+internal import Accounting
+internal import JSON
+
+/// Writes a change into the decision log before it is made: what cannot be logged does not happen.
+struct ChangeLog: Sendable {
+    let decisions: any DecisionStore
+
+    func record(_ action: String, in org: String?, kind: ToolDecision.Kind = .change, _ details: JSONObject) async throws {
+        let act = try AuditAuthor.current.act(action, in: org, kind: kind, details)
+        try await decisions.append([ToolDecision(act, id: AuditTrail.id(), at: WallClock.now())])
+    }
+}
+
+/// Keys, with every change in the decision log, whoever makes it.
+struct AuditedKeys: KeyStore {
+    let store: any KeyStore
+    let log: ChangeLog
+
+    func create(_ key: APIKey, hash: String) async throws {
+        var details = JSONObject([
+            ("key", .string(key.id)), ("project", .string(key.project)), ("roles", .array(key.roles.map { .string($0) })),
+        ])
+        details["user"] = key.user.map { .string($0) }
+        details["identity"] = key.identity.map { .string($0) }
+        try await log.record("key.create", in: key.org, details)
+        try await store.create(key, hash: hash)
+    }
+
+    func revoke(id: String, author: String, at: Milliseconds) async throws -> Bool {
+        guard let key = try await store.find(id: id), key.revokedAt == nil else { return false }
+        try await log.record("key.revoke", in: key.org, JSONObject([("key", .string(id))]))
+        return try await store.revoke(id: id, author: author, at: at)
+    }
+
+    @discardableResult
+    func set(_ settings: KeySettings, of id: String) async throws -> Bool {
+        guard let key = try await store.find(id: id) else { return false }
+        var details = JSONObject([
+            ("key", .string(id)), ("blocked", .bool(settings.isBlocked)), ("models", .array(settings.models.map { .string($0) })),
+        ])
+        details["expires_at"] = settings.expiresAt.map { .string($0.rfc3339) }
+        try await log.record("key.set", in: key.org, details)
+        return try await store.set(settings, of: id)
+    }
+
+    func active(hash: String) async throws -> APIKey? { try await store.active(hash: hash) }
+    func find(hash: String) async throws -> APIKey? { try await store.find(hash: hash) }
+    func find(id: String) async throws -> APIKey? { try await store.find(id: id) }
+    func list(org: String?, after cursor: String?, limit: Int) async throws -> [APIKey] {
+        try await store.list(org: org, after: cursor, limit: limit)
+    }
+    func orgs() async throws -> [String] { try await store.orgs() }
+}
+
+/// Budgets, with every change in the decision log, whoever makes it.
+struct AuditedBudgets: BudgetStore {
+    let store: any BudgetStore
+    let keys: any KeyStore
+    let log: ChangeLog
+
+    @discardableResult
+    func set(_ budget: Budget) async throws -> Budget {
+        let known = try await store.list(scope: budget.scope).first {
+            $0.model == budget.model && $0.unit == budget.unit && $0.period == budget.period
+        }
+        // The budgets of the configuration are set at each start; one that is there already is no change.
+        if known?.limit != budget.limit || known?.zone != budget.zone {
+            var details = JSONObject(budget.json.objectValue?.members.map { ($0.key, $0.value) } ?? [])
+            details["was"] = known.map { $0.unit.json($0.limit) }
+            try await log.record("budget.set", in: try await org(of: budget.scope), details)
+        }
+        return try await store.set(budget)
+    }
+
+    func remove(scope: Scope, model: String?, unit: MeterUnit, period: Period) async throws -> Bool {
+        let known = try await store.list(scope: scope).first { $0.model == model && $0.unit == unit && $0.period == period }
+        guard let known else { return false }
+        try await log.record("budget.remove", in: try await org(of: scope), known.json.objectValue ?? JSONObject())
+        return try await store.remove(scope: scope, model: model, unit: unit, period: period)
+    }
+
+    /// Nil of a key that is not there yet: a key's budgets are set before it can be used.
+    private func org(of scope: Scope) async throws -> String? {
+        switch scope {
+        case .org(let org): org
+        case .project(let org, _): org
+        case .user(let org, _, _): org
+        case .key(let id): try await keys.find(id: id)?.org
+        }
+    }
+
+    func list(scope: Scope?) async throws -> [Budget] { try await store.list(scope: scope) }
+    func budgets(for path: TenancyPath) async throws(BudgetDirectoryError) -> BudgetReading { try await store.budgets(for: path) }
+    func budgets(for path: TenancyPath, changedSince edition: Int64) async throws(BudgetDirectoryError) -> BudgetReading? {
+        try await store.budgets(for: path, changedSince: edition)
+    }
+}
+
+/// Orders to cut, in the decision log.
+///
+/// To stop something needs no log that works: an order that cannot be written down is given all the same.
+struct AuditedRevocations: RevocationStore {
+    let store: any RevocationStore
+    let keys: any KeyStore
+    let log: ChangeLog
+
+    func add(_ target: Revocation.Target, org: String?, author: String, at: Milliseconds) async throws {
+        let details = JSONObject([("target", .string(target.text)), ("author", .string(author))])
+        try? await log.record("kill.order", in: try await self.org(of: target) ?? org, kind: .kill, details)
+        try await store.add(target, org: org, author: author, at: at)
+    }
+
+    private func org(of target: Revocation.Target) async throws -> String? {
+        guard case .scope(let scope) = target else { return nil }
+        return switch scope {
+        case .org(let org): org
+        case .project(let org, _): org
+        case .user(let org, _, _): org
+        case .key(let id): try await keys.find(id: id)?.org
+        }
+    }
+
+    func after(_ id: Int64) async throws -> [Revocation] { try await store.after(id) }
+    func forget(before: Milliseconds) async throws { try await store.forget(before: before) }
+}

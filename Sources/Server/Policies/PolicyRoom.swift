@@ -1,0 +1,165 @@
+internal import Accounting
+internal import JSON
+internal import Logging
+internal import NIOPosix
+internal import Supervisor
+internal import Synchronization
+internal import Telemetry
+
+/// The policies of a running server, and how they change: a directory that is read again when it was changed.
+///
+/// A set is taken whole or not at all: one that does not validate, or whose tests fail, changes nothing, and the last good one stays. The
+/// state is in a `Mutex` held for a copy; one task reloads.
+final class PolicyRoom: Sendable {
+    /// How often the directories are looked at; new content is in force at the second look, in every server.
+    private static let interval = Duration.seconds(1)
+
+    struct Standing: Sendable {
+        /// What is in force, as it was read.
+        var folder: PolicyFolder
+        var loadedAt: Milliseconds
+        /// Why the newest content of the directory is not in force; nil when it is.
+        var failure: (at: Milliseconds, findings: [PolicyFinding])?
+    }
+
+    let decider: PolicyDecider
+    let configuration: Configuration.Policies
+    let catalog: ToolCatalog
+    private let versions: any PolicyVersions
+    private let trail: AuditTrail
+    private let registry: MetricRegistry
+    private let logger: Logger
+    private let state: Mutex<Standing>
+    /// The content that was read at the start.
+    private let seen: [String: FileIdentity]?
+
+    /// Reads files: not on an event loop.
+    ///
+    /// - Returns: nil where there is no directory.
+    /// - Throws: ``ConfigurationError`` for a set that cannot be in force: a server does not start without the policies it was given.
+    init?(
+        _ configuration: Configuration.Policies, catalog: ToolCatalog, versions: any PolicyVersions, trail: AuditTrail,
+        registry: MetricRegistry, logger: Logger
+    ) throws(ConfigurationError) {
+        guard !configuration.directory.isEmpty else { return nil }
+        self.configuration = configuration
+        self.catalog = catalog
+        self.versions = versions
+        self.trail = trail
+        self.registry = registry
+        self.logger = logger
+        // Before it is read: what comes later is a change.
+        seen = PolicyFolder.stamp(of: configuration.directory)
+        let (folder, bundle) = try Self.load(configuration.directory, "policies.directory", catalog)
+        var candidate: PolicyBundle?
+        if !configuration.candidate.isEmpty { candidate = try Self.load(configuration.candidate, "policies.candidate", catalog).1 }
+        decider = PolicyDecider(bundle, mode: configuration.mode == .enforce ? .enforce : .shadow, candidate: candidate)
+        state = Mutex(Standing(folder: folder, loadedAt: WallClock.now()))
+    }
+
+    /// - Throws: ``ConfigurationError`` that names the first mistake and says how many there are.
+    static func load(
+        _ path: String, _ setting: String, _ catalog: ToolCatalog
+    ) throws(ConfigurationError) -> (PolicyFolder, PolicyBundle) {
+        do throws(PolicyLoadError) { return try read(path, catalog) } catch {
+            let errors = error.findings.filter { $0.severity == .error }
+            let more = errors.count > 1 ? " (and \(errors.count - 1) more; kdcube policy check lists them)" : ""
+            throw ConfigurationError(setting: setting, origin: path, rule: (errors.first.map { "\($0)" } ?? "cannot be used") + more)
+        }
+    }
+
+    var standing: Standing { state.withLock { $0 } }
+
+    /// Keeps the first version, then follows the directories until the task is cancelled.
+    func run() async {
+        await keep(decider.current, standing.folder, "policies.start")
+        var follower = ContentFollower(read: seen)
+        var candidates = ContentFollower(read: await Self.stamp(configuration.candidate))
+        var isOwed = false
+        while !Task.isCancelled {
+            try? await Task.sleep(for: Self.interval)
+            let isDue = follower.isDue(await Self.stamp(configuration.directory))
+            if isDue || isOwed { isOwed = !(await reload()) }
+            if candidates.isDue(await Self.stamp(configuration.candidate)) { await reloadCandidate() }
+        }
+    }
+
+    /// A file system that hangs must not hold up a thread that others need.
+    private static func stamp(_ path: String) async -> [String: FileIdentity]? {
+        guard !path.isEmpty else { return nil }
+        return try? await NIOThreadPool.singleton.runIfActive { PolicyFolder.stamp(of: path) }
+    }
+
+    private typealias Reading = Result<(PolicyFolder, PolicyBundle), PolicyLoadError>
+
+    private static func read(_ path: String, _ catalog: ToolCatalog) throws(PolicyLoadError) -> (PolicyFolder, PolicyBundle) {
+        let folder = try PolicyFolder(path)
+        return (folder, try folder.bundle(for: catalog))
+    }
+
+    private static func readAside(_ path: String, _ catalog: ToolCatalog) async -> Reading {
+        let result = try? await NIOThreadPool.singleton.runIfActive { () -> Reading in
+            do throws(PolicyLoadError) { return .success(try read(path, catalog)) } catch { return .failure(error) }
+        }
+        return result ?? .failure(PolicyLoadError([PolicyFinding(.error, "file", message: "The server is shutting down.")]))
+    }
+
+    /// - Returns: false when it is to be tried again, because the change cannot be recorded.
+    private func reload() async -> Bool {
+        switch await Self.readAside(configuration.directory, catalog) {
+        case .failure(let error):
+            count("refused")
+            let version = decider.current.version
+            logger.error(
+                "the policies cannot be used; those before stay in force",
+                metadata: ["version": "\(version)", "fault": "\(error.findings.first.map { "\($0)" } ?? "")"])
+            state.withLock { $0.failure = (WallClock.now(), error.findings) }
+            return true
+        case .success((let folder, let bundle)):
+            let before = decider.current.version
+            guard bundle.version != before else {
+                count("unchanged")
+                // Its tests may be others.
+                state.withLock { $0 = Standing(folder: folder, loadedAt: $0.loadedAt) }
+                return true
+            }
+            guard await keep(bundle, folder, "policies.load", before: before) else {
+                count("not_logged")
+                return false
+            }
+            decider.replace(with: bundle)
+            count("changed")
+            state.withLock { $0 = Standing(folder: folder, loadedAt: WallClock.now()) }
+            logger.notice("policies changed", metadata: ["version": "\(bundle.version)", "previous": "\(before)"])
+            return true
+        }
+    }
+
+    private func reloadCandidate() async {
+        switch await Self.readAside(configuration.candidate, catalog) {
+        case .success((_, let bundle)): decider.replaceCandidate(with: bundle)
+        case .failure(let error):
+            logger.error(
+                "the candidate policies cannot be used; those before are tried on",
+                metadata: ["fault": "\(error.findings.first.map { "\($0)" } ?? "")"])
+        }
+    }
+
+    /// In the log before it is in force, and kept whole, so that what it decided can be explained later.
+    @discardableResult
+    private func keep(_ bundle: PolicyBundle, _ folder: PolicyFolder, _ action: String, before: String? = nil) async -> Bool {
+        let files = JSONValue.object(JSONObject(folder.files.map { ($0.name, .string($0.text)) }))
+        do { try await versions.keep(version: bundle.version, files: files.jsonText, at: WallClock.now()) } catch {
+            logger.error("a version of policies cannot be kept", metadata: ["fault": "\(error)"])
+            return false
+        }
+        var details = JSONObject([("version", .string(bundle.version)), ("mode", .string(configuration.mode.rawValue))])
+        details["was"] = before.map { .string($0) }
+        guard let act = try? AuditAuthor.current.act(action, in: AuditAuthor.noOrg, details) else { return false }
+        return await trail.record(act) != nil
+    }
+
+    private func count(_ outcome: String) {
+        registry.counter("kdcube_policy_loads_total", "Readings of changed policies, by what came of them", [("outcome", outcome)]).add()
+    }
+}

@@ -1,0 +1,67 @@
+internal import Accounting
+internal import JSON
+internal import Logging
+internal import Supervisor
+internal import Synchronization
+
+/// Which tools an operator has switched off, kept for every server that shares the store.
+///
+/// One task follows the store; what it saw last is in a `Mutex` held for a copy. A store that does not answer leaves the switches as they
+/// are: a tool that is off stays off.
+final class SwitchWatch: Sendable {
+    /// How long a switch may take to reach every server.
+    private static let interval = Duration.seconds(1)
+
+    private let store: any ToolSwitches
+    private let log: ChangeLog
+    private let killSwitch: KillSwitch
+    private let logger: Logger
+    private let seen = Mutex<[String: ToolSwitch]>([:])
+
+    init(_ store: any ToolSwitches, log: ChangeLog, killSwitch: KillSwitch, logger: Logger) {
+        self.store = store
+        self.log = log
+        self.killSwitch = killSwitch
+        self.logger = logger
+    }
+
+    /// The switch of a tool that is off.
+    func off(_ tool: String) -> ToolSwitch? { seen.withLock { $0[tool] }.flatMap { $0.isOff ? $0 : nil } }
+
+    /// Reads the switches once, before the first call is made.
+    func start() async throws { take(try await store.all()) }
+
+    /// Until the task is cancelled.
+    func run() async {
+        var isDown = false
+        while !Task.isCancelled {
+            try? await Task.sleep(for: Self.interval)
+            do {
+                take(try await store.all())
+                isDown = false
+            } catch {
+                if !isDown { logger.error("switches of tools cannot be read; they stay as they are", metadata: ["fault": "\(error)"]) }
+                isDown = true
+            }
+        }
+    }
+
+    /// Here at once, elsewhere within a second. To switch off is never held up by a log that does not work; to switch on is.
+    func set(_ tool: String, isOff: Bool, by author: String, reason: String) async throws {
+        if isOff { killSwitch.switchOff(tool) }
+        let details = JSONObject([("tool", .string(tool)), ("disabled", .bool(isOff)), ("reason", .string(reason))])
+        do { try await log.record("tool.switch", in: AuditAuthor.noOrg, kind: isOff ? .kill : .change, details) } catch {
+            guard isOff else { throw error }
+            logger.error("a switched-off tool is not in the decision log", metadata: ["tool": "\(tool)", "fault": "\(error)"])
+        }
+        try await store.set(tool, isOff: isOff, by: author, reason: reason, at: WallClock.now())
+        take(try await store.all())
+    }
+
+    private func take(_ switches: [ToolSwitch]) {
+        seen.withLock { $0 = Dictionary(switches.map { ($0.tool, $0) }, uniquingKeysWith: { _, last in last }) }
+        for one in switches {
+            if one.isOff { killSwitch.switchOff(one.tool) } else { killSwitch.switchOn(one.tool) }
+        }
+    }
+}

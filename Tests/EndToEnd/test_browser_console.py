@@ -1,0 +1,258 @@
+"""The console's pages in headless Chromium, against a server that answers with made-up data: what a page shows and does, not what is decided."""
+
+import json
+import re
+import sys
+import urllib.request
+
+import pytest
+
+from rig.process import Process
+from rig.server import ROOT
+from rig.waiting import free_port, wait_until
+
+FAKE = ROOT / "web-client" / "tests" / "fake_console.py"
+
+
+class Fake:
+    def __init__(self, folder, *options: str):
+        port = free_port()
+        self.url = f"http://127.0.0.1:{port}"
+        self.process = Process([sys.executable, str(FAKE), "--port", str(port), *options], folder / "fake.log")
+        wait_until("the made-up server to answer", self.answers, 20)
+
+    def answers(self) -> bool:
+        try:
+            return urllib.request.urlopen(f"{self.url}/console/", timeout=2).status == 200
+        except OSError:
+            return False
+
+    def post(self, path: str, **body) -> dict:
+        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), {"content-type": "application/json"})
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return json.load(answer)
+
+    def approval(self, **fields) -> dict:
+        return self.post("/fake/approval", **{"args": {"amount": "310.00", "customer": "C-9", "order_id": "Z-1"}, **fields})
+
+
+@pytest.fixture
+def fake(tmp_path):
+    fake = Fake(tmp_path)
+    yield fake
+    fake.process.stop()
+
+
+@pytest.fixture
+def console(browser, fake):
+    """Opens the console as somebody. An error of a script, or something that the policy of content forbids, fails the test."""
+    contexts, problems = [], []
+
+    def console(key: str, query: str = "", width: int = 1440, **options):
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda message: "Content Security Policy" in message.text and problems.append(message.text))
+        page.goto(f"{fake.url}/console/{query}#key={key}")
+        page.locator("#connection:is([data-state=live], [data-state=poll])").wait_for()
+        return page
+
+    yield console
+    for context in contexts:
+        context.close()
+    assert not problems, problems
+
+
+def card(page, approval: dict):
+    return page.locator(f"article[data-approval={approval['id']}]")
+
+
+def over(page, approval: dict):
+    return page.locator(f"details.over[data-approval={approval['id']}]")
+
+
+def test_an_approval_appears_is_agreed_to_by_two_and_goes_to_the_decided(fake, console):
+    admin, ben = console("kd-admin"), console("kd-ben")
+    approval = fake.approval()
+    assert "0 of 2 agreed" in card(admin, approval).inner_text()
+    card(admin, approval).get_by_role("textbox", name="Reason").fill("As agreed by phone.")
+    card(admin, approval).get_by_role("button", name="Approve").click()
+    card(admin, approval).get_by_text("You have agreed. One more person has to.").wait_for()
+    card(ben, approval).get_by_text("1 of 2 agreed: olga").wait_for()
+    assert "As agreed by phone." in card(ben, approval).inner_text()
+    card(ben, approval).get_by_role("button", name="Approve").click()
+    for page in (ben, admin):
+        over(page, approval).get_by_text("by olga, ben").wait_for()
+        assert over(page, approval).get_attribute("data-state") == "approved"
+
+
+def test_a_denial_needs_a_reason(fake, console):
+    page = console("kd-admin")
+    approval = fake.approval()
+    card(page, approval).get_by_role("button", name="Deny").click()
+    assert "Say why" in card(page, approval).get_by_role("alert").inner_text()
+    page.keyboard.type("Not this customer.")
+    page.keyboard.press("Enter")
+    over(page, approval).locator("summary", has_text="Denied").wait_for()
+    over(page, approval).locator("summary").click()
+    assert "Not this customer." in over(page, approval).inner_text()
+
+
+def test_arguments_are_text_and_never_markup(fake, console):
+    page = console("kd-admin")
+    approval = fake.approval(args={"note": "<img src=x onerror=alert(1)><b>hi</b>"})
+    card(page, approval).get_by_role("cell", name="<img src=x onerror=alert(1)><b>hi</b>").wait_for()
+    assert card(page, approval).locator("img, b").count() == 0
+
+
+def test_who_asked_is_told_that_somebody_else_has_to_agree(fake, console):
+    page = console("kd-ana")
+    approval = fake.approval()
+    card(page, approval).get_by_text("You asked for this; somebody else has to agree.").wait_for()
+    assert card(page, approval).get_by_role("button", name="Approve").count() == 0
+
+
+def test_an_approver_sees_the_approvals_alone(console):
+    page = console("kd-ben", "?page=decisions&user=nobody")
+    assert page.locator(".rail-page").count() == 1
+    assert page.locator("#title").inner_text() == "Approvals" and page.locator("article.ap").count() == 2
+    assert page.url.endswith("/console/?page=approvals")
+
+
+def test_keys_choose_ask_and_only_enter_decides(fake, console):
+    page = console("kd-admin")
+    approval = fake.approval(left=1)
+    card(page, approval).wait_for()
+    page.keyboard.press("j")
+    assert "is-chosen" in card(page, approval).get_attribute("class"), "the first is the one with the least time"
+    page.keyboard.press("a")
+    assert card(page, approval).get_attribute("data-armed") == "approve"
+    page.keyboard.press("Escape")
+    assert card(page, approval).get_attribute("data-armed") is None
+    assert "0 of 2 agreed" in card(page, approval).inner_text()
+    page.keyboard.press("a")
+    page.keyboard.press("Enter")
+    card(page, approval).get_by_text("1 of 2 agreed: olga").wait_for()
+    page.keyboard.press("?")
+    assert page.get_by_role("dialog", name="Keys").is_visible()
+
+
+def test_the_number_that_waits_is_in_the_rail_and_in_the_title(fake, console):
+    page = console("kd-admin", "?page=tools")
+    page.wait_for_function("document.title.startsWith('(2) Tools')")  # two of three are olga's to decide
+    fake.approval()
+    page.wait_for_function("document.title.startsWith('(3) Tools')")
+    assert page.locator(".badge").inner_text() == "4"
+
+
+def test_a_decided_card_stays_under_the_hands_of_who_types(fake, console):
+    page = console("kd-admin")
+    first = fake.approval(left=20)
+    card(page, first).get_by_role("textbox", name="Reason").fill("half a sent")
+    fake.approval(left=2)
+    page.locator("article.ap").nth(4).wait_for()
+    assert card(page, first).get_by_role("textbox", name="Reason").input_value() == "half a sent"
+    assert page.evaluate("document.activeElement.value") == "half a sent"
+
+
+def test_filters_are_in_the_address_and_come_from_it(console):
+    page = console("kd-admin", "?page=decisions&tool=mail.send")
+    page.locator("a.dc-row").first.wait_for()
+    assert set(page.locator(".dc-tool").all_inner_texts()) == {"mail.send"}
+    page.get_by_role("button", name="Denied").click()
+    page.wait_for_url(re.compile("decision=deny"))
+    page.wait_for_function("[...document.querySelectorAll('a.dc-row .mark')].every(one => one.textContent === 'Denied')")
+    page.get_by_role("combobox", name="User").fill("li")
+    page.keyboard.press("Enter")
+    page.wait_for_url(re.compile("user=li"))
+    page.go_back()
+    assert "user=li" not in page.url
+
+
+def test_the_feed_goes_on_and_takes_in_what_is_new(fake, console):
+    page = console("kd-admin", "?page=decisions")
+    page.locator("a.dc-row").nth(99).wait_for()
+    page.locator(".dc-end").scroll_into_view_if_needed()
+    page.get_by_text("That is all.").wait_for()
+    assert page.locator("a.dc-row").count() == 160
+    new = fake.post("/fake/decision")
+    page.locator(f"a[data-decision={new['id']}]").wait_for()
+    assert page.locator("a.dc-row").first.get_attribute("data-decision") == new["id"]
+
+
+def test_a_decision_tells_its_story_and_its_rules(console):
+    page = console("kd-admin", "?page=decisions&id=dec_00002")
+    record = page.locator(".rc")
+    record.locator("li.rule").first.wait_for()
+    assert "to call payments.refund for A-77810." in record.inner_text()
+    assert "It was denied by the rule refund-after-lookup: “Look the customer up before you refund.”" in record.inner_text()
+    assert record.locator("li.rule.is-deciding").inner_text().startswith("Forbids")
+    small = record.locator("li.rule", has_text="refund-small")
+    assert "The first clause that fails" in small.inner_text() and "context.args.amount is 240.00" in small.inner_text()
+    page.keyboard.press("Escape")
+    page.wait_for_url(re.compile(r"page=decisions$"))
+
+
+def test_a_copy_of_the_policies_is_tried_and_findings_stand_at_their_lines(console):
+    page = console("kd-admin", "?page=policies&file=refunds.cedar")
+    assert "A refund of exactly 100.00" in page.locator("li.line.has-finding + li").inner_text()
+    page.get_by_role("button", name="Change a copy").click()
+    text = page.get_by_role("textbox", name="Copy of refunds.cedar")
+    text.fill(text.input_value().replace("100.00", "50.00"))
+    page.get_by_role("button", name="Check and try").click()
+    page.get_by_text("decisions would differ").wait_for()
+    assert "a large refund needs two of finance" in page.locator(".dry-results").inner_text()
+    page.locator("a.differ").first.click()
+    page.locator(".rc-head").wait_for()
+    page.go_back()
+    assert "50.00" in text.input_value(), "the copy is still there"
+    text.fill("error")
+    page.get_by_role("button", name="Check and try").click()
+    page.get_by_text("It does not load").wait_for()
+
+
+def test_a_tool_is_switched_off_with_a_reason(console):
+    page = console("kd-admin", "?page=tools")
+    tool = page.locator("details[data-tool='crm.lookup']")
+    tool.locator("summary").click()
+    tool.get_by_role("button", name="Switch off").click()
+    assert "Say why" in tool.get_by_role("alert").inner_text()
+    tool.get_by_role("textbox", name="Reason").fill("It answers nonsense.")
+    tool.get_by_role("button", name="Switch off").click()
+    tool.get_by_text("Switched off by olga now: “It answers nonsense.”").wait_for()
+    tool.get_by_role("button", name="Switch on").click()
+    tool.locator(".tl-state", has_text="On").wait_for()
+
+
+PAGES = {
+    "approvals": ".ap",
+    "decisions": ".dc-row",
+    "decisions&id=dec_00000": ".rc-head",
+    "policies": ".po",
+    "tools": ".tl",
+    "sandboxes": ".sb-level",
+}
+BEYOND = """() => [...document.querySelectorAll('.page *')].filter((one) => {
+    const box = one.getBoundingClientRect();
+    return box.width > 1 && box.right > innerWidth + 1 && !one.closest('.code-lines, .sample, .po-tabs, pre, .hidden');
+}).map((one) => one.className)"""
+
+
+@pytest.mark.parametrize("width", [1440, 1024, 390])
+def test_nothing_runs_out_of_a_page(console, fake, width):
+    page = console("kd-admin", width=width)
+    for name, shown in PAGES.items():
+        page.goto(f"{fake.url}/console/?page={name}")
+        page.locator(shown).first.wait_for()
+        assert page.evaluate(BEYOND) == [], name
+        assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name
+
+
+def test_a_lost_connection_is_said_and_what_is_stale_as_well(fake, console):
+    page = console("kd-admin")
+    page.locator("article.ap").first.wait_for()
+    fake.process.stop()
+    page.get_by_text("There is no connection. What you see is as of").wait_for()
+    assert page.locator("article.ap").count() == 3

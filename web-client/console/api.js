@@ -1,0 +1,35 @@
+import { RestClient } from '../client/rest.js';
+
+/** What the console asks of the server. Errors are `KDCubeError`s with what a person needs to quote. */
+export class ConsoleApi {
+  /** @param {{token: string, baseUrl?: string, fetch?: typeof fetch}} options */
+  constructor({ token, baseUrl = '', fetch }) {
+    this.rest = new RestClient({ baseUrl, token: () => token, ...(fetch ? { fetch } : {}) });
+  }
+
+  /** Who this key is: `{org, project, user}`. */
+  whoAmI() { return this.rest.quota(); }
+
+  /** @param {boolean} asAdmin whether to see everybody's. */
+  approvals(asAdmin, filters = {}) {
+    return this.#get(asAdmin ? '/api/admin/approvals' : '/api/approvals', filters);
+  }
+
+  decide(id, decision, reason) { return this.rest.decideApproval(id, decision, reason); }
+  decisions(filters) { return this.#get('/api/admin/decisions', filters); }
+  decision(id, { org } = {}) { return this.#get(`/api/admin/decisions/${encodeURIComponent(id)}`, { org }); }
+  policies() { return this.#get('/api/admin/policies'); }
+  dryRun(files, since) { return this.rest.json('POST', '/api/admin/policies/dry-run', { files, ...(since ? { since } : {}) }); }
+  tools() { return this.#get('/api/admin/tools'); }
+  switchTool(name, disabled, reason) {
+    return this.rest.json('POST', `/api/admin/tools/${encodeURIComponent(name)}`, { disabled, reason });
+  }
+
+  isolation() { return this.#get('/api/admin/isolation'); }
+
+  #get(path, query = {}) {
+    const known = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== '');
+    const text = new URLSearchParams(known.map(([name, value]) => [name, String(value)])).toString();
+    return this.rest.json('GET', text ? `${path}?${text}` : path);
+  }
+}

@@ -1,0 +1,59 @@
+/** What is said of tools and of sandboxes. Pure. */
+import { formatMoney, parseMoney } from '../shared/money.js';
+import { elapsed } from '../shared/values.js';
+
+/** "builtin", "http", "mcp" → what makes the call. */
+export const adapterWords = ({ builtin, kind }) => (builtin ? 'built in' : { http: 'over HTTP', mcp: 'by an MCP server' }[kind] ?? kind ?? '');
+
+/** The price of a call; '' for one that costs nothing. Four decimals, so that a column can be compared. */
+export function priceWords({ cost_usd: cost }) {
+  const nano = parseMoney(cost);
+  return nano === null || nano === 0n ? '' : `${formatMoney(nano, nano % 100000n === 0n ? 4 : 9)} a call`;
+}
+
+export const timeoutWords = ({ timeout_ms: timeout }) => (Number.isFinite(timeout) ? `at most ${elapsed(timeout)}` : '');
+
+/**
+ * The parameters of a tool as rows.
+ * @returns {{name: string, type: string, isRequired: boolean, text: string}[]}
+ */
+export function parameterRows(schema) {
+  const required = new Set(schema?.required ?? []);
+  return Object.entries(schema?.properties ?? {}).map(([name, one]) => ({
+    name, type: typeWords(one), isRequired: required.has(name), text: [one.description, boundWords(one)].filter(Boolean).join(' '),
+  }));
+}
+
+function typeWords(one) {
+  const types = [one.type ?? (one.enum ? 'one of' : one.properties ? 'object' : 'any')].flat();
+  const word = types.includes('array') && one.items ? `array of ${typeWords(one.items)}` : types.join(' or ');
+  return [word, one.format].filter(Boolean).join(', ');
+}
+
+function boundWords({ enum: values, minimum, maximum, minLength, maxLength, pattern }) {
+  const range = (least, most, unit) => (least === undefined && most === undefined ? ''
+    : least === undefined ? `at most ${most}${unit}` : most === undefined ? `at least ${least}${unit}` : `${least} to ${most}${unit}`);
+  return [values && `one of ${values.join(', ')}`, range(minimum, maximum, ''), range(minLength, maxLength, ' characters'), pattern && `matches ${pattern}`]
+    .filter(Boolean).join('; ');
+}
+
+/** Level of isolation → word, icon, tone, what it means. */
+const LEVELS = {
+  full: ['Full isolation', 'check', 'done', 'Code runs in namespaces of its own, behind a filter of system calls, with limits of memory, processes and time that the kernel holds.'],
+  limited: ['Limited isolation', 'alert', 'warning', 'Code is shut in, but not every bound holds on this machine; the probes below say which is missing.'],
+  none: ['No isolation', 'deny', 'cut', 'This machine cannot shut code in, or the server has no tool that runs code.'],
+};
+
+export const levelWords = (level) => LEVELS[level] ?? [`Level ${level}`, 'help', 'muted', ''];
+
+/** Whether code runs here, and why not. */
+export function runsWords({ runs_code: runs, minimum, level }) {
+  if (runs) return `Code runs: ${minimum} isolation is demanded, and ${level} is there.`;
+  return minimum ? `Code does not run: ${minimum} isolation is demanded, and only ${level} is there.` : 'Code does not run on this server.';
+}
+
+/** Probes that failed first. */
+export const sortProbes = (probes) => [...probes].sort((a, b) => Number(a.passed) - Number(b.passed));
+
+/** "user_namespace" → "user namespace" */
+export const probeName = (name) => String(name).replaceAll('_', ' ');

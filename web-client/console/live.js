@@ -1,0 +1,127 @@
+import { Backoff } from '../client/backoff.js';
+import { Emitter } from '../client/emitter.js';
+import { isPassing } from '../client/errors.js';
+
+/** How often somebody who has no push is told. */
+const POLL_MS = 3000;
+const TIMERS = { set: (done, ms) => setTimeout(done, ms), clear: (timer) => clearTimeout(timer) };
+const TOPICS = ['approvals', 'decisions'];
+/** Handshakes that fail before any has succeeded: then something in the way does not let them through, and the page asks instead. */
+const TRIES_BEFORE_ASKING = 3;
+
+/**
+ * News of approvals and decisions: pushed over the namespace `/console`, or asked for every three seconds where there is no push (an
+ * approver who is no admin, no Socket.IO client, something in the way). Emits `approvals` and `decisions` with `{data, snapshot}`, and
+ * `connection` with `{state, since, retryAt}`.
+ */
+export class Live extends Emitter {
+  #socket = null;
+  #timer = 0;
+  #closed = false;
+  #backoff = new Backoff();
+  #everUp = false;
+  #state = '';
+  #since = 0;
+  #asking = false;
+
+  /**
+   * @param {{io?: Function, token: string, isAdmin: boolean, ask: () => Promise<object[]>, clock?: () => number,
+   *   timers?: {set: Function, clear: Function}}} options `ask` reads the approvals for those who have no push.
+   */
+  constructor({ io, token, isAdmin, ask, clock = Date.now, timers = TIMERS }) {
+    super();
+    Object.assign(this, { io, token, isAdmin, ask, clock, timers });
+  }
+
+  start() {
+    if (this.isAdmin && this.io) this.#connect();
+    else this.#poll();
+  }
+
+  stop() {
+    this.#closed = true;
+    this.#stopTimer();
+    this.#socket?.disconnect();
+  }
+
+  /** Does nothing unless something waits for its time: not while it is connected, nor while it asks. */
+  retryNow() {
+    if (this.#closed || !this.#timer) return;
+    this.#stopTimer();
+    if (this.#socket && !this.#asking) this.#open();
+    else this.#poll();
+  }
+
+  #connect() {
+    this.#socket = this.io('/console', {
+      autoConnect: false, reconnection: false, timeout: 8000, forceNew: true, auth: (give) => give({ token: this.token }),
+    });
+    this.#socket.on('connect', () => {
+      this.#everUp = true;
+      this.#stopTimer();
+      this.#backoff.reset();
+      this.#report('live');
+    });
+    this.#socket.on('connect_error', (error) => this.#failed(error));
+    this.#socket.on('disconnect', (reason) => {
+      if (!this.#closed && reason !== 'io client disconnect') this.#retry();
+    });
+    for (const topic of TOPICS) this.#socket.on(topic, (news) => this.emit(topic, { snapshot: news?.snapshot === true, data: news?.data ?? [] }));
+    this.#open();
+  }
+
+  #open() {
+    this.#report('connecting');
+    this.#socket.connect();
+  }
+
+  #failed(error) {
+    const code = error?.data?.code ?? error?.data?.error?.code ?? error?.data?.data?.code;
+    const isRefused = code && !isPassing(code);
+    if (isRefused || (!this.#everUp && this.#backoff.attempt + 1 >= TRIES_BEFORE_ASKING)) {
+      this.#asking = true;
+      this.#socket.disconnect();
+      this.#poll();
+    } else this.#retry();
+  }
+
+  #retry() {
+    const delay = this.#backoff.next();
+    this.#report('waiting', { retryAt: this.clock() + delay });
+    this.#stopTimer();
+    this.#timer = this.timers.set(() => this.retryNow(), delay);
+  }
+
+  async #poll() {
+    this.#asking = true;
+    this.#stopTimer();
+    if (this.#state === '') this.#report('connecting');
+    let delay = POLL_MS;
+    try {
+      const data = await this.ask();
+      if (this.#closed) return;
+      this.#backoff.reset();
+      this.#report('poll');
+      this.emit('approvals', { snapshot: true, data });
+    } catch (error) {
+      if (this.#closed) return;
+      if (error.status === 401) return this.#report('refused', { error });
+      delay = Math.max(POLL_MS, this.#backoff.next(), (error.retryAfter ?? 0) * 1000);
+      this.#report('waiting', { retryAt: this.clock() + delay });
+    }
+    this.#timer = this.timers.set(() => this.#poll(), delay);
+  }
+
+  #stopTimer() {
+    this.timers.clear(this.#timer);
+    this.#timer = 0;
+  }
+
+  #report(state, facts = {}) {
+    // While it is down, `since` is when that began, however often it tries.
+    const down = (name) => name === 'waiting' || name === 'connecting';
+    if (!(down(state) && down(this.#state))) this.#since = this.clock();
+    this.#state = state;
+    this.emit('connection', { state, since: this.#since, ...facts });
+  }
+}

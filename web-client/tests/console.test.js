@@ -1,0 +1,119 @@
+import assert from 'node:assert/strict';
+import test from 'node:test';
+import { goTo, inScope, readAddress, withFilters, writeAddress } from '../console/address.js';
+import { adapterWords, levelWords, parameterRows, priceWords, runsWords, sortProbes } from '../console/catalog-words.js';
+import { about, clauseText, decisionQuery, limitShares, outcomeWords, passes, ruleMark, sortRules, story } from '../console/decision-words.js';
+import { changedNames, edited, fileOfRule, groupDiffers, lineRange, linesOf, looseFindings, placeOf, rulingWords, summaryWords } from '../console/policies-model.js';
+import { Rows } from '../console/rows.js';
+
+const NOON = new Date(2026, 10, 28, 12, 0, 5).getTime();
+const decision = (more) => ({
+  id: 'd1', at: NOON, org: 'acme', project: 'web', user: 'ana', tool: 'payments.refund', kind: 'call', source: 'model', decision: 'allow', rule: 'refund-small', run: 'r1',
+  arguments: '{"order_id":"A-1","amount":"20.00"}', ...more,
+});
+
+test('an address is read and written the same, and holds only what is known', () => {
+  const address = readAddress('?tool=mail.send&page=decisions&org=acme&wrong=1&user=');
+  assert.deepEqual(address, { page: 'decisions', filters: { org: 'acme', tool: 'mail.send' } });
+  assert.equal(writeAddress(address), '?page=decisions&org=acme&tool=mail.send');
+  assert.deepEqual(readAddress(writeAddress(address)), address);
+  assert.equal(readAddress('?page=nonsense').page, 'approvals');
+  assert.equal(readAddress(`?org=${'x'.repeat(300)}`).filters.org, undefined);
+  assert.deepEqual(goTo(address, 'tools'), { page: 'tools', filters: { org: 'acme' } });
+  assert.deepEqual(withFilters(address, { tool: '', decision: 'deny' }).filters, { org: 'acme', decision: 'deny' });
+  assert.ok(inScope({ org: 'acme', user: 'ana' }, address.filters) && !inScope({ org: 'other' }, address.filters));
+});
+
+test('rows are changed by news and keep what the news leaves out', () => {
+  const rows = new Rows({ max: 2 });
+  assert.equal(rows.merge([{ id: 'a', at: 1, may_decide: true }, { id: 'b', at: 2 }]).length, 2);
+  assert.equal(rows.merge([{ id: 'a', at: 1, state: 'approved' }, null, {}]).length, 0);
+  assert.deepEqual(rows.get('a'), { id: 'a', at: 1, may_decide: true, state: 'approved' });
+  rows.merge([{ id: 'c', at: 3 }]);
+  assert.deepEqual(rows.all.map((row) => row.id), ['b', 'c'], 'the oldest goes');
+});
+
+test('filters of the feed: what the server is asked, and what pushed rows pass', () => {
+  assert.deepEqual(decisionQuery({ tool: 't', range: 'hour', id: 'd9' }, NOON), { tool: 't', since: NOON - 3_600_000 });
+  assert.equal(decisionQuery({ since: '2026-11-28T00:00:00Z' }, NOON).since, Date.parse('2026-11-28T00:00:00Z'));
+  assert.ok(passes(decision(), { tool: 'payments.refund', range: 'day', user: 'ana', id: 'd9' }, NOON));
+  assert.ok(!passes(decision(), { user: 'li' }, NOON));
+  assert.ok(!passes(decision({ at: NOON - 7_200_000 }), { range: 'hour' }, NOON));
+  assert.ok(!passes(decision(), { decision: 'deny' }, NOON));
+});
+
+test('the story tells who asked, what was decided by which rule, and what became of it', () => {
+  const outcome = { status: 'succeeded', bytes: 312, elapsed_ms: 84, code: null };
+  assert.deepEqual(story(decision({ outcome })), [
+    'At 12:00:05 the model asked, for ana of acme/web, to call payments.refund for A-1.', 'It was allowed by the rule refund-small.', 'It succeeded after 84 ms and answered 312 bytes.',
+  ]);
+  assert.deepEqual(story(decision({ decision: 'deny', code: 'limit_exceeded', message: 'Limit reached.' })).slice(1), [
+    'It was denied by the rule refund-small (limit_exceeded): “Limit reached.”', 'Nothing was done.',
+  ]);
+  assert.match(story(decision({ decision: 'deny', rule: 'policy.default' }))[1], /^It was denied by default: no rule allows it\.$/);
+  assert.match(story(decision({ approval: 'apr_1' }))[1], /after people had agreed/);
+  assert.match(story(decision({ details: { shadow: { decision: 'deny', rule: 'x' } } })).at(-1), /only being tried would deny it, by the rule x/);
+  assert.match(story(decision({ kind: 'kill', tool: '', arguments: undefined, subject: 'run_7' }))[0], /the end of a run by a person was decided .*: run_7/);
+  assert.equal(story(decision({ outcome: { status: 'failed', code: 'adapter_error', elapsed_ms: 9, bytes: 0 } })).at(-1), 'Failed after 9 ms (adapter_error).');
+});
+
+test('a row says what it is about and what became of it', () => {
+  assert.equal(about(decision()), 'A-1');
+  assert.equal(about(decision({ arguments: undefined, subject: 'key_1' })), 'key_1');
+  assert.equal(outcomeWords(decision()), 'No result yet');
+  assert.equal(outcomeWords(decision({ decision: 'deny' })), '');
+  assert.equal(outcomeWords(decision({ outcome: { status: 'succeeded', elapsed_ms: 84 } })), 'Succeeded in 84 ms');
+});
+
+test('rules: what decided stands first, what is about other calls last', () => {
+  const rules = [{ id: 'far', outcome: 'out_of_scope' }, { id: 'no', outcome: 'not_satisfied' }, { id: 'odd', outcome: 'error' }, { id: 'yes', outcome: 'satisfied', effect: 'forbid' }, { id: 'also', outcome: 'satisfied' }];
+  assert.deepEqual(sortRules(rules, ['also']).map((rule) => rule.id), ['also', 'yes', 'no', 'odd', 'far']);
+  assert.equal(ruleMark(rules[3])[0], 'Forbids');
+  assert.equal(clauseText({ text: 'a > b' }), 'a > b');
+  assert.equal(clauseText(undefined), '');
+});
+
+test('the bar of a limit never runs past its end', () => {
+  assert.deepEqual(limitShares({ used: '150.00', amount: '20.00', max: '200.00' }), { used: 0.75, amount: 0.1, isOver: false });
+  const over = limitShares({ used: '190', amount: '20', max: '200' });
+  assert.ok(over.isOver && over.used + over.amount <= 1);
+  assert.ok(limitShares({ used: '0', amount: '1', max: '0' }).isOver);
+});
+
+test('findings stand at their lines, those of other files above', () => {
+  const file = { name: 'a.cedar', text: 'one\ntwo\nthree\n', rules: [{ id: 'r', line: 2, effect: 'permit' }] };
+  const findings = [{ file: 'a.cedar', line: 2, message: 'x' }, { file: 'a.cedar', line: 99, message: 'past the end' }, { file: 'gone.cedar', line: 1, message: 'y' }];
+  const lines = linesOf(file, findings);
+  assert.deepEqual(lines.map((line) => line.findings.length), [0, 1, 1]);
+  assert.equal(lines[1].rules[0].id, 'r');
+  assert.equal(looseFindings([file], findings).length, 1);
+  assert.equal(placeOf({ file: 'a.cedar', line: 2, column: 5 }), 'a.cedar:2:5');
+  assert.equal(fileOfRule([file], 'r'), 'a.cedar');
+  assert.equal(summaryWords({ files: [file], tests: [{ passed: true }, { passed: false }] }), '1 file, 1 rule, 1 of 2 tests pass');
+  assert.deepEqual(lineRange(file.text, 2), [4, 7]);
+});
+
+test('a dry run sends every file, with what was changed in it', () => {
+  const files = [{ name: 'a', text: '1', rules: [] }, { name: 'b', text: '2', rules: [] }];
+  const edits = new Map([['a', '1'], ['b', '3']]);
+  assert.deepEqual(edited(files, edits), [{ name: 'a', text: '1' }, { name: 'b', text: '3' }]);
+  assert.deepEqual(changedNames(files, edits), ['b']);
+  const differ = (was, now) => ({ was: { decision: was, rule: 'w' }, now: { decision: now, rule: 'n' } });
+  const groups = groupDiffers([differ('deny', 'allow'), differ('allow', 'approval'), differ('allow', 'approval')]);
+  assert.deepEqual(groups.map(({ was, now, rows }) => [was, now, rows.length]), [['allowed', 'held for approval', 2], ['denied', 'allowed', 1]]);
+  assert.equal(rulingWords({ decision: 'deny', rule: 'x' }), 'denied by x');
+});
+
+test('tools and sandboxes are said in words', () => {
+  assert.equal(adapterWords({ builtin: 'x' }), 'built in');
+  assert.equal(adapterWords({ kind: 'mcp' }), 'by an MCP server');
+  assert.equal(priceWords({ cost_usd: '0.002000000' }), '$0.0020 a call');
+  assert.equal(priceWords({ cost_usd: '0.000000000' }), '');
+  assert.deepEqual(parameterRows({ required: ['n'], properties: { n: { type: ['integer', 'null'], minimum: 1, maximum: 20 }, t: { type: 'array', items: { type: 'string' } }, e: { enum: ['a', 'b'] } } }), [
+    { name: 'n', type: 'integer or null', isRequired: true, text: '1 to 20' }, { name: 't', type: 'array of string', isRequired: false, text: '' }, { name: 'e', type: 'one of', isRequired: false, text: 'one of a, b' },
+  ]);
+  assert.equal(levelWords('full')[2], 'done');
+  assert.match(runsWords({ runs_code: false, minimum: 'full', level: 'limited' }), /full isolation is demanded, and only limited is there/);
+  assert.match(runsWords({ runs_code: false, level: 'none' }), /^Code does not run on this server/);
+  assert.deepEqual(sortProbes([{ passed: true }, { passed: false }]).map((probe) => probe.passed), [false, true]);
+});
