@@ -1,5 +1,5 @@
 import { h, setText } from '../shared/dom.js';
-import { sameThing, sortApprovals } from './approvals-model.js';
+import { askedBy, sameThing, sortApprovals } from './approvals-model.js';
 import { ApprovalView, overRow } from './approval-view.js';
 import { EarlierDecisions } from './earlier.js';
 import { empty, loading, problem, sample } from './panels.js';
@@ -86,7 +86,7 @@ export class ApprovalsPage {
       if (row && view.isPending && !this.#leaving.has(id)) {
         this.#leaving.set(id, Date.now() + LINGER_MS);
         rows = [...rows, row];
-        this.deps.say(`${row.tool}, asked by ${row.user}: ${row.state}.`);
+        this.deps.say(`${row.tool}, asked by ${askedBy(row)}: ${row.state}.`);
         continue;
       }
       if (view.element.contains(document.activeElement)) this.cards.focus?.();
@@ -112,13 +112,10 @@ export class ApprovalsPage {
 
   #newView(row) {
     const { me, href, say } = this.deps;
-    say(`Approval wanted: ${row.tool}, asked by ${row.user}.`);
+    say(`Approval wanted: ${row.tool}, asked by ${askedBy(row)}.`);
     const view = new ApprovalView(row, {
       me, href, onchoose: (id) => this.#choose(id), decide: (...decision) => this.#decide(...decision),
-      earlier: this.earlier && (async (approval) => {
-        const { decisions, correlate } = await this.earlier.of(approval);
-        return { found: sameThing(approval, decisions, correlate), correlate };
-      }),
+      earlier: this.earlier && (async (approval) => sameThing(approval, await this.earlier.of(approval))),
     });
     view.element.setAttribute('role', 'listitem');
     return view;

@@ -34,7 +34,8 @@ export class DecisionsPage {
     this.record = new DecisionRecord({ ...deps, onclose: () => this.#close() });
     this.element = h('div.dc', null, this.feed, this.record.element);
     // The next page comes before the end is reached.
-    new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && this.#more(), { rootMargin: '600px' }).observe(this.end);
+    this.atEnd = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && this.#more(), { rootMargin: '600px' });
+    this.atEnd.observe(this.end);
   }
 
   show(address) {
@@ -107,8 +108,15 @@ export class DecisionsPage {
       if (ticket !== this.#ticket || this.deps.refused(error)) return;
       if (!quiet) this.message.replaceChildren(problem('The decisions could not be read.', error, () => this.#load(key)));
     } finally {
-      if (ticket === this.#ticket) this.#busy = false;
+      if (ticket === this.#ticket) this.#settled();
     }
+  }
+
+  /** Looked at anew: a page of which little passes the filters leaves the end in sight, and that is no news to the observer. */
+  #settled() {
+    this.#busy = false;
+    this.atEnd.unobserve(this.end);
+    if (this.#cursor !== null && !this.end.querySelector('button')) this.atEnd.observe(this.end);
   }
 
   async #more() {
@@ -125,7 +133,7 @@ export class DecisionsPage {
       const again = h('button.button', { type: 'button', onclick: () => this.#more() }, 'Try again');
       this.end.replaceChildren(`More could not be read: ${error.message} `, again);
     } finally {
-      if (ticket === this.#ticket) this.#busy = false;
+      if (ticket === this.#ticket) this.#settled();
     }
   }
 

@@ -25,12 +25,12 @@ export class Live extends Emitter {
   #asking = false;
 
   /**
-   * @param {{io?: Function, token: string, isAdmin: boolean, ask: () => Promise<object[]>, clock?: () => number,
+   * @param {{io?: Function, token: string, org?: string, isAdmin: boolean, ask: () => Promise<object[]>, clock?: () => number,
    *   timers?: {set: Function, clear: Function}}} options `ask` reads the approvals for those who have no push.
    */
-  constructor({ io, token, isAdmin, ask, clock = Date.now, timers = TIMERS }) {
+  constructor({ io, token, org = '', isAdmin, ask, clock = Date.now, timers = TIMERS }) {
     super();
-    Object.assign(this, { io, token, isAdmin, ask, clock, timers });
+    Object.assign(this, { io, token, org, isAdmin, ask, clock, timers });
   }
 
   start() {
@@ -54,7 +54,7 @@ export class Live extends Emitter {
 
   #connect() {
     this.#socket = this.io('/console', {
-      autoConnect: false, reconnection: false, timeout: 8000, forceNew: true, auth: (give) => give({ token: this.token }),
+      autoConnect: false, reconnection: false, timeout: 8000, forceNew: true, auth: (give) => give({ token: this.token, ...(this.org ? { org: this.org } : {}) }),
     });
     this.#socket.on('connect', () => {
       this.#everUp = true;
@@ -106,6 +106,7 @@ export class Live extends Emitter {
     } catch (error) {
       if (this.#closed) return;
       if (error.status === 401) return this.#report('refused', { error });
+      if (error.status === 403) return this.#report('idle'); // not to be seen by this key: asking again changes nothing
       delay = Math.max(POLL_MS, this.#backoff.next(), (error.retryAfter ?? 0) * 1000);
       this.#report('waiting', { retryAt: this.clock() + delay });
     }
