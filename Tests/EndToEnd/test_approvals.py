@@ -151,6 +151,29 @@ def test_who_calls_again_after_a_stop_finds_the_answer(make_example):
     assert only_end(follow(example.server, anna, third["run_id"]))["error"]["code"] == "approval_denied"
 
 
+def test_a_draft_that_is_changed_while_people_think_is_not_sent(examples):
+    """Number 76: all is decided again when they have agreed."""
+    mail = examples("vendor-onboarding")
+    bo, draft = (
+        mail.person("bo"),
+        '@tool mail.draft {"draft_id": "late", "to": "a@vendor.example", "subject": "s", "body": "%s", "final": %s}',
+    )
+    say(
+        mail.server,
+        bo,
+        draft % ("Net 30.", "true"),
+        "talk-76",
+        lambda asked: decide(mail.server, mail.person("lena"), asked["id"], "approve"),
+    )
+    sending = start(mail.server, bo, '@tool mail.send {"draft_id": "late"}\n@then\n@tokens 2', "talk-76")
+    (asked,) = wait_until("procurement is asked", lambda: approvals(mail.server, mail.person("paul"), state="pending"))
+    changed = say(mail.server, bo, draft % ("Net 5.", "false"), "talk-76")
+    assert only_end(changed)["status"] == "completed", changed
+    assert decide(mail.server, mail.person("paul"), asked["id"], "approve").json()["state"] == "approved"
+    end = only_end(follow(mail.server, bo, sending["run_id"]))
+    assert (end["decision"], end["rule"]) == ("deny", "send-only-signed"), end
+
+
 def test_over_socket_io_people_are_asked_and_answer(refunds):
     asks = Client(refunds.server.url, refunds.person("anna"))
     answers = Client(refunds.server.url, refunds.person("fred"))

@@ -12,11 +12,11 @@ from rig.examples import (
     ALL_DAY,
     EXAMPLES,
     NAMES,
+    Example,
     bearer,
     conversation,
     decide,
     ends,
-    facts,
     follow,
     only_end,
     refund,
@@ -50,17 +50,18 @@ def test_what_is_said_in_an_example_comes_out_as_it_says(examples, name, title):
         session = envelopes[0]["conversation"]["conversation_id"]
         assert next(answers, None) is None, "everybody was asked"
         if "calls" in turn:
-            check_calls(ends(envelopes), turn["calls"])
+            check_calls(example, ends(envelopes), turn["calls"])
         assert envelopes[-1]["type"] == "chat.complete" and answer(envelopes), "the model goes on"
 
 
-def check_calls(ended: list[dict], expected: list[dict]) -> None:
+def check_calls(example: Example, ended: list[dict], expected: list[dict]) -> None:
     """Calls of one tool are in order; those of several may have begun at one time."""
     assert sorted(end["tool"] for end in ended) == sorted(call["tool"] for call in expected), ended
     for tool in {call["tool"] for call in expected}:
-        found = [facts(end) for end in ended if end["tool"] == tool]
+        found = [example.facts(end) for end in ended if end["tool"] == tool]
         wanted = [call for call in expected if call["tool"] == tool]
         assert [one | want for one, want in zip(found, wanted, strict=True)] == found, (found, wanted)
+        assert [one.get("code") for one in found] == [call.get("code") for call in wanted], (found, wanted)
 
 
 def kdcube(*arguments: str) -> str:
@@ -75,7 +76,7 @@ def kdcube(*arguments: str) -> str:
 def test_an_example_is_checked_tested_and_served_as_its_page_says(name):
     folder = f"examples/{name}"
     kdcube("check-config", "--config", f"{folder}/kdcube.yaml")
-    assert "error" not in kdcube("policy", "check", f"{folder}/policies", "--tools", f"{folder}/tools.yaml")
+    kdcube("policy", "check", f"{folder}/policies", "--tools", f"{folder}/tools.yaml", "--strict")
     kdcube("policy", "test", f"{folder}/policies", "--tools", f"{folder}/tools.yaml", "--coverage")
 
 
@@ -97,8 +98,14 @@ def test_the_guide_shows_the_schema_and_a_question_as_they_are(tmp_path):
     assert all(squeezed(snippet) in schema for snippet in snippets(guide, "cedarschema")) and "cedarschema" in guide, schema
     (question,) = snippets(guide, "json")
     (tmp_path / "question.json").write_text(question)
-    said = kdcube("policy", "explain", f"{folder}/policies", "--request", str(tmp_path / "question.json"), "--json")
+    explain = ("policy", "explain", f"{folder}/policies", "--request", str(tmp_path / "question.json"))
+    said = kdcube(*explain, "--json")
     assert json.loads(said)["decision"] == "approval" and json.loads(said)["approval"]["quorum"] == 2, said
+    shown = {"explained": kdcube(*explain), "findings": kdcube("policy", "check", f"{folder}/policies")}
+    for language, text in shown.items():
+        (snippet,) = snippets(guide, language)
+        # All but the version, which is another with each change.
+        assert [line for line in text.splitlines() if line in snippet.splitlines()] == snippet.splitlines(), text
 
 
 # Limits
@@ -165,7 +172,8 @@ def test_a_decision_can_be_explained_and_made_again(refunds):
     url = f"{refunds.server.url}/api/admin/decisions"
     found = requests.get(url, params={"tool": "payments.refund"}, headers=bearer(admin), timeout=10).json()["data"]
     denied = next(one for one in found if one["decision"] == "deny" and one["rule"] == "refund-too-large")
-    assert requests.get(f"{url}/{denied['id']}", headers=bearer(admin), timeout=10).status_code == 200
+    one = requests.get(f"{url}/{denied['id']}", headers=bearer(admin), timeout=10).json()
+    assert "refund-too-large (forbid, refunds.cedar:52) is satisfied" in one["explanation"]["text"], one
     refunds.installation.command("policy", "replay", str(refunds.folder / "policies"))
     stricter = refunds.folder / "stricter"
     stricter.mkdir(exist_ok=True)
@@ -185,7 +193,7 @@ def test_changed_policies_are_in_force_without_a_restart_and_broken_ones_never(m
     example.serve()
 
     def rule(amount: str = "15.00") -> str:
-        return only_end(say(example.server, example.person("anna"), refund(amount, "C-400")))["rule"]
+        return example.decision(only_end(say(example.server, example.person("anna"), refund(amount, "C-400"))))["rule"]
 
     assert rule() == "refund-small"
     (example.folder / "policies" / "refunds.test.yaml").unlink()
@@ -205,14 +213,13 @@ def test_a_candidate_is_tried_on_every_call_and_changes_none(make_example, tmp_p
     (candidate / "refunds.cedar").write_text(text.replace(*STRICTER))
     example = make_example("refund-authorization", policies={"candidate": str(candidate)})
     example.serve()
-    for amount in ("20.00", "5.00"):
-        assert only_end(say(example.server, example.person("anna"), refund(amount, "C-401")))["rule"] == "refund-small"
-    admin = bearer(example.key("root", "admin"))
-    url = f"{example.server.url}/api/admin/decisions"
-    found = requests.get(url, params={"tool": "payments.refund"}, headers=admin, timeout=10).json()["data"]
-    told = {json.loads(one["arguments"])["amount"]: requests.get(f"{url}/{one['id']}", headers=admin, timeout=10).text for one in found}
-    assert "shadow" in told["20.00"] and "refund-too-large" in told["20.00"], told
-    assert "refund-too-large" not in json.dumps(json.loads(told["5.00"]).get("shadow")), told
+    made = [
+        example.decision(only_end(say(example.server, example.person("anna"), refund(amount, "C-401")))) for amount in ("20.00", "5.00")
+    ]
+    assert [one["rule"] for one in made] == ["refund-small", "refund-small"]
+    details = [json.loads(one["details"]) if isinstance(one["details"], str) else one["details"] for one in made]
+    assert details[0]["shadow"]["decision"] == "deny" and details[0]["shadow"]["rule"] == "refund-too-large", details[0]
+    assert "shadow" not in details[1], details[1]
 
 
 # Sets that are refused

@@ -70,6 +70,28 @@ struct SessionTests {
         #expect(await bench.call(#"{"draft_id":"d1"}"#, tool: "mail.send").rule == "mail-as-agreed")
     }
 
+    @Test("16 calls at once of what may be done once, or three times: each decision knows the calls before it")
+    func parallel() async throws {
+        for most in [1, 3] {
+            let bench = try Self.bench(
+                decider: Rules(looksAtSession: true) { request in
+                    await Task.yield()
+                    let count = request.session.counts["mail.draft"] ?? 0
+                    guard count < most else { return Ruling(.deny(Refusal(code: "denied", message: "", rule: "enough"))) }
+                    return Ruling(.allow(rule: "r"), limits: [.count(100)])
+                })
+            let rules = await withTaskGroup(of: String?.self) { group in
+                for index in 0..<16 {
+                    group.addTask { await bench.call(#"{"draft_id":"d\#(index)"}"#, tool: "mail.draft", id: "call_\(index)").rule }
+                }
+                return await group.reduce(into: [String?]()) { $0.append($1) }
+            }
+            #expect(rules.count { $0 == nil } == most)
+            #expect(rules.count { $0 == "enough" } == 16 - most)
+            #expect(bench.limits.used("l1") == Int64(most) && bench.meter.commits == most)
+        }
+    }
+
     @Test("a call that failed is no history, but it was called")
     func failed() async throws {
         let seen = Mutex<SessionState?>(nil)

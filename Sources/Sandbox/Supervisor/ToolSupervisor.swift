@@ -54,6 +54,7 @@ public final class ToolSupervisor: Sendable {
     let builtIn: BuiltInRules
     let gate = CallGate()
     let flights = CallFlights()
+    let turns = SessionTurns()
     private let pendingRecords = Mutex(0)
     private let shutdown = Mutex(false)
 

@@ -18,7 +18,11 @@ struct CheckConfigCommand: AsyncParsableCommand {
             try configuration.stores.checkServable()
             _ = try Prices.load(configuration.priceFile, models: configuration.models)
             for setting in configuration.budgets { _ = try setting.budget }
-            if !configuration.tools.file.isEmpty { _ = try ToolsFile(configuration.tools.file) }
+            if !configuration.tools.file.isEmpty {
+                let catalog = try ToolsFile(configuration.tools.file).catalog
+                let folders = [("directory", configuration.policies.directory), ("candidate", configuration.policies.candidate)]
+                for (key, folder) in folders where !folder.isEmpty { _ = try PolicyRoom.load(folder, "policies.\(key)", catalog) }
+            }
             if json { return Output.line(configuration.masked.jsonText) }
             for member in configuration.masked.objectValue?.members ?? [] {
                 Output.line("\(member.key): \(member.value.jsonText)")

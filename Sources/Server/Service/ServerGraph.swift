@@ -66,11 +66,18 @@ struct ServerGraph {
         }
         let notLogged = ToolMetrics.decisionsNotLogged(registry)
         let trail = AuditTrail(writer, logger: logger) { notLogged.add() }
-        let tools = try ToolRoom.make(
-            configuration,
-            ToolRoom.Surroundings(
-                stores: stores, accountant: accountant, writer: writer, trail: trail, client: client, group: group, registry: registry,
-                logger: logger))
+        let tools: ToolRoom?
+        do {
+            tools = try ToolRoom.make(
+                configuration,
+                ToolRoom.Surroundings(
+                    stores: stores, accountant: accountant, writer: writer, trail: trail, client: client, group: group, registry: registry,
+                    logger: logger))
+        } catch {
+            // A client that is let go while it is open ends the process before the mistake is told.
+            try? await client.shutdown()
+            throw error
+        }
         let checkpoints = CheckpointWriter(
             stores.audit, directory: configuration.stores.data, file: configuration.audit.checkpoints, registry: registry, logger: logger)
         let coordinator = RunCoordinator(

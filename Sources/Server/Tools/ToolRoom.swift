@@ -56,6 +56,10 @@ struct ToolRoom: Sendable {
         let (stores, registry, logger) = (server.stores, server.registry, server.logger)
         self.catalog = catalog
         self.logger = logger
+        // Before anything that would have to be shut down again: a set with a mistake ends here.
+        policies = try PolicyRoom(
+            configuration.policies, catalog: catalog, versions: stores.policyVersions, trail: server.trail, registry: registry,
+            logger: logger)
         minimum = configuration.sandbox.executor.minimum
         let runsCode = catalog.tools.contains { $0.adapter == .builtin(BuiltinTool.runCode.rawValue) }
         host = runsCode ? SandboxHost(configuration.sandbox.executor, observer: SandboxMetrics(registry, logger: logger)) : nil
@@ -67,9 +71,6 @@ struct ToolRoom: Sendable {
         for tool in catalog.tools {
             adapters[tool.name] = Self.own(tool.adapter, of: catalog, host, gateOfCode, stores) ?? elsewhere.adapter(for: tool.adapter)
         }
-        policies = try PolicyRoom(
-            configuration.policies, catalog: catalog, versions: stores.policyVersions, trail: server.trail, registry: registry,
-            logger: logger)
         let address = configuration.approvals.webhook
         webhook =
             address.isEmpty

@@ -76,6 +76,22 @@ class Example:
     def _plain(self, user: str) -> str:
         return self.installation.key("acme", "web", user)["key"]
 
+    def decision(self, end: dict) -> dict:
+        """The record of the decision about a call."""
+        if "" not in self._keys:
+            self._keys[""] = self.key("root", "admin")
+        url = f"{self.server.url}/api/admin/decisions/{end['decision_id']}"
+        answer = requests.get(url, headers=bearer(self._keys[""]), timeout=10)
+        assert answer.status_code == 200, answer.text
+        return answer.json()
+
+    def facts(self, end: dict) -> dict:
+        """The words of a conversation's `calls` for what came of a call. An allow's rule stands in the record alone."""
+        record = self.decision(end)
+        assert end["decision"] == record["decision"] and end.get("rule", record["rule"]) == record["rule"], (end, record)
+        found = {"tool": end["tool"], "decision": record["decision"], "rule": record["rule"]}
+        return found | ({"code": end["error"]["code"]} if "error" in end else {})
+
     def stop(self) -> None:
         self.installation.stop()
 
@@ -139,12 +155,6 @@ def ends(envelopes: list[dict]) -> list[dict]:
         if status in ("completed", "error", "skipped"):
             began[data["call_id"]] = data | {"status": status}
     return list(began.values())
-
-
-def facts(end: dict) -> dict:
-    """The words of a conversation's `calls` for what came of a call."""
-    found = {"tool": end["tool"], "decision": end.get("decision"), "rule": end.get("rule")}
-    return found | ({"code": end["error"]["code"]} if "error" in end else {})
 
 
 _BLOCK = re.compile(r"^ *```(\w+)\n(.*?)^ *```$", re.MULTILINE | re.DOTALL)

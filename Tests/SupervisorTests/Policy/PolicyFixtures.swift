@@ -76,10 +76,10 @@ enum Shop {
 
     /// What is wrong with a text.
     static func findings(_ text: String, tests: JSONValue? = nil) throws -> [PolicyFinding] {
+        let catalog = try Shop.catalog()
+        let tests = tests.map { [PolicyTestFile(name: "shop.test.yaml", value: $0)] } ?? []
         do throws(PolicyLoadError) {
-            _ = try PolicyBundle(
-                files: [PolicyFile(name: "shop.cedar", text: text)],
-                tests: tests.map { [PolicyTestFile(name: "shop.test.yaml", value: $0)] } ?? [], catalog: try! Shop.catalog())
+            _ = try PolicyBundle(files: [PolicyFile(name: "shop.cedar", text: text)], tests: tests, catalog: catalog)
             return []
         } catch {
             return error.findings

@@ -56,7 +56,8 @@ extension Evaluator {
         guard prepared.fits(request, entities) else { return .outOfScope }
         guard let program = prepared.program else { return .satisfied }
         do throws(EvaluationError) {
-            return try run(program) == .bool(true) ? .satisfied : .notSatisfied
+            if case .bool(true) = try run(program) { return .satisfied }
+            return .notSatisfied
         } catch {
             return .failed(error)
         }

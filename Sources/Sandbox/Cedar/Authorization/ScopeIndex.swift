@@ -4,15 +4,52 @@
 /// in, or nothing. What is found is a superset: the scopes are checked afterwards.
 struct ScopeIndex: Sendable {
     /// What a scope demands, as far as it is indexed.
-    enum Key: Hashable, Sendable {
+    enum Key: Sendable {
         case any
         case type(TypeName)
         case entity(EntityUID)
     }
 
-    private typealias ByResource = [Key: [Int]]
-    private typealias ByPrincipal = [Key: ByResource]
-    private var table: [Key: ByPrincipal] = [:]
+    /// The branches of one level, apart by the kind of key: a kind that no policy uses costs no look-up.
+    private struct Branches<Branch: Sendable>: Sendable {
+        let empty: Branch
+        var any: Branch?
+        var byType: [TypeName: Branch] = [:]
+        var byEntity: [EntityUID: Branch] = [:]
+
+        init(empty: Branch) { self.empty = empty }
+
+        /// Changes a branch in its place; it is made where there is none.
+        mutating func change(_ key: Key, _ body: (inout Branch) -> Void) {
+            let empty = empty
+            switch key {
+            case .any:
+                var branch = any.take() ?? empty
+                body(&branch)
+                any = branch
+            case .type(let type): body(&byType[type, default: empty])
+            case .entity(let uid): body(&byEntity[uid, default: empty])
+            }
+        }
+
+        /// Calls `body` with each branch that fits.
+        func each(_ subject: Subject, _ body: (Branch) -> Void) {
+            if let any { body(any) }
+            if !byType.isEmpty, let branch = byType[subject.uid.type] { body(branch) }
+            if byEntity.isEmpty { return }
+            if let branch = byEntity[subject.uid] { body(branch) }
+            // Whichever is smaller is looked up in the other.
+            if subject.ancestors.count <= byEntity.count {
+                for ancestor in subject.ancestors { if let branch = byEntity[ancestor] { body(branch) } }
+            } else {
+                for (uid, branch) in byEntity where uid != subject.uid && subject.ancestors.contains(uid) { body(branch) }
+            }
+        }
+    }
+
+    private typealias ByResource = Branches<[Int]>
+    private typealias ByPrincipal = Branches<ByResource>
+    private var table = Branches(empty: ByPrincipal(empty: ByResource(empty: [])))
 
     /// Puts the policy with this number in.
     mutating func insert(_ policy: Policy, _ number: Int) {
@@ -23,7 +60,11 @@ struct ScopeIndex: Sendable {
         case .inList(let uids): actions = Set(uids).map(Key.entity)
         }
         for action in actions {
-            table[action, default: [:]][policy.principal.key, default: [:]][policy.resource.key, default: []].append(number)
+            table.change(action) { byPrincipal in
+                byPrincipal.change(policy.principal.key) { byResource in
+                    byResource.change(policy.resource.key) { $0.append(number) }
+                }
+            }
         }
     }
 
@@ -32,11 +73,12 @@ struct ScopeIndex: Sendable {
         let principal = Subject(request.principal, entities)
         let resource = Subject(request.resource, entities)
         var numbers: [Int] = []
-        Subject(request.action, entities).each(in: table) { byPrincipal in
-            principal.each(in: byPrincipal) { byResource in
-                resource.each(in: byResource) { numbers += $0 }
+        table.each(Subject(request.action, entities)) { byPrincipal in
+            byPrincipal.each(principal) { byResource in
+                byResource.each(resource) { numbers += $0 }
             }
         }
+        if numbers.count < 2 { return numbers }
         // A list of actions may name the request's action and one that it is in: then its policy was found twice.
         numbers.sort()
         var last = -1
@@ -54,21 +96,6 @@ struct ScopeIndex: Sendable {
         init(_ uid: EntityUID, _ entities: Entities) {
             self.uid = uid
             ancestors = entities.ancestors(of: uid)
-        }
-
-        /// Calls `body` with each branch that fits.
-        func each<Branch>(in table: [Key: Branch], _ body: (Branch) -> Void) {
-            if let branch = table[.any] { body(branch) }
-            if let branch = table[.type(uid.type)] { body(branch) }
-            if let branch = table[.entity(uid)] { body(branch) }
-            // Whichever is smaller is looked up in the other.
-            if ancestors.count <= table.count {
-                for ancestor in ancestors { if let branch = table[.entity(ancestor)] { body(branch) } }
-            } else {
-                for (key, branch) in table {
-                    if case .entity(let other) = key, other != uid, ancestors.contains(other) { body(branch) }
-                }
-            }
         }
     }
 }

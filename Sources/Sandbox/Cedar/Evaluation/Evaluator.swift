@@ -72,6 +72,7 @@ struct Evaluator: ~Copyable {
         address += 1
     }
 
+    @inline(__always)
     mutating func charge(_ cost: Int) throws(Failure) {
         steps += cost
         guard steps <= EvaluationLimits.steps else {

@@ -30,9 +30,29 @@ extension ExactString: Hashable {
     public static func == (left: ExactString, right: ExactString) -> Bool {
         guard left.string.utf8.count == right.string.utf8.count else { return false }
         let same = left.string.utf8.withContiguousStorageIfAvailable { leftBytes in
-            right.string.utf8.withContiguousStorageIfAvailable { rightBytes in leftBytes.elementsEqual(rightBytes) }
+            right.string.utf8.withContiguousStorageIfAvailable { rightBytes in
+                areSame(UnsafeRawBufferPointer(leftBytes), UnsafeRawBufferPointer(rightBytes))
+            }
         }
         return (same ?? nil) ?? left.string.utf8.elementsEqual(right.string.utf8)
+    }
+
+    /// Compares as many bytes as both have, in words: byte by byte it was a fifth of a decision.
+    @inline(__always)
+    private static func areSame(_ left: UnsafeRawBufferPointer, _ right: UnsafeRawBufferPointer) -> Bool {
+        var place = 0
+        while place + 8 <= left.count {
+            let words = (
+                left.loadUnaligned(fromByteOffset: place, as: UInt64.self), right.loadUnaligned(fromByteOffset: place, as: UInt64.self)
+            )
+            if words.0 != words.1 { return false }
+            place += 8
+        }
+        while place < left.count {
+            if left[place] != right[place] { return false }
+            place += 1
+        }
+        return true
     }
 
     public func hash(into hasher: inout Hasher) {

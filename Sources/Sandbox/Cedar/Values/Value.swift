@@ -101,11 +101,14 @@ extension Value {
     public struct Record: Sendable {
         private final class Storage: Sendable {
             let fields: [ExactString: Value]
+            /// They once more where they are few: comparing so many names is faster than the hash of one.
+            let few: [(name: ExactString, value: Value)]
             let depth: Int
             let weight: Int
 
             init(_ fields: [ExactString: Value]) {
                 self.fields = fields
+                few = fields.count <= 8 ? fields.map { ($0.key, $0.value) } : []
                 depth = 1 + (fields.values.lazy.map(\.depth).max() ?? 0)
                 weight = 1 + fields.values.lazy.map(\.weight).reduce(0, +)
             }
@@ -130,7 +133,11 @@ extension Value {
         public static let empty = Record(Storage([:]))
 
         /// The value of an attribute; nil if there is none.
-        public subscript(_ name: ExactString) -> Value? { storage.fields[name] }
+        public subscript(_ name: ExactString) -> Value? {
+            if storage.few.isEmpty { return storage.fields[name] }
+            for field in storage.few where field.name == name { return field.value }
+            return nil
+        }
     }
 }
 

@@ -8,6 +8,7 @@ extension Attempt {
             supervisor.builtIn.refusal(of: call.tool, source: request.source)
             ?? supervisor.builtIn.refusal(of: call.tool, call.arguments, for: caller)
         if let builtIn { throw Refused(refusal: builtIn, call: call) }
+        if ports.decider.looksAtSession { grounds.turn = supervisor.turns.recorded(in: SessionTurns.Session(caller)) }
         let session = try await session(call)
         let question = DecisionRequest(
             tool: call.tool, arguments: call.arguments, digest: call.digest, caller: caller, callID: request.callID,

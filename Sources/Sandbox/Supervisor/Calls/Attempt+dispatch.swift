@@ -13,67 +13,110 @@ extension Attempt {
         let goesOn: Bool
     }
 
+    /// What a call has gathered on its way.
+    private struct Passage {
+        var grounds = Grounds()
+        var holdings: Holdings?
+        var approval: Approval?
+        /// How often people were asked.
+        var asked = 0
+        /// The decision has to be made again.
+        var isOld = false
+    }
+
     /// Decides, reserves, asks, records, and makes the call.
     func perform(_ call: Checked) async throws(Refused) -> Performed {
-        var grounds = Grounds()
-        do { return try await perform(call, &grounds) } catch {
-            throw Refused(refusal: error.refusal, call: error.call, grounds: grounds)
+        let session = ports.decider.looksAtSession ? SessionTurns.Session(request.caller) : nil
+        if let session { supervisor.turns.begin(session) }
+        defer { if let session { supervisor.turns.end(session) } }
+        var passage = Passage()
+        do { return try await perform(call, session, &passage) } catch {
+            if let holdings = passage.holdings { await shielded { await holdings.refund() } }
+            if let approval = passage.approval { await leave(approval) }
+            throw Refused(refusal: error.refusal, call: error.call, grounds: passage.grounds)
         }
     }
 
-    private func perform(_ call: Checked, _ grounds: inout Grounds) async throws(Refused) -> Performed {
-        try await decide(call, &grounds)
+    private func perform(
+        _ call: Checked, _ session: SessionTurns.Session?, _ passage: inout Passage
+    ) async throws(Refused) -> Performed {
+        try await decide(call, &passage.grounds)
         let decided = ports.clock.nowNanoseconds
         guard !Task.isCancelled else { throw cancelled(call) }
-        var holdings = try await reserve(call)
-        var approval: Approval?
-        do throws(Refused) {
-            try await take(call, &holdings, &grounds)
-            try await settle(call, decided, &approval, &holdings, &grounds)
-            guard !Task.isCancelled else { throw cancelled(call) }
-            let decisionID = DecisionID.make()
-            if let approval {
-                try await use(approval, call, decisionID: decisionID)
-                grounds.approval = approval.id
-            }
-            let record = record(call, .allow, rule: grounds.rule, grounds: grounds, id: decisionID)
-            let isLogged = await write(record)
-            guard isLogged || isReadWithoutLog(call) else { throw logUnavailable(call) }
-            ports.metrics.decided(.allow, tool: call.tool.name)
-            return await dispatch(call, decisionID: decisionID, isLogged: isLogged, holdings)
-        } catch {
-            await shielded { [holdings] in await holdings.refund() }
-            if let approval { await leave(approval) }
+        passage.holdings = try await reserve(call)
+        try await take(call, &passage)
+        passage.isOld = since(decided) > SupervisorLimits.decisionAgeMax
+        try await settle(call, &passage)
+        if let session { try await takeTurn(in: session, call, &passage) }
+        let decisionID = DecisionID.make()
+        let isLogged: Bool
+        do throws(Refused) { isLogged = try await record(call, decisionID, &passage) } catch {
+            if let session { supervisor.turns.give(session, hasRecorded: true) }
             throw error
+        }
+        if let session { supervisor.turns.give(session, hasRecorded: true) }
+        ports.metrics.decided(.allow, tool: call.tool.name)
+        guard let holdings = passage.holdings else { preconditionFailure("a call that holds nothing") }
+        return await dispatch(call, decisionID: decisionID, isLogged: isLogged, holdings)
+    }
+
+    /// Waits until no other call of the session is being recorded; then the decision knows all that were.
+    private func takeTurn(in session: SessionTurns.Session, _ call: Checked, _ passage: inout Passage) async throws(Refused) {
+        while true {
+            await supervisor.turns.take(session)
+            if supervisor.turns.recorded(in: session) == passage.grounds.turn { return }
+            supervisor.turns.give(session, hasRecorded: false)
+            // Each time another call was recorded, so this ends with the last of them.
+            passage.isOld = true
+            try await settle(call, &passage)
         }
     }
 
     /// Brings the decision up to date: one that has become old is made again, and so is one that people were asked about, with the policies
     /// and the session as they are by then.
-    private func settle(
-        _ call: Checked, _ decided: Int64, _ approval: inout Approval?, _ holdings: inout Holdings, _ grounds: inout Grounds
-    ) async throws(Refused) {
-        var asked = 0
-        var isOld = since(decided) > SupervisorLimits.decisionAgeMax
+    private func settle(_ call: Checked, _ passage: inout Passage) async throws(Refused) {
         while true {
             guard !Task.isCancelled else { throw cancelled(call) }
-            if isOld {
-                try await decide(call, &grounds)
-                try await take(call, &holdings, &grounds)
+            if passage.isOld {
+                try await decide(call, &passage.grounds)
+                try await take(call, &passage)
+                passage.isOld = false
             }
-            guard case .needsApproval(let demand)? = grounds.ruling?.verdict else { return }
-            if let approval {
+            guard case .needsApproval(let demand)? = passage.grounds.ruling?.verdict else { return }
+            if let approval = passage.approval {
                 if isMet(demand, by: approval) { return }
                 await leave(approval)
+                passage.approval = nil
             }
-            guard asked < SupervisorLimits.approvalAsksMax else {
+            guard passage.asked < SupervisorLimits.approvalAsksMax else {
                 let message = "The policies ask for other approvers than those that agreed."
                 throw refused(call, RefusalCode.approvalOutdated, message, rule: demand.rule)
             }
-            asked += 1
-            approval = try await agreement(to: demand, call, &grounds)
-            isOld = true
+            passage.asked += 1
+            passage.approval = try await agreement(to: demand, call, &passage.grounds)
+            passage.isOld = true
         }
+    }
+
+    private func take(_ call: Checked, _ passage: inout Passage) async throws(Refused) {
+        guard var holdings = passage.holdings else { preconditionFailure("limits are taken after budgets") }
+        defer { passage.holdings = holdings }
+        try await take(call, &holdings, &passage.grounds)
+    }
+
+    /// Uses the approval up, if there is one, and records that the call is made.
+    ///
+    /// - Returns: whether the record is durable; a tool that only reads may be called all the same, where the configuration says so.
+    private func record(_ call: Checked, _ decisionID: String, _ passage: inout Passage) async throws(Refused) -> Bool {
+        guard !Task.isCancelled else { throw cancelled(call) }
+        if let approval = passage.approval {
+            try await use(approval, call, decisionID: decisionID)
+            passage.grounds.approval = approval.id
+        }
+        let grounds = passage.grounds
+        let isLogged = await write(record(call, .allow, rule: grounds.rule, grounds: grounds, id: decisionID))
+        guard isLogged || isReadWithoutLog(call) else { throw logUnavailable(call) }
+        return isLogged
     }
 
     private func isReadWithoutLog(_ call: Checked) -> Bool {

@@ -3,6 +3,8 @@ internal import JSON
 /// What is known of a call on its way, for its record: the ruling, the room in its limits, and the approval.
 struct Grounds: Sendable {
     var ruling: Ruling?
+    /// How many calls of the session were recorded when the ruling was asked for: ``SessionTurns/recorded(in:)``.
+    var turn = 0
     /// Of the limits that were asked for room.
     var readings: [LimitReading] = []
     /// The approval that was asked for, whatever came of it.
