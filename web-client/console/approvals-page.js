@@ -53,7 +53,7 @@ export class ApprovalsPage {
     this.#drawCards(shown);
     const done = over.filter((row) => !this.#leaving.has(row.id));
     this.#drawOver(done);
-    this.#drawMessage(shown.length, approvals);
+    this.#drawMessage(this.#views.size, approvals);
   }
 
   key(name) {

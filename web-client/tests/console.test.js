@@ -124,8 +124,10 @@ test('tools and sandboxes are said in words', () => {
   assert.deepEqual(parameterRows({ required: ['n'], properties: { n: { type: ['integer', 'null'], minimum: 1, maximum: 20 }, t: { type: 'array', items: { type: 'string' } }, e: { enum: ['a', 'b'] } } }), [
     { name: 'n', type: 'integer or null', isRequired: true, text: '1 to 20' }, { name: 't', type: 'array of string', isRequired: false, text: '' }, { name: 'e', type: 'one of', isRequired: false, text: 'one of a, b' },
   ]);
-  assert.equal(levelWords('full')[2], 'done');
+  assert.equal(levelWords({ level: 'full', minimum: 'full' })[2], 'done');
+  assert.equal(levelWords({ level: 'none', runs_code: false, probes: [] })[2], 'muted');
+  assert.equal(levelWords({ level: 'none', minimum: 'full', probes: [{}] })[2], 'cut');
   assert.match(runsWords({ runs_code: false, minimum: 'full', level: 'limited' }), /full isolation is demanded, and only limited is there/);
-  assert.match(runsWords({ runs_code: false, level: 'none' }), /^Code does not run on this server/);
+  assert.equal(runsWords({ runs_code: false, level: 'none' }), '');
   assert.deepEqual(sortProbes([{ passed: true }, { passed: false }]).map((probe) => probe.passed), [false, true]);
 });
