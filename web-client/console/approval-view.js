@@ -151,6 +151,7 @@ export class ApprovalView {
       await this.deps.decide(this.#approval, decision, reason);
       this.reason.value = '';
       this.disarm();
+      this.element.focus({ preventScroll: true }); // what had the focus is gone; j and k go on from here
     } catch (error) {
       setText(this.problem, `Not decided: ${refusalWords(error)}${error.requestId ? ` (request ${error.requestId})` : ''}`);
     } finally {

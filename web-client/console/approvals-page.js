@@ -89,8 +89,9 @@ export class ApprovalsPage {
         this.deps.say(`${row.tool}, asked by ${askedBy(row)}: ${row.state}.`);
         continue;
       }
-      if (view.element.contains(document.activeElement)) this.cards.focus?.();
+      const next = view.element.contains(document.activeElement) ? view.element.nextElementSibling ?? view.element.previousElementSibling : null;
       view.element.remove();
+      next?.focus({ preventScroll: true });
       this.#views.delete(id);
       if (this.#chosen === id) this.#chosen = '';
     }

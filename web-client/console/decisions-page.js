@@ -55,7 +55,7 @@ export class DecisionsPage {
     this.deps.seen(data);
     if (this.#loaded === null) return;
     if (snapshot) {
-      if (!this.#busy) this.#load(this.#loaded, { quiet: true }); // something may have been missed
+      this.#catchUp();
       return;
     }
     const now = Date.now();
@@ -89,16 +89,35 @@ export class DecisionsPage {
     this.#views.get(id)?.element.focus();
   }
 
-  async #load(key, { quiet = false } = {}) {
+  /** Something may have been missed. What was read before stays, unless more was missed than a page. */
+  async #catchUp() {
+    if (this.#busy) return;
+    const ticket = this.#ticket;
+    try {
+      const page = await this.#read();
+      if (ticket !== this.#ticket) return;
+      const isJoined = page.cursor === null || page.data.some((row) => this.#rows.get(row.id));
+      if (!isJoined) return void this.#load(this.#loaded);
+      this.#rows.merge(this.#passing(page.data));
+      this.#draw();
+    } catch (error) {
+      if (ticket === this.#ticket) this.deps.refused(error); // else the connection's own sign tells it
+    }
+  }
+
+  #read(cursor) { return this.deps.api.decisions({ ...decisionQuery(this.#address.filters, Date.now()), limit: PAGE, cursor }); }
+
+  /** The server does not filter by project, so the page does. */
+  #passing(rows) { return rows.filter((row) => passes(row, { ...this.#address.filters, range: '' }, Date.now())); }
+
+  async #load(key) {
     const ticket = ++this.#ticket;
     this.#loaded = key;
     this.#busy = true;
-    if (!quiet) {
-      this.#clear();
-      this.message.replaceChildren(loading());
-    }
+    this.#clear();
+    this.message.replaceChildren(loading());
     try {
-      const page = await this.deps.api.decisions({ ...decisionQuery(this.#address.filters, Date.now()), limit: PAGE });
+      const page = await this.#read();
       if (ticket !== this.#ticket) return;
       const meanwhile = this.#meanwhile;
       this.#clear();
@@ -106,7 +125,7 @@ export class DecisionsPage {
       this.message.replaceChildren(...(this.#rows.size === 0 ? [this.#teach()] : []));
     } catch (error) {
       if (ticket !== this.#ticket || this.deps.refused(error)) return;
-      if (!quiet) this.message.replaceChildren(problem('The decisions could not be read.', error, () => this.#load(key)));
+      this.message.replaceChildren(problem('The decisions could not be read.', error, () => this.#load(key)));
     } finally {
       if (ticket === this.#ticket) this.#settled();
     }
@@ -126,7 +145,7 @@ export class DecisionsPage {
     this.#busy = true;
     setText(this.end, 'Reading more…');
     try {
-      const page = await this.deps.api.decisions({ ...decisionQuery(this.#address.filters, Date.now()), limit: PAGE, cursor: this.#cursor });
+      const page = await this.#read(this.#cursor);
       if (ticket === this.#ticket) this.#take(page);
     } catch (error) {
       if (ticket !== this.#ticket || this.deps.refused(error)) return;
@@ -138,8 +157,7 @@ export class DecisionsPage {
   }
 
   #take({ data = [], cursor = null }, newer = []) {
-    const now = Date.now();
-    this.#rows.merge(data.filter((row) => passes(row, { ...this.#address.filters, range: '' }, now)));
+    this.#rows.merge(this.#passing(data));
     this.#rows.merge(newer);
     this.#cursor = cursor;
     this.deps.seen(data);

@@ -4,6 +4,8 @@ import { isPassing } from '../client/errors.js';
 
 /** How often somebody who has no push is told. */
 const POLL_MS = 3000;
+/** Without push the decisions are asked for as well, more seldom: nobody waits for them. */
+const DECISIONS_EVERY = 5;
 const TIMERS = { set: (done, ms) => setTimeout(done, ms), clear: (timer) => clearTimeout(timer) };
 const TOPICS = ['approvals', 'decisions'];
 /** Handshakes that fail before any has succeeded: then something in the way does not let them through, and the page asks instead. */
@@ -23,6 +25,7 @@ export class Live extends Emitter {
   #state = '';
   #since = 0;
   #asking = false;
+  #polls = 0;
 
   /**
    * @param {{io?: Function, token: string, org?: string, isAdmin: boolean, ask: () => Promise<object[]>, clock?: () => number,
@@ -103,6 +106,8 @@ export class Live extends Emitter {
       this.#backoff.reset();
       this.#report('poll');
       this.emit('approvals', { snapshot: true, data });
+      if (this.isAdmin && this.#polls % DECISIONS_EVERY === 0) this.emit('decisions', { snapshot: true, data: [] });
+      this.#polls += 1;
     } catch (error) {
       if (this.#closed) return;
       if (error.status === 401) return this.#report('refused', { error });
