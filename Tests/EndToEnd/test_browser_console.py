@@ -262,6 +262,6 @@ def test_nothing_runs_out_of_a_page(console, fake, width):
 def test_a_lost_connection_is_said_and_what_is_stale_as_well(fresh, console):
     page = console("kd-admin")
     page.locator("article.ap").first.wait_for()
-    fresh.process.stop()
+    fresh.process.child.kill()
     page.get_by_text("There is no connection. What you see is as of").wait_for()
     assert page.locator("article.ap").count() == 3
