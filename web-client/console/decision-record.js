@@ -77,6 +77,7 @@ export class DecisionRecord {
       (isCall || row.arguments) && section('Arguments', argumentsTable(argumentsOf(row))),
       !isCall ? null : row.explanation === undefined && isPartial ? section('Rules considered', loading())
         : section('Rules considered', rulesConsidered(row.explanation?.rules, deciding, details, this.deps.href)),
+      !isCall && Object.keys(details).length > 0 && section('What was recorded', argumentsTable(withoutVotes(details), { label: 'What was recorded' })),
       details.limits?.length > 0 && section('Limits', h('ul.limits', null, ...details.limits.map((limit) => limitRow(limit, row.code === 'limit_exceeded')))),
       details.inputs && section('What the rules saw', inputsTable(details.inputs)),
       details.truncated && h('p.hint', null, 'Some of what the rules saw was too long to be kept.'),
@@ -84,6 +85,9 @@ export class DecisionRecord {
     ].filter(Boolean));
   }
 }
+
+/** Votes stand in the story. */
+const withoutVotes = (details) => Object.fromEntries(Object.entries(details).filter(([name]) => name !== 'votes'));
 
 /** The whole of it as the command tells it, to be quoted. */
 const asText = (text) => h('details.rules-far', null, h('summary', null, h('span', null, 'As kdcube policy explain says it'), icon('chevron')), h('pre.clause', { tabIndex: 0 }, h('code', null, text)));
