@@ -68,6 +68,27 @@ struct EvaluationTests {
         #expect(try Fixture.authorize(#"permit(principal == U::"b",action,resource) when { 1 };"#).errors.isEmpty)
     }
 
+    @Test("an attribute is found among few and among many", arguments: [1, 2, 7, 8, 9, 30])
+    func attributes(_ count: Int) throws {
+        let fields = (1...count).map { "a\($0): \($0)" }.joined(separator: ", ")
+        for number in 1...count { #expect(try Fixture.outcome("{\(fields)}.a\(number) == \(number)") == .yes) }
+        #expect(try Fixture.outcome("{\(fields)} has a0 || {\(fields)} has a\(count + 1) || {\(fields)} has a") == .no)
+        #expect(try Fixture.outcome("{\(fields)}.a0 == 1") == .error)
+    }
+
+    @Test("texts differ by any byte of any length")
+    func texts() {
+        for count in 1...40 {
+            let text = String(repeating: "x", count: count)
+            #expect(ExactString(text) == ExactString(String(text.reversed())))
+            for place in 0..<count {
+                var bytes = Array(text.utf8)
+                bytes[place] = UInt8(ascii: "y")
+                #expect(ExactString(text) != ExactString(utf8: bytes), "\(count) bytes, the one at \(place)")
+            }
+        }
+    }
+
     @Test("an error says what went wrong, and where")
     func errors() throws {
         #expect(try Fixture.error("9223372036854775807 + 1 == 0") == .overflow)

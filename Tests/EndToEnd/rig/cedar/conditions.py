@@ -32,6 +32,13 @@ def order(make: Expressions, depth: int) -> Node:
     return make.relation(make.expression(kind, depth - 1), make.dice.choice(COMPARISONS), make.expression(kind, depth - 1))
 
 
+def units(make: Expressions, depth: int) -> Node:
+    """A duration in whole units: rounding shows beside a number that is close to it."""
+    unit = make.dice.choice(("toSeconds", "toMinutes", "toHours", "toDays"))
+    number = make.literal(("Long", make.dice.choice((-25, -2, -1, 0, 1, 24, 36))))
+    return make.relation(make.call(make.expression("duration", depth - 1), unit), make.dice.choice(("==", *COMPARISONS)), number)
+
+
 def membership(make: Expressions, depth: int) -> Node:
     name = make.dice.choice([make.roots["principal"][1], make.roots["resource"][1]] * 3 + list(make.world.types))
     left = make.leaf(("Entity", name))
@@ -144,5 +151,5 @@ CONDITIONS = (
     *(conjunction, disjunction, disjunction) * 6,
     *(negation, equality, order, membership, presence) * 4,
     *(kind_of, likeness, sets, tagged, decimals, addresses) * 3,
-    *(plain, unknown_attribute),
+    *(plain, unknown_attribute, units, units),
 )
