@@ -40,7 +40,7 @@ struct ConfigurationTests {
               - { id: gpt-5-mini, provider: openai, base_url: "https://example.com/v1", api_key: "${OPENAI_API_KEY}", upstream_model: "", metering: stream }
             prices:   { file: prices.json }
             budgets:  [ { scope: "org:demo", unit: usd, window: day, limit: "1.00" } ]
-            policies: { directory: does-not-exist, mode: enforce }
+            policies: { directory: policies, mode: enforce }
             tools:    { file: does-not-exist.yaml }
             sandbox:  { minimum: full, python: /usr/bin/python3, warm: 2, memory: 256MiB, wall: 30s, processes: 64 }
             transport: { http_compression: true, ping_interval: 25s, ping_timeout: 20s, max_message: 1MB, queue: 1MiB, allow_eio3: false, deflate: false, recovery: 2m }
@@ -113,7 +113,10 @@ struct ConfigurationTests {
 
     @Test("a protection that this version lacks is refused when it is asked for (complaint 29: off in silence)")
     func missingProtections() {
-        #expect(throws: ConfigurationError.self) { try load("policies: { directory: / }") }
+        // A directory that somebody named and that is not there would be policies that nobody misses.
+        #expect(throws: ConfigurationError.self) { try load("policies: { directory: does-not-exist }") }
+        #expect(throws: ConfigurationError.self) { try load("policies: { mode: shadow, candidate: / }") }
+        #expect(throws: ConfigurationError.self) { try load("approvals: { webhook: 'http://127.0.0.1:1/', webhook_secret: short }") }
         #expect(throws: ConfigurationError.self) { try load("server: { tls: { certificate: a.pem } }") }
         #expect(throws: ConfigurationError.self) { try load("auth: { jwt: { jwks: keys.json } }") }
     }

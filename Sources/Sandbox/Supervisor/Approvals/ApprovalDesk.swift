@@ -98,8 +98,9 @@ public final class ApprovalDesk: Sendable {
             }
             if step.effects.contains(.end) { metrics.approval(changed.state) }
             if step.effects.contains(.tell) {
-                wake(changed.id)
+                // In this order: what a call does with an answer is logged after the answer.
                 await tell(changed)
+                wake(changed.id)
             }
         }
         if let refusal = step.refusal { return .failure(refusal) }
