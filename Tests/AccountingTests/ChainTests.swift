@@ -22,8 +22,10 @@ struct ChainTests {
         try ToolOutcome(
             org: "acme", decision: "d-1", status: .timeout, bytes: 5, elapsed: Milliseconds(7), at: Milliseconds(1_795_435_200_007))
     }
+    /// The hash of a decision that is the first of its org.
+    static let first = "2174db554740db187d394cfb7fdb22456d7617b36cd5d3006667db41b2fd6c82"
     private let hashes = [
-        "2174db554740db187d394cfb7fdb22456d7617b36cd5d3006667db41b2fd6c82",
+        ChainTests.first,
         "6f1743b5080f146200b32b3cd7d6d3d7d8de977b0db0f928c8d50e615408f2c2",
     ]
 

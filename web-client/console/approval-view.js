@@ -1,7 +1,7 @@
 import { agreement, agreementWords, demandWords, endOf, isPending, leftWords, timeLeft } from '../shared/approvals.js';
 import { h, icon, setText } from '../shared/dom.js';
 import { formatClock, formatDuration, formatInstant, parseInstant } from '../shared/time.js';
-import { earlierWords, endedAt, refusalWords, standing, thing } from './approvals-model.js';
+import { askedBy, earlierWords, endedAt, refusalWords, standing, standingWords, thing } from './approvals-model.js';
 import { argumentsTable } from './arguments.js';
 import { earlierList } from './earlier.js';
 import { stateMark } from './panels.js';
@@ -16,7 +16,7 @@ export class ApprovalView {
   #armed = '';
   #drawnArgs = '';
 
-  /** @param {{me: object, decide: Function, href: Function, earlier: ((approval: object) => Promise<object>)|null, onchoose: (id: string) => void}} deps */
+  /** @param {{me: object, decide: Function, href: Function, earlier: ((approval: object) => Promise<object[]>)|null, onchoose: (id: string) => void}} deps */
   constructor(approval, deps) {
     this.deps = deps;
     this.tool = h('h2.ap-tool');
@@ -54,7 +54,7 @@ export class ApprovalView {
     const { me, href } = this.deps;
     this.#approval = approval;
     const { tool, user, org, project, run, conversation, created_at: created, rule } = approval;
-    this.element.setAttribute('aria-label', `${tool}, asked by ${user ?? 'a key without a user'}`);
+    this.element.setAttribute('aria-label', `${tool}, asked by ${askedBy(approval)}`);
     setText(this.tool, tool);
     // Drawn again only when something is different: an opened text stays open, a selection stays.
     const args = JSON.stringify(approval.args);
@@ -62,7 +62,7 @@ export class ApprovalView {
     this.#drawnArgs = args;
     const asked = parseInstant(created);
     replaceIfChanged(this.who, `${user}|${run}|${href('decisions', { run })}`, () => [
-      'Asked by ', h('strong', null, user ?? 'a key without a user'), ` of ${org}/${project}`, asked && h('span', { title: formatInstant(asked) }, ` at ${formatClock(asked)}`),
+      'Asked by ', h('strong', null, askedBy(approval)), ` of ${org}/${project}`, asked && h('span', { title: formatInstant(asked) }, ` at ${formatClock(asked)}`),
       ' · ', me.isAdmin ? h('a', { href: href('decisions', { run }), title: conversation ? `Conversation ${conversation}` : '' }, 'what this run did before')
         : h('span.id', { title: run }, `run ${run}`),
     ]);
@@ -151,6 +151,7 @@ export class ApprovalView {
       await this.deps.decide(this.#approval, decision, reason);
       this.reason.value = '';
       this.disarm();
+      this.element.focus({ preventScroll: true }); // what had the focus is gone; j and k go on from here
     } catch (error) {
       setText(this.problem, `Not decided: ${refusalWords(error)}${error.requestId ? ` (request ${error.requestId})` : ''}`);
     } finally {
@@ -168,8 +169,8 @@ export class ApprovalView {
     if (!this.deps.earlier) return;
     const approval = this.#approval;
     try {
-      const { found, correlate } = await this.deps.earlier(approval);
-      const what = thing(approval.args, correlate) || 'the same thing';
+      const found = await this.deps.earlier(approval);
+      const what = thing(approval) || 'the same thing';
       this.earlier.replaceChildren(h('summary', null, icon('decisions'), h('span', null, earlierWords(found, what)), found.length > 0 && icon('chevron')),
         earlierList(found, this.deps.href));
       this.earlier.classList.toggle('is-none', found.length === 0);
@@ -187,13 +188,13 @@ export function overRow(approval, deps) {
   const names = votes.map((vote) => vote.by).join(', ');
   const by = names === '' ? '' : ['approved', 'denied'].includes(approval.state) ? `by ${names}` : `${names} agreed`;
   return h('details.over', { data: { approval: approval.id, state: approval.state } },
-    h('summary', null, stateMark(word, sign, tone), h('span.over-tool', null, approval.tool), h('span.over-what', null, thing(approval.args)),
+    h('summary', null, stateMark(word, sign, tone), h('span.over-tool', null, approval.tool), h('span.over-what', null, thing(approval)),
       h('span.over-by', null, by), h('time.num', { title: formatInstant(at) }, agoWords(at, Date.now())), icon('chevron')),
     h('div.over-body', null,
-      h('p.hint', null, `Asked by ${approval.user ?? 'a key without a user'} of ${approval.org}/${approval.project}; rule ${approval.rule} asked for ${demandWords(approval)}.`),
+      h('p.hint', null, `Asked by ${askedBy(approval)} of ${approval.org}/${approval.project}; rule ${approval.rule} asked for ${demandWords(approval)}.`),
       argumentsTable(approval.args),
       votes.length > 0 && h('ul.ap-votes', null, ...votes.map((vote) => h('li', null, h('strong', null, vote.by),
-        ` ${vote.decision === 'deny' ? 'denied' : 'agreed'}${vote.as ? ` as ${vote.as.replace(':', ' ')}` : ''}${vote.reason ? `: “${vote.reason}”` : '.'}`))),
+        ` ${vote.decision === 'deny' ? 'denied' : 'agreed'}${standingWords(vote) ? ` as ${standingWords(vote)}` : ''}${vote.reason ? `: “${vote.reason}”` : '.'}`))),
       deps.me.isAdmin && h('p.links', null, h('a', { href: deps.href('decisions', { run: approval.run }) }, 'Decisions of this run'),
         approval.decision_id && h('a', { href: deps.href('decisions', { id: approval.decision_id }) }, 'The decision'))));
 }

@@ -43,9 +43,9 @@ export function pageTitle(name, { waiting, mine }) {
  */
 export function standing(approval, me) {
   if (!isPending(approval)) return { canDecide: false, text: '' };
-  const isOwn = Boolean(me.user) && ['user', 'project', 'org'].every((name) => approval[name] === me[name]);
-  if (isOwn) return { canDecide: false, text: 'You asked for this; somebody else has to agree.' };
-  const vote = (approval.votes ?? []).find((one) => one.by === me.user);
+  const isOwn = ['user', 'project', 'org'].every((name) => (approval[name] ?? '') === (me[name] ?? ''));
+  if (isOwn && (me.user || !approval.may_decide)) return { canDecide: false, text: 'You asked for this; somebody else has to agree.' };
+  const vote = me.user ? (approval.votes ?? []).find((one) => one.by === me.user) : null;
   if (vote) {
     const { needed, count } = agreement(approval);
     const more = needed - count;
@@ -62,23 +62,27 @@ const REFUSALS = {
   already_decided: 'You have decided this already.',
   approval_expired: 'Its time was over before your decision came. Nothing was done.',
   approval_over: 'It has been decided already.',
+  reason_required: 'Say why: whoever asked reads it, and so does the model.',
   same_credential: 'The key that asked cannot agree. Use one of your own.',
 };
 
 export const refusalWords = (error) => REFUSALS[error.code] ?? error.message;
 
-/** The value that says which thing a call is about: that of the tool's `correlate`, else the one that looks like it. */
-export function thing(args, correlate = '') {
-  const named = correlate.split('.').reduce((value, name) => (value && typeof value === 'object' ? value[name] : undefined), args);
-  return correlate && ['string', 'number'].includes(typeof named) ? String(named) : identify(args);
+/** Which thing a call is about: as the catalog says it, else the argument that looks like it. */
+export const thing = ({ subject, args, arguments: text }) => subject || identify(args ?? argumentsOf({ arguments: text }));
+
+/** Earlier decisions about the same thing: the same tool, and the same thing. */
+export function sameThing(approval, decisions) {
+  const wanted = thing(approval);
+  if (wanted === '') return [];
+  return decisions.filter((one) => one.tool === approval.tool && one.call_id !== approval.call_id && thing(one) === wanted);
 }
 
-/** Earlier decisions about the same thing: the same tool, and the same thing among the arguments. */
-export function sameThing(approval, decisions, correlate) {
-  const wanted = thing(approval.args, correlate);
-  if (wanted === '') return [];
-  return decisions.filter((one) => one.tool === approval.tool && one.call_id !== approval.call_id && thing(argumentsOf(one), correlate) === wanted);
-}
+/** "group finance" for what a vote was given as. */
+export const standingWords = (vote) => [vote.as ?? []].flat().map((word) => String(word).replace(':', ' ')).join(', ');
+
+/** Who asked; a key without a user has no name. */
+export const askedBy = (row) => row.user || 'a key without a user';
 
 /** The arguments of a decision are kept as the text of their JSON. */
 export function argumentsOf(decision) {

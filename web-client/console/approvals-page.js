@@ -1,5 +1,5 @@
 import { h, setText } from '../shared/dom.js';
-import { sameThing, sortApprovals } from './approvals-model.js';
+import { askedBy, sameThing, sortApprovals } from './approvals-model.js';
 import { ApprovalView, overRow } from './approval-view.js';
 import { EarlierDecisions } from './earlier.js';
 import { empty, loading, problem, sample } from './panels.js';
@@ -53,7 +53,7 @@ export class ApprovalsPage {
     this.#drawCards(shown);
     const done = over.filter((row) => !this.#leaving.has(row.id));
     this.#drawOver(done);
-    this.#drawMessage(shown.length, approvals);
+    this.#drawMessage(this.#views.size, approvals);
   }
 
   key(name) {
@@ -86,11 +86,12 @@ export class ApprovalsPage {
       if (row && view.isPending && !this.#leaving.has(id)) {
         this.#leaving.set(id, Date.now() + LINGER_MS);
         rows = [...rows, row];
-        this.deps.say(`${row.tool}, asked by ${row.user}: ${row.state}.`);
+        this.deps.say(`${row.tool}, asked by ${askedBy(row)}: ${row.state}.`);
         continue;
       }
-      if (view.element.contains(document.activeElement)) this.cards.focus?.();
+      const next = view.element.contains(document.activeElement) ? view.element.nextElementSibling ?? view.element.previousElementSibling : null;
       view.element.remove();
+      next?.focus({ preventScroll: true });
       this.#views.delete(id);
       if (this.#chosen === id) this.#chosen = '';
     }
@@ -112,13 +113,10 @@ export class ApprovalsPage {
 
   #newView(row) {
     const { me, href, say } = this.deps;
-    say(`Approval wanted: ${row.tool}, asked by ${row.user}.`);
+    say(`Approval wanted: ${row.tool}, asked by ${askedBy(row)}.`);
     const view = new ApprovalView(row, {
       me, href, onchoose: (id) => this.#choose(id), decide: (...decision) => this.#decide(...decision),
-      earlier: this.earlier && (async (approval) => {
-        const { decisions, correlate } = await this.earlier.of(approval);
-        return { found: sameThing(approval, decisions, correlate), correlate };
-      }),
+      earlier: this.earlier && (async (approval) => sameThing(approval, await this.earlier.of(approval))),
     });
     view.element.setAttribute('role', 'listitem');
     return view;

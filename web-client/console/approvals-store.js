@@ -9,6 +9,7 @@ const OVER_PAGE = 50;
 export class ApprovalsStore {
   #rows = new Rows({ max: 2000, newest: (row) => row.created_at ?? 0 });
   #cursor = null;
+  #org = '';
   #ticket = 0;
   #meanwhile = null; // what was pushed while everything is read: the answer may be older
   state = 'loading'; // ready, failed
@@ -22,6 +23,14 @@ export class ApprovalsStore {
 
   get rows() { return this.#rows.all; }
   get hasMore() { return this.#cursor !== null; }
+
+  /** Approvals are of one organisation; an operator may look at another than their own. */
+  setOrg(org) {
+    this.#org = org;
+    this.#rows.clear();
+    this.state = 'loading';
+    return this.load();
+  }
 
   /** Everything again: at the start, and when news may have been missed. */
   async load() {
@@ -80,5 +89,5 @@ export class ApprovalsStore {
     this.deps.onchange();
   }
 
-  #page(state, limit, cursor) { return this.api.approvals(this.deps.isAdmin, { state, limit, cursor }); }
+  #page(state, limit, cursor) { return this.api.approvals(this.deps.isAdmin, { state, limit, cursor, org: this.#org }); }
 }

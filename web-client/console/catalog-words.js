@@ -41,15 +41,19 @@ function boundWords({ enum: values, minimum, maximum, minLength, maxLength, patt
 const LEVELS = {
   full: ['Full isolation', 'check', 'done', 'Code runs in namespaces of its own, behind a filter of system calls, with limits of memory, processes and time that the kernel holds.'],
   limited: ['Limited isolation', 'alert', 'warning', 'Code is shut in, but not every bound holds on this machine; the probes below say which is missing.'],
-  none: ['No isolation', 'deny', 'cut', 'This machine cannot shut code in, or the server has no tool that runs code.'],
+  none: ['No isolation', 'deny', 'cut', 'This machine cannot shut code in; the probes below say why.'],
 };
 
-export const levelWords = (level) => LEVELS[level] ?? [`Level ${level}`, 'help', 'muted', ''];
+/** @returns {[string, string, string, string]} of a report; a server without a tool that runs code has none to give. */
+export function levelWords({ level, minimum, probes = [] }) {
+  if (level === 'none' && !minimum && probes.length === 0) return ['No code is run here', 'skip', 'muted', 'No tool of this server runs code, so there is nothing to shut in.'];
+  return LEVELS[level] ?? [`Level ${level}`, 'help', 'muted', ''];
+}
 
 /** Whether code runs here, and why not. */
 export function runsWords({ runs_code: runs, minimum, level }) {
   if (runs) return `Code runs: ${minimum} isolation is demanded, and ${level} is there.`;
-  return minimum ? `Code does not run: ${minimum} isolation is demanded, and only ${level} is there.` : 'Code does not run on this server.';
+  return minimum ? `Code does not run: ${minimum} isolation is demanded, and ${level === 'none' ? 'none' : `only ${level}`} is there.` : '';
 }
 
 /** Probes that failed first. */

@@ -25,7 +25,7 @@ const KINDS = { approvals: ApprovalsPage, decisions: DecisionsPage, policies: Po
 
 /** The console: who is signed in, the page that the address names, and the news that all pages share. */
 export class Console {
-  #session = null; // {api, live, me, approvals, pages}
+  #session = null; // {api, me, approvals, pages, watch, org, live}
   #page = null;
   #address = readAddress(location.search);
   #ticket = 0;
@@ -59,7 +59,7 @@ export class Console {
   async start(token) {
     const ticket = ++this.#ticket;
     const api = new ConsoleApi({ token });
-    const session = { api, live: null, me: null, approvals: null, pages: {} };
+    const session = { api, live: null, me: null, approvals: null, pages: {}, org: null };
     this.#session = session;
     byId('page').replaceChildren(loading());
     try {
@@ -122,7 +122,19 @@ export class Console {
       href: (page, filters) => writeAddress(goTo(this.#address, page, filters)),
     };
     for (const [name, Page] of Object.entries(KINDS)) if (me.isAdmin || name === 'approvals') session.pages[name] = new Page(deps);
-    session.live = new Live({ io: globalThis.io, token, isAdmin: me.isAdmin, ask: () => session.approvals.askPending() });
+    session.watch = (org) => this.#watch(session, token, org);
+    byId('console').classList.remove('is-blocked');
+    this.rail.set(Object.keys(session.pages));
+    this.#identify(me);
+    this.#show(readAddress(location.search));
+  }
+
+  /** What is pushed is of one organisation: that of the scope, else one's own. */
+  #watch(session, token, org) {
+    const { me } = session;
+    session.org = org;
+    session.live?.stop();
+    session.live = new Live({ io: globalThis.io, token, org, isAdmin: me.isAdmin, ask: () => session.approvals.askPending() });
     session.live.on('connection', (connection) => {
       this.connection.set(connection);
       this.#tellStale(connection);
@@ -133,12 +145,8 @@ export class Console {
       session.approvals.take(news);
     });
     session.live.on('decisions', (news) => session.pages.decisions?.news(news));
-    byId('console').classList.remove('is-blocked');
-    this.rail.set(Object.keys(session.pages));
-    this.#identify(me);
-    session.approvals.load();
+    session.approvals.setOrg(org);
     session.live.start();
-    this.#show(readAddress(location.search));
   }
 
   #show(address) {
@@ -156,6 +164,8 @@ export class Console {
       byId('page').scrollTop = 0;
     }
     this.#page = next;
+    const org = this.#address.filters.org ?? '';
+    if (org !== session.org) session.watch(org);
     byId('console').dataset.page = page;
     byId('title').textContent = next.title;
     byId('scope').hidden = !session.me.isAdmin || !next.isScoped;

@@ -3,7 +3,7 @@ import { formatInstant } from '../shared/time.js';
 import { show } from '../shared/values.js';
 import { argumentsOf } from './approvals-model.js';
 import { argumentsTable } from './arguments.js';
-import { decisionMark, limitShares, story } from './decision-words.js';
+import { decisionMark, limitShares, limitWords, story } from './decision-words.js';
 import { rulesConsidered } from './decision-rules.js';
 import { loading, problem, stateMark } from './panels.js';
 
@@ -64,34 +64,43 @@ export class DecisionRecord {
 
   #draw(isPartial) {
     const row = this.#row;
-    const { details = {} } = row;
+    const details = row.details ?? {};
+    const isCall = row.kind === undefined || row.kind === 'call';
     const deciding = details.ruling?.rules ?? (row.rule ? [row.rule] : []);
     this.body.replaceChildren(...[
       h('header.rc-head', null, stateMark(...decisionMark(row)), h('h2', null, row.tool || row.kind), details.shadow && h('span.tag', null, 'tried: ', `${details.shadow.decision} by ${details.shadow.rule}`)),
-      h('div.rc-story', null, ...story(row).map((sentence) => h('p', null, sentence)), row.explanation?.text ? h('p', null, row.explanation.text) : null),
-      h('p.links', null, h('a', { href: this.deps.href('decisions', { run: row.run }) }, 'All of this run'),
-        row.user && h('a', { href: this.deps.href('decisions', { tool: row.tool, user: row.user }) }, `${row.tool} of ${row.user}`),
-        row.approval && h('a', { href: this.deps.href('approvals') }, 'The approval'),
+      h('div.rc-story', null, ...story(row).map((sentence) => h('p', null, sentence))),
+      h('p.links', null, row.run && h('a', { href: this.deps.href('decisions', { run: row.run }) }, 'All of this run'),
+        isCall && row.user && h('a', { href: this.deps.href('decisions', { tool: row.tool, user: row.user }) }, `${row.tool} of ${row.user}`),
+        (row.approval || details.approval) && h('a', { href: this.deps.href('approvals') }, 'The approvals'),
         row.rule && h('a', { href: this.deps.href('decisions', { rule: row.rule }) }, 'All by this rule')),
-      section('Arguments', argumentsTable(argumentsOf(row))),
-      row.explanation === undefined && isPartial ? section('Rules considered', loading())
+      (isCall || row.arguments) && section('Arguments', argumentsTable(argumentsOf(row))),
+      !isCall ? null : row.explanation === undefined && isPartial ? section('Rules considered', loading())
         : section('Rules considered', rulesConsidered(row.explanation?.rules, deciding, details, this.deps.href)),
-      details.limits?.length > 0 && section('Limits', h('ul.limits', null, ...details.limits.map(limitRow))),
+      !isCall && Object.keys(details).length > 0 && section('What was recorded', argumentsTable(withoutVotes(details), { label: 'What was recorded' })),
+      details.limits?.length > 0 && section('Limits', h('ul.limits', null, ...details.limits.map((limit) => limitRow(limit, row.code === 'limit_exceeded')))),
       details.inputs && section('What the rules saw', inputsTable(details.inputs)),
-      section('Proof', proof(row, details)),
+      details.truncated && h('p.hint', null, 'Some of what the rules saw was too long to be kept.'),
+      section('Proof', proof(row, details), row.explanation?.text && asText(row.explanation.text)),
     ].filter(Boolean));
   }
 }
 
+/** Votes stand in the story. */
+const withoutVotes = (details) => Object.fromEntries(Object.entries(details).filter(([name]) => name !== 'votes'));
+
+/** The whole of it as the command tells it, to be quoted. */
+const asText = (text) => h('details.rules-far', null, h('summary', null, h('span', null, 'As kdcube policy explain says it'), icon('chevron')), h('pre.clause', { tabIndex: 0 }, h('code', null, text)));
+
 const section = (title, ...content) => h('section.rc-section', null, h('h3', null, title), ...content);
 
-function limitRow(limit) {
-  const { used, amount, isOver } = limitShares(limit);
+function limitRow(limit, isDenied) {
+  const { used, amount, isOver } = limitShares(limit, isDenied);
   const bar = h('span.limit-bar', { aria: { hidden: 'true' } }, h('i.used'), h('i.amount'));
   bar.style.setProperty('--used', String(used));
   bar.style.setProperty('--amount', String(amount));
   return h(`li.limit${isOver ? '.is-over' : ''}`, null, h('code', null, limit.limit), bar,
-    h('span.num', null, `${limit.used ?? 0} used, this call ${limit.amount ?? 1}, of ${limit.max}${isOver ? ': no room' : ''}`));
+    h('span.num', null, limitWords(limit, isDenied)));
 }
 
 /** Empty sets are worth seeing: that nothing came before is often the reason. */
@@ -110,7 +119,7 @@ const nowWords = (value) => (Number.isFinite(value) ? new Date(value).toISOStrin
 function proof(row, details) {
   const facts = [
     ['Decision', row.id], ['Number in the chain', row.seq], ['At', formatInstant(row.at)], ['Run', row.run], ['Call', row.call_id], ['Conversation', row.conversation],
-    ['Key', row.key], ['Roles', row.roles?.join(', ')], ['Policies', details.policy], ['Rules that decided', details.ruling?.rules?.join(', ')],
+    ['Key', row.key], ['Roles', row.roles?.join(', ')], ['Approval', row.approval ?? details.approval], ['Policies', details.policy], ['Rules that decided', details.ruling?.rules?.join(', ')],
     ['Rules with errors', details.ruling?.errors?.join(', ')], ['Arguments, SHA-256', row.arguments_digest], ['Shadow policies', details.shadow?.version],
   ].filter(([, value]) => value !== undefined && value !== null && value !== '');
   return h('div', null, h('dl.facts', null, ...facts.flatMap(([name, value]) => [h('dt', null, name), h('dd', null, String(value))])),

@@ -13,7 +13,7 @@ export function rulesConsidered(rules, deciding, details, href) {
     h('ol.rules', null, ...near.map((rule) => ruleRow(rule, deciding, href))),
     far.length > 0 && h('details.rules-far', null,
       h('summary', null, h('span', null, `${far.length} ${far.length === 1 ? 'rule is' : 'rules are'} about other calls`), icon('chevron')),
-      h('p.id', null, far.map((rule) => rule.id).join(', '))));
+      h('ul.far', null, ...far.map((rule) => h('li.id', null, rule.id, rule.clause && rule.clause !== 'action' ? ` (another ${rule.clause})` : '')))));
 }
 
 function ruleRow(rule, deciding, href) {
@@ -21,10 +21,12 @@ function ruleRow(rule, deciding, href) {
   const values = Object.entries(rule.values ?? {});
   return h(`li.rule${deciding.includes(rule.id) ? '.is-deciding' : ''}`, null,
     h('p.rule-head', null, stateMark(...ruleMark(rule)), h('a', { href: href('policies', { rule: rule.id }) }, h('code', null, rule.id)),
-      deciding.includes(rule.id) && h('span.tag', null, 'decided')),
+      deciding.includes(rule.id) && h('span.tag', null, 'decided'), rule.shadow && h('span.tag', null, 'only tried')),
     clause && h('p.label', null, rule.outcome === 'not_satisfied' ? 'The first clause that fails' : rule.outcome === 'error' ? 'The clause that had the error' : 'Because of'),
     clause && h('pre.clause', { tabIndex: 0 }, h('code', null, clause)),
-    values.length > 0 && h('ul.values', null, ...values.map(([name, value]) => h('li', null, h('code', null, name), ' is ', h('code.is-value', null, Array.isArray(value) && value.length === 0 ? 'empty' : show(value))))));
+    values.length > 0 && h('ul.values', null, ...values.map(([name, value]) => h('li', null, h('code', null, name), ' is ', h('code.is-value', null, Array.isArray(value) && value.length === 0 ? 'empty' : show(value))))),
+    rule.error && h('p.rule-error', null, rule.error),
+    rule.outcome === 'satisfied' && rule.obligations?.length > 0 && h('ul.values', null, ...rule.obligations.map((one) => h('li', null, h('code', null, one)))));
 }
 
 /** Without an explanation (an older decision, other policies, no policies) the record itself tells which rules decided. */

@@ -34,7 +34,8 @@ export class DecisionsPage {
     this.record = new DecisionRecord({ ...deps, onclose: () => this.#close() });
     this.element = h('div.dc', null, this.feed, this.record.element);
     // The next page comes before the end is reached.
-    new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && this.#more(), { rootMargin: '600px' }).observe(this.end);
+    this.atEnd = new IntersectionObserver((entries) => entries.some((entry) => entry.isIntersecting) && this.#more(), { rootMargin: '600px' });
+    this.atEnd.observe(this.end);
   }
 
   show(address) {
@@ -54,7 +55,7 @@ export class DecisionsPage {
     this.deps.seen(data);
     if (this.#loaded === null) return;
     if (snapshot) {
-      if (!this.#busy) this.#load(this.#loaded, { quiet: true }); // something may have been missed
+      this.#catchUp();
       return;
     }
     const now = Date.now();
@@ -88,16 +89,35 @@ export class DecisionsPage {
     this.#views.get(id)?.element.focus();
   }
 
-  async #load(key, { quiet = false } = {}) {
+  /** Something may have been missed. What was read before stays, unless more was missed than a page. */
+  async #catchUp() {
+    if (this.#busy) return;
+    const ticket = this.#ticket;
+    try {
+      const page = await this.#read();
+      if (ticket !== this.#ticket) return;
+      const isJoined = page.cursor === null || page.data.some((row) => this.#rows.get(row.id));
+      if (!isJoined) return void this.#load(this.#loaded);
+      this.#rows.merge(this.#passing(page.data));
+      this.#draw();
+    } catch (error) {
+      if (ticket === this.#ticket) this.deps.refused(error); // else the connection's own sign tells it
+    }
+  }
+
+  #read(cursor) { return this.deps.api.decisions({ ...decisionQuery(this.#address.filters, Date.now()), limit: PAGE, cursor }); }
+
+  /** The server does not filter by project, so the page does. */
+  #passing(rows) { return rows.filter((row) => passes(row, { ...this.#address.filters, range: '' }, Date.now())); }
+
+  async #load(key) {
     const ticket = ++this.#ticket;
     this.#loaded = key;
     this.#busy = true;
-    if (!quiet) {
-      this.#clear();
-      this.message.replaceChildren(loading());
-    }
+    this.#clear();
+    this.message.replaceChildren(loading());
     try {
-      const page = await this.deps.api.decisions({ ...decisionQuery(this.#address.filters, Date.now()), limit: PAGE });
+      const page = await this.#read();
       if (ticket !== this.#ticket) return;
       const meanwhile = this.#meanwhile;
       this.#clear();
@@ -105,10 +125,17 @@ export class DecisionsPage {
       this.message.replaceChildren(...(this.#rows.size === 0 ? [this.#teach()] : []));
     } catch (error) {
       if (ticket !== this.#ticket || this.deps.refused(error)) return;
-      if (!quiet) this.message.replaceChildren(problem('The decisions could not be read.', error, () => this.#load(key)));
+      this.message.replaceChildren(problem('The decisions could not be read.', error, () => this.#load(key)));
     } finally {
-      if (ticket === this.#ticket) this.#busy = false;
+      if (ticket === this.#ticket) this.#settled();
     }
+  }
+
+  /** Looked at anew: a page of which little passes the filters leaves the end in sight, and that is no news to the observer. */
+  #settled() {
+    this.#busy = false;
+    this.atEnd.unobserve(this.end);
+    if (this.#cursor !== null && !this.end.querySelector('button')) this.atEnd.observe(this.end);
   }
 
   async #more() {
@@ -118,20 +145,19 @@ export class DecisionsPage {
     this.#busy = true;
     setText(this.end, 'Reading more…');
     try {
-      const page = await this.deps.api.decisions({ ...decisionQuery(this.#address.filters, Date.now()), limit: PAGE, cursor: this.#cursor });
+      const page = await this.#read(this.#cursor);
       if (ticket === this.#ticket) this.#take(page);
     } catch (error) {
       if (ticket !== this.#ticket || this.deps.refused(error)) return;
       const again = h('button.button', { type: 'button', onclick: () => this.#more() }, 'Try again');
       this.end.replaceChildren(`More could not be read: ${error.message} `, again);
     } finally {
-      if (ticket === this.#ticket) this.#busy = false;
+      if (ticket === this.#ticket) this.#settled();
     }
   }
 
   #take({ data = [], cursor = null }, newer = []) {
-    const now = Date.now();
-    this.#rows.merge(data.filter((row) => passes(row, { ...this.#address.filters, range: '' }, now)));
+    this.#rows.merge(this.#passing(data));
     this.#rows.merge(newer);
     this.#cursor = cursor;
     this.deps.seen(data);

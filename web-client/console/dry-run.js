@@ -81,7 +81,7 @@ export class DryRun {
     }
   }
 
-  #draw({ findings = [], tests = [], compared = 0, differs = [] }) {
+  #draw({ findings = [], tests = [], compared = 0, differs = [], different = differs.length, unanswerable = 0 }) {
     const errors = findings.filter((finding) => finding.severity === 'error');
     const failed = tests.filter((test) => !test.passed);
     const verdict = errors.length > 0 ? ['It does not load', 'deny', 'cut', `${plural(errors.length, 'error')}.`]
@@ -92,7 +92,7 @@ export class DryRun {
       findings.length > 0 && h('ul.findings', null, ...findings.map((finding) => this.#finding(finding))),
       failed.length > 0 && h('ul.tests', null, ...failed.map((test) => h('li.test', null, stateMark('Fail', 'deny', 'cut'),
         h('div', null, h('p', null, test.name), h('p.hint', null, test.file), h('p.test-message', null, test.message))))),
-      errors.length === 0 && this.#differs(differs, compared),
+      errors.length === 0 && this.#differs(differs, { compared, different, unanswerable }),
     ].filter(Boolean));
   }
 
@@ -109,10 +109,10 @@ export class DryRun {
     return row;
   }
 
-  #differs(differs, compared) {
+  #differs(differs, { compared, different, unanswerable }) {
     if (compared === 0) return h('p', null, 'There were no decisions of that time to try it on.');
     if (differs.length === 0) return h('p.dry-verdict', null, stateMark('No difference', 'check', 'done'), h('span', null, `All ${plural(compared, 'decision')} would have been the same.`));
-    return h('div', null, h('p.dry-verdict', null, stateMark(`${plural(differs.length, 'decision')} would differ`, 'alert', 'warning'), h('span', null, `of ${compared}.`)),
+    return h('div', null, h('p.dry-verdict', null, stateMark(`${plural(different, 'decision')} would differ`, 'alert', 'warning'), h('span', null, `of ${compared}.${different > differs.length ? ` The first ${differs.length} are listed.` : ''}${unanswerable > 0 ? ` ${unanswerable} more could not be asked again.` : ''}`)),
       ...groupDiffers(differs).map(({ was, now, rows }, index) => h('details.differs', { open: index === 0 },
         h('summary', null, h('strong.num', null, String(rows.length)), h('span', null, `${was} → ${now}`), icon('chevron')),
         h('ul', null, ...rows.slice(0, DIFFERS_SHOWN).map((row) => h('li', null, h('a.differ', { href: this.deps.href('decisions', { id: row.decision_id }) },

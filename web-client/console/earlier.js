@@ -12,28 +12,21 @@ const KEPT_MS = 30_000;
 /** Decisions of the same tool, for the cards of approvals: asked for once for all cards of a tool. */
 export class EarlierDecisions {
   #cache = new Map();
-  #tools = null;
 
   constructor(api, clock = Date.now) {
     this.api = api;
     this.clock = clock;
   }
 
-  /** @returns {Promise<{decisions: object[], correlate: string}>} */
-  async of({ tool, org }) {
+  /** @returns {Promise<object[]>} */
+  of({ tool, org }) {
     const key = `${org}|${tool}`;
     const known = this.#cache.get(key);
     if (known && this.clock() - known.at < KEPT_MS) return known.answer;
-    const answer = this.#ask(tool, org);
+    const answer = this.api.decisions({ org, tool, kind: 'call', limit: 100 }).then((page) => page?.data ?? []);
     this.#cache.set(key, { at: this.clock(), answer });
     answer.catch(() => this.#cache.delete(key));
     return answer;
-  }
-
-  async #ask(tool, org) {
-    this.#tools ??= this.api.tools().catch(() => ({ data: [] }));
-    const [tools, page] = await Promise.all([this.#tools, this.api.decisions({ org, tool, kind: 'call', limit: 100 })]);
-    return { decisions: page?.data ?? [], correlate: (tools?.data ?? []).find((one) => one.name === tool)?.correlate ?? '' };
   }
 }
 

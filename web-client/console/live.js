@@ -4,6 +4,8 @@ import { isPassing } from '../client/errors.js';
 
 /** How often somebody who has no push is told. */
 const POLL_MS = 3000;
+/** Without push the decisions are asked for as well, more seldom: nobody waits for them. */
+const DECISIONS_EVERY = 5;
 const TIMERS = { set: (done, ms) => setTimeout(done, ms), clear: (timer) => clearTimeout(timer) };
 const TOPICS = ['approvals', 'decisions'];
 /** Handshakes that fail before any has succeeded: then something in the way does not let them through, and the page asks instead. */
@@ -23,14 +25,15 @@ export class Live extends Emitter {
   #state = '';
   #since = 0;
   #asking = false;
+  #polls = 0;
 
   /**
-   * @param {{io?: Function, token: string, isAdmin: boolean, ask: () => Promise<object[]>, clock?: () => number,
+   * @param {{io?: Function, token: string, org?: string, isAdmin: boolean, ask: () => Promise<object[]>, clock?: () => number,
    *   timers?: {set: Function, clear: Function}}} options `ask` reads the approvals for those who have no push.
    */
-  constructor({ io, token, isAdmin, ask, clock = Date.now, timers = TIMERS }) {
+  constructor({ io, token, org = '', isAdmin, ask, clock = Date.now, timers = TIMERS }) {
     super();
-    Object.assign(this, { io, token, isAdmin, ask, clock, timers });
+    Object.assign(this, { io, token, org, isAdmin, ask, clock, timers });
   }
 
   start() {
@@ -54,7 +57,7 @@ export class Live extends Emitter {
 
   #connect() {
     this.#socket = this.io('/console', {
-      autoConnect: false, reconnection: false, timeout: 8000, forceNew: true, auth: (give) => give({ token: this.token }),
+      autoConnect: false, reconnection: false, timeout: 8000, forceNew: true, auth: (give) => give({ token: this.token, ...(this.org ? { org: this.org } : {}) }),
     });
     this.#socket.on('connect', () => {
       this.#everUp = true;
@@ -103,9 +106,12 @@ export class Live extends Emitter {
       this.#backoff.reset();
       this.#report('poll');
       this.emit('approvals', { snapshot: true, data });
+      if (this.isAdmin && this.#polls % DECISIONS_EVERY === 0) this.emit('decisions', { snapshot: true, data: [] });
+      this.#polls += 1;
     } catch (error) {
       if (this.#closed) return;
       if (error.status === 401) return this.#report('refused', { error });
+      if (error.status === 403) return this.#report('idle'); // not to be seen by this key: asking again changes nothing
       delay = Math.max(POLL_MS, this.#backoff.next(), (error.retryAfter ?? 0) * 1000);
       this.#report('waiting', { retryAt: this.clock() + delay });
     }

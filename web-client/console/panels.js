@@ -11,7 +11,7 @@ export function loading() {
 
 /** What happened, whose move it is, and the request's id to quote. */
 export function problem(title, error, onretry) {
-  const move = error.status === 403 ? 'An administrator can give your key the role it needs.'
+  const move = error.code === 'scope_denied' ? 'Choose your own organisation above, or use a key with the role operator.' : error.status === 403 ? 'An administrator can give your key the role it needs.'
     : error.code === 'offline' || error.status >= 500 ? 'The server has to come back; nothing is lost.' : '';
   return h('section.panel.is-problem', { role: 'alert' }, icon('alert'), h('div', null,
     h('p', null, h('strong', null, title), ' ', error.message), move && h('p.hint', null, move),

@@ -87,11 +87,12 @@ export class PoliciesPage {
   }
 
   #summary() {
-    const { mode, version, loaded_at: loadedAt } = this.#set;
+    const { mode, version, loaded_at: loadedAt, candidate } = this.#set;
     return h('div.po-summary', null, stateMark(...(MODES[mode] ?? [String(mode), 'help', 'muted'])),
       h('span', null, summaryWords(this.#set)),
       version && h('span.hint', { title: version }, 'version ', h('code', null, shortVersion(version))),
-      loadedAt && h('span.hint', { title: formatInstant(loadedAt) }, `loaded ${agoWords(loadedAt, Date.now())}`));
+      loadedAt && h('span.hint', { title: formatInstant(loadedAt) }, `loaded ${agoWords(loadedAt, Date.now())}`),
+      candidate && h('span.tag', { title: candidate }, `candidate ${shortVersion(candidate)} is tried beside them`));
   }
 
   #tabs(file) {
@@ -114,7 +115,7 @@ export class PoliciesPage {
     const directory = this.#set.directory ?? 'policies';
     return h('section.side-section', null, h('h3', null, 'Where they live'),
       h('p.hint', null, 'The files are the operator’s: in the directory ', h('code', null, directory), ' of the server, kept in version control with their tests. The server checks and loads a change by itself; this page never writes them.'),
-      sample(`kdcube policy check ${directory}\nkdcube policy test ${directory}`));
+      sample(`kdcube policy check \\\n  ${directory}\nkdcube policy test \\\n  ${directory}`));
   }
 
   #teach() {
@@ -132,7 +133,7 @@ function failure({ failure: failed }) {
 
 function loose({ files, findings }) {
   const rows = looseFindings(files, findings);
-  return rows.length === 0 ? null : h('section.panel', null, icon('alert'), h('ul.findings', null, ...rows.map((finding) => findingRow(finding, placeOf(finding)))));
+  return rows.length === 0 ? null : h('section.panel', null, icon(rows.every((row) => row.severity === 'note') ? 'help' : 'alert'), h('ul.findings', null, ...rows.map((finding) => findingRow(finding, placeOf(finding)))));
 }
 
 export function tests(rows = []) {

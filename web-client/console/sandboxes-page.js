@@ -27,17 +27,17 @@ export class SandboxesPage {
   }
 
   #draw(report) {
-    const [word, sign, tone, text] = levelWords(report.level);
+    const [word, sign, tone, text] = levelWords(report);
     const probes = sortProbes(report.probes ?? []);
     const failed = probes.filter((probe) => !probe.passed).length;
     const facts = [['cgroups', report.cgroups], ['Landlock', report.landlock_abi > 0 ? `version ${report.landlock_abi} of its interface` : report.landlock_abi === 0 ? 'not there' : undefined]]
       .filter(([, value]) => value !== undefined);
     this.element.replaceChildren(...[
-      h('section.sb-level', { data: { tone } }, stateMark(word, sign, tone), h('p', null, text), h('p.hint', null, runsWords(report))),
+      h('section.sb-level', { data: { tone } }, stateMark(word, sign, tone), h('p', null, text), runsWords(report) && h('p.hint', null, runsWords(report))),
       facts.length > 0 && h('dl.facts.sb-facts', null, ...facts.flatMap(([name, value]) => [h('dt', null, name), h('dd', null, value)])),
       h('h2.section-title', null, probes.length === 0 ? 'Probes' : failed === 0 ? `All ${probes.length} probes passed` : `${failed} of ${probes.length} probes did not pass`),
       probes.length > 0 ? h('ul.sb-probes', null, ...probes.map(probeRow))
-        : h('div', null, h('p.hint', null, 'Nothing was probed, because no tool of this server runs code. What the machine could do is told by:'), sample('kdcube doctor')),
+        : h('div', null, h('p.hint', null, 'Nothing was probed. What the machine could do is told by:'), sample('kdcube doctor')),
     ].filter(Boolean));
   }
 }

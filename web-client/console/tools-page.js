@@ -109,7 +109,7 @@ class ToolRow {
     const { disabled } = tool;
     const facts = [
       ['Made', adapterWords(tool)], ['May be called by', tool.roles?.length > 0 ? `roles ${tool.roles.join(', ')}` : 'every key that the policies let'], ['Time', timeoutWords(tool)],
-      ['Price', priceWords(tool) || 'free'], ['Says which thing it is about', tool.correlate],
+      ['Price', priceWords(tool) || 'free'], ['Names the thing by', tool.correlate],
     ].filter(([, value]) => value);
     const rows = parameterRows(tool.parameters);
     return [
@@ -134,9 +134,9 @@ class ToolRow {
     this.button.disabled = true;
     setText(this.problem, '');
     try {
-      await this.deps.api.switchTool(this.tool.name, disabled, reason);
+      const answer = await this.deps.api.switchTool(this.tool.name, disabled, reason);
       this.reason.value = '';
-      this.update({ ...this.tool, disabled: disabled ? { by: this.deps.me.user ?? 'you', reason, at: Date.now() } : undefined });
+      this.update({ ...this.tool, disabled: answer?.disabled ?? (disabled ? { by: 'you', reason, at: Date.now() } : undefined) });
       this.deps.say(`${this.tool.name} is switched ${disabled ? 'off' : 'on'}.`);
     } catch (error) {
       if (!this.deps.refused(error)) setText(this.problem, `Not switched: ${error.message}${error.requestId ? ` (request ${error.requestId})` : ''}`);

@@ -4,7 +4,7 @@ import { formatDuration, parseInstant } from './time.js';
 /** State → what is said of it, icon, tone. */
 const ENDS = {
   approved: ['Approved', 'check', 'done'], denied: ['Denied', 'deny', 'cut'], expired: ['Nobody decided in time', 'clock', 'muted'],
-  cancelled: ['Not needed any more', 'skip', 'muted'],
+  cancelled: ['Not needed any more', 'skip', 'muted'], superseded: ['Asked again: the policies have changed', 'skip', 'muted'],
 };
 
 export const isPending = (approval) => ['pending', 'waiting', undefined, null].includes(approval.state);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { agreementWords, approverLists, approverWords, demandWords, isAmongApprovers, leftWords } from '../shared/approvals.js';
-import { countApprovals, earlierWords, endedAt, pageTitle, refusalWords, sameThing, sortApprovals, standing, thing } from '../console/approvals-model.js';
+import { countApprovals, earlierWords, endedAt, pageTitle, refusalWords, sameThing, sortApprovals, standing, standingWords, thing } from '../console/approvals-model.js';
 
 /** Numbers this large are milliseconds. */
 const T = Date.UTC(2026, 10, 28);
@@ -64,7 +64,9 @@ test('what a person can do is said to them', () => {
   assert.equal(standing(approval({ quorum: 4, agreed: 1, votes: [{ by: 'olga', decision: 'approve' }] }), me).text, 'You have agreed. 3 more people have to.');
   assert.equal(standing(approval({ may_decide: false }), me).text, 'Only group finance can decide this.');
   assert.deepEqual(standing(approval({ state: 'denied' }), me), { canDecide: false, text: '' });
-  assert.ok(standing(approval({ user: null }), { ...me, user: null }).canDecide, 'keys without users are not one person');
+  assert.ok(standing(approval({ user: null }), { ...me, user: null }).canDecide, 'where the server says that it may');
+  assert.match(standing(approval({ user: '', may_decide: false }), { ...me, user: null }).text, /^You asked/);
+  assert.equal(standingWords({ as: ['group:finance', 'user:bo'] }), 'group finance, user bo');
 });
 
 test('the number in the title is of those that wait for this person, else of all', () => {
@@ -78,9 +80,10 @@ test('the number in the title is of those that wait for this person, else of all
 test('the same thing is the same tool and the same value of what identifies it', () => {
   const decision = (more) => ({ tool: 'payments.refund', call_id: 'x', arguments: '{"customer":"C-1","order_id":"A-2","amount":"1.00"}', decision: 'allow', ...more });
   const all = [decision(), decision({ tool: 'mail.send' }), decision({ call_id: 'c1' }), decision({ arguments: '{"customer":"C-2"}', decision: 'deny' }), decision({ arguments: '{broken' }), decision({ arguments: undefined })];
-  assert.equal(sameThing(approval(), all, 'customer').length, 1);
-  assert.equal(sameThing(approval(), all, '').length, 0, 'without a correlate the order identifies it');
-  assert.equal(thing({ customer: { id: 7 } }, 'customer.id'), '7');
+  assert.equal(sameThing(approval({ subject: 'C-1' }), all.map((one) => ({ ...one, subject: 'C-1' })).slice(0, 3)).length, 1);
+  assert.equal(sameThing(approval(), all).length, 0, 'where the catalog does not say it, the order identifies it');
+  assert.equal(sameThing(approval({ args: { order_id: 'A-2' } }), all).length, 1);
+  assert.equal(thing({ subject: 'C-7', args: { id: 1 } }), 'C-7');
   assert.equal(earlierWords([decision(), decision({ decision: 'deny' })], 'C-1'), '2 earlier decisions on C-1: 1 allowed, 1 denied');
   assert.equal(earlierWords([decision()], 'C-1'), '1 earlier decision on C-1: 1 allowed');
 });

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { goTo, inScope, readAddress, withFilters, writeAddress } from '../console/address.js';
 import { adapterWords, levelWords, parameterRows, priceWords, runsWords, sortProbes } from '../console/catalog-words.js';
-import { about, clauseText, decisionQuery, limitShares, outcomeWords, passes, ruleMark, sortRules, story } from '../console/decision-words.js';
+import { about, clauseText, decisionMark, decisionQuery, limitShares, limitWords, outcomeWords, passes, ruleMark, sortRules, story } from '../console/decision-words.js';
 import { changedNames, edited, fileOfRule, groupDiffers, lineRange, linesOf, looseFindings, placeOf, rulingWords, summaryWords } from '../console/policies-model.js';
 import { Rows } from '../console/rows.js';
 
@@ -43,7 +43,7 @@ test('filters of the feed: what the server is asked, and what pushed rows pass',
 });
 
 test('the story tells who asked, what was decided by which rule, and what became of it', () => {
-  const outcome = { status: 'succeeded', bytes: 312, elapsed_ms: 84, code: null };
+  const outcome = { status: 'ok', bytes: 312, elapsed_ms: 84, code: null };
   assert.deepEqual(story(decision({ outcome })), [
     'At 12:00:05 the model asked, for ana of acme/web, to call payments.refund for A-1.', 'It was allowed by the rule refund-small.', 'It succeeded after 84 ms and answered 312 bytes.',
   ]);
@@ -53,8 +53,10 @@ test('the story tells who asked, what was decided by which rule, and what became
   assert.match(story(decision({ decision: 'deny', rule: 'policy.default' }))[1], /^It was denied by default: no rule allows it\.$/);
   assert.match(story(decision({ approval: 'apr_1' }))[1], /after people had agreed/);
   assert.match(story(decision({ details: { shadow: { decision: 'deny', rule: 'x' } } })).at(-1), /only being tried would deny it, by the rule x/);
-  assert.match(story(decision({ kind: 'kill', tool: '', arguments: undefined, subject: 'run_7' }))[0], /the end of a run by a person was decided .*: run_7/);
-  assert.equal(story(decision({ outcome: { status: 'failed', code: 'adapter_error', elapsed_ms: 9, bytes: 0 } })).at(-1), 'Failed after 9 ms (adapter_error).');
+  assert.deepEqual(story(decision({ kind: 'kill', tool: 'tool.off', subject: 'mail.send', arguments: undefined, rule: '' })), ['At 12:00:05, a switch of a tool: tool.off, mail.send. It concerns ana of acme/web.']);
+  const step = decision({ kind: 'approval', tool: 'approval.denied', subject: 'mail.send', arguments: undefined, decision: 'deny', details: { votes: [{ by: 'bo', decision: 'deny', reason: 'No.' }] } });
+  assert.deepEqual(story(step).slice(1), ['The call was held by the rule refund-small.', 'bo denied: “No.”']);
+  assert.equal(story(decision({ outcome: { status: 'error', code: 'adapter_error', elapsed_ms: 9, bytes: 0 } })).at(-1), 'Failed after 9 ms (adapter_error).');
 });
 
 test('a row says what it is about and what became of it', () => {
@@ -62,7 +64,7 @@ test('a row says what it is about and what became of it', () => {
   assert.equal(about(decision({ arguments: undefined, subject: 'key_1' })), 'key_1');
   assert.equal(outcomeWords(decision()), 'No result yet');
   assert.equal(outcomeWords(decision({ decision: 'deny' })), '');
-  assert.equal(outcomeWords(decision({ outcome: { status: 'succeeded', elapsed_ms: 84 } })), 'Succeeded in 84 ms');
+  assert.equal(outcomeWords(decision({ outcome: { status: 'ok', elapsed_ms: 84 } })), 'Succeeded in 84 ms');
 });
 
 test('rules: what decided stands first, what is about other calls last', () => {
@@ -74,10 +76,20 @@ test('rules: what decided stands first, what is about other calls last', () => {
 });
 
 test('the bar of a limit never runs past its end', () => {
-  assert.deepEqual(limitShares({ used: '150.00', amount: '20.00', max: '200.00' }), { used: 0.75, amount: 0.1, isOver: false });
-  const over = limitShares({ used: '190', amount: '20', max: '200' });
-  assert.ok(over.isOver && over.used + over.amount <= 1);
-  assert.ok(limitShares({ used: '0', amount: '1', max: '0' }).isOver);
+  assert.deepEqual(limitShares({ used: '150.00', amount: '50.00', max: '200.00' }, false), { used: 0.5, amount: 0.25, isOver: false });
+  const over = limitShares({ used: '190', amount: '20', max: '200' }, true);
+  assert.ok(over.isOver && over.used === 0.95 && over.used + over.amount <= 1);
+  assert.ok(limitShares({ used: '0', amount: '1', max: '0' }, true).isOver);
+  assert.equal(limitWords({ used: '2', amount: '1', max: '3' }, false), '2 of 3 used, 1 by this call.');
+  assert.equal(limitWords({ used: '3', amount: '1', max: '3' }, true), '3 of 3 were used: no room for 1 more.');
+  assert.equal(limitWords({ amount: '1', max: '3' }, false), 'This call counts 1, of at most 3.');
+});
+
+test('what is no call is not said to be allowed', () => {
+  assert.equal(decisionMark({ kind: 'approval', tool: 'approval.pending', decision: 'allow' })[0], 'Asked');
+  assert.equal(decisionMark({ kind: 'approval', tool: 'approval.pending', decision: 'allow', details: { agreed: 1 } })[0], 'Agreed');
+  assert.equal(decisionMark({ kind: 'change', tool: 'key.create', decision: 'allow' })[0], 'Changed');
+  assert.equal(decisionMark({ kind: 'call', decision: 'allow' })[0], 'Allowed');
 });
 
 test('findings stand at their lines, those of other files above', () => {
@@ -112,8 +124,10 @@ test('tools and sandboxes are said in words', () => {
   assert.deepEqual(parameterRows({ required: ['n'], properties: { n: { type: ['integer', 'null'], minimum: 1, maximum: 20 }, t: { type: 'array', items: { type: 'string' } }, e: { enum: ['a', 'b'] } } }), [
     { name: 'n', type: 'integer or null', isRequired: true, text: '1 to 20' }, { name: 't', type: 'array of string', isRequired: false, text: '' }, { name: 'e', type: 'one of', isRequired: false, text: 'one of a, b' },
   ]);
-  assert.equal(levelWords('full')[2], 'done');
+  assert.equal(levelWords({ level: 'full', minimum: 'full' })[2], 'done');
+  assert.equal(levelWords({ level: 'none', runs_code: false, probes: [] })[2], 'muted');
+  assert.equal(levelWords({ level: 'none', minimum: 'full', probes: [{}] })[2], 'cut');
   assert.match(runsWords({ runs_code: false, minimum: 'full', level: 'limited' }), /full isolation is demanded, and only limited is there/);
-  assert.match(runsWords({ runs_code: false, level: 'none' }), /^Code does not run on this server/);
+  assert.equal(runsWords({ runs_code: false, level: 'none' }), '');
   assert.deepEqual(sortProbes([{ passed: true }, { passed: false }]).map((probe) => probe.passed), [false, true]);
 });

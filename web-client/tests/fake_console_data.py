@@ -70,7 +70,7 @@ class World:
             "decision": "approve",
             "reason": "The order came back damaged, photos in the ticket.",
             "at": now() - 40_000,
-            "as": "group:finance",
+            "as": ["group:finance"],
         }
         large = {"amount": "240.00", "customer": "C-1042", "order_id": "A-77810", "reason": "The parcel arrived damaged."}
         self.add_approval(args=large, left=4.2, votes=[vote], agreed=1)
@@ -83,7 +83,7 @@ class World:
             row = self.add_approval(user=user, args={"amount": "120.00", "customer": "C-1042", "order_id": f"A-{ago}"}, left=-ago)
             row |= {"state": state}
             if state in ("approved", "denied"):
-                row["votes"] = [{"by": "ben", "decision": {"approved": "approve", "denied": "deny"}[state], "reason": "Not our fault." if state == "denied" else "", "at": now() - (ago + 3) * MINUTE, "as": "group:finance"}]  # fmt: skip
+                row["votes"] = [{"by": "ben", "decision": {"approved": "approve", "denied": "deny"}[state], "reason": "Not our fault." if state == "denied" else "", "at": now() - (ago + 3) * MINUTE, "as": ["group:finance"]}]  # fmt: skip
         for _ in range(160):
             self.add_decision(front=False)
 
@@ -93,7 +93,7 @@ class World:
         number = next(self.numbers)
         row = {
             "id": f"apr_{number:04}", "org": "acme", "project": "web", "user": user, "run": f"run_{number:05}", "conversation": f"conv_{number}",
-            "call_id": f"call_{number}", "tool": tool, "args": args or {"amount": "310.00", "customer": "C-9", "order_id": "Z-1"}, "rule": rule,
+            "call_id": f"call_{number}", "tool": tool, "subject": (args or {"customer": "C-9"}).get("customer"), "args": args or {"amount": "310.00", "customer": "C-9", "order_id": "Z-1"}, "rule": rule,
             "from": source or [["group:finance"]], "quorum": quorum, "agreed": agreed, "created_at": now() + int((left - 30) * MINUTE),
             "expires_at": now() + int(left * MINUTE), "state": "pending", "votes": list(votes), "policy": VERSION,
         }  # fmt: skip
@@ -126,7 +126,7 @@ class World:
             return None, (409, "already_decided", "You have decided this already.")
         if not self.may(who, row):
             return None, (403, "not_an_approver", "You are none of those who may decide this.")
-        row["votes"].append({"by": who["user"], "decision": decision, "reason": reason, "at": now(), "as": "group:finance"})
+        row["votes"].append({"by": who["user"], "decision": decision, "reason": reason, "at": now(), "as": ["group:finance"]})
         row["agreed"] = sum(vote["decision"] == "approve" for vote in row["votes"])
         row["state"] = "denied" if decision == "deny" else "approved" if row["agreed"] >= row["quorum"] else "pending"
         return row | {"may_decide": False}, None
@@ -153,7 +153,7 @@ class World:
         row = {
             "id": f"dec_{number:05}", "seq": 100_000 - number if not front else 100_000 + number, "at": at, "org": "acme", "project": "web" if number % 5 else "shop",
             "user": "ana" if number % 3 else "li", "key": "key_7f21", "run": f"run_{number // 4:05}", "call_id": f"call_{number}",
-            "conversation": f"conv_{number // 4}", "source": "model" if number % 4 else "code", "kind": "approval" if number % 23 == 5 else "call", "tool": tool, "arguments": text(args),
+            "conversation": f"conv_{number // 4}", "source": "model" if number % 4 else "code", "kind": "call", "tool": tool, "subject": args.get("customer") or args.get("to"), "arguments": text(args),
             "arguments_digest": hashlib.sha256(text(args).encode()).hexdigest(), "decision": decision, "rule": rule, "roles": ["support"],
             "details": {
                 "ruling": {"decision": decision, "rule": rule, "rules": [rule], "errors": []}, "policy": VERSION,
@@ -172,7 +172,7 @@ class World:
             row |= {"code": code, "message": messages[rule]}
         else:
             row["outcome"] = {
-                "status": "failed" if number % 17 == 3 else "succeeded",
+                "status": "error" if number % 17 == 3 else "ok",
                 "code": "adapter_error" if number % 17 == 3 else None,
                 "bytes": 312,
                 "elapsed_ms": 84 + number,
@@ -207,7 +207,7 @@ class World:
             {"id": "mail-twice", "outcome": "error", "effect": "forbid", "clause": 'context.counts["mail.send"] >= 2', "values": {"context.counts": {"crm.lookup": 1}}},
         ]  # fmt: skip
         return {
-            "text": f"{row['rule']} decided: the customer was not looked up in this conversation." if row["decision"] == "deny" else "",
+            "text": f"{row['tool']}: {row['decision']} by {row['rule']}\npolicy {VERSION}\n",
             "rules": rules,
         }
 

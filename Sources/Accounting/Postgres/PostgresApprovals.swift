@@ -6,19 +6,27 @@ public struct PostgresApprovals: ApprovalRows {
 
     public init(_ database: PostgresDatabase) { self.database = database }
 
-    public func insert(_ row: StoredApproval) async throws(ApprovalRowsError) -> Bool {
+    public func insert(_ row: StoredApproval, room: PendingRoom) async throws(ApprovalRowsError) -> ApprovalInsert {
         let values: [PostgresValue] = [
             .text(row.org), .text(row.id), .text(row.project), .text(row.user), .text(row.conversation), .text(row.run), .text(row.tool),
             .text(row.digest), .text(row.state), .int(row.createdAt.rawValue), .int(row.expiresAt.rawValue), .int(row.version),
             .text(row.record),
         ]
         return try await write { (connection) throws(PostgresError) in
-            try connection.query(
+            // Two that count at once would both find the last place free.
+            try connection.query("SELECT pg_advisory_xact_lock(hashtextextended('kdcube.approvals ' || $1, 0))::text", [.text(row.org)])
+            let waiting = try connection.query(
+                "SELECT count(*), count(*) FILTER (WHERE run = $3) FROM approvals WHERE org = $1 AND state = $2",
+                [.text(row.org), .text(StoredApproval.pending), .text(row.run)]
+            ).first
+            guard let waiting, try waiting.int(0) < Int64(room.org), try waiting.int(1) < Int64(room.run) else { return .full }
+            let isNew = try connection.query(
                 """
                 INSERT INTO approvals (\(Self.columns)) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
                 ON CONFLICT DO NOTHING
                 """, values
             ).affected > 0
+            return isNew ? .inserted : .taken
         }
     }
 

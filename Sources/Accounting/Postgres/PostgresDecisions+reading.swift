@@ -35,14 +35,15 @@ extension PostgresDecisions {
         ] {
             if let value { sql += " AND d.\(column) = \(bound(.text(value)))" }
         }
-        // Numbers nearly follow time, so the walk by number ends where the time does.
+        // Numbers nearly follow time, so the walk by number ends where the time does. The sum keeps Postgres from looking for the end by
+        // walking the numbers: it takes time and number to have nothing to do with each other.
         if let since = filter.since {
             let at = bound(.int(since.rawValue))
-            sql += " AND d.at >= \(at) AND d.seq >= (SELECT min(seq) FROM tool_decisions WHERE org = $1 AND at >= \(at))"
+            sql += " AND d.at >= \(at) AND d.seq >= (SELECT min(seq + 0) FROM tool_decisions WHERE org = $1 AND at >= \(at))"
         }
         if let until = filter.until {
             let at = bound(.int(until.rawValue))
-            sql += " AND d.at < \(at) AND d.seq <= (SELECT max(seq) FROM tool_decisions WHERE org = $1 AND at < \(at))"
+            sql += " AND d.at < \(at) AND d.seq <= (SELECT max(seq + 0) FROM tool_decisions WHERE org = $1 AND at < \(at))"
         }
         sql += " ORDER BY d.seq \(order) LIMIT \(bound(.int(Int64(limit))))"
         let (query, arguments) = (sql, values)

@@ -7,8 +7,15 @@ public struct ApprovalTable: ApprovalRows {
 
     public init(_ database: EmbeddedDatabase) { self.database = database }
 
-    public func insert(_ row: StoredApproval) async throws(ApprovalRowsError) -> Bool {
+    public func insert(_ row: StoredApproval, room: PendingRoom) async throws(ApprovalRowsError) -> ApprovalInsert {
         try await write { db in
+            for (bound, condition, values) in [
+                (room.run, " AND run = ?", [row.org, StoredApproval.pending, row.run]), (room.org, "", [row.org, StoredApproval.pending]),
+            ] where bound < .max {
+                let waiting = try Int.fetchOne(
+                    db, sql: "SELECT count(*) FROM approvals WHERE org = ? AND state = ?\(condition)", arguments: StatementArguments(values))
+                guard waiting ?? 0 < bound else { return .full }
+            }
             try db.execute(
                 sql: """
                     INSERT INTO approvals (org, id, project, user, conversation, run, tool, digest, state, created_at, expires_at, version,
@@ -18,7 +25,7 @@ public struct ApprovalTable: ApprovalRows {
                     row.org, row.id, row.project, row.user, row.conversation, row.run, row.tool, row.digest, row.state,
                     row.createdAt.rawValue, row.expiresAt.rawValue, row.version, row.record,
                 ])
-            return db.changesCount > 0
+            return db.changesCount > 0 ? .inserted : .taken
         }
     }
 

@@ -12,9 +12,9 @@ public struct DecisionTable: DecisionStore {
         let decisions = try DecisionBatch.distinct(decisions)
         let taken = try await linking { db in
             var (new, taken): ([ToolDecision], Set<DecisionID>) = ([], [])
+            let known = try db.cachedStatement(sql: "SELECT * FROM tool_decisions WHERE org = ? AND id = ?")
             for decision in decisions {
-                let row = try Row.fetchOne(
-                    db, sql: "SELECT * FROM tool_decisions WHERE org = ? AND id = ?", arguments: [decision.path.org, decision.id])
+                let row = try Row.fetchOne(known, arguments: [decision.path.org, decision.id])
                 guard let row else {
                     new.append(decision)
                     continue
@@ -51,22 +51,20 @@ public struct DecisionTable: DecisionStore {
         guard !outcomes.isEmpty else { return }
         let outcomes = try DecisionBatch.distinct(outcomes)
         let missing = try await linking { db in
-            let missing = try outcomes.filter { outcome in
-                try Row.fetchOne(
-                    db, sql: "SELECT 1 FROM tool_decisions WHERE org = ? AND id = ?", arguments: [outcome.org, outcome.decision]) == nil
-            }
+            let decided = try db.cachedStatement(sql: "SELECT 1 FROM tool_decisions WHERE org = ? AND id = ?")
+            let missing = try outcomes.filter { try Row.fetchOne(decided, arguments: [$0.org, $0.decision]) == nil }
             guard missing.isEmpty else { return Set(missing.map(\.key)) }
             guard var links = try ChainLinks(of: outcomes.map(\.org), db) else { return nil }
+            let ended = try db.cachedStatement(sql: "SELECT 1 FROM tool_outcomes WHERE org = ? AND decision = ?")
+            let statement = try db.cachedStatement(
+                sql: """
+                    INSERT INTO tool_outcomes (org, decision, seq, status, code, result_digest, bytes, elapsed, at)
+                    VALUES (?,?,?,?,?,?,?,?,?)
+                    """)
             for outcome in outcomes {
-                let isKnown = try Row.fetchOne(
-                    db, sql: "SELECT 1 FROM tool_outcomes WHERE org = ? AND decision = ?", arguments: [outcome.org, outcome.decision])
-                guard isKnown == nil else { continue }
+                guard try Row.fetchOne(ended, arguments: [outcome.org, outcome.decision]) == nil else { continue }
                 let seq = try Self.next(outcome.org, db)
-                try db.execute(
-                    sql: """
-                        INSERT INTO tool_outcomes (org, decision, seq, status, code, result_digest, bytes, elapsed, at)
-                        VALUES (?,?,?,?,?,?,?,?,?)
-                        """,
+                try statement.execute(
                     arguments: [
                         outcome.org, outcome.decision, seq, outcome.status.rawValue, outcome.code,
                         outcome.resultDigest, outcome.bytes, outcome.elapsed.rawValue, outcome.at.rawValue,
@@ -102,9 +100,9 @@ extension DecisionTable {
 extension DecisionTable {
     /// The org's next number.
     private static func next(_ org: String, _ db: Database) throws -> Int64 {
-        let seq = try Int64.fetchOne(
-            db, sql: "INSERT INTO decision_heads VALUES (?, 1) ON CONFLICT (org) DO UPDATE SET seq = seq + 1 RETURNING seq",
-            arguments: [org])
+        let statement = try db.cachedStatement(
+            sql: "INSERT INTO decision_heads VALUES (?, 1) ON CONFLICT (org) DO UPDATE SET seq = seq + 1 RETURNING seq")
+        let seq = try Int64.fetchOne(statement, arguments: [org])
         guard let seq else { throw EmbeddedDatabaseError.failed("no number of a decision") }
         return seq
     }

@@ -11,10 +11,12 @@ struct ApprovalBinding: ApprovalStore {
 
     func insert(_ approval: Approval, room: ApprovalRoom) async -> ApprovalInsertion {
         await asking(.unavailable) {
-            let pending = Accounting.ApprovalFilter(state: StoredApproval.pending, run: approval.run)
-            let ofRun = try await rows.approvals(org: approval.org, pending, before: nil, limit: room.run).approvals.count
-            guard ofRun < room.run, try await rows.pendingCount(org: approval.org) < room.org else { return .tooMany }
-            return try await rows.insert(StoredApproval(approval)) ? .inserted : .unavailable
+            switch try await rows.insert(StoredApproval(approval), room: PendingRoom(run: room.run, org: room.org)) {
+            case .inserted: return .inserted
+            case .full: return .tooMany
+            // Names are random: another one of this name is a fault.
+            case .taken: return .unavailable
+            }
         }
     }
 

@@ -12,6 +12,10 @@ struct PageRoutes: Sendable {
             guard request.uri.path.hasSuffix("/") else { return Response(status: .permanentRedirect, headers: [.location: "/console/"]) }
             return try page("console/index.html", request)
         }
+        // A path that the router knows the beginning of does not fall back to the rule for all files.
+        router.get("/console/**") { request, context in
+            try page("console/" + context.parameters.getCatchAll().joined(separator: "/"), request)
+        }
         router.get("/socket.io/socket.io.js") { request, _ in try page("vendor/socket.io.min.js", request) }
         router.get("/**") { request, context in try page(context.parameters.getCatchAll().joined(separator: "/"), request) }
     }

@@ -10,6 +10,7 @@ struct ApprovalContract {
     static let items: [(name: String, run: @Sendable (ApprovalContract) async throws -> Void)] = [
         ("an approval comes back as it was made, once for each id", { try await $0.kept() }),
         ("of many who change a version one does", { try await $0.compareAndSwap() }),
+        ("no more wait than there may, however many ask at once", { try await $0.room() }),
         ("lists go from the newest to the oldest, filtered, in pages", { try await $0.pages() }),
         ("what waits is counted, and found when its time is over", { try await $0.due() }),
         ("denials of the same call are counted", { try await $0.denials() }),
@@ -50,6 +51,23 @@ struct ApprovalContract {
             return try await group.reduce(into: []) { $0.append($1) }
         }
         #expect(answers.count(where: \.self) == 1)
+    }
+
+    /// However many ask at once, at two stores.
+    func room() async throws {
+        let answers = try await withThrowingTaskGroup(of: ApprovalInsert.self) { group in
+            for number in 0..<12 {
+                let store = number % 2 == 0 ? store : other
+                let row = try Self.row("r\(number)", run: number < 8 ? "run_a" : "run_b")
+                group.addTask { try await store.insert(row, room: PendingRoom(run: 3, org: 5)) }
+            }
+            return try await group.reduce(into: []) { $0.append($1) }
+        }
+        #expect(answers.count { $0 == .inserted } == 5)
+        #expect(answers.count { $0 == .full } == 7)
+        #expect(try await ids(ApprovalFilter(run: "run_a")).count <= 3)
+        #expect(try await store.insert(try Self.row("r0", org: "beta"), room: PendingRoom(run: 1, org: 1)) == .inserted)
+        #expect(try await store.insert(try Self.row("r1", org: "beta"), room: PendingRoom(run: 9, org: 1)) == .full)
     }
 
     func compareAndSwap() async throws {

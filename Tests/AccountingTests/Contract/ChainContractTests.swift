@@ -86,4 +86,30 @@ struct ChainContractTests {
             copy.close()
         }
     }
+
+    @Test("a chain of the release before holds after the upgrade, and goes on")
+    func upgrade() async throws {
+        try await TemporaryDatabase.with { file in
+            let before = try DatabasePool(path: file)
+            try Schema.migrator.migrate(before, upTo: "16 chain of decisions")
+            try await before.write { db in
+                // The record of `ChainTests`, as that release has kept it.
+                try db.execute(
+                    sql: """
+                        INSERT INTO tool_decisions VALUES ('acme', 1, 'd-1', 'web', 'ann', 'k1', 'r1', 'c/1', NULL, 'model', 'refund€', ?,
+                        '{"a":1}', 'deny', 'tool.roles', 'denied', ?, 'support de:lead', 1795435200000);
+                        INSERT INTO decision_heads VALUES ('acme', 1);
+                        INSERT INTO decision_chain VALUES ('acme', 1, '\(ChainTests.first)');
+                        INSERT INTO decision_chain_heads VALUES ('acme', 1, 1, '\(ChainTests.first)', 0);
+                        """, arguments: [DecisionContract.hex, "Not \"this\"\u{FFFD}way."])
+            }
+            try before.close()
+            let table = DecisionTable(try EmbeddedDatabase(path: file))
+            try await table.append([try DecisionContract.record("d-2", run: "", kind: .kill, source: .operator)])
+            let report = try #require(try await ChainAudit(table).report(on: "acme"))
+            #expect(report.records == 2 && report.fault == nil)
+            let found = try await table.decisions(for: DecisionContract.reader("acme"), DecisionFilter(), after: 0, limit: 10).decisions
+            #expect(found.map(\.decision.kind) == [.call, .kill] && found.map(\.decision.conversation) == [nil, "c1"])
+        }
+    }
 }

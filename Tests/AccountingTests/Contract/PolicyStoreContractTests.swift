@@ -5,9 +5,9 @@ import Testing
 @testable import AccountingPostgres
 @testable import AccountingSQLite
 
-/// Needs: the PostgreSQL server programs. Every item has a database of its own; those of Postgres run one after the other, because the
-/// server of the tests takes only so many connections.
-@Suite("Limit, approval and policy contracts: memory, SQLite and Postgres")
+/// Needs: the PostgreSQL server programs. Every item has a database of its own; they run one after the other, because the Postgres of
+/// the tests takes only so many connections, and tests beside them measure time.
+@Suite("Limit, approval and policy contracts: memory, SQLite and Postgres", .serialized)
 struct PolicyStoreContractTests {
     private func item<Contract>(
         _ name: String, _ items: [(name: String, run: @Sendable (Contract) async throws -> Void)]
@@ -49,7 +49,7 @@ struct PolicyStoreContractTests {
         }
     }
 
-    @Test("limits in Postgres", .serialized, arguments: LimitContract.items.map(\.name))
+    @Test("limits in Postgres", arguments: LimitContract.items.map(\.name))
     func postgresLimits(name: String) async throws {
         try await withPostgres { one, two in
             let clock = ManualClock()
@@ -79,7 +79,7 @@ struct PolicyStoreContractTests {
         }
     }
 
-    @Test("approvals in Postgres", .serialized, arguments: ApprovalContract.items.map(\.name))
+    @Test("approvals in Postgres", arguments: ApprovalContract.items.map(\.name))
     func postgresApprovals(name: String) async throws {
         try await withPostgres { one, two in
             try await item(name, ApprovalContract.items)(ApprovalContract(store: PostgresApprovals(one), other: PostgresApprovals(two)))
@@ -119,7 +119,7 @@ struct PolicyStoreContractTests {
         }
     }
 
-    @Test("versions and switches in Postgres", .serialized, arguments: PolicyStoreContract.items.map(\.name))
+    @Test("versions and switches in Postgres", arguments: PolicyStoreContract.items.map(\.name))
     func postgresPolicies(name: String) async throws {
         try await withPostgres { one, two in
             let processes = [one, two].map {

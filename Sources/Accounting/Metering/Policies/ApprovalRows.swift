@@ -135,8 +135,8 @@ public struct ApprovalPage: Sendable, Hashable {
 
 /// The approvals that calls wait for or were made under. What was kept survives the loss of power.
 public protocol ApprovalRows: Sendable {
-    /// - Returns: false when the org has an approval of this id.
-    func insert(_ row: StoredApproval) async throws(ApprovalRowsError) -> Bool
+    /// Counts what waits and keeps the row, in one transaction.
+    func insert(_ row: StoredApproval, room: PendingRoom) async throws(ApprovalRowsError) -> ApprovalInsert
     func approval(org: String, id: String) async throws(ApprovalRowsError) -> StoredApproval?
     /// Changes state, expiry, version and record, if the version is still `version`; what an approval is about never changes.
     ///
@@ -153,6 +153,35 @@ public protocol ApprovalRows: Sendable {
     func recentDenials(
         org: String, project: String, user: String, tool: String, digest: String, since: Milliseconds
     ) async throws(ApprovalRowsError) -> Int
+}
+
+/// How many approvals may be pending at a time, the new one included.
+public struct PendingRoom: Sendable, Hashable {
+    /// Of the row's run.
+    public let run: Int
+    public let org: Int
+
+    public init(run: Int, org: Int) {
+        self.run = run
+        self.org = org
+    }
+}
+
+public enum ApprovalInsert: Sendable, Hashable {
+    case inserted
+    /// The org has an approval of this id.
+    case taken
+    /// As many wait already as there may be.
+    case full
+}
+
+extension ApprovalRows {
+    /// Without a bound on what waits.
+    ///
+    /// - Returns: false when the org has an approval of this id.
+    public func insert(_ row: StoredApproval) async throws(ApprovalRowsError) -> Bool {
+        try await insert(row, room: PendingRoom(run: .max, org: .max)) == .inserted
+    }
 }
 
 package enum ApprovalBatch {

@@ -6,16 +6,18 @@ public final class MemoryApprovalRows: ApprovalRows {
 
     public init() {}
 
-    public func insert(_ row: StoredApproval) async throws(ApprovalRowsError) -> Bool {
+    public func insert(_ row: StoredApproval, room: PendingRoom) async throws(ApprovalRowsError) -> ApprovalInsert {
         let key = DecisionID(org: row.org, id: row.id)
-        let isNew = rows.withLock { rows -> Bool? in
-            guard rows[key] == nil else { return false }
+        let answer = rows.withLock { rows -> ApprovalInsert? in
+            guard rows[key] == nil else { return .taken }
             guard rows.count < PolicyStoreLimits.memoryRows else { return nil }
+            let waiting = rows.values.filter { $0.org == row.org && $0.state == StoredApproval.pending }
+            guard waiting.count < room.org, waiting.filter({ $0.run == row.run }).count < room.run else { return .full }
             rows[key] = row
-            return true
+            return .inserted
         }
-        guard let isNew else { throw .unavailable("the store in memory is full") }
-        return isNew
+        guard let answer else { throw .unavailable("the store in memory is full") }
+        return answer
     }
 
     public func approval(org: String, id: String) async throws(ApprovalRowsError) -> StoredApproval? {

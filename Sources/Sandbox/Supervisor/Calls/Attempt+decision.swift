@@ -9,10 +9,12 @@ extension Attempt {
             ?? supervisor.builtIn.refusal(of: call.tool, call.arguments, for: caller)
         if let builtIn { throw Refused(refusal: builtIn, call: call) }
         if ports.decider.looksAtSession { grounds.turn = supervisor.turns.recorded(in: SessionTurns.Session(caller)) }
-        let session = try await session(call)
+        let looks = ports.decider.looksAtSession
+        let session = looks ? try await session(call) : SessionState()
         let question = DecisionRequest(
             tool: call.tool, arguments: call.arguments, digest: call.digest, caller: caller, callID: request.callID,
-            parentCallID: request.parentCallID, source: request.source, session: session, now: ports.clock.unixMilliseconds)
+            parentCallID: request.parentCallID, source: request.source, session: session, isSessionRead: looks,
+            now: ports.clock.unixMilliseconds)
         let ruling = await ports.decider.decide(question)
         grounds.ruling = ruling
         grounds.readings = []
@@ -20,7 +22,6 @@ extension Attempt {
     }
 
     private func session(_ call: Checked) async throws(Refused) -> SessionState {
-        guard ports.decider.looksAtSession else { return SessionState() }
         guard let calls = await ports.sessions.calls(of: request.caller), calls.count <= SupervisorLimits.sessionCallsMax else {
             guard !Task.isCancelled else { throw cancelled(call) }
             let message = "Nobody can say what this session has done, so nothing is called."

@@ -6,6 +6,8 @@ public enum PolicyCode {
     public static let defaultRule = "policy.default"
     /// The question itself could not be put to the policies.
     public static let questionRule = "policy.question"
+    /// The policies were replaced while the call was asked about.
+    public static let changedRule = "policy.changed"
     /// An argument belongs to another tenant.
     public static let tenantRule = "no-cross-tenant"
 }

@@ -44,6 +44,14 @@ public final class PolicyDecider: Decider {
 
     public func decide(_ request: DecisionRequest) async -> Ruling {
         let state = state.withLock { $0 }
+        // The policies were replaced between the question whether they look at sessions and this one.
+        guard request.isSessionRead || !(state.bundle.looksAtSession || state.candidate?.looksAtSession ?? false) else {
+            return Ruling(
+                .deny(
+                    Refusal(
+                        code: PolicyCode.error, message: "The policies have just changed. Make the call again.",
+                        rule: PolicyCode.changedRule)))
+        }
         let ruling = state.bundle.decide(request)
         let said = ShadowRuling(ruling.verdict, version: state.bundle.version)
         var compared: ShadowRuling?

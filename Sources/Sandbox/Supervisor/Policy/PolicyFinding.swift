@@ -36,6 +36,19 @@ public struct PolicyFinding: Sendable, Hashable, CustomStringConvertible {
         self.message = message
     }
 
+    /// `{"severity", "kind", "file"?, "line"?, "column"?, "rule"?, "message"}`.
+    public var json: JSONValue {
+        var object = JSONObject([("severity", .string(severity.rawValue)), ("kind", .string(kind))])
+        if !file.isEmpty { object["file"] = .string(file) }
+        if line > 0 {
+            object["line"] = .integer(Int64(line))
+            object["column"] = .integer(Int64(column))
+        }
+        object["rule"] = rule.map { .string($0) }
+        object["message"] = .string(message)
+        return .object(object)
+    }
+
     /// `refunds.cedar:3:12: error: refund-small: …`.
     public var description: String {
         var place = file.isEmpty ? "" : "\(file):"

@@ -29,6 +29,7 @@ public enum PolicyReplay {
         /// Names it in the answer: a record's id.
         public let id: String
         public let question: JSONValue
+        /// What the policies said. A denial by a limit, a budget, a person or the log came after them and is not theirs to say again.
         public let said: Said
 
         public init(id: String, question: JSONValue, said: Said) {

@@ -1,4 +1,5 @@
 internal import Cedar
+public import JSON
 
 /// One rule of a set: a Cedar policy with its name and its obligations.
 public struct PolicyRule: Sendable {
@@ -35,6 +36,15 @@ public struct PolicyRule: Sendable {
     let bound: [String: [BoundLimit]]
     /// The tools that the scope names.
     let tools: Set<String>
+
+    /// For pages and programs: `{"id", "file", "line", "effect", "text", "annotations": {…}, "shadow"}`.
+    public var json: JSONValue {
+        [
+            "id": .string(id), "file": .string(file), "line": .integer(Int64(line)), "effect": .string(effect.rawValue),
+            "text": .string(text), "annotations": .object(JSONObject(annotations.map { ($0.name, .string($0.value)) })),
+            "shadow": .bool(isShadow),
+        ]
+    }
 
     /// Whether it has no clause: its scope is all of it.
     var isUnconditional: Bool { policy.conditions.isEmpty }

@@ -32,12 +32,14 @@ public struct DecisionRequest: Sendable {
     public let source: CallSource
     /// What the caller's session has done so far, as the supervisor itself has seen it.
     public let session: SessionState
+    /// Whether the session was read: not for a decider that does not look at it (``Decider/looksAtSession``).
+    public let isSessionRead: Bool
     /// Milliseconds since 1970-01-01T00:00Z: a decider has no clock of its own.
     public let now: Int64
 
     public init(
         tool: ToolDefinition, arguments: JSONObject, digest: String, caller: CallerIdentity, callID: String, parentCallID: String?,
-        source: CallSource, session: SessionState = SessionState(), now: Int64
+        source: CallSource, session: SessionState = SessionState(), isSessionRead: Bool = true, now: Int64
     ) {
         self.tool = tool
         self.arguments = arguments
@@ -47,6 +49,7 @@ public struct DecisionRequest: Sendable {
         self.parentCallID = parentCallID
         self.source = source
         self.session = session
+        self.isSessionRead = isSessionRead
         self.now = now
     }
 }
