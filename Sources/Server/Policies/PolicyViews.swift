@@ -1,15 +1,6 @@
 internal import JSON
 internal import Supervisor
 
-extension PolicyFinding {
-    var json: JSONValue {
-        [
-            "severity": .string(severity.rawValue), "kind": .string(kind), "file": .string(file), "line": .integer(Int64(line)),
-            "column": .integer(Int64(column)), "rule": rule.map { .string($0) } ?? .null, "message": .string(message),
-        ]
-    }
-}
-
 extension PolicyTestRunner.Result {
     var json: JSONValue {
         [

@@ -43,6 +43,7 @@ struct AccountRoutes: Sendable {
         }
         var response = Response.json([
             "org": .string(principal.org), "project": .string(principal.project), "user": principal.user.map { .string($0) } ?? .null,
+            "roles": .array(principal.roles.map { .string($0) }),
             "windows": .array(found.map(\.json)),
         ])
         response.headers.append(

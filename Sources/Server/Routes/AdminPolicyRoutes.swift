@@ -117,9 +117,3 @@ struct AdminPolicyRoutes: Sendable {
         }
     }
 }
-
-extension PolicyRule {
-    fileprivate var json: JSONValue {
-        ["id": .string(id), "line": .integer(Int64(line)), "effect": .string(effect.rawValue), "shadow": .bool(isShadow)]
-    }
-}
