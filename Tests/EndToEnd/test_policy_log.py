@@ -129,7 +129,7 @@ def test_a_tool_that_is_switched_off_is_off_everywhere_and_after_a_restart(make_
     assert said.status_code == 200 and said.json()["disabled"]["reason"] == "The bank is down."
     assert outcome(only_end(say(first, anna, refund("1.00", "C-1")))) == ("error", "tool_disabled")
     wait_until("the other server follows", lambda: outcome(only_end(say(second, anna, refund("1.00", "C-1"))))[1] == "tool_disabled")
-    second.process.kill()
+    second.kill()
     example.installation.restart(second)
     assert outcome(only_end(say(second, anna, refund("1.00", "C-1"))))[1] == "tool_disabled"
     assert requests.post(url, json={"disabled": False}, headers=bearer(operator), timeout=10).json()["disabled"] is None

@@ -20,12 +20,13 @@ public struct PostgresApprovals: ApprovalRows {
                 [.text(row.org), .text(StoredApproval.pending), .text(row.run)]
             ).first
             guard let waiting, try waiting.int(0) < Int64(room.org), try waiting.int(1) < Int64(room.run) else { return .full }
-            let isNew = try connection.query(
-                """
-                INSERT INTO approvals (\(Self.columns)) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
-                ON CONFLICT DO NOTHING
-                """, values
-            ).affected > 0
+            let isNew =
+                try connection.query(
+                    """
+                    INSERT INTO approvals (\(Self.columns)) VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)
+                    ON CONFLICT DO NOTHING
+                    """, values
+                ).affected > 0
             return isNew ? .inserted : .taken
         }
     }

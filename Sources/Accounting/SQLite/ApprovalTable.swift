@@ -13,7 +13,8 @@ public struct ApprovalTable: ApprovalRows {
                 (room.run, " AND run = ?", [row.org, StoredApproval.pending, row.run]), (room.org, "", [row.org, StoredApproval.pending]),
             ] where bound < .max {
                 let waiting = try Int.fetchOne(
-                    db, sql: "SELECT count(*) FROM approvals WHERE org = ? AND state = ?\(condition)", arguments: StatementArguments(values))
+                    db, sql: "SELECT count(*) FROM approvals WHERE org = ? AND state = ?\(condition)", arguments: StatementArguments(values)
+                )
                 guard waiting ?? 0 < bound else { return .full }
             }
             try db.execute(

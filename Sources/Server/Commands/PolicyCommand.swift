@@ -126,7 +126,8 @@ struct PolicyCommand: AsyncParsableCommand {
 /// Which policies, for which tools.
 struct PolicyOptions: ParsableArguments {
     @Argument(help: "The directory of policies.") var directory: String
-    @Option(help: "The catalog of tools; without it, tools.file of the configuration, or tools.yaml beside the directory.") var tools: String?
+    @Option(help: "The catalog of tools; without it, tools.file of the configuration, or tools.yaml beside the directory.") var tools:
+        String?
     @Option(help: "A YAML configuration file.") var config: String?
 
     func catalog() throws -> ToolCatalog { try Self.catalog(tools: tools, config: config, beside: directory) }

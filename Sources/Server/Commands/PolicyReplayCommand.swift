@@ -63,7 +63,8 @@ extension PolicyCommand {
                 ]
                 return Output.line(object.jsonText)
             }
-            let others = total.unanswerable == 0 ? "" : "; \(total.unanswerable) others were made without policies, or cannot be asked again"
+            let others =
+                total.unanswerable == 0 ? "" : "; \(total.unanswerable) others were made without policies, or cannot be asked again"
             Output.line("\(total.compared) decisions compared: \(total.same) the same, \(total.different) different\(others)")
         }
     }

@@ -110,10 +110,12 @@ final class ConsoleFeed: Sendable {
     private func lookAtApprovals(_ org: String) async {
         guard let page = await pending(org) else { return }
         let now = Dictionary(page.map { ($0.id, $0.version) }, uniquingKeysWith: { one, _ in one })
-        guard let before = watches.withLock({ watches -> [String: Int64]? in
-            defer { watches[org]?.pending = now }
-            return watches[org]?.pending
-        }) else { return }
+        guard
+            let before = watches.withLock({ watches -> [String: Int64]? in
+                defer { watches[org]?.pending = now }
+                return watches[org]?.pending
+            })
+        else { return }
         var news = page.filter { before[$0.id] != $0.version }
         for id in before.keys where now[id] == nil {
             if case .found(let ended)? = await desk?.store.approval(id, of: org) { news.append(ended) }

@@ -85,7 +85,8 @@ struct AdminPolicyRoutes: Sendable {
             }
             let results = PolicyTestRunner(bundle).run()
             return .json([
-                "ok": .bool(results.allSatisfy(\.passed)), "version": .string(bundle.version), "findings": .array(PolicyCheck.findings(bundle).map(\.json)),
+                "ok": .bool(results.allSatisfy(\.passed)), "version": .string(bundle.version),
+                "findings": .array(PolicyCheck.findings(bundle).map(\.json)),
                 "tests": .array(results.map(\.json)), "compared": .integer(Int64(summary.compared)),
                 "unanswerable": .integer(Int64(summary.unanswerable)), "different": .integer(Int64(summary.different)),
                 "differs": .array(listed),

@@ -112,22 +112,24 @@ struct ServerGraph {
             onReady(addresses.first?.port ?? configuration.server.port)
         }
 
+        await tools?.switches.look()
         // In this order they start; in the reverse order they stop, so that runs are drained while clients still listen, and
         // settled while the counters still answer.
-        let services: [any Service] = [
-            Background { await counters.outbox?.run() },
-            Background { await accountant.run() },
-            Background { await succession.run(accountant) },
-            Background { await forgetOldRuns(coordinator) },
-            Background { await ends.run() },
-            Background { await PriceWatch(book: book, logger: logger, read: priceFile).run() },
-            Background { await revocations.run(since: started) },
-            Background { await checkpoints.run() },
-            Background { await feed.run() },
-        ] + (tools?.loops ?? []).map { Background($0) } + [
-            front,
-            RunDrain(coordinator: coordinator, tools: tools?.supervisor, readiness: readiness, grace: configuration.server.grace),
-        ]
+        let services: [any Service] =
+            [
+                Background { await counters.outbox?.run() },
+                Background { await accountant.run() },
+                Background { await succession.run(accountant) },
+                Background { await forgetOldRuns(coordinator) },
+                Background { await ends.run() },
+                Background { await PriceWatch(book: book, logger: logger, read: priceFile).run() },
+                Background { await revocations.run(since: started) },
+                Background { await checkpoints.run() },
+                Background { await feed.run() },
+            ] + (tools?.loops ?? []).map { Background($0) } + [
+                front,
+                RunDrain(coordinator: coordinator, tools: tools?.supervisor, readiness: readiness, grace: configuration.server.grace),
+            ]
         var lifecycle = ServiceGroupConfiguration(
             services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         // Past the drain's grace and the front's: something is stuck, and a supervisor wants its process back.

@@ -17,7 +17,8 @@ struct LimitBinding: LimitCounter {
                 return .exceeded(LimitReading(demand, use))
             }
         } catch {
-            logger.error("a policy's limits cannot be counted; the call is denied", metadata: ["fault": "\(error)", "run.id": "\(caller.run)"])
+            logger.error(
+                "a policy's limits cannot be counted; the call is denied", metadata: ["fault": "\(error)", "run.id": "\(caller.run)"])
             return .unavailable
         }
     }

@@ -8,8 +8,8 @@ struct SessionLogBinding: SessionLog {
     let logger: Logger
 
     func calls(of caller: CallerIdentity) async -> [SessionCall]? {
-        // A run without a conversation has no session but itself, and nothing before it.
-        guard let conversation = caller.conversation else { return [] }
+        // Every run has one. Without it nobody could say what its calls were.
+        guard let conversation = caller.conversation else { return nil }
         do {
             let owner = try ConversationOwner(
                 org: caller.org, project: caller.project, user: caller.user.isEmpty ? nil : caller.user)

@@ -13,36 +13,43 @@ final class SwitchWatch: Sendable {
     private static let interval = Duration.seconds(1)
 
     private let store: any ToolSwitches
+    private let tools: [String]
     private let log: ChangeLog
     private let killSwitch: KillSwitch
     private let logger: Logger
     private let seen = Mutex<[String: ToolSwitch]>([:])
+    private let isDown = Atomic(false)
 
-    init(_ store: any ToolSwitches, log: ChangeLog, killSwitch: KillSwitch, logger: Logger) {
+    /// - Parameter tools: the names of the catalog. They are off until the switches were read for the first time.
+    init(_ store: any ToolSwitches, tools: [String], log: ChangeLog, killSwitch: KillSwitch, logger: Logger) {
         self.store = store
+        self.tools = tools
         self.log = log
         self.killSwitch = killSwitch
         self.logger = logger
+        for tool in tools { killSwitch.switchOff(tool) }
     }
 
     /// The switch of a tool that is off.
     func off(_ tool: String) -> ToolSwitch? { seen.withLock { $0[tool] }.flatMap { $0.isOff ? $0 : nil } }
 
-    /// Reads the switches once, before the first call is made.
-    func start() async throws { take(try await store.all()) }
-
     /// Until the task is cancelled.
     func run() async {
-        var isDown = false
         while !Task.isCancelled {
             try? await Task.sleep(for: Self.interval)
-            do {
-                take(try await store.all())
-                isDown = false
-            } catch {
-                if !isDown { logger.error("switches of tools cannot be read; they stay as they are", metadata: ["fault": "\(error)"]) }
-                isDown = true
-            }
+            await look()
+        }
+    }
+
+    /// Once before the first call is made, and then by ``run()``.
+    func look() async {
+        do {
+            take(try await store.all())
+            isDown.store(false, ordering: .relaxed)
+        } catch {
+            // What a shutdown interrupts is no fault.
+            guard !Task.isCancelled, !isDown.exchange(true, ordering: .relaxed) else { return }
+            logger.error("switches of tools cannot be read; they stay as they are", metadata: ["fault": "\(error)"])
         }
     }
 
@@ -59,9 +66,10 @@ final class SwitchWatch: Sendable {
     }
 
     private func take(_ switches: [ToolSwitch]) {
-        seen.withLock { $0 = Dictionary(switches.map { ($0.tool, $0) }, uniquingKeysWith: { _, last in last }) }
-        for one in switches {
-            if one.isOff { killSwitch.switchOff(one.tool) } else { killSwitch.switchOn(one.tool) }
+        let known = Dictionary(switches.map { ($0.tool, $0) }, uniquingKeysWith: { _, last in last })
+        seen.withLock { $0 = known }
+        for tool in tools {
+            if known[tool]?.isOff ?? false { killSwitch.switchOff(tool) } else { killSwitch.switchOn(tool) }
         }
     }
 }

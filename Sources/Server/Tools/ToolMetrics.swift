@@ -16,7 +16,8 @@ struct ToolMetrics: SupervisorMetrics {
 
     static func decisionsNotLogged(_ registry: MetricRegistry) -> Metric {
         registry.counter(
-            "kdcube_decisions_not_logged_total", "Decisions and outcomes that could not be written; what needed them was denied, or is unknown")
+            "kdcube_decisions_not_logged_total",
+            "Decisions and outcomes that could not be written; what needed them was denied, or is unknown")
     }
 
     func decided(_ decision: DecisionRecord.Decision, tool: String) {

@@ -83,7 +83,8 @@ struct ToolRoom: Sendable {
             observers: [ApprovalBroadcast(trail: server.trail, webhook: webhook, listeners: listeners)], metrics: metrics)
         let killSwitch = KillSwitch()
         switches = SwitchWatch(
-            stores.switches, log: ChangeLog(decisions: stores.decisions), killSwitch: killSwitch, logger: logger)
+            stores.switches, tools: catalog.tools.map(\.name), log: ChangeLog(decisions: stores.decisions), killSwitch: killSwitch,
+            logger: logger)
         let isolation: @Sendable () -> IsolationStanding? = { [host, minimum] in
             guard let report = host?.report else { return nil }
             return IsolationStanding(
