@@ -50,6 +50,7 @@ if $with_tests; then
   need docker-compose command -v docker-compose
   need systemd command -v systemd-analyze
   need openssl command -v openssl
+  need sqlite3 command -v sqlite3
   need binutils command -v readelf
 fi
 

@@ -1,5 +1,6 @@
 """The files of `deployment/`, checked by the programs that read them. What is missing fails: scripts/setup.sh --test installs it."""
 
+import itertools
 import json
 import os
 import pathlib
@@ -352,3 +353,29 @@ def test_the_board_can_be_loaded():
         cells |= mine
     for name in ("datasource.yaml", "provider.yaml"):
         assert yaml.safe_load((FILES / "grafana" / name).read_text())["apiVersion"] == 1
+
+
+# The document.
+
+
+def test_the_commands_of_the_document_are_the_programs_own():
+    text = (ROOT / "docs" / "deployment.md").read_text()
+    commands = re.findall(
+        r"(?:^|[ `])kdcube ((?:keys|budget|audit|policy|reconcile|doctor|usage|check-config|serve)\b[^`\n]*)", text, re.MULTILINE
+    )
+    assert len(commands) > 8
+    for command in commands:
+        words = command.split()
+        subcommand = list(itertools.takewhile(lambda word: re.fullmatch(r"[a-z-]+", word) and not word.startswith("-"), words))
+        help_text = run(BINARIES / "kdcube", *subcommand[:2], "--help")
+        assert f"USAGE: kdcube {' '.join(subcommand[:2])}" in help_text, command
+        for flag in re.findall(r"--[a-z-]+", command):
+            assert f"{flag} " in help_text, f"{command}: no {flag}"
+
+
+def test_the_files_that_the_document_names_are_there():
+    table = (ROOT / "docs" / "deployment.md").read_text().partition("| file | for |")[2].partition("\n\n")[0]
+    named = [name for row in table.splitlines()[2:] for name in re.findall(r"`([^`]+)`", row.split("|")[1])]
+    assert len(named) > 10
+    for name in named:
+        assert (FILES / name).exists(), name
