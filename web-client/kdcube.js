@@ -148,11 +148,16 @@ export class KDCube extends Emitter {
   /**
    * Follows a run that was started elsewhere, or before a reload.
    * @param {string} runId @param {number} [afterSeq] the last event that is known already (`run.lastSeq`); 0 for none.
+   *   Of a run that has ended there, the last event comes in any case.
    * @returns {Promise<Run>} A run that the server does not know becomes `lost`.
    */
   async resume(runId, afterSeq = 0) {
     await this.connect();
-    return this.#runs.get(runId) ?? this.#follow(this.#client.attach({ runId, after: afterSeq }));
+    const known = await this.runs.get(runId).catch(() => null); // what is wrong with it, following will say
+    const after = known && known.state !== 'running' ? Math.min(afterSeq, known.last_seq - 1) : afterSeq;
+    return this.#runs.get(runId) ?? this.#follow(this.#client.attach({
+      runId, after, conversationId: known?.conversation_id, turnId: known?.turn_id,
+    }));
   }
 
   /** What the token's own path has left, per window. @throws {KDCubeError} */

@@ -2,6 +2,7 @@ import { KDCube } from 'https://kdcube.example/kdcube.js';
 
 const byId = (id) => document.getElementById(id);
 const kdcube = new KDCube({ url: 'https://kdcube.example', token: 'kd-…' });
+const options = { model: 'demo', onDisconnect: 'drain' }; // it goes on at the server while the page is reloaded
 let run;
 
 kdcube.on('state', ({ state, transport, retryAt, error }) => {
@@ -11,7 +12,7 @@ kdcube.on('state', ({ state, transport, retryAt, error }) => {
 kdcube.connect().catch(() => {}); // `state` has said why
 
 async function show(text) {
-  run = typeof text === 'string' ? await kdcube.send(text) : text;
+  run = typeof text === 'string' ? await kdcube.send(text, options) : text;
   byId('answer').textContent = byId('note').textContent = '';
   run.on('resumed', () => { byId('note').textContent = 'Resumed after a lost connection.'; });
   for await (const event of run) {

@@ -8,11 +8,11 @@ TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 
 
 class Host:
-    """Another origin than the server's. `url` and `token` replace what the files say; `policy` is the page's own policy of content."""
+    """Another origin than the server's. `kdcube`, `token` and `model` replace what the files say; `policy` is the page's own policy of content."""
 
     def __init__(self, folder: pathlib.Path) -> None:
         self.folder = folder
-        self.kdcube, self.token, self.policy = "", "", ""
+        self.kdcube, self.token, self.model, self.policy = "", "", "demo", ""
         host = self
 
         class Handler(http.server.BaseHTTPRequestHandler):
@@ -41,6 +41,7 @@ class Host:
         text = path.read_text()
         if name != "widget.css":
             text = text.replace("https://kdcube.example", self.kdcube).replace("kd-…", self.token)
+            text = text.replace("'demo'", f"'{self.model}'").replace('"demo"', f'"{self.model}"')
         return text.encode()
 
     def stop(self) -> None:
