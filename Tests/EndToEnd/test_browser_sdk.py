@@ -402,7 +402,7 @@ def test_the_widget_shows_that_a_call_waits_for_people(pages, refunds):
 
     page = pages(f"{server.url}/own.html", own)
     ask_widget(page, "@rate 0\n" + refund("80.00", "C-widget", "S-widget"))
-    widget(page).get_by_text(re.compile(r"payments\.refund waits for group finance \(.+ left\)\.")).wait_for()
+    widget(page).locator("article").get_by_text(re.compile(r"payments\.refund waits for group finance \(until \d\d:\d\d\)\.")).wait_for()
     fred = pages(f"{server.url}/healthz")
     sdk(fred, server.url, refunds.person("fred"))
     pending = fred.evaluate("kdcube.approvals.list({ state: 'pending' }).then(({ data }) => data.find((a) => a.args.order_id === 'S-widget').id)")

@@ -42,13 +42,16 @@ function money(decimal) {
   return `${whole}.${fraction.replace(/0+$/, '').padEnd(2, '0')}`;
 }
 
-/** "payments.refund waits for group finance (0 of 2 agreed, 4 min 12 s left)." */
-export function approvalWords({ tool, from, quorum = 1, agreed = 0, expires_at: until, state = 'pending' }, now) {
+/** The person's own clock. */
+const clock = (ms) => new Date(ms).toTimeString().slice(0, 5);
+
+/** "payments.refund waits for group finance (0 of 2 agreed, until 14:32)." */
+export function approvalWords({ tool, from, quorum = 1, agreed = 0, expires_at: until, state = 'pending' }) {
   const ends = { approved: 'was approved', denied: 'was denied', expired: 'was not decided in time' };
   if (state !== 'pending') return `${tool} ${ends[state] ?? 'is not needed any more'}.`;
   const who = [from ?? 'an approver'].flat(2).join(' ').split(/[\s,]+/).map((word) => word.replace(/^user:/, '').replace(':', ' ')).join(' or ');
   const at = instant(until);
-  const facts = [quorum > 1 && `${agreed} of ${quorum} agreed`, at > now && `${span(at - now)} left`].filter(Boolean).join(', ');
+  const facts = [quorum > 1 && `${agreed} of ${quorum} agreed`, at && `until ${clock(at)}`].filter(Boolean).join(', ');
   return `${tool} waits for ${who}${facts && ` (${facts})`}.`;
 }
 

@@ -72,10 +72,10 @@ test('a cut says which cap and when it resets', () => {
   assert.match(cutWords(undefined, 0), /The cap is reached/);
 });
 
-test('an approval that waits names who may decide and how long', () => {
-  const approval = { tool: 'payments.refund', from: 'group:finance', quorum: 2, agreed: 1, expires_at: 1e12 + 252_000, state: 'pending' };
-  assert.equal(approvalWords(approval, 1e12), 'payments.refund waits for group finance (1 of 2 agreed, 4 min 12 s left).');
-  assert.equal(approvalWords({ ...approval, state: 'denied' }, 1e12), 'payments.refund was denied.');
+test('an approval that waits names who may decide and until when', () => {
+  const approval = { tool: 'payments.refund', from: 'group:finance', quorum: 2, agreed: 1, expires_at: new Date(2026, 0, 5, 14, 32).getTime(), state: 'pending' };
+  assert.equal(approvalWords(approval), 'payments.refund waits for group finance (1 of 2 agreed, until 14:32).');
+  assert.equal(approvalWords({ ...approval, state: 'denied' }), 'payments.refund was denied.');
   assert.deepEqual([span(0), span(61_000), span(86_400_000), span(90_000_000)], ['1 s', '1 min 1 s', '1 d', '1 d 1 h']);
   assert.equal(errorWords({ code: 'upstream_error', message: 'It broke.', requestId: 'q' }), 'That did not work. It broke. (request q)');
 });
