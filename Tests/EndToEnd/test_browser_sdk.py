@@ -1,9 +1,11 @@
 """The SDK and the widget in headless Chromium, on pages of the server's own origin and of another; the SDK in node."""
 
+import json
 import os
 import re
 import shutil
 import subprocess
+import time
 
 import pytest
 
@@ -27,12 +29,11 @@ def host():
 
 @pytest.fixture(scope="module")
 def installation(witness, host, tmp_path_factory):
-    """Lists the host's origin, and has a page of its own with the widget."""
+    """Lists the host's origin, with the web client as it is installed."""
     folder = tmp_path_factory.mktemp("sdk")
     shutil.copytree(ROOT / "web-client", folder / "web-client", ignore=shutil.ignore_patterns("tests"))
     server = {"web_client": str(folder / "web-client"), "origins": [host.url]}
     installation = Installation(folder / "installation", upstream=witness.url, server=server)
-    (folder / "web-client" / "own.js").write_text("")
     installation.serve()
     yield installation
     installation.stop()
@@ -144,7 +145,9 @@ def test_cancel_and_an_abort_signal_end_the_run(pages, host, server, tenant, pla
 def test_where_sockets_do_not_get_through_it_falls_back(pages, host, server, tenant, plan):
     page = pages(f"{host.url}/blank.html", lambda page: page.route(re.compile(r"/socket\.io/\?"), lambda route: route.abort()))
     sdk(page, server.url, tenant.key, "auto")
-    assert page.evaluate("(prompt) => kdcube.send(prompt, { model: 'witness' }).then((run) => run.text())", plan(tokens=9).prompt()) == text(9)
+    assert page.evaluate(
+        "(prompt) => kdcube.send(prompt, { model: 'witness' }).then((run) => run.text())", plan(tokens=9).prompt()
+    ) == text(9)
     assert page.evaluate("kdcube.state.transport") == "sse"
 
 
@@ -261,9 +264,7 @@ def test_the_example_page_streams_stops_and_goes_on_after_a_reload(pages, host, 
 
 def run_node(server, token: str, prompt: str) -> subprocess.CompletedProcess:
     environment = os.environ | {"KDCUBE_URL": server.url, "KDCUBE_TOKEN": token}
-    return subprocess.run(
-        ["node", str(SDK / "ask.mjs"), prompt], capture_output=True, text=True, timeout=60, env=environment, check=False
-    )
+    return subprocess.run(["node", str(SDK / "ask.mjs"), prompt], capture_output=True, text=True, timeout=60, env=environment, check=False)
 
 
 def test_the_example_runs_in_node(server, tenant):
@@ -309,7 +310,9 @@ def test_the_widget_answers_on_a_page_of_another_origin_with_a_strict_policy(pag
     loaded: dict[str, int] = {}
 
     def watch(page):
-        page.on("response", lambda answer: answer.url.startswith(server.url) and answer.url.endswith(".js") and loaded.update({answer.url: 0}))
+        page.on(
+            "response", lambda answer: answer.url.startswith(server.url) and answer.url.endswith(".js") and loaded.update({answer.url: 0})
+        )
 
     page = pages(f"{host.url}/widget.html", watch)
     names = "JSON.stringify(Object.getOwnPropertyNames(window).sort())"
@@ -325,16 +328,20 @@ def test_the_widget_answers_on_a_page_of_another_origin_with_a_strict_policy(pag
     assert page.evaluate(names) == bare.evaluate(names), "no global names"
 
 
-def own_page(page, server, token: str) -> str:
+def own_page(page, server, token: str, themed: bool = False) -> None:
     """The widget on a page of the server's own origin, under the server's own policy of content."""
-    body = f'<!doctype html><html lang="en"><title>Own</title><script src="/embed.js" data-token="{token}" data-model="witness" async></script>'
-
-    def answer(route):
-        policy = page.request.get(server.url + "/").headers["content-security-policy"]
-        route.fulfill(body=body, content_type="text/html", headers={"content-security-policy": policy})
-
-    page.route("**/own.html", answer)
-    return body
+    link = '<link rel="stylesheet" href="/host.css">' if themed else ""
+    tag = f'<script src="/embed.js" data-token="{token}" data-model="witness" async></script>'
+    policy = page.request.get(server.url + "/").headers["content-security-policy"]
+    page.route(
+        "**/own.html",
+        lambda route: route.fulfill(
+            body=f'<!doctype html><html lang="en"><title>Own</title>{link}{tag}',
+            content_type="text/html",
+            headers={"content-security-policy": policy},
+        ),
+    )
+    page.route("**/host.css", lambda route: route.fulfill(body=(SDK / "widget.css").read_text(), content_type="text/css"))
 
 
 def test_the_widget_answers_on_a_page_of_its_own_origin(pages, server, tenant, plan):
@@ -395,41 +402,108 @@ def test_the_widget_shows_that_a_call_waits_for_people(pages, refunds):
     server = refunds.server
 
     def own(page):
-        page.route("**/own.html", lambda route: route.fulfill(
-            content_type="text/html",
-            body=f'<!doctype html><title>Own</title><script src="/embed.js" data-token="{refunds.person("anna")}" data-model="demo" async></script>',
-        ))
+        page.route(
+            "**/own.html",
+            lambda route: route.fulfill(
+                content_type="text/html",
+                body=f'<!doctype html><title>Own</title><script src="/embed.js" data-token="{refunds.person("anna")}" data-model="demo" async></script>',
+            ),
+        )
 
     page = pages(f"{server.url}/own.html", own)
     ask_widget(page, "@rate 0\n" + refund("80.00", "C-widget", "S-widget"))
     widget(page).locator("article").get_by_text(re.compile(r"payments\.refund waits for group finance \(until \d\d:\d\d\)\.")).wait_for()
     fred = pages(f"{server.url}/healthz")
     sdk(fred, server.url, refunds.person("fred"))
-    pending = fred.evaluate("kdcube.approvals.list({ state: 'pending' }).then(({ data }) => data.find((a) => a.args.order_id === 'S-widget').id)")
+    pending = fred.evaluate(
+        "kdcube.approvals.list({ state: 'pending' }).then(({ data }) => data.find((a) => a.args.order_id === 'S-widget').id)"
+    )
     assert decide(server, refunds.person("fred"), pending, "approve").status_code == 200
     told = answered(page).inner_text()
     assert "payments.refund was approved." in told and "payments.refund is done." in told, told
 
 
-LOOK = "Tell me about budgets.\n@tokens 90\n@rate 0"
+#: A model's text with all that is on the list, and what must stay the text that it is.
+MARKDOWN = """## Budgets
+
+A budget has **a limit**, *a window* and `a unit`. See https://example.com/a.
+
+- of a user
+- of a project <b>not bold</b>
+
+1. spend
+2. stop
+
+```js
+const left = limit - used; // <script>window.hacked = 1</script>
+```
+
+<img src=x onerror="window.hacked = 1"> [x](javascript:window.hacked=1) [good](https://example.com/b)
+"""
+
+
+def made_up(page, *envelopes: dict) -> None:
+    """Answers each message with this run, a few characters of text at a time."""
+    events, seq = [], 0
+    for envelope in envelopes:
+        pieces = re.findall(r"[\s\S]{1,7}", envelope["text"]) if "text" in envelope else [None]
+        for piece in pieces:
+            seq += 1
+            body = {"type": "chat.delta", "delta": {"text": piece, "marker": "answer"}} if piece else dict(envelope)
+            events.append(f"id: r:{seq}\ndata: {json.dumps(body | {'run_id': 'r', 'seq': seq})}\n\n")
+    page.route("**/v1/runs", lambda route: route.fulfill(content_type="text/event-stream", body="".join(events)))
+
+
+def step(tool: str, call: str, status: str, **data) -> dict:
+    return {
+        "type": "chat.step",
+        "event": {"step": "tool", "status": status, "title": tool},
+        "data": {"tool": tool, "call_id": call, **data},
+    }
+
+
+APPROVAL = {"id": "a1", "tool": "payments.refund", "args": {}, "from": "group:finance", "quorum": 2, "agreed": 1, "state": "pending"}
+CUT = {"reason": "budget_exceeded", "scope": {"kind": "project", "id": "acme/shop"}, "unit": "usd", "window": "day", "limit": "5.000000000"}
+
+
+def test_what_a_model_writes_never_becomes_markup(pages, server, tenant):
+    def prepare(page):
+        own_page(page, server, tenant.key)
+        made_up(page, {"text": MARKDOWN}, {"type": "chat.complete", "data": {"final_answer": MARKDOWN, "finish_reason": "stop"}})
+
+    page = pages(f"{server.url}/own.html", prepare)
+    ask_widget(page, "<b>Hello</b>")
+    shown = answered(page)
+    kinds = shown.evaluate("all => [...new Set([...all.querySelectorAll('*')].map((one) => one.localName))].sort()")
+    assert kinds == ["a", "button", "code", "div", "em", "li", "ol", "p", "pre", "strong", "ul"]
+    assert shown.locator("a").evaluate_all("all => all.map((a) => [a.getAttribute('href'), a.rel])") == [
+        ["https://example.com/a", "noopener noreferrer nofollow"],
+        ["https://example.com/b", "noopener noreferrer nofollow"],
+    ]
+    told = shown.inner_text()
+    for words in ("<b>not bold</b>", "<script>window.hacked = 1</script>", "<img src=x", "[x](javascript:window.hacked=1)"):
+        assert words in told
+    assert page.evaluate("window.hacked") is None and widget(page).locator(".you").inner_text() == "<b>Hello</b>"
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("width", [1024, 390])
-def test_how_the_widget_looks(pages, host, server, tenant, plan, scheme, width, tmp_path):
-    """Once with the page's colours and once with its own; `KDCUBE_SCREENSHOTS` names a folder to keep the pictures in."""
-    tenant.cap("0.0002", window="day")
-    host.model = "demo"
+def test_how_the_widget_looks(pages, server, tenant, scheme, width, tmp_path):
+    """Once with a page's colours and once with its own; `KDCUBE_SCREENSHOTS` names a folder to keep the pictures in."""
     folder = os.environ.get("KDCUBE_SCREENSHOTS", tmp_path)
-    for name, address in (("themed", f"{host.url}/widget.html"), ("own", f"{server.url}/own.html")):
+    calls = [step("crm.lookup", "c1", "running"), step("crm.lookup", "c1", "completed"), step("mail.send", "c2", "error", decision="deny")]
+    end = {"type": "chat.cut", "cut": CUT | {"resets_at": int(time.time() * 1000) + 11_520_000}}
+    for name in ("themed", "own"):
 
-        def prepare(page):
-            own_page(page, server, tenant.key)
+        def prepare(page, name=name):
+            own_page(page, server, tenant.key, themed=name == "themed")
+            made_up(page, {"text": MARKDOWN}, *calls, {"type": "chat.approval", "approval": APPROVAL}, {"text": "So I went on with"}, end)
 
-        page = pages(address, prepare, color_scheme=scheme)
-        page.set_viewport_size({"width": width, "height": 700})
-        ask_widget(page, plan(tokens=60).prompt() if name == "own" else LOOK)
+        page = pages(f"{server.url}/own.html", prepare, color_scheme=scheme)
+        page.set_viewport_size({"width": width, "height": 900})
+        widget(page).evaluate("host => { host.style.blockSize = '850px'; host.style.maxBlockSize = 'none'; }")
+        ask_widget(page, "How do budgets work?")
         answered(page)
         page.screenshot(path=f"{folder}/widget-{name}-{scheme}-{width}.png")
-        wide = widget(page).locator("section").evaluate("box => box.getBoundingClientRect().right")
-        assert wide <= width, "nothing hangs over"
+        box = widget(page).locator("section").evaluate("box => [box.getBoundingClientRect().right, box.scrollWidth - box.clientWidth]")
+        assert box[0] <= width and box[1] == 0, "nothing hangs over"
