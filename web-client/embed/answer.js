@@ -110,7 +110,7 @@ export class Answer {
 
   #approval(approval) {
     const pending = (approval.state ?? 'pending') === 'pending';
-    this.note('', pending ? '⧗' : approval.state === 'approved' ? '✓' : '!', approvalWords(approval), `approval ${approval.id}`);
+    this.note('', pending ? '…' : approval.state === 'approved' ? '✓' : '!', approvalWords(approval), `approval ${approval.id}`);
     this.#wait(pending ? 'Waiting for a person' : 'Waiting for the model');
   }
 

@@ -21,10 +21,10 @@ ul, ol { padding-inline-start: 22px; }
 .head { font-weight: 600; }
 a { color: var(--a); }
 code { font: 13px/20px ui-monospace, monospace; background: var(--soft); border-radius: 4px; padding: 1px 4px; }
-.code { position: relative; background: var(--soft); border-radius: calc(var(--r) / 2); }
+.code { display: flex; background: var(--soft); border-radius: calc(var(--r) / 2); }
 .code code { padding: 0; background: none; }
-pre { margin: 0; padding: 12px; padding-inline-end: 64px; overflow: auto; }
-.code button { position: absolute; inset: 6px 6px auto auto; padding: 2px 8px; font-size: 12px; }
+pre { flex: 1; min-inline-size: 0; margin: 0; padding: 12px; overflow: auto; }
+.code button { flex: none; align-self: start; margin: 6px; padding: 2px 8px; font-size: 12px; }
 .note { display: flex; gap: 8px; margin: 6px 0; color: var(--quiet); font-size: 13px; line-height: 18px; }
 .note::before { content: attr(data-sign); }
 .note.cut, .note.error { color: var(--cut); font-size: 14px; line-height: 20px; }
