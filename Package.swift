@@ -59,6 +59,7 @@ let package = Package(
         .systemLibrary(
             name: "COpenSSL", path: "Sources/Support/COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
         .target(name: "Digest", dependencies: ["COpenSSL"], path: "Sources/Support/Digest", swiftSettings: settings),
+        .target(name: "JWT", dependencies: ["COpenSSL", "Digest", "JSON"], path: "Sources/Support/JWT", swiftSettings: settings),
         .systemLibrary(
             name: "CZlib", path: "Sources/Support/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "Deflate", dependencies: ["CZlib"], path: "Sources/Support/Deflate", swiftSettings: settings),
@@ -129,7 +130,7 @@ let package = Package(
         .executableTarget(
             name: "kdcube",
             dependencies: [
-                "JSON", "Telemetry", "Digest", "TransportWire", "Transport", "Engine", "EngineProviders", "Accounting",
+                "JSON", "JWT", "Telemetry", "Digest", "TransportWire", "Transport", "Engine", "EngineProviders", "Accounting",
                 "AccountingBoard", "AccountingRedis", "AccountingPostgres", "AccountingSQLite", "Cedar", "Executor", "sandbox-init",
                 "Supervisor",
                 "SupervisorAdapters", .hummingbird, .httpTypes, .nioCore,
@@ -198,10 +199,11 @@ let package = Package(
             name: "AdapterTests",
             dependencies: ["SupervisorAdapters", "Supervisor", "EventStream", "JSON", .nioCore, .nioPosix, .nioHTTP1],
             path: "Tests/SupervisorTests/Adapters", swiftSettings: settings),
+        .testTarget(name: "JWTTests", dependencies: ["JWT", "JSON", "Digest"], swiftSettings: settings),
         .testTarget(
             name: "ServerTests",
             dependencies: [
-                "kdcube", "Engine", "Executor", "Supervisor", "Accounting", "AccountingSQLite", "JSON", "Telemetry", .httpTypes,
+                "kdcube", "Engine", "Executor", "Supervisor", "Accounting", "AccountingSQLite", "JSON", "JWT", "Telemetry", .httpTypes,
             ],
             swiftSettings: settings),
     ],

@@ -118,7 +118,7 @@ def test_while_postgres_is_away_nothing_starts_and_what_runs_is_charged_once_it_
             # A connection of before may answer the question and be closed for its lateness: another one follows.
             wait_until("a connection stays", lambda server=server: server.metrics()["kdcube_postgres_connected"] > 0, 20)
             counted = server.metrics()
-            assert counted["kdcube_postgres_reconnects_total"] > 0
+            assert outage == "pause" or counted["kdcube_postgres_reconnects_total"] > 0, "a connection may survive a pause"
             assert all(counted[f'kdcube_postgres_seconds_count{{kind="{kind}"}}'] > 0 for kind in ("read", "write"))
         ends.append(check_run(of_sse(collect(two.url, tenant.key, body(5)))))
         charged = sum(nano(end["cost_usd"]) for end in ends)

@@ -126,7 +126,7 @@ def test_every_attempt_is_a_decision_in_the_log(server, installation, make_tenan
     attempts = [call("crm.lookup", customer="C-9"), call("mail.send", draft_id="x"), "@tool os.system {}", "@tool crm.lookup {}"]
     envelopes = run(server, admin, prompt(*attempts, code(BAD_FRAME)))
     url = server.url + "/api/admin/decisions"
-    found = requests.get(url, params={"run": envelopes[0]["run_id"]}, headers=admin.headers, timeout=10).json()["data"]
+    found = requests.get(url, params={"run": envelopes[0]["run_id"], "kind": "call"}, headers=admin.headers, timeout=10).json()["data"]
     said = [(one["source"], one["tool"], one["decision"], one["rule"]) for one in found]
     assert sorted(said) == sorted(
         [
@@ -148,7 +148,7 @@ def test_every_attempt_is_a_decision_in_the_log(server, installation, make_tenan
     one = requests.get(f"{url}/{looked['id']}", headers=admin.headers, timeout=10)
     assert one.json()["call_id"] == looked["call_id"]
     assert requests.get(f"{url}/{looked['id']}", headers=stranger.headers, timeout=10).status_code == 404
-    assert requests.get(url, headers=stranger.headers, timeout=10).json()["data"] == []
+    assert requests.get(url, params={"kind": "call"}, headers=stranger.headers, timeout=10).json()["data"] == []
     assert requests.get(url, params={"org": admin.org}, headers=stranger.headers, timeout=10).status_code == 403
     database = sqlite3.connect(installation.folder / "data" / "kdcube.sqlite")
     for change in ("DELETE FROM tool_decisions", "UPDATE tool_decisions SET decision = 'allow'"):

@@ -145,7 +145,9 @@ public final class PostgresDatabase: Sendable {
                     try connect(&connection, lane: index)
                     hadConnection = true
                     connection.limit(milliseconds: max(1, (deadline - now()).rawValue))
-                    return .success(try body(&connection))
+                    let value = try body(&connection)
+                    answered()
+                    return .success(value)
                 } catch {
                     guard case .server(let refusal) = error, refusal.isConflict, retries < PostgresLimits.conflictRetries else {
                         return .failure(error)
@@ -153,6 +155,15 @@ public final class PostgresDatabase: Sendable {
                     retries += 1
                 }
             }
+        }
+    }
+
+    /// A connection that survived an outage shows its end as well as a new one does.
+    private func answered() {
+        state.withLock { state in
+            guard state.gate.isShut else { return }
+            state.gate.succeeded()
+            metrics?.connectionsChanged(open: state.open)
         }
     }
 
@@ -176,9 +187,11 @@ public final class PostgresDatabase: Sendable {
                 state.withLock { $0.isMigrated = true }
             }
             let isAgain = state.withLock { state in
+                // The first after an outage is one, whichever lane it is.
+                let isReturn = state.gate.isShut
                 state.gate.succeeded()
                 metrics?.connectionsChanged(open: state.open)
-                return !state.opened.insert(lane).inserted
+                return !state.opened.insert(lane).inserted || isReturn
             }
             if isAgain { metrics?.reconnected() }
         } catch {
