@@ -27,14 +27,20 @@ export class KDCubeClient extends Emitter {
   #io;
   #mode;
 
-  /** @param {{baseUrl?: string, token: string, io?: Function, transport?: 'auto'|'socket'|'sse', fetch?: typeof fetch}} o */
-  constructor({ baseUrl = '', token, io = globalThis.io, transport = 'auto', fetch } = {}) {
+  #hints;
+
+  /**
+   * @param {{baseUrl?: string, token: string, io?: Function, transport?: 'auto'|'socket'|'sse', fetch?: typeof fetch,
+   *   hints?: {tenant?: string, project?: string}}} options `hints` repeat what the token says; others are refused.
+   */
+  constructor({ baseUrl = '', token, io = globalThis.io, transport = 'auto', fetch, hints = {} } = {}) {
     super();
     this.baseUrl = baseUrl;
     this.#token = token;
     this.#io = io;
     this.#mode = transport;
-    this.rest = new RestClient({ baseUrl, token: () => this.#token, fetch });
+    this.#hints = hints;
+    this.rest = new RestClient({ baseUrl, token: () => this.#token, fetch, hints });
     this.connection = { state: 'idle', since: Date.now(), transport: '' };
   }
 
@@ -77,6 +83,21 @@ export class KDCubeClient extends Emitter {
     return this.#needTransport().decideApproval(id, decision, reason);
   }
 
+  /** Follows a run again that `resume-refused` gave up. */
+  again(run) {
+    run.moveTo(this.#needTransport());
+  }
+
+  /**
+   * A new token for what was signed in with the old one; it must be of the same tenant and user.
+   * @throws {KDCubeError} when the server does not take it; then the old one stays in use.
+   */
+  async refreshAuth(token) {
+    const answer = await this.#needTransport().refreshAuth(token);
+    this.#token = token;
+    return answer;
+  }
+
   #needTransport() {
     if (!this.#transport) throw new KDCubeError('The client is not connected.', { code: 'offline' });
     return this.#transport;
@@ -95,6 +116,7 @@ export class KDCubeClient extends Emitter {
       io: this.#io,
       baseUrl: this.baseUrl,
       token: () => this.#token,
+      hints: this.#hints,
       report: (change) => this.#report(transport, change),
     });
     return transport;

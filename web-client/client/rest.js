@@ -5,20 +5,28 @@ const TIMEOUT_MS = 15000;
 
 /** The HTTP side of the server: reads, cancel, and the streams of the SSE transport. */
 export class RestClient {
-  /** @param {{baseUrl: string, token: () => string, fetch?: typeof fetch}} options */
-  constructor({ baseUrl, token, fetch = globalThis.fetch.bind(globalThis) }) {
+  /** @param {{baseUrl: string, token: () => string, fetch?: typeof fetch, hints?: {tenant?: string, project?: string}}} options */
+  constructor({ baseUrl, token, fetch = globalThis.fetch.bind(globalThis), hints = {} }) {
     this.baseUrl = baseUrl;
     this.token = token;
     this.fetch = fetch;
+    this.hints = hints;
+  }
+
+  /** The same client with another token. */
+  with(token) {
+    return new RestClient({ baseUrl: this.baseUrl, token: () => token, fetch: this.fetch, hints: this.hints });
   }
 
   models() { return this.json('GET', '/v1/models'); }
   quota() { return this.json('GET', '/v1/quota'); }
-  conversations() { return this.json('GET', '/v1/conversations'); }
+  conversations(page) { return this.json('GET', `/v1/conversations${query(page)}`); }
   conversation(id) { return this.json('GET', `/v1/conversations/${encodeURIComponent(id)}`); }
   deleteConversation(id) { return this.json('DELETE', `/v1/conversations/${encodeURIComponent(id)}`); }
   run(id) { return this.json('GET', `/v1/runs/${encodeURIComponent(id)}`); }
+  why(id) { return this.json('GET', `/v1/runs/${encodeURIComponent(id)}/why`); }
   cancel(id) { return this.json('POST', `/v1/runs/${encodeURIComponent(id)}/cancel`, {}); }
+  approvals(filter) { return this.json('GET', `/api/approvals${query(filter)}`); }
   decideApproval(id, decision, reason) { return this.json('POST', `/api/approvals/${encodeURIComponent(id)}`, { decision, reason }); }
 
   /** @returns {Promise<boolean>} whether the server answers at all; never throws. */
@@ -51,16 +59,27 @@ export class RestClient {
     throw await refusal(response);
   }
 
+  #hinted(path) {
+    const hints = query(this.hints).slice(1);
+    return hints && path !== '/healthz' ? `${path}${path.includes('?') ? '&' : '?'}${hints}` : path;
+  }
+
   #send(method, path, { body, headers = {}, signal } = {}) {
     const all = { ...headers };
     const token = this.token();
     if (token) all.authorization = `Bearer ${token}`;
     if (body !== undefined) all['content-type'] = 'application/json';
-    return this.fetch(this.baseUrl + path, {
+    return this.fetch(this.baseUrl + this.#hinted(path), {
       method, headers: all, signal, body: body === undefined ? undefined : JSON.stringify(body), cache: 'no-store',
       credentials: 'omit', // the key is the only credential; cookies would open the door to cross-site requests
     });
   }
+}
+
+/** `?a=1&b=2` of what is given; '' for nothing. */
+function query(values = {}) {
+  const given = Object.entries(values).filter(([, value]) => value !== undefined && value !== null && value !== '');
+  return given.length > 0 ? `?${new URLSearchParams(given)}` : '';
 }
 
 async function refusal(response) {
@@ -81,6 +100,7 @@ async function refusal(response) {
 /** `AbortSignal.timeout` names its error differently; this keeps a timeout an ordinary "cannot be reached". */
 function timeout(ms) {
   const controller = new AbortController();
-  setTimeout(() => controller.abort(new Error('timeout')), ms);
+  // In node a timer that nobody waits for must not keep the program running.
+  setTimeout(() => controller.abort(new Error('timeout')), ms).unref?.();
   return controller.signal;
 }

@@ -28,11 +28,11 @@ export class SocketTransport {
   #closed = false;
   #everConnected = false;
 
-  /** @param {{io: Function, baseUrl: string, token: () => string, report: (change: object) => void}} options */
-  constructor({ io, baseUrl, token, report }) {
+  /** @param {{io: Function, baseUrl: string, token: () => string, hints?: object, report: (change: object) => void}} options */
+  constructor({ io, baseUrl, token, hints = {}, report }) {
     this.report = report;
     this.#socket = io(baseUrl || undefined, {
-      autoConnect: false, reconnection: false, timeout: 8000, auth: (give) => give({ token: token() }), forceNew: true,
+      autoConnect: false, reconnection: false, timeout: 8000, auth: (give) => give({ ...hints, token: token() }), forceNew: true,
     });
     this.#socket.on('connect', () => this.#connected());
     this.#socket.on('connect_error', (error) => this.#failed(error));
@@ -115,6 +115,12 @@ export class SocketTransport {
 
   async decideApproval(id, decision, reason) {
     const answer = await this.#ask('approval_decide', { approval_id: id, decision, reason });
+    if (!answer?.ok) throw errorFrom(answer);
+    return answer;
+  }
+
+  async refreshAuth(token) {
+    const answer = await this.#ask('auth_refresh', { token });
     if (!answer?.ok) throw errorFrom(answer);
     return answer;
   }

@@ -82,6 +82,12 @@ export class SSETransport {
   cancel(run) { return this.rest.cancel(run.id); }
   decideApproval(id, decision, reason) { return this.rest.decideApproval(id, decision, reason); }
 
+  /** Each request carries its token, so it is enough that the new one is good. */
+  async refreshAuth(token) {
+    await this.rest.with(token).quota();
+    return { ok: true };
+  }
+
   drop(run) {
     const controller = this.#streams.get(run);
     this.#streams.delete(run);
