@@ -21,8 +21,8 @@ WIDGET_BYTES = 30_000
 
 
 @pytest.fixture(scope="module")
-def host():
-    host = Host(SDK)
+def host(tmp_path_factory):
+    host = Host(SDK, tmp_path_factory.mktemp("more"))
     yield host
     host.stop()
 
@@ -348,6 +348,18 @@ def test_the_widget_answers_on_a_page_of_its_own_origin(pages, server, tenant, p
     page = pages(f"{server.url}/own.html", lambda page: own_page(page, server, tenant.key))
     ask_widget(page, plan(tokens=30, rate=100).prompt())
     assert answered(page).inner_text().split() == text(30).split()
+
+
+def test_the_tag_may_stand_in_the_head_and_name_a_server_and_a_place(pages, server, host, tenant, plan):
+    tag = f'<script src="{host.url}/embed.js" data-url="{server.url}" data-token="{tenant.key}" data-model="witness" data-target="#here" async></script>'
+    shutil.copytree(ROOT / "web-client" / "embed", host.more / "embed")
+    for name in ("embed.js", "client"):
+        (shutil.copytree if name == "client" else shutil.copy)(ROOT / "web-client" / name, host.more / name)
+    (host.more / "head.html").write_text(f'<!doctype html><head>{tag}</head><div id="here"></div><p>After</p>')
+    page = pages(f"{host.url}/head.html")
+    ask_widget(page, plan(tokens=8).prompt())
+    assert answered(page).inner_text().split() == text(8).split()
+    assert page.locator("#here .kdcube-widget").count() == 1
 
 
 def test_a_page_that_is_not_listed_is_told_so(pages, browser, host, server):

@@ -8,10 +8,10 @@ TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 
 
 class Host:
-    """Another origin than the server's. `kdcube`, `token` and `model` replace what the files say; `policy` is the page's own policy of content."""
+    """Another origin than the server's. `more` is a second folder, served as it is. `kdcube`, `token` and `model` replace what the files say; `policy` is the page's own policy of content."""
 
-    def __init__(self, folder: pathlib.Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: pathlib.Path, more: pathlib.Path | None = None) -> None:
+        self.folder, self.more = folder, more
         self.kdcube, self.token, self.model, self.policy = "", "", "demo", ""
         host = self
 
@@ -35,6 +35,8 @@ class Host:
     def file(self, name: str) -> bytes | None:
         if name == "blank.html":
             return b"<!doctype html><title>Blank</title>"
+        if self.more and ".." not in name and (self.more / name).is_file():
+            return (self.more / name).read_bytes()
         path = self.folder / name
         if not name or "/" in name or not path.is_file():
             return None
