@@ -166,6 +166,23 @@ def test_refusals_are_typed(pages, host, server, tenant, plan, transport):
 
 
 @pytest.mark.parametrize("transport", ["socket", "sse"])
+def test_a_tenant_that_is_not_the_tokens_is_refused(pages, host, server, tenant, plan, transport):
+    page = pages(f"{host.url}/blank.html")
+    sdk(page, server.url, tenant.key, transport)
+    said = page.evaluate(
+        """async ([url, token, transport, tenant, prompt]) => {
+            const { KDCube } = await import(url + '/kdcube.js');
+            const right = new KDCube({ url, token, transport, tenant, project: 'web' });
+            const wrong = new KDCube({ url, token, transport, tenant: 'other' });
+            const text = await (await right.send(prompt, { model: 'witness' })).text();
+            return [text, (await refusal(wrong.connect())).code];
+        }""",
+        [server.url, tenant.key, transport, tenant.org, plan(tokens=5).prompt()],
+    )
+    assert said == [text(5), "tenant_mismatch"]
+
+
+@pytest.mark.parametrize("transport", ["socket", "sse"])
 def test_a_cut_is_an_outcome(pages, host, server, tenant, plan, transport):
     tenant.cap("0.0002")
     page = pages(f"{host.url}/blank.html")
