@@ -2,7 +2,14 @@
 
 import http.server
 import pathlib
+import shutil
 import threading
+from collections.abc import Iterator
+
+from .server import ROOT, Installation
+from .witness import Witness
+
+SDK = ROOT / "examples" / "sdk"
 
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 
@@ -49,3 +56,13 @@ class Host:
     def stop(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+def listing(host: Host, witness: Witness, folder: pathlib.Path) -> Iterator[Installation]:
+    """A server that lists the host's origin, with the web client as it is installed."""
+    shutil.copytree(ROOT / "web-client", folder / "web-client", ignore=shutil.ignore_patterns("tests"))
+    server = {"web_client": str(folder / "web-client"), "origins": [host.url]}
+    installation = Installation(folder / "installation", upstream=witness.url, server=server)
+    installation.serve()
+    yield installation
+    installation.stop()
