@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# Starts the server for a first look: embedded stores in .tools/demo-data, the scripted model, two demo keys. When the
-# real model was installed (make model) it is started too. Ends with Ctrl-C.
+# Starts the server for a first look: embedded stores in .tools/demo-data, the scripted model, policies, three demo keys.
+# When the real model was installed (make model) it is started too. Ends with Ctrl-C.
 # usage: PORT=8000 scripts/run-demo.sh PATH_TO_KDCUBE
 set -euo pipefail
 cd "$(dirname "$0")/.."
@@ -62,6 +62,7 @@ cat >> $config <<YAML
 prices: { file: "$PWD/scripts/demo/prices.json" }
 stores: { data: "$PWD/$data" }
 tools: { file: "$PWD/scripts/demo/tools.yaml" }
+policies: { directory: "$PWD/scripts/demo/policies" }
 # A laptop without cgroups of its own may still run the demo's code; a server should ask for full.
 sandbox: { minimum: limited }
 YAML
@@ -81,14 +82,16 @@ create_key() {
 }
 user_key=$(create_key user-key.json --org demo --project web --user you)
 admin_key=$(create_key admin-key.json --org demo --project web --user operator --role admin)
+finance_key=$(create_key finance-key.json --org demo --project web --user finn --role finance)
 
 base=http://127.0.0.1:$port
 cat <<TEXT
 
   chat page   $base/#key=$user_key
-  console     not in this version; until then: kdcube usage, budget and keys
+  console     $base/console/#key=$admin_key
   user key    $user_key
   admin key   $admin_key
+  finance key $finance_key
 
   Cap the project, then send a prompt and watch the stream stop at the cap:
 
@@ -101,6 +104,11 @@ cat <<TEXT
     from agent_tools import tools
     tools.crm.lookup(customer="C1")
     \`\`\`
+
+  Refund more than the policies let a model refund by itself, and agree to it as finance in another window:
+
+    @tool payments.refund {"order_id": "A1", "amount": "120.00"}
+    $base/console/#key=$finance_key
 
   Stop with Ctrl-C. The data is kept in $data.
 

@@ -43,6 +43,15 @@ if $with_tests; then
   need postgresql sh -c 'command -v initdb || ls /usr/lib/postgresql/*/bin/initdb'
   need chromium command -v chromium
   need nodejs command -v node
+  # What reads the files of deployment/; Debian keeps servers off the PATH of users.
+  need nginx-light sh -c 'command -v nginx || test -x /usr/sbin/nginx'
+  need haproxy sh -c 'command -v haproxy || test -x /usr/sbin/haproxy'
+  need prometheus command -v promtool
+  need docker-compose command -v docker-compose
+  need systemd command -v systemd-analyze
+  need openssl command -v openssl
+  need sqlite3 command -v sqlite3
+  need binutils command -v readelf
 fi
 
 if [ ${#missing[@]} -gt 0 ]; then
@@ -54,8 +63,22 @@ if [ ${#missing[@]} -gt 0 ]; then
   echo "setup: installing ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
   install() { apt-get install -y -qq --no-install-recommends "${missing[@]}"; }
+  # Debian starts a service when it installs one, and with the machine. The tests start their own: 101 says that it may not.
+  policy=/usr/sbin/policy-rc.d
+  if [ ! -e $policy ]; then
+    trap 'rm -f $policy' EXIT
+    printf '#!/bin/sh\nexit 101\n' >$policy
+    chmod 755 $policy
+  fi
   # A fresh image has no package lists, an old one has stale ones: update only when the install fails without it.
   install >/dev/null 2>&1 || { apt-get update -qq; install; } >&2
+  if [ "$(trap -p EXIT)" ]; then
+    rm -f $policy
+    trap - EXIT
+  fi
+  for service in nginx haproxy prometheus; do
+    case "${missing[*]}" in *$service*) systemctl disable $service >/dev/null 2>&1 || true ;; esac
+  done
 fi
 
 venv=.tools/venv

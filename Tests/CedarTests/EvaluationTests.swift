@@ -113,4 +113,16 @@ struct EvaluationTests {
             return
         }
     }
+
+    @Test("many policies together are an error where one alone is none; what is decided first is decided")
+    func stepsOfAll() throws {
+        let context = #"{"s": "\#(String(repeating: "a", count: 1 << 18))"}"#
+        let costly = #"PSR when { context.s like "\#(String(repeating: "a*", count: 40))b" };"#
+        let policies = Array(repeating: costly, count: 60).joined(separator: "\n")
+        #expect(try Fixture.authorize(costly, context: context).failures.isEmpty)
+        let response = try Fixture.authorize("PSR;\n" + policies, context: context)
+        #expect(response.decision == .allow && response.reason == ["policy0"])
+        #expect(!response.failures.isEmpty && response.failures.count < 60)
+        #expect(response.errors.last == "policy60")
+    }
 }

@@ -91,6 +91,12 @@ def test_what_a_page_shows_is_from_a_file_that_is_tested(document):
         assert any(squeezed(snippet) in text for text in texts), f"{document.name} shows what no example has:\n{snippet}"
 
 
+def test_the_policies_of_the_demo_are_checked_and_tested():
+    folder, tools = "scripts/demo/policies", "scripts/demo/tools.yaml"
+    kdcube("policy", "check", "--strict", folder, "--tools", tools)
+    assert " 0 failed" in kdcube("policy", "test", "--coverage", folder, "--tools", tools)
+
+
 def test_the_guide_shows_the_schema_and_a_question_as_they_are(tmp_path):
     guide = (ROOT / "docs" / "policy-guide.md").read_text()
     folder = "examples/refund-authorization"

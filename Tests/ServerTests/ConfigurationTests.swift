@@ -118,7 +118,8 @@ struct ConfigurationTests {
         #expect(throws: ConfigurationError.self) { try load("policies: { mode: shadow, candidate: / }") }
         #expect(throws: ConfigurationError.self) { try load("approvals: { webhook: 'http://127.0.0.1:1/', webhook_secret: short }") }
         #expect(throws: ConfigurationError.self) { try load("server: { tls: { certificate: a.pem } }") }
-        #expect(throws: ConfigurationError.self) { try load("auth: { jwt: { jwks: keys.json } }") }
+        #expect(throws: ConfigurationError.self) { try load("auth: { jwt: { issuer: 'https://id.example.com' } }") }
+        #expect(throws: ConfigurationError.self) { try load("auth: { jwt: { secret: short } }") }
     }
 
     @Test(

@@ -24,8 +24,9 @@ const REFUSED = `Send a mail, which this key may not.
 const STARTERS = {
   demo: [
     ['Watch the meter run', 'Tell me something about metering.\n@tokens 400\n@rate 40'],
+    ['A call that waits for a person', 'Refund 120.00, which finance has to agree to.\n@tokens 8\n'
+      + '@tool payments.refund {"order_id": "A1", "amount": "120.00"}\n@then\n@tokens 30'],
     ['Run into the cap', 'Write until you are stopped.\n@tokens 20000\n@rate 200'],
-    ['A model that fails', 'Start, then fail.\n@fail after 20'],
     ['Code that calls tools', CODE],
     ['A call that is refused', REFUSED],
     ['Two calls at once', 'Look a customer and the handbook up.\n@tool crm.lookup {"customer": "C1"}\n'

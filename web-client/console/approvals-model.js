@@ -75,7 +75,9 @@ export const thing = ({ subject, args, arguments: text }) => subject || identify
 export function sameThing(approval, decisions) {
   const wanted = thing(approval);
   if (wanted === '') return [];
-  return decisions.filter((one) => one.tool === approval.tool && one.call_id !== approval.call_id && thing(one) === wanted);
+  // A call's id is unique in its run alone.
+  const isThisCall = (one) => one.run === approval.run && one.call_id === approval.call_id;
+  return decisions.filter((one) => one.tool === approval.tool && !isThisCall(one) && thing(one) === wanted);
 }
 
 /** "group finance" for what a vote was given as. */

@@ -81,6 +81,8 @@ test('the same thing is the same tool and the same value of what identifies it',
   const decision = (more) => ({ tool: 'payments.refund', call_id: 'x', arguments: '{"customer":"C-1","order_id":"A-2","amount":"1.00"}', decision: 'allow', ...more });
   const all = [decision(), decision({ tool: 'mail.send' }), decision({ call_id: 'c1' }), decision({ arguments: '{"customer":"C-2"}', decision: 'deny' }), decision({ arguments: '{broken' }), decision({ arguments: undefined })];
   assert.equal(sameThing(approval({ subject: 'C-1' }), all.map((one) => ({ ...one, subject: 'C-1' })).slice(0, 3)).length, 1);
+  const elsewhere = [decision({ run: 'r2', call_id: 'c1', subject: 'C-1' }), decision({ run: 'r1', call_id: 'c1', subject: 'C-1' })];
+  assert.equal(sameThing(approval({ run: 'r1', subject: 'C-1' }), elsewhere).length, 1, 'ids of calls repeat from run to run');
   assert.equal(sameThing(approval(), all).length, 0, 'where the catalog does not say it, the order identifies it');
   assert.equal(sameThing(approval({ args: { order_id: 'A-2' } }), all).length, 1);
   assert.equal(thing({ subject: 'C-7', args: { id: 1 } }), 'C-7');

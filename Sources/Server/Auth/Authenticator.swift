@@ -1,6 +1,7 @@
 internal import Accounting
 internal import HTTPTypes
 internal import JSON
+internal import JWT
 internal import Telemetry
 
 /// Looks credentials up. Stateless but for its counters: a revoked key is refused from the next request on.
@@ -14,23 +15,37 @@ struct Authenticator: Sendable {
     enum Failure: Error, Hashable {
         case missingCredential
         case badCredential
+        /// A token that was valid once.
+        case expired
         case tenantMismatch(TenantMismatch)
         /// The key store could not answer: nobody gets in.
         case unavailable
     }
 
     let directory: any Directory
+    /// Nil where only API keys are accepted.
+    let tokens: TokenKeys?
     let trail: AuditTrail
     let metrics: ServerMetrics
 
     /// - Parameter credential: as the client sent it, without `Bearer`.
     func authenticate(_ credential: String?, hints: TenantHints) async throws(Failure) -> Principal {
         guard let credential, !credential.isEmpty else { throw counted(.missingCredential, "missing") }
+        let principal = try await principal(of: credential)
+        try check(hints, principal)
+        return principal
+    }
+
+    private func principal(of credential: String) async throws(Failure) -> Principal {
+        if let tokens, !credential.hasPrefix(APISecret.prefix), JWTVerifier.looksLikeToken(credential) {
+            do throws(JWTError) { return try tokens.principal(of: credential, at: WallClock.now()) } catch {
+                throw counted(error == .expired ? .expired : .badCredential, "token_\(error.code)")
+            }
+        }
         guard let hash = APISecret.hash(ofCredential: credential) else { throw counted(.badCredential, "bad") }
         let found: Principal?
         do { found = try await directory.principal(forKeyHash: hash) } catch { throw counted(.unavailable, "unavailable") }
         guard let principal = found else { throw counted(.badCredential, "bad") }
-        try check(hints, principal)
         return principal
     }
 
@@ -48,9 +63,14 @@ struct Authenticator: Sendable {
 }
 
 extension HTTPFailure {
+    static let tokenExpired = HTTPFailure(
+        .unauthorized, code: "token_expired", type: "authentication_error", message: "The token has expired. Send a new one.",
+        headers: [.wwwAuthenticate: "Bearer"])
+
     init(_ failure: Authenticator.Failure) {
         switch failure {
         case .missingCredential, .badCredential: self = .unauthorized
+        case .expired: self = .tokenExpired
         case .tenantMismatch(let mismatch): self = .tenantMismatch(mismatch)
         case .unavailable:
             self = HTTPFailure(

@@ -1,4 +1,6 @@
-/// Who is calling, as an API key says. Everything a request may touch follows from this and from nothing the client says.
+internal import Accounting
+
+/// Who is calling, as an API key or a token says. Everything a request may touch follows from this and from nothing the client says.
 struct Principal: Sendable, Hashable {
     enum OnCut: String, Sendable {
         /// A cut stream ends with a typed error, so that truncated output cannot pass for a whole one.
@@ -10,7 +12,7 @@ struct Principal: Sendable, Hashable {
     let keyID: String
     let org: String
     let project: String
-    /// The user that the key is bound to, if any.
+    /// The user that the key is bound to, or the subject of a token, if any.
     let user: String?
     /// The person behind the key, where somebody has said who it is; else nil.
     var identity: String?
@@ -20,8 +22,14 @@ struct Principal: Sendable, Hashable {
     var models: [String] = []
     /// What becomes of its runs that nobody reads, where the request does not say; nil: as configured.
     var onDisconnect: DisconnectPolicy?
+    /// When the credential ends; nil: when somebody revokes it.
+    var expiresAt: Milliseconds?
+    /// From when on a socket that has shown this credential must show another; nil: never. What runs goes on.
+    var refusedFrom: Milliseconds?
 
     func mayCall(_ model: String) -> Bool { models.isEmpty || models.contains(model) }
+
+    func isRefused(at now: Milliseconds) -> Bool { refusedFrom.map { $0 <= now } ?? false }
 
     func has(role: String) -> Bool { roles.contains(role) }
 }

@@ -1,7 +1,9 @@
+internal import Accounting
 internal import Engine
 internal import Foundation
 internal import HTTPTypes
 internal import JSON
+internal import JWT
 internal import Supervisor
 internal import Telemetry
 internal import Transport
@@ -20,6 +22,8 @@ struct ChatNamespace: Sendable {
     /// Requests of one socket that wait for an answer at once: a person types one, a program a few.
     static let requestsPerSocketMax = 32
 
+    private static let refreshEvent = "auth_refresh"
+
     func install(on server: SocketIOServer) {
         let namespace = server.namespace("/")
         let credential = SocketCredential(authenticator: authenticator)
@@ -33,7 +37,7 @@ struct ChatNamespace: Sendable {
         on(namespace, "chat_cancel", cancel)
         on(namespace, "conv_status.get", status)
         on(namespace, "approval_decide", decideApproval)
-        on(namespace, "auth_refresh", refresh)
+        on(namespace, Self.refreshEvent, refresh)
         namespace.on("ping") { socket, _, acknowledgement in
             let pong: JSONValue = ["timestamp": .integer(Int64(Date().timeIntervalSince1970 * 1_000))]
             socket.emit("pong", [pong])
@@ -48,6 +52,10 @@ struct ChatNamespace: Sendable {
     private func on(_ namespace: Namespace, _ event: String, answersWithoutAck: Bool = false, _ handle: @escaping Request) {
         namespace.on(event) { socket, arguments, acknowledgement in
             guard let caller = socket.context as? Caller else { return }
+            // The socket stays, and its runs with it, so that there is time for another token.
+            guard event == Self.refreshEvent || !caller.principal.isRefused(at: WallClock.now()) else {
+                return answer(.tokenExpired, socket, acknowledgement, answersWithoutAck)
+            }
             guard caller.begin() else {
                 return answer(.tooManyRequests, socket, acknowledgement, answersWithoutAck)
             }
@@ -116,7 +124,7 @@ struct ChatNamespace: Sendable {
 
     /// A new credential for the same tenant; the socket goes on as the same caller.
     private func refresh(_ socket: Socket, _ caller: Caller, _ argument: JSONValue) async throws(HTTPFailure) -> JSONValue {
-        let token = try FieldReader(argument).string("token", bytesMax: 4_096)
+        let token = try FieldReader(argument).string("token", bytesMax: JWTLimits.tokenBytesMax)
         let principal: Principal
         do throws(Authenticator.Failure) {
             principal = try await authenticator.authenticate(token, hints: TenantHints())
@@ -130,8 +138,7 @@ struct ChatNamespace: Sendable {
             throw .tenantMismatch(mismatch)
         }
         caller.refresh(principal)
-        // API keys do not expire.
-        return ["ok": true, "expires_at": .null]
+        return ["ok": true, "expires_at": principal.expiresAt.map { .integer($0.rawValue) } ?? .null]
     }
 
     private func run(_ fields: FieldReader, _ caller: Caller) async throws(HTTPFailure) -> RunHandle {

@@ -9,6 +9,6 @@ struct KeyDirectory: Authenticator.Directory {
         return Principal(
             keyID: key.id, org: key.org, project: key.project, user: key.user, identity: key.identity, roles: key.roles,
             onCut: Principal.OnCut(rawValue: key.onCut.rawValue) ?? .error, models: key.settings.models,
-            onDisconnect: key.settings.onDisconnect.map(DisconnectPolicy.init))
+            onDisconnect: key.settings.onDisconnect.map(DisconnectPolicy.init), expiresAt: key.settings.expiresAt)
     }
 }

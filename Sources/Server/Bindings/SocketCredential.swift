@@ -1,4 +1,5 @@
 internal import JSON
+internal import JWT
 internal import Transport
 
 /// Who connects to a namespace: the handshake's `auth` has `token` or `bearer_token`, and hints that may only repeat what the credential
@@ -10,8 +11,8 @@ struct SocketCredential: Sendable {
     func caller(of handshake: Handshake) async throws(ConnectRefusal) -> Caller {
         do throws(HTTPFailure) {
             let fields = try FieldReader(handshake.auth.objectValue == nil ? [:] : handshake.auth, prefix: "auth.")
-            let token = try fields.string("token", bytesMax: 4_096)
-            let bearer = try fields.string("bearer_token", bytesMax: 4_096)
+            let token = try fields.string("token", bytesMax: JWTLimits.tokenBytesMax)
+            let bearer = try fields.string("bearer_token", bytesMax: JWTLimits.tokenBytesMax)
             let hints = try TenantHints(tenant: fields.string("tenant", bytesMax: 256), project: fields.string("project", bytesMax: 256))
             let session = try fields.string("user_session_id", bytesMax: 256)
             do throws(Authenticator.Failure) {

@@ -2,6 +2,7 @@ internal import ArgumentParser
 internal import Engine
 internal import Executor
 internal import JSON
+internal import JWT
 
 /// `kdcube check-config`.
 struct CheckConfigCommand: AsyncParsableCommand {
@@ -16,6 +17,7 @@ struct CheckConfigCommand: AsyncParsableCommand {
             let configuration = try store.configuration()
             // What the server would find wrong only at its start is found here as well.
             try configuration.stores.checkServable()
+            let keys = configuration.tokens.areAccepted ? try TokenKeys.load(configuration.tokens).keys : nil
             _ = try Prices.load(configuration.priceFile, models: configuration.models)
             for setting in configuration.budgets { _ = try setting.budget }
             if !configuration.tools.file.isEmpty {
@@ -27,7 +29,7 @@ struct CheckConfigCommand: AsyncParsableCommand {
             for member in configuration.masked.objectValue?.members ?? [] {
                 Output.line("\(member.key): \(member.value.jsonText)")
             }
-            for notice in configuration.notices { Output.line("# \(notice)") }
+            for notice in configuration.notices + (keys?.notes.map { "auth.jwt.jwks: \($0)" } ?? []) { Output.line("# \(notice)") }
         }
     }
 }
@@ -45,7 +47,7 @@ extension Configuration {
                 "data": .string(stores.data), "redis": .string(Self.masked(url: stores.redis)),
                 "postgres": .string(Self.masked(url: stores.postgres)),
             ],
-            "models": .array(models.map(\.masked)), "prices": ["file": .string(priceFile)],
+            "auth": ["jwt": tokens.masked], "models": .array(models.map(\.masked)), "prices": ["file": .string(priceFile)],
             "budgets": .array(budgets.map(\.masked)),
             "accounting": [
                 "slice": .string(accounting.slice.settingText),

@@ -59,7 +59,7 @@ extension Configuration {
         }
         sandbox = try Sandbox(tree.section("sandbox"))
         if transport.recovery != nil { notices.append("transport.recovery has no effect: a run is resumed by chat_resume") }
-        try refuseWhatIsNotBuilt(tree)
+        tokens = try Tokens(auth: tree.section("auth"))
     }
 
     /// A fallback is another model of the list; whether its price is known is asked when it is called.
@@ -73,18 +73,6 @@ extension Configuration {
                 }
             }
         }
-    }
-
-    /// Sections of the documented configuration whose parts are not in this version. What asks for a protection that
-    /// would silently be missing is refused; what asks for nothing is accepted, and the log says that it has no effect.
-    private mutating func refuseWhatIsNotBuilt(_ tree: SettingsTree) throws(ConfigurationError) {
-        let auth = try tree.section("auth")
-        let jwt = try auth.subsection("jwt")
-        for key in ["jwks", "issuer", "audience"] {
-            try jwt.refuseUnlessDefault(key, harmless: [""], because: "only API keys are accepted")
-        }
-        try jwt.refuseUnknownKeys()
-        try auth.refuseUnknownKeys()
     }
 }
 

@@ -163,6 +163,7 @@ struct Configuration: Sendable, Hashable {
     var approvals = Approvals()
     var audit = Audit()
     var sandbox = Sandbox()
+    var tokens = Tokens()
     var transport = Transport()
     /// What the log should say about settings that have no effect.
     var notices: [String] = []

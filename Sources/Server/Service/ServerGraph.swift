@@ -31,6 +31,7 @@ struct ServerGraph {
         // Before it is read: what comes later is a change.
         let priceFile = FileIdentity(configuration.priceFile)
         let prices = try Prices.load(configuration.priceFile, models: configuration.models)
+        let tokens = try TokenKeys(configuration.tokens, registry: registry, logger: logger)
         for notice in configuration.notices { logger.notice("setting without effect", metadata: ["setting": "\(notice)"]) }
 
         do {
@@ -91,7 +92,8 @@ struct ServerGraph {
             onDeny: configuration.tools.onDeny,
             lost: LostRuns(
                 stores: stores, windows: windows, toolTimeMax: tools == nil ? .zero : EngineLimits().toolTimeMax), trail: trail)
-        let authenticator = Authenticator(directory: KeyDirectory(keys: stores.keys), trail: trail, metrics: metrics)
+        let authenticator = Authenticator(
+            directory: KeyDirectory(keys: stores.keys), tokens: tokens, trail: trail, metrics: metrics)
 
         let sockets = SocketIOServer(
             configuration: try transportConfiguration(), eventLoopGroup: group, metrics: registry, logger: logger)
@@ -123,6 +125,7 @@ struct ServerGraph {
                 Background { await forgetOldRuns(coordinator) },
                 Background { await ends.run() },
                 Background { await PriceWatch(book: book, logger: logger, read: priceFile).run() },
+                Background { await tokens?.run() },
                 Background { await revocations.run(since: started) },
                 Background { await checkpoints.run() },
                 Background { await feed.run() },

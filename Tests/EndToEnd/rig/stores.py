@@ -54,7 +54,7 @@ class Redis:
         self.process.child.send_signal(signal.SIGCONT)
 
 
-def _postgres_program(name: str) -> str:
+def postgres_program(name: str) -> str:
     """Debian keeps the server's programs off the PATH, in a folder for each version: the newest one."""
     folders = sorted(pathlib.Path("/usr/lib/postgresql").glob("*/bin"), key=lambda folder: int(folder.parent.name), reverse=True)
     found = next((str(folder / name) for folder in folders if (folder / name).exists()), None) or shutil.which(name)
@@ -79,19 +79,19 @@ class Postgres:
             shutil.chown(self.folder, "postgres", "postgres")
         self.port = free_port()
         self._numbers = itertools.count(1)
-        initdb = [_postgres_program("initdb"), "-D", str(self.folder / "data"), "-U", "kdcube", "-A", "trust", "-E", "UTF8", "--locale=C"]
+        initdb = [postgres_program("initdb"), "-D", str(self.folder / "data"), "-U", "kdcube", "-A", "trust", "-E", "UTF8", "--locale=C"]
         subprocess.run(_as_postgres([*initdb, "--no-sync"]), check=True, stdout=subprocess.DEVNULL, cwd="/")
         self.process: Process | None = None
         self.start()
 
     def start(self) -> None:
-        command = [_postgres_program("postgres"), "-D", str(self.folder / "data"), "-p", str(self.port), "-h", "127.0.0.1"]
+        command = [postgres_program("postgres"), "-D", str(self.folder / "data"), "-p", str(self.port), "-h", "127.0.0.1"]
         command += ["-k", str(self.folder), "-c", "shared_buffers=128MB", *self._options]
         self.process = Process(_as_postgres(command), self.folder / "log", cwd=pathlib.Path("/"))
         wait_until("Postgres answers", lambda: self._psql("postgres", "SELECT 1").returncode == 0, 30)
 
     def _psql(self, database: str, sql: str) -> subprocess.CompletedProcess:
-        command = [_postgres_program("psql"), "-h", "127.0.0.1", "-p", str(self.port), "-U", "kdcube", "-At", "-d", database, "-c", sql]
+        command = [postgres_program("psql"), "-h", "127.0.0.1", "-p", str(self.port), "-U", "kdcube", "-At", "-d", database, "-c", sql]
         return subprocess.run(command, capture_output=True, text=True, timeout=30, check=False)
 
     def ask(self, url: str, sql: str) -> str:

@@ -44,9 +44,12 @@ public struct Authorizer: Sendable {
 
     /// What becomes of each policy, in the order of the set; templates are left out. For explanations: it looks at all of them.
     public func explain(_ request: Request, _ entities: Entities) -> [(policy: Policy, verdict: Verdict)] {
-        var evaluator = Evaluator(request, entities)
         var result: [(policy: Policy, verdict: Verdict)] = []
-        for prepared in policies.prepared { result.append((prepared.policy, evaluator.verdict(of: prepared))) }
+        for prepared in policies.prepared {
+            // Each by itself: what is looked at here and not there must not use up the steps of what was decided.
+            var evaluator = Evaluator(request, entities)
+            result.append((prepared.policy, evaluator.verdict(of: prepared)))
+        }
         return result
     }
 }

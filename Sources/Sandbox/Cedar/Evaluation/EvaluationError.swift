@@ -48,4 +48,7 @@ public enum EvaluationLimits {
     /// Steps of one policy: instructions, and the parts of the values that they compare. A rule of a hundred lines takes some
     /// hundreds; ten millions are a few tenths of a second.
     public static let steps = 10_000_000
+    /// Steps of one decision over all of its policies: many costly ones together would be what one must not be. Those that come
+    /// after have an error.
+    public static let decisionSteps = 20_000_000
 }

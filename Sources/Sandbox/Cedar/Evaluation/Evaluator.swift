@@ -6,7 +6,11 @@ struct Evaluator: ~Copyable {
     let entities: Entities
     private let context: Value
     private var stack: [Value] = []
-    var steps = 0
+    private var steps = 0
+    /// Of the present program.
+    private var allowance = EvaluationLimits.steps
+    /// Of all programs that follow.
+    private var left = EvaluationLimits.decisionSteps
 
     init(_ request: Request, _ entities: Entities) {
         self.request = request
@@ -18,6 +22,8 @@ struct Evaluator: ~Copyable {
     mutating func run(_ program: Program) throws(EvaluationError) -> Value {
         stack.removeAll(keepingCapacity: true)
         steps = 0
+        allowance = min(EvaluationLimits.steps, left)
+        defer { left = max(0, left - steps) }
         var address = 0
         do {
             while address < program.instructions.count { try execute(program, &address) }
@@ -75,8 +81,9 @@ struct Evaluator: ~Copyable {
     @inline(__always)
     mutating func charge(_ cost: Int) throws(Failure) {
         steps += cost
-        guard steps <= EvaluationLimits.steps else {
-            throw Failure(.limit("the policy takes more than \(EvaluationLimits.steps) steps"))
+        guard steps <= allowance else {
+            let all = allowance < EvaluationLimits.steps ? "the policies of this decision take" : "the policy takes"
+            throw Failure(.limit("\(all) more than \(allowance < EvaluationLimits.steps ? EvaluationLimits.decisionSteps : allowance) steps"))
         }
     }
 

@@ -46,6 +46,12 @@ public struct PolicyRule: Sendable {
         ]
     }
 
+    /// Whether its scope asks for no caller and no project.
+    var meansEveryone: Bool {
+        guard case .any = policy.principal, case .any = policy.resource else { return false }
+        return true
+    }
+
     /// Whether it has no clause: its scope is all of it.
     var isUnconditional: Bool { policy.conditions.isEmpty }
 }

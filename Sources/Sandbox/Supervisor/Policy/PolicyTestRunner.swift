@@ -20,9 +20,11 @@ public struct PolicyTestRunner: Sendable {
         public let matched: Int
         /// Tests about a tool of its scope for whose questions it is not.
         public let notMatched: Int
+        /// Whether a question about a tool of its scope can leave it unsatisfied: not where it has no clause, and everyone is meant.
+        public let canMiss: Bool
 
-        /// Satisfied once, and not satisfied once.
-        public var isComplete: Bool { matched > 0 && notMatched > 0 }
+        /// Satisfied once, and not satisfied once if it can be.
+        public var isComplete: Bool { matched > 0 && (notMatched > 0 || !canMiss) }
     }
 
     private let bundle: PolicyBundle
@@ -75,6 +77,10 @@ public struct PolicyTestRunner: Sendable {
                 }
             }
         }
-        return bundle.rules.map { Coverage(rule: $0.id, matched: matched[$0.id] ?? 0, notMatched: notMatched[$0.id] ?? 0) }
+        return bundle.rules.map { rule in
+            Coverage(
+                rule: rule.id, matched: matched[rule.id] ?? 0, notMatched: notMatched[rule.id] ?? 0,
+                canMiss: !rule.isUnconditional || !rule.meansEveryone)
+        }
     }
 }

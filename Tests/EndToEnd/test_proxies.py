@@ -1,0 +1,157 @@
+"""Two servers on one Redis and one Postgres behind the proxies of `deployment/`."""
+
+import json
+import threading
+import time
+
+import pytest
+import requests
+
+from rig.proxies import HAProxy, Nginx
+from rig.realtime import Client
+from rig.server import Installation
+from rig.sse import TERMINAL
+from rig.stores import Redis
+from rig.waiting import wait_until
+
+
+def new_session(front) -> requests.Session:
+    """A client that trusts the proxy's certificate, whatever the environment says."""
+    session = requests.Session()
+    session.trust_env = False
+    session.verify = str(front.certificate)
+    return session
+
+
+class Fleet:
+    def __init__(self, folder, postgres: str):
+        (folder / "redis").mkdir()
+        self.redis = Redis(folder / "redis")
+        self.installations = [Installation(folder / name, redis=self.redis.url, postgres=postgres) for name in ("one", "two")]
+        self.servers = [installation.serve() for installation in self.installations]
+
+    def stop(self) -> None:
+        for installation in self.installations:
+            installation.stop()
+        self.redis.stop()
+
+
+@pytest.fixture(scope="module")
+def fleet(shared_postgres, tmp_path_factory):
+    fleet = Fleet(tmp_path_factory.mktemp("proxies"), shared_postgres.database())
+    yield fleet
+    fleet.stop()
+
+
+@pytest.fixture(scope="module", params=[Nginx, HAProxy])
+def front(request, fleet, tmp_path_factory):
+    front = request.param(tmp_path_factory.mktemp("front") / "it", [server.url for server in fleet.servers])
+    yield front
+    front.stop()
+
+
+@pytest.fixture
+def client(fleet, front, make_tenant):
+    """A session of requests as a new client, with a key."""
+    session = new_session(front)
+    session.headers.update(make_tenant(fleet.installations[0]).headers)
+    yield session
+    session.close()
+
+
+def events(response) -> list[tuple[str, float]]:
+    """The names of a stream's events and when each came, to the run's end."""
+    found = []
+    for line in response.iter_lines(chunk_size=1):
+        if line.startswith(b"event: "):
+            found.append((line.removeprefix(b"event: ").decode(), time.monotonic()))
+            if found[-1][0] in TERMINAL:
+                return found
+    raise AssertionError(f"the stream broke off: {found[-3:]}")
+
+
+def start(client, url: str, text: str):
+    return client.post(
+        url + "/v1/runs", json={"text": text, "model": "demo"}, headers={"accept": "text/event-stream"}, stream=True, timeout=60
+    )
+
+
+def test_the_proxy_has_nothing_to_complain_of_sends_to_tls_and_keeps_metrics_inside(front, client):
+    assert front.warnings == []
+    moved = requests.get(front.http + "/console/", allow_redirects=False, timeout=10)
+    assert moved.status_code == 308 and moved.headers["location"].startswith("https://localhost")
+    assert client.get(front.https + "/metrics", timeout=10).status_code == 404
+    page = client.get(front.https + "/", timeout=10)
+    assert page.status_code == 200 and page.headers["strict-transport-security"]
+
+
+def test_an_event_stream_comes_token_by_token(front, client):
+    came = events(start(client, front.https, "Tell me something.\n@tokens 30\n@rate 20"))
+    assert came[-1][0] == "chat_complete"
+    deltas = [at for name, at in came if name == "chat_delta"]
+    assert len(deltas) > 10 and deltas[-1] - deltas[0] > 0.7, "the events came together"
+
+
+@pytest.mark.parametrize("transports", [("websocket",), ("polling",), ("polling", "websocket")])
+def test_socket_io_over_each_transport(front, client, transports):
+    key = client.headers["authorization"].removeprefix("Bearer ")
+    # python-socketio makes its own session unless it is given one, which then keeps the proxy's cookie over the upgrade.
+    session = new_session(front)
+    socket = Client(
+        front.https, key, transports, http_session=session, websocket_extra_options={"sslopt": {"ca_certs": str(front.certificate)}}
+    )
+    try:
+        for _ in range(3):
+            assert socket.call("chat_message", {"text": "Hello.\n@tokens 40\n@rate 200", "model": "demo"})["ok"]
+            socket.wait("chat_complete")
+    finally:
+        socket.close()
+
+
+def test_a_polling_session_and_a_run_stay_with_their_server(front, client):
+    polling = front.https + "/socket.io/?EIO=4&transport=polling"
+    sid = json.loads(client.get(polling, timeout=10).text[1:])["sid"]
+    for _ in range(20):
+        assert client.post(f"{polling}&sid={sid}", data="3", timeout=10).text == "ok"
+    started = client.post(front.https + "/v1/runs", json={"text": "Hello.\n@tokens 20\n@rate 0", "model": "demo"}, timeout=10)
+    for _ in range(5):
+        url = f"{front.https}/v1/runs/{started.json()['run_id']}/events"
+        with client.get(url, headers={"accept": "text/event-stream"}, stream=True, timeout=10) as again:
+            assert again.status_code == 200
+            assert events(again)[-1][0] == "chat_complete"
+    if isinstance(front, HAProxy):
+        assert client.cookies["KDCUBE"] in ("kdcube0", "kdcube1")
+
+
+def test_a_server_that_drains_keeps_its_runs_and_gets_no_new_clients(shared_postgres, tmp_path, make_tenant):
+    """A rolling upgrade behind HAProxy, which asks /readyz."""
+    fleet = Fleet(tmp_path, shared_postgres.database())
+    front = HAProxy(tmp_path / "front", [server.url for server in fleet.servers])
+    try:
+        client = new_session(front)
+        client.headers.update(make_tenant(fleet.installations[0]).headers)
+        came: list[tuple[str, float]] = []
+        stream = start(client, front.https, "A long one.\n@tokens 120\n@rate 20")
+        mine = fleet.servers[int(stream.cookies["KDCUBE"].removeprefix("kdcube"))]
+        reader = threading.Thread(target=lambda: came.extend(events(stream)))
+        reader.start()
+        mine.process.terminate()
+
+        def elsewhere() -> bool:
+            fresh = requests.post(
+                front.https + "/v1/runs",
+                json={"text": "Hello.\n@tokens 5\n@rate 0", "model": "demo"},
+                headers=dict(client.headers),
+                verify=front.certificate,
+                timeout=10,
+            )
+            return fresh.status_code == 202
+
+        wait_until("new clients get the other server", elsewhere, 10, every=0.2)
+        assert mine.process.alive, "its run goes on"
+        reader.join(30)
+        assert came[-1][0] == "chat_complete"
+        assert mine.process.wait() == 0
+    finally:
+        front.stop()
+        fleet.stop()
