@@ -3,11 +3,13 @@
 import os
 import re
 import subprocess
+import time
 
+import jwt
 import pytest
 
 from rig.examples import refund, snippets, squeezed
-from rig.host import SDK, listing
+from rig.host import SDK, SECRET, listing
 from rig.server import ROOT
 from rig.waiting import wait_until
 from rig.witness import text
@@ -187,6 +189,26 @@ def test_history_quota_a_new_token_and_a_run_of_before(pages, host, server, inst
     refused = page.evaluate("(token) => refusal(kdcube.refreshAuth(token))", stranger)
     if transport == "socket":
         assert refused["code"] == "tenant_mismatch"
+
+
+def token(org: str, seconds: int) -> tuple[str, int]:
+    """A JSON Web Token and when it expires, in milliseconds. The server allows a minute more, because clocks differ."""
+    until = int(time.time()) + seconds
+    return jwt.encode({"sub": "ada", "org": org, "project": "web", "exp": until}, SECRET, "HS256"), until * 1000
+
+
+@pytest.mark.parametrize("transport", ["socket", "sse"])
+def test_a_run_goes_on_while_an_expired_token_is_replaced(pages, host, server, tenant, plan, transport):
+    page = pages(f"{host.url}/blank.html")
+    sdk(page, server.url, token(tenant.org, 3 - 60)[0], transport)
+    page.evaluate("async (prompt) => { window.run = await kdcube.send(prompt, { model: 'witness' }); }", plan(tokens=400, rate=60).prompt())
+    wait_until("the token expires", lambda: (page.evaluate("refusal(kdcube.quota())") or {}).get("code") == "token_expired", 15)
+    fresh, until = token(tenant.org, 300)
+    assert page.evaluate("(token) => kdcube.refreshAuth(token)", fresh) == {"expiresAt": until if transport == "socket" else None}
+    assert page.evaluate("run.text()") == text(400)
+    assert page.evaluate(
+        "(prompt) => kdcube.send(prompt, { model: 'witness' }).then((run) => run.text())", plan(tokens=3).prompt()
+    ) == text(3)
 
 
 @pytest.mark.parametrize("transport", ["socket", "sse"])

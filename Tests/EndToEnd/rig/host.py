@@ -10,6 +10,8 @@ from .server import ROOT, Installation
 from .witness import Witness
 
 SDK = ROOT / "examples" / "sdk"
+#: Signs tokens for the server of `listing`.
+SECRET = "the tests of the pages share these bytes with nobody"
 
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 
@@ -62,7 +64,7 @@ def listing(host: Host, witness: Witness, folder: pathlib.Path) -> Iterator[Inst
     """A server that lists the host's origin, with the web client as it is installed."""
     shutil.copytree(ROOT / "web-client", folder / "web-client", ignore=shutil.ignore_patterns("tests"))
     server = {"web_client": str(folder / "web-client"), "origins": [host.url]}
-    installation = Installation(folder / "installation", upstream=witness.url, server=server)
+    installation = Installation(folder / "installation", upstream=witness.url, server=server, auth={"jwt": {"secret": SECRET}})
     installation.serve()
     yield installation
     installation.stop()
