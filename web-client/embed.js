@@ -17,6 +17,7 @@
       host.textContent = 'The chat could not be loaded: its server is away, or does not list this page under server.origins.';
     });
   };
-  if (document.readyState === 'loading' && (options.target || !document.body)) document.addEventListener('DOMContentLoaded', place);
-  else place();
+  const isThere = document.readyState !== 'loading' || (!options.target && document.body?.contains(script));
+  if (isThere) place();
+  else document.addEventListener('DOMContentLoaded', place);
 })();

@@ -32,6 +32,7 @@ export class KDCube extends Emitter {
   #client;
   #runs = new Map(); // id → Run, unfinished
   #state = { state: 'closed', transport: '', since: Date.now(), retryAt: 0, error: undefined };
+  #online = () => this.retryNow();
   #opening = null; // {promise, resolve, reject} from `connect` until `close`
 
   /**
@@ -93,6 +94,7 @@ export class KDCube extends Emitter {
   async connect({ timeout = 30000 } = {}) {
     if (!this.#opening) {
       this.#opening = deferred();
+      globalThis.addEventListener?.('online', this.#online);
       this.#client.connect();
     }
     let timer;
@@ -109,9 +111,11 @@ export class KDCube extends Emitter {
   /** Ends the connection. Runs that are not finished are detached. */
   close() {
     for (const run of this.#runs.values()) run.detach();
+    globalThis.removeEventListener?.('online', this.#online);
     this.#client.close();
     this.#opening?.reject(new KDCubeError('The client was closed.', { code: 'closed' }));
     this.#opening = null;
+    this.#set({ state: 'closed', transport: '', since: Date.now(), retryAt: 0, error: undefined });
   }
 
   /** Skips the wait for the next try to connect. */
@@ -193,6 +197,7 @@ export class KDCube extends Emitter {
   }
 
   async #connection({ state, since, retryAt, error, transport }) {
+    if (state === 'idle') return; // whoever closed the client tells it
     const opening = this.#opening;
     if (state === 'sse' && opening && !opening.settled) {
       // A server that answers is not yet one that takes the token; a socket's handshake has asked, SSE has not.
@@ -207,7 +212,7 @@ export class KDCube extends Emitter {
       }
       if (this.#opening !== opening) return;
     }
-    const next = { state: NAMES[state] ?? state, transport: transport || this.#state.transport, since, retryAt, error };
+    const next = { state: state === 'sse' ? 'live' : state, transport: transport || this.#state.transport, since, retryAt, error };
     if (next.state === 'refused') return this.#refuse(next);
     if (next.state === 'live') opening?.resolve();
     this.#set(next);
@@ -226,9 +231,6 @@ export class KDCube extends Emitter {
     if (!same) this.emit('state', next);
   }
 }
-
-/** Words of the transports → those of `state`. */
-const NAMES = { sse: 'live', idle: 'closed' };
 
 function deferred() {
   const made = { settled: false };

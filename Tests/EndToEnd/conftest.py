@@ -9,6 +9,7 @@ import pytest
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from rig.examples import ALL_DAY, Example  # noqa: E402
+from rig.host import SDK, Host  # noqa: E402
 from rig.proxy import Proxy  # noqa: E402
 from rig.server import BINARIES, Installation  # noqa: E402
 from rig.stores import Postgres, Redis  # noqa: E402
@@ -143,6 +144,36 @@ def open_page(browser, server, tenant):
         problems = [problem for page in context.pages for problem in page.problems]
         context.close()
         assert not problems, problems
+
+
+@pytest.fixture(scope="module")
+def host(tmp_path_factory):
+    """A page of somebody else, on an origin of its own."""
+    host = Host(SDK, tmp_path_factory.mktemp("host"))
+    yield host
+    host.stop()
+
+
+@pytest.fixture
+def pages(browser, host, server, tenant):
+    """Opens pages of the host and of the server. An error of a script, or what the policy of content forbids, fails the test."""
+    host.kdcube, host.token, host.model, host.policy = server.url, tenant.key, "witness", ""
+    contexts, problems = [], []
+
+    def pages(address: str, prepare=lambda page: None, **options):
+        contexts.append(browser.new_context(viewport={"width": 900, "height": 760}, **options))
+        page = contexts[-1].new_page()
+        page.set_default_timeout(15_000)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda message: "Content Security Policy" in message.text and problems.append(message.text))
+        prepare(page)
+        page.goto(address)
+        return page
+
+    yield pages
+    for context in contexts:
+        context.close()
+    assert not problems, problems
 
 
 @pytest.fixture(scope="module")

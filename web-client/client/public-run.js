@@ -23,6 +23,7 @@ export class Run extends Emitter {
   #end = null;
   #error = null;
   #state = 'running';
+  #outcome = null;
   #missing = false;
 
   /**
@@ -41,6 +42,13 @@ export class Run extends Emitter {
     });
     stream.on('resumed', (how) => this.emit('resumed', how));
     stream.on('event', (event) => this.#take(event));
+  }
+
+  /** Whoever listens late is told what came before: each `event` that is kept, and the `end`. */
+  on(name, listener) {
+    if (name === 'event') for (const event of this.#kept) if (event.type !== 'gap') listener(event);
+    if (name === 'end' && this.#outcome) listener(this.#outcome);
+    return super.on(name, listener);
   }
 
   get id() { return this.#stream.id; }
@@ -103,7 +111,7 @@ export class Run extends Emitter {
   resume() {
     if (this.#state !== 'lost') return;
     this.#state = 'running';
-    this.#error = null;
+    this.#outcome = this.#error = null;
     this.#done = deferred();
     this.#again(this.#stream);
   }
@@ -142,12 +150,12 @@ export class Run extends Emitter {
   #settle(state) {
     this.#state = state;
     const { data, usage, cost_usd: costUSD, cut } = this.#end ?? {};
-    const outcome = {
+    this.#outcome = {
       state, runId: this.id, conversationId: this.conversationId, text: this.#text, finishReason: data?.finish_reason ?? '',
       usage: usage ?? null, costUSD: costUSD ?? '', cut: cut ?? null, error: this.#error,
     };
-    this.#done.resolve(outcome);
-    this.emit('end', outcome);
+    this.#done.resolve(this.#outcome);
+    this.emit('end', this.#outcome);
     this.#wake();
   }
 

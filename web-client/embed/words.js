@@ -58,7 +58,8 @@ export function approvalWords({ tool, from, quorum = 1, agreed = 0, expires_at: 
 export function errorWords({ code, message, requestId }) {
   const before = {
     budget_exceeded: 'Not started. The budget is spent.', rate_limit_exceeded: 'Not started. Too much at one time.',
-    unauthorized: 'This chat’s key is not accepted.', invalid_api_key: 'This chat’s key is not accepted.', offline: 'Not sent. The server cannot be reached.',
+    unauthorized: 'This chat’s key is not accepted.', invalid_api_key: 'This chat’s key is not accepted.', token_expired: 'This chat’s token has expired. Load the page again.',
+    offline: 'Not sent. The server cannot be reached.',
     policy_denied: 'A policy does not allow this.',
   };
   return `${before[code] ?? `That did not work. ${message}`}${requestId ? ` (request ${requestId})` : ''}`;

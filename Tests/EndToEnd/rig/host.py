@@ -2,16 +2,25 @@
 
 import http.server
 import pathlib
+import shutil
 import threading
+from collections.abc import Iterator
+
+from .server import ROOT, Installation
+from .witness import Witness
+
+SDK = ROOT / "examples" / "sdk"
+#: Signs tokens for the server of `listing`.
+SECRET = "the tests of the pages share these bytes with nobody"
 
 TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/css"}
 
 
 class Host:
-    """Another origin than the server's. `kdcube`, `token` and `model` replace what the files say; `policy` is the page's own policy of content."""
+    """Another origin than the server's. `more` is a second folder, served as it is. `kdcube`, `token` and `model` replace what the files say; `policy` is the page's own policy of content."""
 
-    def __init__(self, folder: pathlib.Path) -> None:
-        self.folder = folder
+    def __init__(self, folder: pathlib.Path, more: pathlib.Path | None = None) -> None:
+        self.folder, self.more = folder, more
         self.kdcube, self.token, self.model, self.policy = "", "", "demo", ""
         host = self
 
@@ -35,6 +44,8 @@ class Host:
     def file(self, name: str) -> bytes | None:
         if name == "blank.html":
             return b"<!doctype html><title>Blank</title>"
+        if self.more and ".." not in name and (self.more / name).is_file():
+            return (self.more / name).read_bytes()
         path = self.folder / name
         if not name or "/" in name or not path.is_file():
             return None
@@ -47,3 +58,13 @@ class Host:
     def stop(self) -> None:
         self._server.shutdown()
         self._server.server_close()
+
+
+def listing(host: Host, witness: Witness, folder: pathlib.Path) -> Iterator[Installation]:
+    """A server that lists the host's origin, with the web client as it is installed."""
+    shutil.copytree(ROOT / "web-client", folder / "web-client", ignore=shutil.ignore_patterns("tests"))
+    server = {"web_client": str(folder / "web-client"), "origins": [host.url]}
+    installation = Installation(folder / "installation", upstream=witness.url, server=server, auth={"jwt": {"secret": SECRET}})
+    installation.serve()
+    yield installation
+    installation.stop()
