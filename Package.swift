@@ -119,7 +119,8 @@ let package = Package(
             name: "Executor", dependencies: ["CLauncher", "CSandboxFiles", "JSON", "Digest"], path: "Sources/Sandbox/Executor",
             resources: [.embedInCode("Python")], swiftSettings: settings),
         .target(name: "Cedar", path: "Sources/Sandbox/Cedar", swiftSettings: settings),
-        .target(name: "Supervisor", dependencies: ["Cedar", "JSON", "Digest"], path: "Sources/Sandbox/Supervisor", swiftSettings: settings),
+        .target(
+            name: "Supervisor", dependencies: ["Cedar", "JSON", "Digest"], path: "Sources/Sandbox/Supervisor", swiftSettings: settings),
         .target(name: "CSpawn", path: "Sources/Sandbox/CSpawn", cSettings: cSettings),
         .target(
             name: "SupervisorAdapters",

@@ -82,8 +82,10 @@ struct Evaluator: ~Copyable {
     mutating func charge(_ cost: Int) throws(Failure) {
         steps += cost
         guard steps <= allowance else {
-            let all = allowance < EvaluationLimits.steps ? "the policies of this decision take" : "the policy takes"
-            throw Failure(.limit("\(all) more than \(allowance < EvaluationLimits.steps ? EvaluationLimits.decisionSteps : allowance) steps"))
+            throw Failure(
+                allowance == EvaluationLimits.steps
+                    ? .limit("the policy takes more than \(EvaluationLimits.steps) steps")
+                    : .limit("the policies of this decision take more than \(EvaluationLimits.decisionSteps) steps"))
         }
     }
 
