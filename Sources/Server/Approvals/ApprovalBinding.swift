@@ -39,7 +39,7 @@ struct ApprovalBinding: ApprovalStore {
         await asking(nil) {
             let page = try await rows.approvals(
                 org: org, Accounting.ApprovalFilter(filter),
-                before: cursor.map { Accounting.ApprovalCursor(createdAt: Milliseconds($0.createdAt), id: $0.id) }, limit: limit)
+                before: cursor.map { Accounting.ApprovalCursor($0) }, limit: limit)
             return try page.approvals.map { try Approval($0) }
         }
     }
@@ -73,6 +73,22 @@ struct ApprovalBinding: ApprovalStore {
             logger.error("approvals cannot be kept or read; calls that need one are denied", metadata: ["fault": "\(error)"])
             return otherwise
         }
+    }
+}
+
+extension Accounting.ApprovalCursor {
+    fileprivate init(_ cursor: Supervisor.ApprovalCursor) {
+        self.init(createdAt: Milliseconds(cursor.createdAt), id: cursor.id)
+    }
+}
+
+extension Supervisor.ApprovalCursor {
+    /// As it is in an address: the form is the store's.
+    var text: String { Accounting.ApprovalCursor(self).text }
+
+    init?(text: String) {
+        guard let cursor = Accounting.ApprovalCursor(text) else { return nil }
+        self.init(createdAt: cursor.createdAt.rawValue, id: cursor.id)
     }
 }
 

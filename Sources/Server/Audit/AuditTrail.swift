@@ -80,7 +80,7 @@ extension ToolDecision {
 /// On whose behalf the present task changes something: set by whoever lets a request in, read where the change is recorded.
 struct AuditAuthor: Sendable {
     /// The project of what belongs to an organisation as a whole, or to no organisation.
-    static let noProject = "-"
+    static let noProject = TenancyName.noProject
     /// The organisation of what belongs to the server.
     static let noOrg = "-"
 

@@ -13,23 +13,38 @@ struct StrictYAML {
         var description: String { line.map { "line \($0): \(message)" } ?? message }
     }
 
+    /// Why a text cannot stand where it does.
+    struct Refusal: Error {
+        let rule: String
+    }
+
+    /// What becomes of a text. `keys` are those of the mappings that it stands in, the outermost first.
+    typealias Texts = (_ text: String, _ keys: [String]) throws(Refusal) -> String
+
     let bytesMax: Int
     let nodesMax: Int
     var depthMax = 64
 
     /// - Returns: nil of an empty document.
-    func value(of text: String) throws(Failure) -> JSONValue? {
+    func value(of text: String, texts: Texts = { text, _ in text }) throws(Failure) -> JSONValue? {
         guard text.utf8.count <= bytesMax else { throw Failure(line: nil, message: "has more than \(bytesMax) bytes") }
-        let root: Node?
-        do { root = try Yams.compose(yaml: text) } catch {
+        let (parser, root): (Parser, Node?)
+        do {
+            parser = try Parser(yaml: text)
+            root = try parser.singleRoot()
+        } catch {
             throw Failure(line: nil, message: "is not YAML: \(SettingsTree.oneLine("\(error)"))")
         }
+        // Nodes hold their anchors weakly: without the parser none of them would have one.
+        defer { withExtendedLifetime(parser) {} }
         guard let root else { return nil }
         var nodesLeft = nodesMax
-        return try read(root, at: "", depth: 0, &nodesLeft)
+        return try read(root, in: [], depth: 0, &nodesLeft, texts)
     }
 
-    private func read(_ node: Node, at place: String, depth: Int, _ nodesLeft: inout Int) throws(Failure) -> JSONValue {
+    private func read(
+        _ node: Node, in keys: [String], depth: Int, _ nodesLeft: inout Int, _ texts: Texts
+    ) throws(Failure) -> JSONValue {
         func failure(_ message: String, _ node: Node) -> Failure { Failure(line: node.mark?.line, message: message) }
         nodesLeft -= 1
         guard nodesLeft >= 0, depth <= depthMax else {
@@ -41,19 +56,22 @@ struct StrictYAML {
             var object = JSONObject()
             for (key, element) in mapping {
                 guard let name = key.string, name != "<<" else { throw failure("has a key that is no text, or a merge key", key) }
-                guard object[name] == nil else { throw failure("has \(place)\(name) twice", key) }
-                object[name] = try read(element, at: "\(place)\(name).", depth: depth + 1, &nodesLeft)
+                let inner = keys + [name]
+                guard object[name] == nil else { throw failure("has \(inner.joined(separator: ".")) twice", key) }
+                object[name] = try read(element, in: inner, depth: depth + 1, &nodesLeft, texts)
             }
             return .object(object)
         }
         if let sequence = node.sequence {
             guard Self.tag(node) == "seq" else { throw failure("has a tag of its own at a list", node) }
             var values: [JSONValue] = []
-            for element in sequence { values.append(try read(element, at: place, depth: depth + 1, &nodesLeft)) }
+            for element in sequence { values.append(try read(element, in: keys, depth: depth + 1, &nodesLeft, texts)) }
             return .array(values)
         }
         guard let scalar = node.scalar else { throw failure("has an alias", node) }
-        return try read(scalar, node)
+        let value = try read(scalar, node)
+        guard case .string(let text) = value else { return value }
+        do throws(Refusal) { return .string(try texts(text, keys)) } catch { throw failure(error.rule, node) }
     }
 
     private func read(_ scalar: Node.Scalar, _ node: Node) throws(Failure) -> JSONValue {

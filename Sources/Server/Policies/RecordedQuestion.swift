@@ -14,17 +14,12 @@ struct RecordedQuestion: Sendable {
     /// Nil of a record that no policy made, and of one whose arguments or inputs were too long to be kept.
     init?(_ decision: ToolDecision) {
         guard decision.kind == .call, let text = decision.details, let details = try? JSONValue(parsing: Array(text.utf8)),
-            let ruling = details["ruling"], let inputs = details["inputs"]?.objectValue, let version = details["policy"]?.stringValue,
-            let arguments = decision.arguments.flatMap({ try? JSONValue(parsing: Array($0.utf8)) })
+            let ruling = details["ruling"], let inputs = details["inputs"]?.objectValue, let version = details["policy"]?.stringValue
         else { return nil }
-        var caller = JSONObject([
-            ("org", .string(decision.path.org)), ("project", .string(decision.path.project)),
-            ("user", .string(decision.path.user ?? "")), ("roles", .array(decision.roles.map { .string($0) })),
-        ])
-        caller["key"] = decision.path.key.map { .string($0) }
-        var question = JSONObject([("call", .string(decision.tool)), ("args", arguments), ("as", .object(caller))])
-        for member in inputs.members { question[member.key] = member.value }
-        if question["source"] == nil { question["source"] = .string(decision.source.rawValue) }
+        let path = decision.path
+        let caller = CallerIdentity(
+            org: path.org, project: path.project, user: path.user ?? "", key: path.key, roles: Set(decision.roles), run: decision.run)
+        guard let question = try? PolicyReplay.question(decision.tool, decision.arguments, by: caller, inputs: inputs) else { return nil }
         self.question = .object(question)
         self.ruling = ruling
         self.version = version

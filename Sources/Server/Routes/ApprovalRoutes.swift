@@ -116,17 +116,6 @@ struct ApprovalAnswer: Sendable {
     }
 }
 
-extension ApprovalCursor {
-    /// As it is in an address.
-    var text: String { "\(createdAt).\(id)" }
-
-    init?(text: String) {
-        let parts = text.split(separator: ".", maxSplits: 1)
-        guard parts.count == 2, let createdAt = Int64(parts[0]), parts[1].utf8.count <= 64 else { return nil }
-        self.init(createdAt: createdAt, id: String(parts[1]))
-    }
-}
-
 extension HTTPFailure {
     static let approvalsUnavailable = HTTPFailure(
         .serviceUnavailable, code: "approval_unavailable", type: "server_error", message: "Approvals cannot be read right now. Try again.",

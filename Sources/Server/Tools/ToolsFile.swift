@@ -1,17 +1,15 @@
 internal import Foundation
 internal import JSON
 internal import Supervisor
-internal import Yams
 
 /// `tools.yaml`, read and checked: the catalog of the server's own tools.
 ///
-/// YAML is only its writing: it becomes a JSON value, of which ``ToolCatalog`` checks every member. Secrets are named as `${NAME}` in
+/// YAML is only its writing (``StrictYAML``): it becomes a JSON value, of which ``ToolCatalog`` checks every member. Secrets are named as `${NAME}` in
 /// `headers` and `env`, and stand in the environment.
 struct ToolsFile: Sendable {
     /// A catalog larger than this is somebody's mistake; aliases that multiply are stopped by the count of nodes.
     private static let fileBytesMax = 1 << 20
     private static let nodesMax = 20_000
-    private static let depthMax = 64
     /// Where a value may name a variable of the environment.
     private static let secretsMayBeIn: Set<String> = ["headers", "env"]
 
@@ -32,13 +30,16 @@ struct ToolsFile: Sendable {
     }
 
     init(yaml: String, path: String, environment: [String: String]?) throws(ConfigurationError) {
-        let root: Node?
-        do { root = try Yams.compose(yaml: yaml) } catch {
-            throw Self.failure(path, "is not YAML: \(SettingsTree.oneLine("\(error)"))")
+        let value: JSONValue?
+        do throws(StrictYAML.Failure) {
+            value = try StrictYAML(bytesMax: Self.fileBytesMax, nodesMax: Self.nodesMax).value(of: yaml) {
+                (text, keys) throws(StrictYAML.Refusal) in
+                keys.contains(where: Self.secretsMayBeIn.contains) ? try Self.expand(text, environment) : text
+            }
+        } catch {
+            throw Self.failure(error.line.map { "\(path), line \($0)" } ?? path, error.message)
         }
-        guard let root else { throw Self.failure(path, "is empty; it needs a list of tools") }
-        var reading = Reading(path: path, environment: environment, nodesLeft: Self.nodesMax)
-        let value = try reading.value(root, at: "", depth: 0, mayName: false)
+        guard let value else { throw Self.failure(path, "is empty; it needs a list of tools") }
         do { catalog = try ToolCatalog(value) } catch { throw Self.failure(path, "\(error)") }
         for tool in catalog.tools {
             guard case .builtin(let name) = tool.adapter, BuiltinTool(rawValue: name) == nil else { continue }
@@ -51,62 +52,22 @@ struct ToolsFile: Sendable {
         ConfigurationError(setting: "tools.file", origin: path, rule: rule)
     }
 
-    private struct Reading {
-        let path: String
-        let environment: [String: String]?
-        var nodesLeft: Int
-
-        mutating func value(_ node: Node, at place: String, depth: Int, mayName: Bool) throws(ConfigurationError) -> JSONValue {
-            nodesLeft -= 1
-            guard nodesLeft >= 0, depth <= ToolsFile.depthMax else {
-                throw failure("has more than \(ToolsFile.nodesMax) values or is deeper than \(ToolsFile.depthMax)", node)
+    /// - Parameter environment: nil where secrets are left out.
+    private static func expand(_ text: String, _ environment: [String: String]?) throws(StrictYAML.Refusal) -> String {
+        var expanded = ""
+        var rest = text[...]
+        while let start = rest.range(of: "${") {
+            expanded += rest[..<start.lowerBound]
+            guard let end = rest.range(of: "}", range: start.upperBound..<rest.endIndex) else {
+                throw StrictYAML.Refusal(rule: "has ${ without }")
             }
-            if let mapping = node.mapping {
-                var object = JSONObject()
-                for (key, element) in mapping {
-                    guard let name = key.string else { throw failure("has a key that is no text", key) }
-                    guard object[name] == nil else { throw failure("has \(place)\(name) twice", key) }
-                    let names = mayName || ToolsFile.secretsMayBeIn.contains(name)
-                    object[name] = try value(element, at: "\(place)\(name).", depth: depth + 1, mayName: names)
-                }
-                return .object(object)
+            let name = String(rest[start.upperBound..<end.lowerBound])
+            guard let secret = environment.map({ $0[name] }) ?? "-" else {
+                throw StrictYAML.Refusal(rule: "needs the environment variable \(name), which is not set")
             }
-            if let sequence = node.sequence {
-                var values: [JSONValue] = []
-                for element in sequence { values.append(try value(element, at: place, depth: depth + 1, mayName: mayName)) }
-                return .array(values)
-            }
-            guard let scalar = node.scalar else { throw failure("has an alias that stands for nothing", node) }
-            guard scalar.style == .plain || scalar.style == .any else {
-                return .string(mayName ? try expand(scalar.string, node) : scalar.string)
-            }
-            if node.null != nil { return .null }
-            if let flag = node.bool { return .bool(flag) }
-            if let number = Int64(scalar.string) { return .integer(number) }
-            if Double(scalar.string) != nil { return .number(scalar.string) }
-            return .string(mayName ? try expand(scalar.string, node) : scalar.string)
+            expanded += secret
+            rest = rest[end.upperBound...]
         }
-
-        private func expand(_ text: String, _ node: Node) throws(ConfigurationError) -> String {
-            var expanded = ""
-            var rest = text[...]
-            while let start = rest.range(of: "${") {
-                expanded += rest[..<start.lowerBound]
-                guard let end = rest.range(of: "}", range: start.upperBound..<rest.endIndex) else {
-                    throw failure("has ${ without }", node)
-                }
-                let name = String(rest[start.upperBound..<end.lowerBound])
-                guard let secret = environment.map({ $0[name] }) ?? "-" else {
-                    throw failure("needs the environment variable \(name), which is not set", node)
-                }
-                expanded += secret
-                rest = rest[end.upperBound...]
-            }
-            return expanded + rest
-        }
-
-        private func failure(_ rule: String, _ node: Node) -> ConfigurationError {
-            ToolsFile.failure(node.mark.map { "\(path), line \($0.line)" } ?? path, rule)
-        }
+        return expanded + rest
     }
 }

@@ -76,16 +76,24 @@ public enum PolicyReplay {
     /// - Parameter inputs: ``RulingBasis/inputs`` of the recorded ruling.
     /// - Throws: ``QuestionError`` where the record has no arguments: they were too long to record.
     public static func question(of record: DecisionRecord, inputs: JSONObject) throws(QuestionError) -> JSONObject {
-        guard let text = record.arguments, let arguments = try? JSONValue(parsing: text) else {
+        try question(record.tool, record.arguments, by: record.caller, inputs: inputs)
+    }
+
+    /// The same of a record that is kept elsewhere.
+    ///
+    /// - Parameter arguments: their JSON text.
+    public static func question(
+        _ tool: String, _ arguments: String?, by caller: CallerIdentity, inputs: JSONObject
+    ) throws(QuestionError) -> JSONObject {
+        guard let text = arguments, let arguments = try? JSONValue(parsing: text) else {
             throw QuestionError(.form, "args", "The record has no arguments: they were too long, or did not fit.")
         }
-        let caller = record.caller
         var identity = JSONObject([
             ("org", .string(caller.org)), ("project", .string(caller.project)), ("user", .string(caller.user)),
             ("roles", .array(caller.roles.sorted().map { .string($0) })),
         ])
         identity["key"] = caller.key.map { .string($0) }
-        var question = JSONObject([("call", .string(record.tool)), ("args", arguments), ("as", .object(identity))])
+        var question = JSONObject([("call", .string(tool)), ("args", arguments), ("as", .object(identity))])
         for member in inputs.members { question[member.key] = member.value }
         return question
     }
