@@ -44,7 +44,8 @@ struct ServerRoutes: Sendable {
         let approvals = ApprovalRoutes(desk: tools?.desk)
         approvals.add(to: router.group("api").add(middleware: refusals).add(middleware: authentication))
         let admin = router.group("api/admin").add(middleware: refusals)
-            .add(middleware: AuthenticationMiddleware(authenticator: authenticator, projectIsHint: false)).add(middleware: AdminMiddleware())
+            .add(middleware: AuthenticationMiddleware(authenticator: authenticator, projectIsHint: false)).add(
+                middleware: AdminMiddleware())
         AdminTenantRoutes(stores: stores).add(to: admin)
         AdminKeyRoutes(stores: stores).add(to: admin)
         AdminBudgetRoutes(stores: stores, windows: windows, coordinator: intake.coordinator).add(to: admin)
