@@ -334,3 +334,27 @@ def test_the_same_with_redis_and_postgres(redis_server, shared_postgres, tmp_pat
         assert {"org.create", "user.create", "key.create", "budget.set", "key.set"} <= set(operator.changes("acme"))
     finally:
         installation.stop()
+
+
+def test_the_command_line_does_what_the_addresses_do(server, installation, tenant, admin):
+    org, run = tenant.org, installation.json
+    assert run("orgs", "create", org, "--name", "Acme")["created"] is False
+    assert run("projects", "create", "--org", org, "lab")["created"] is True
+    assert run("users", "create", "--org", org, "--project", "lab", "eve", "--name", "Eve")["name"] == "Eve"
+    assert [row["project"] for row in run("projects", "list", "--org", org)] == ["lab", "web"]
+    assert [row["user"] for row in run("users", "list", "--org", org, "--project", "lab")] == ["eve"]
+    assert {"org": org, "name": "Acme"}.items() <= next(row for row in run("orgs", "list") if row["org"] == org).items()
+    more = ["--alias", "ci", "--model", "demo", "--expires-in", "1h", "--service-account", "--budget", "requests/day=2"]
+    made = installation.key(org, "lab", "eve", *more)
+    row = admin.ok("GET", f"keys/{made['id']}")
+    assert (row["alias"], row["models"], row["kind"], row["state"]) == ("ci", ["demo"], "service_account", "active")
+    assert 3_500_000 < row["expires_at"] - row["created_at"] <= 3_600_000
+    assert [row["limit"] for row in admin.ok("GET", "budgets", scope=f"key:{made['id']}")["data"]] == [2]
+    assert run("keys", "block", made["id"])["blocked"] and complete(server, made["key"]).status_code == 401
+    assert run("keys", "unblock", made["id"])["state"] == "active" and complete(server, made["key"]).status_code == 200
+    new = run("keys", "rotate", made["id"], "--grace", "1d")
+    assert new["replaces"] == made["id"] and complete(server, new["key"]).status_code == complete(server, made["key"]).status_code == 200
+    last = run("keys", "rotate", new["id"])
+    assert complete(server, new["key"]).status_code == 401 and complete(server, last["key"]).status_code == 200
+    states = {row["id"]: row["state"] for row in run("keys", "list", "--org", org)}
+    assert (states[made["id"]], states[new["id"]], states[last["id"]]) == ("active", "revoked", "active")
