@@ -9,11 +9,13 @@ import Testing
 struct SpendReportTests {
     private let day: Int64 = 86_400_000
 
-    @Test("At the rate so far", arguments: [
-        // used, limit, share of the window that is over; what will be used, and the share at which the limit is reached
-        (Int64(10), Int64(100), 0.5, Int64(20), Double?.none), (80, 100, 0.5, 160, 0.625), (100, 100, 0.25, 400, 0.25),
-        (0, 100, 0.5, 0, nil), (0, 0, 0.5, 0, nil), (120, 100, 0.6, 200, 0.5),
-    ])
+    @Test(
+        "At the rate so far",
+        arguments: [
+            // used, limit, share of the window that is over; what will be used, and the share at which the limit is reached
+            (Int64(10), Int64(100), 0.5, Int64(20), Double?.none), (80, 100, 0.5, 160, 0.625), (100, 100, 0.25, 400, 0.25),
+            (0, 100, 0.5, 0, nil), (0, 0, 0.5, 0, nil), (120, 100, 0.6, 200, 0.5),
+        ])
     func forecast(used: Int64, limit: Int64, over: Double, atEnd: Int64, spent: Double?) throws {
         let now = Milliseconds(Int64(Double(day) * over))
         let forecast = try #require(SpendForecast(used: used, limit: limit, start: Milliseconds(0), end: Milliseconds(day), now: now))
@@ -27,7 +29,8 @@ struct SpendReportTests {
         let forecast = try #require(
             SpendForecast(used: most, limit: most, start: Milliseconds(0), end: Milliseconds(31 * day), now: Milliseconds(1)))
         #expect(forecast.atEnd == most && forecast.spentAt == Milliseconds(1))
-        let slow = try #require(SpendForecast(used: 1, limit: most, start: Milliseconds(0), end: Milliseconds(day), now: Milliseconds(day - 1)))
+        let slow = try #require(
+            SpendForecast(used: 1, limit: most, start: Milliseconds(0), end: Milliseconds(day), now: Milliseconds(day - 1)))
         #expect(slow.spentAt == nil && slow.atEnd == 1)
         #expect(SpendForecast(used: 1, limit: 1, start: Milliseconds(5), end: Milliseconds(day), now: Milliseconds(5)) == nil)
         #expect(SpendForecast(used: 1, limit: 1, start: Milliseconds(0), end: Milliseconds(5), now: Milliseconds(5)) == nil)

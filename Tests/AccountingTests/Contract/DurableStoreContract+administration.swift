@@ -64,7 +64,8 @@ extension DurableStoreContract {
             (APIKey.State.active, ["k1", "k5"]), (.blocked, ["k2"]), (.expired, ["k3"]), (.revoked, ["k4"]),
         ] {
             #expect(try await ids(KeyFilter(state: state)) == expected)
-            #expect(try await tool.keys.list(KeyFilter(state: state), at: now, after: nil, limit: 9).allSatisfy { $0.state(at: now) == state })
+            #expect(
+                try await tool.keys.list(KeyFilter(state: state), at: now, after: nil, limit: 9).allSatisfy { $0.state(at: now) == state })
         }
         #expect(try await tool.keys.find(id: "k3")?.kind == .serviceAccount && tool.keys.find(id: "k3")?.lastUsedAt == nil)
         try await server.keys.used([:])
@@ -78,7 +79,8 @@ extension DurableStoreContract {
         try await server.keys.create(try APIKey(id: "key_1", org: "acme", project: "web", createdAt: now), hash: "h1")
         try await server.keys.create(try APIKey(id: "key_2", org: "acme0", project: "web", createdAt: now), hash: "h2")
         let scopes = [
-            "org:acme", "org:acme0", "project:acme/web", "project:acme-x/web", "user:acme/web/ann", "user:acm/e/x", "key:key_1", "key:key_2",
+            "org:acme", "org:acme0", "project:acme/web", "project:acme-x/web", "user:acme/web/ann", "user:acm/e/x", "key:key_1",
+            "key:key_2",
             "key:jwt:acme:ann", "key:jwt:acme0:ann",
         ]
         for text in scopes {
@@ -109,7 +111,9 @@ extension DurableStoreContract {
     func spend() async throws {
         let hour: Int64 = 3_600_000
         let midnight = WindowSpan(.day, containing: now).start
-        func row(_ id: String, _ path: TenancyPath, _ model: String, nano: Int64, hour at: Int64, kind: LedgerRow.Kind = .settle) -> LedgerRow {
+        func row(
+            _ id: String, _ path: TenancyPath, _ model: String, nano: Int64, hour at: Int64, kind: LedgerRow.Kind = .settle
+        ) -> LedgerRow {
             LedgerRow(
                 chargeID: id, kind: kind, lease: "l", attribution: Attribution(path: path, run: "r", model: model, priceVersion: "p"),
                 nanoUSD: nano, usage: UsageClasses(inputFresh: 1, outputVisible: 2), requests: 1, calls: model.hasPrefix("tool:") ? 1 : 0,
@@ -140,7 +144,8 @@ extension DurableStoreContract {
         #expect(try await cells(acme, .project, to: 24) == ["acme/lab 0 10 1 0", "acme/web 0 35 2 0"])
         #expect(try await cells(acme, .user, to: 24) == ["acme/lab/ 0 10 1 0", "acme/web/ann 0 35 2 0"])
         #expect(try await cells(acme, .key, to: 24) == [" 0 10 1 0", "k1 0 35 2 0"])
-        #expect(try await cells(acme, .model, .hour) == ["m1 1 30 1 0", "m1 2 10 1 0", "m2 2 5 1 0"], "a note is no charge, a tool no model")
+        #expect(
+            try await cells(acme, .model, .hour) == ["m1 1 30 1 0", "m1 2 10 1 0", "m2 2 5 1 0"], "a note is no charge, a tool no model")
         #expect(try await cells(acme, .tool) == ["mail.send 24 4 1 1"])
         #expect(try await cells(.key("k1"), .model, .hour, from: 2) == ["m2 2 5 1 0"], "within the span")
         #expect(try await cells(.user(org: "acme", project: "web", user: "ann"), .project) == ["acme/web 0 35 2 0", "acme/web 24 4 1 1"])
