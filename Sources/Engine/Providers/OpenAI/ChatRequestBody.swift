@@ -1,7 +1,7 @@
 internal import Engine
 internal import JSON
 
-/// Writes the request body of a chat completion, and counts what it costs.
+/// Writes the request body of a chat completion.
 enum ChatRequestBody {
     /// Parameters that the engine decides, whatever the client passed.
     private static let ours: Set<String> = [
@@ -34,37 +34,5 @@ enum ChatRequestBody {
         if configuration.isStreamed { writer.member("stream_options", .object(JSONObject([("include_usage", .bool(true))]))) }
         writer.endObject()
         return writer.bytes
-    }
-
-    /// The bound is ``PromptBound``'s, the estimate ``TokenEstimator``'s.
-    static func promptTokens(_ request: ModelRequest, overhead: Int) -> PromptCount {
-        let bound = PromptBound(request, overhead: overhead).tokens
-        var estimate = 3
-        for message in request.messages {
-            estimate += 4
-            add(message.content, &estimate)
-            for member in message.extra.members { add(member.value, &estimate) }
-        }
-        if let tools = request.tools { add(tools, &estimate) }
-        if let format = request.parameters["response_format"] { add(format, &estimate) }
-        return .atMost(bound, estimate: min(estimate, bound))
-    }
-
-    private static func add(_ value: JSONValue, _ estimate: inout Int) {
-        switch value {
-        case .null: break
-        case .string(let text): estimate += TokenEstimator.count(text)
-        case .array(let parts) where parts.contains(where: { $0["type"] != nil }):
-            for part in parts {
-                if let text = part["text"]?.stringValue, part["type"]?.stringValue == "text" {
-                    add(.string(text), &estimate)
-                } else if part["type"]?.stringValue == "image_url" {
-                    estimate += 1_000
-                } else {
-                    add(.string(part.jsonText), &estimate)
-                }
-            }
-        default: add(.string(value.jsonText), &estimate)
-        }
     }
 }
