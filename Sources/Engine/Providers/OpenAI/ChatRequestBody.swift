@@ -18,17 +18,27 @@ enum ChatRequestBody {
         for message in request.messages {
             writer.beginObject()
             writer.member("role", message.role)
-            writer.member("content", message.content)
-            for member in message.extra.members where member.key != "role" && member.key != "content" {
+            writer.member("content", AnthropicMembers.removed(from: message.content))
+            for member in message.extra.members
+            where member.key != "role" && member.key != "content" && !AnthropicMembers.isMember(member.key) {
                 writer.member(member.key, names.upstream(member.key, member.value))
             }
             writer.endObject()
         }
         writer.endArray()
-        if let tools = request.tools { writer.member("tools", .array((tools.arrayValue ?? []).map(names.upstream))) }
+        if let tools = request.tools {
+            writer.member("tools", .array((tools.arrayValue ?? []).map { names.upstream(AnthropicMembers.removed(from: $0)) }))
+        }
         if let most = request.outputTokensMax { writer.member(configuration.outputLimit.rawValue, most) }
-        for member in request.parameters.members where !ours.contains(member.key) {
-            writer.member(member.key, member.key == "tool_choice" ? names.upstream(member.value) : member.value)
+        for member in request.parameters.members where !ours.contains(member.key) && !AnthropicMembers.isMember(member.key) {
+            switch member.key {
+            case "tool_choice": writer.member(member.key, names.upstream(member.value))
+            case "thinking":
+                guard let thinking = AnthropicThinking(member.value) else { fallthrough }
+                // OpenAI's word for it, which its reasoning models know and others refuse as they would refuse the budget.
+                if let effort = thinking.effort, request.parameters["reasoning_effort"] == nil { writer.member("reasoning_effort", effort) }
+            default: writer.member(member.key, member.value)
+            }
         }
         writer.member("stream", .bool(configuration.isStreamed))
         if configuration.isStreamed { writer.member("stream_options", .object(JSONObject([("include_usage", .bool(true))]))) }
