@@ -35,6 +35,7 @@ struct ServerRoutes: Sendable {
         RunRoutes(intake: intake).add(to: api)
         WhyRoutes(explainer: RunExplainer(stores: stores, windows: windows), coordinator: intake.coordinator).add(to: api)
         ChatCompletionRoutes(intake: intake).add(to: api)
+        ResponseRoutes(intake: intake).add(to: api)
         AccountRoutes(models: models, prices: prices, windows: windows, stores: stores).add(to: api)
         KnowledgeRoutes(knowledge: stores.knowledge).add(to: api)
         let twoCall = router.group("sse").add(middleware: refusals).add(middleware: authentication)

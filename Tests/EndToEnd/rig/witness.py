@@ -45,6 +45,7 @@ class Plan:
     fail_model: str = ""  # requests for this model are refused, all of them
     retry_after: str = ""  # the header of a refusal
     keeps_limit: bool = False  # send no more than the request's limit, hidden tokens included
+    thinking: int = 0  # so many of the first tokens are reasoning that is shown
     hidden: int = 0  # tokens that are billed and not sent
     reports_more: int = 0  # tokens that the usage has beyond what was sent
     encodings: list = field(default_factory=list)  # count the prompt with these vocabularies, the most of them
@@ -179,7 +180,8 @@ class Witness:
             elif index % 16 == 0:
                 await asyncio.sleep(0)
             token = f" {time.time():.6f}" if plan.stamp else TOKEN % index
-            self._chunk(writer, {"delta": {"content": token}, "finish_reason": None})
+            part = "reasoning_content" if index < plan.thinking else "content"
+            self._chunk(writer, {"delta": {part: token}, "finish_reason": None})
             request.sent = index + 1
             await writer.drain()
         self._chunk(writer, {"delta": {}, "finish_reason": "stop"})
