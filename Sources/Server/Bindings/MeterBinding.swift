@@ -138,9 +138,13 @@ final class LeaseBinding: RunLease {
             }
         let settlement = await lease.settle(final)
         _ = await cut.withLock { $0?.writing }?.value
-        return SettledUsage(
+        var settled = SettledUsage(
             inputTokens: Int(settlement.usage.input), outputTokens: Int(settlement.usage.output), costUSD: settlement.cost.decimalText,
             isEstimated: settlement.estimated)
+        settled.details.cacheRead = Int(settlement.usage.inputCacheRead)
+        settled.details.cacheWrite = Int(settlement.usage.inputCacheWrite)
+        settled.details.reasoning = Int(settlement.usage.outputReasoning)
+        return settled
     }
 
     func report() -> Engine.UsageReport {
