@@ -30,7 +30,7 @@ struct Configuration: Sendable, Hashable {
     }
 
     struct Model: Sendable, Hashable {
-        enum Provider: String, Sendable, CaseIterable { case scripted, openai }
+        enum Provider: String, Sendable, CaseIterable { case scripted, openai, anthropic }
 
         var id: String
         var provider: Provider

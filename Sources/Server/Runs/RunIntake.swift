@@ -33,8 +33,7 @@ struct RunIntake: Sendable {
 
     /// A prompt of another API's dialect ends with its client, unless it or its key asks for more: nobody could come back for the rest.
     func start(_ prompt: WholePrompt, as principal: Principal) async throws(HTTPFailure) -> RunHandle {
-        try check(prompt.hints, principal)
-        try check(prompt.model, principal)
+        try check(prompt, principal)
         return try await start(
             RunRequest(
                 tenant: principal.tenant, model: prompt.model, input: .prompt(prompt.messages),
@@ -42,6 +41,12 @@ struct RunIntake: Sendable {
                 onClientLoss: DisconnectRules.policyOfCompletion(asked: prompt.onDisconnect, key: principal.onDisconnect),
                 mayLowerOutput: prompt.mayLowerOutput, roles: Set(principal.roles), serverTools: prompt.serverTools,
                 onDeny: prompt.onDeny ?? onDeny), as: principal)
+    }
+
+    /// Whether the caller may ask this of this model.
+    func check(_ prompt: WholePrompt, _ principal: Principal) throws(HTTPFailure) {
+        try check(prompt.hints, principal)
+        try check(prompt.model, principal)
     }
 
     private func check(_ hints: TenantHints, _ principal: Principal) throws(HTTPFailure) {

@@ -171,7 +171,7 @@ struct ServerGraph {
         front.hosts = [configuration.server.host]
         front.port = configuration.server.port
         // What nobody waits for is not generated, and not paid for (metering.md §2, item 12).
-        front.pathsThatEndWithTheirClient = ["/v1/chat/completions", "/v1/responses"]
+        front.pathsThatEndWithTheirClient = ["/v1/chat/completions", "/v1/responses", "/v1/messages"]
         front.pollingBodyBytesMax = configuration.transport.maxMessage
         return front
     }

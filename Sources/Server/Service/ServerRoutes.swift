@@ -31,11 +31,12 @@ struct ServerRoutes: Sendable {
         // On the groups: the router itself has turned a thrown refusal into a response by the time its own middleware sees it.
         let refusals = RefusalMetricsMiddleware<AppContext>(metrics: metrics)
         let authentication = AuthenticationMiddleware(authenticator: authenticator)
-        let api = router.group("v1").add(middleware: refusals).add(middleware: authentication)
+        let api = router.group("v1").add(middleware: AnthropicErrors()).add(middleware: refusals).add(middleware: authentication)
         RunRoutes(intake: intake).add(to: api)
         WhyRoutes(explainer: RunExplainer(stores: stores, windows: windows), coordinator: intake.coordinator).add(to: api)
         ChatCompletionRoutes(intake: intake).add(to: api)
         ResponseRoutes(intake: intake).add(to: api)
+        MessageRoutes(intake: intake, models: models).add(to: api)
         AccountRoutes(models: models, prices: prices, windows: windows, stores: stores).add(to: api)
         KnowledgeRoutes(knowledge: stores.knowledge).add(to: api)
         let twoCall = router.group("sse").add(middleware: refusals).add(middleware: authentication)
