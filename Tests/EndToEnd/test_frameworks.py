@@ -1,4 +1,4 @@
-"""Frameworks that are given our base address and nothing else. What is run is what docs/clients.md shows."""
+"""SDKs and frameworks that are given our base address and nothing else. What is run is what docs/clients.md shows."""
 
 import contextlib
 import io
@@ -16,12 +16,25 @@ SNIPPETS = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs" / "clients.md").
 
 #: What of a snippet makes it speak another dialect.
 CHAT_LANGCHAIN = {"use_responses_api=True": "use_responses_api=False"}
+#: The conversation with a tool that ChatOpenAI holds, held by ChatAnthropic.
+ANTHROPIC_LANGCHAIN = {
+    "import openai\n": "import anthropic\n",
+    "langchain_openai import ChatOpenAI": "langchain_anthropic import ChatAnthropic",
+    "ChatOpenAI(": "ChatAnthropic(max_tokens=2000, ",
+    "/v1": "",
+    ", use_responses_api=True": "",
+    "openai.APIError": "anthropic.APIStatusError",
+    "error.code": 'error.body["error"]["code"]',
+}
 CHAT_AGENTS = {"OpenAIResponsesModel": "OpenAIChatCompletionsModel"}
 WAYS = {
     "openai chat": ("chat.completions", {}),
     "openai responses": ("client.responses", {}),
+    "anthropic": ("client.messages", {}),
     "langchain responses": ("langchain_openai", {}),
     "langchain chat": ("langchain_openai", CHAT_LANGCHAIN),
+    "langchain messages": ('model.stream("', {}),
+    "langchain messages with a tool": ("langchain_openai", ANTHROPIC_LANGCHAIN),
     "agents responses": ("from agents", {}),
     "agents chat": ("from agents", CHAT_AGENTS),
 }
@@ -44,7 +57,10 @@ def run(server, tenant, way: str, count: int) -> tuple[str, str]:
         "Tell me about rivers.": f"Tell me about rivers.{words}",
         "How is the weather in Kyiv?": "How is it?\n@rate 0\n" + call("weather", town="Kyiv") + "\n@then" + words,
     }
-    for shown, meant in (asked | changes).items():
+    for shown, meant in changes.items():
+        assert shown in source, shown
+        source = source.replace(shown, meant)
+    for shown, meant in asked.items():
         # Inside a text of Python's the prompt has to be escaped, so that its lines stay in it.
         source = source.replace(shown, meant.encode("unicode_escape").decode().replace('"', '\\"'))
     printed = io.StringIO()
