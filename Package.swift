@@ -204,7 +204,8 @@ let package = Package(
         .testTarget(
             name: "ServerTests",
             dependencies: [
-                "kdcube", "Engine", "Executor", "Supervisor", "Accounting", "AccountingSQLite", "JSON", "JWT", "Telemetry", .httpTypes,
+                "kdcube", "Engine", "EngineProviders", "Executor", "Supervisor", "Accounting", "AccountingSQLite", "JSON", "JWT",
+                "Telemetry", .httpTypes,
             ],
             swiftSettings: settings),
     ],

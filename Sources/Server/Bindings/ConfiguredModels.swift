@@ -71,7 +71,7 @@ extension ConfiguredModels.Entry {
         var object = JSONObject([
             ("id", .string(model.id)), ("object", "model"), ("created", 0), ("owned_by", .string(model.provider.rawValue)),
             // The same in Anthropic's words.
-            ("type", "model"), ("display_name", .string(model.id)), ("created_at", "1970-01-01T00:00:00Z"),
+            ("type", "model"), ("display_name", .string(model.id)), ("lifecycle", "active"), ("created_at", "1970-01-01T00:00:00Z"),
         ])
         let metering = model.metering
         let reasons = metering.standingReasons

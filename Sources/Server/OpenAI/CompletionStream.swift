@@ -56,7 +56,9 @@ struct CompletionStream: AnswerStream {
 
     private func usage(_ settled: SettledUsage) -> [UInt8] {
         guard chunks.includesUsage else { return [] }
-        return chunks.usage(input: settled.inputTokens, cachedInput: 0, output: settled.outputTokens, reasoning: 0)
+        let details = settled.details
+        return chunks.usage(
+            input: settled.inputTokens, cachedInput: details.cacheRead, output: settled.outputTokens, reasoning: details.reasoning)
     }
 }
 

@@ -89,8 +89,12 @@ struct ResponseObject: Sendable {
     static func usage(_ settled: SettledUsage) -> JSONValue {
         [
             "input_tokens": .integer(Int64(settled.inputTokens)),
-            "input_tokens_details": ["cached_tokens": 0, "cache_write_tokens": 0],
-            "output_tokens": .integer(Int64(settled.outputTokens)), "output_tokens_details": ["reasoning_tokens": 0],
+            "input_tokens_details": [
+                "cached_tokens": .integer(Int64(settled.details.cacheRead)),
+                "cache_write_tokens": .integer(Int64(settled.details.cacheWrite)),
+            ],
+            "output_tokens": .integer(Int64(settled.outputTokens)),
+            "output_tokens_details": ["reasoning_tokens": .integer(Int64(settled.details.reasoning))],
             "total_tokens": .integer(Int64(settled.inputTokens + settled.outputTokens)),
         ]
     }

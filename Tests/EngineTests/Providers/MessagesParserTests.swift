@@ -83,7 +83,7 @@ struct MessagesParserTests {
             var parser = MessagesParser()
             var events: [ModelEvent] = []
             for event in received { try parser.accept(event, into: &events) }
-            #expect(events == Self.expected && parser.isDone, "split at \(split)")
+            try #require(events == Self.expected && parser.isDone, "split at \(split)")
         }
     }
 
