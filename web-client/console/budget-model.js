@@ -1,7 +1,7 @@
 /** Windows of budgets: what stands in their bars, their words and their tree. Pure. */
 import { formatAmount, parseAmount, parseScope, periodName } from '../chat/windows.js';
 import { columnDecimals, formatCount, formatLimit, formatMoney } from '../shared/money.js';
-import { formatAbout, formatDuration, formatReset } from '../shared/time.js';
+import { formatDuration } from '../shared/time.js';
 import { windowKey } from './stores.js';
 
 export const UNITS = {
@@ -61,7 +61,7 @@ export function partWords(window) {
   const say = (amount) => formatAmount(amount, window.unit, decimals);
   // What is free rounds down where what is used rounds up.
   const free = window.unit === 'usd' ? formatMoney(window.free - (window.free % 10n ** BigInt(9 - decimals)), decimals) : formatCount(window.free);
-  return [['used', say(window.used)], ['held', window.held > 0n ? say(window.held) : ''], ['suspense', window.suspense > 0n ? say(window.suspense) : ''], ['free', free]]
+  return [['used', window.unit === 'runs' ? '' : say(window.used)], ['held', window.held > 0n ? say(window.held) : ''], ['suspense', window.suspense > 0n ? say(window.suspense) : ''], ['free', free]]
     .filter(([, text]) => text !== '');
 }
 
@@ -70,7 +70,7 @@ export const limitWords = ({ limit, unit }) => (unit === 'usd' ? formatLimit(lim
 export function resetWords({ resetsAt, period, unit }, now) {
   if (unit === 'runs') return 'counts what lives now';
   if (period === 'total' || !resetsAt) return 'never begins anew';
-  return resetsAt <= now ? 'begins anew' : `begins anew in ${formatDuration(resetsAt - now)} (${formatReset(resetsAt, now)})`;
+  return resetsAt <= now ? 'begins anew' : `begins anew in ${formatDuration(resetsAt - now)}`;
 }
 
 /** "acme", "web", "ana", "key_…": the last name of the scope, with its kind. */
@@ -155,5 +155,3 @@ export function limitProblem(text, unit) {
   if (unit === 'usd') return /^\d{1,9}(\.\d{1,9})?$/.test(value) ? '' : 'Dollars as a decimal, such as 5.00.';
   return /^\d{1,15}$/.test(value) ? '' : 'A whole number.';
 }
-
-export { formatAbout };

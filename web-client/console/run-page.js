@@ -1,5 +1,5 @@
 import { copyButton, h, icon } from '../shared/dom.js';
-import { formatClock, formatDuration, formatInstant } from '../shared/time.js';
+import { formatClock, formatDuration, formatInstant, formatReset } from '../shared/time.js';
 import { readAddress } from './address.js';
 import { Bar } from './bar.js';
 import { resetWords, scopeText, subject } from './budget-model.js';
@@ -90,7 +90,7 @@ export class RunPage {
     };
     return section('The windows on its path',
       cutting && run.cut.reason !== 'killed' && card({ ...cutting, isCutting: true }, scopeText(cutting.scope), `As it stood when it ended the run${run.ended_at ? `, ${formatInstant(run.ended_at)}` : ''}.`),
-      ...windows.map((window) => card({ ...window, isCutting: false }, scopeText(window.scope), `Now; ${resetWords(window, Date.now())}.`)));
+      ...windows.filter((window) => !window.isCutting || window.used !== cutting.used || window.limit !== cutting.limit || run.cut.reason === 'killed').map((window) => card({ ...window, isCutting: false }, scopeText(window.scope), `Now; ${resetWords(window, Date.now())}${window.resetsAt && window.period !== 'total' ? ` (${formatReset(window.resetsAt, Date.now())})` : ''}.`)));
   }
 
   #timeline(run) {
@@ -100,8 +100,8 @@ export class RunPage {
     return section('What happened', h('ol.run-events', null, ...events.map((one) => {
       const [sign, tone, word] = kindMark(one.kind);
       const after = one.at - began;
-      return h('li.run-event', { data: { kind: one.kind } }, h('time.num', { title: formatInstant(one.at) }, formatClock(one.at, true)), h('span.run-sign', { data: { tone } }, icon(sign)),
-        h('div', null, h('p', null, h('strong', null, word), ' ', one.text), h('p.hint.num', null, after >= 1000 ? `after ${formatDuration(after)}` : '',
+      return h('li.run-event', { data: { kind: one.kind } }, h('time.num', { title: formatInstant(one.at) }, formatClock(one.at, true)), h('span.run-sign', { data: { tone }, title: word }, icon(sign)),
+        h('div', null, h('p', null, h('span.hidden', null, `${word}: `), one.text), h('p.hint.num', null, after >= 1000 ? `after ${formatDuration(after)}` : '',
           one.decision_id && h('a', { href: this.deps.href('decisions', { id: one.decision_id }) }, 'The decision'))));
     })));
   }

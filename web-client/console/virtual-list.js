@@ -3,31 +3,51 @@ import { h } from '../shared/dom.js';
 /** Rows above and below what is seen: scrolling by a wheel never shows a hole. */
 const BEYOND = 6;
 
-/** Which rows are seen. Pure. @returns {[number, number]} first, and the one after the last. */
-export function range({ top, height, row, count, beyond = BEYOND }) {
-  if (row <= 0 || count === 0) return [0, 0];
-  const first = Math.max(0, Math.min(count, Math.floor(top / row)) - beyond);
-  return [first, Math.min(count, Math.ceil((top + height) / row) + beyond)];
+/**
+ * Which rows are seen. Pure.
+ * @param {number[]} offsets where each row begins, and after them where the last one ends.
+ * @returns {[number, number]} first, and the one after the last.
+ */
+export function range({ top, height, offsets, beyond = BEYOND }) {
+  const count = offsets.length - 1;
+  if (count <= 0) return [0, 0];
+  return [Math.max(0, rowAt(offsets, top) - beyond), Math.min(count, rowAt(offsets, top + height) + 1 + beyond)];
+}
+
+/** The row that a pixel lies in. */
+function rowAt(offsets, pixel) {
+  let [low, high] = [0, offsets.length - 2];
+  while (low < high) {
+    const middle = (low + high + 1) >> 1;
+    if (offsets[middle] <= pixel) low = middle;
+    else high = middle - 1;
+  }
+  return low;
 }
 
 /**
- * A list of which only the rows in sight are in the page: ten thousand scroll like ten. All rows are as high as the custom property
- * `--row` of the list says. A view stays with its row while that is in sight, so focus and selection stay too.
+ * A list of which only the rows in sight are in the page: ten thousand scroll like ten. Rows are as high as the custom property of the
+ * list says that `size` names, `--row` by default. A view stays with its row while that is in sight, so focus and selection stay too.
  */
 export class VirtualList {
   #items = [];
   #views = new Map();
   #index = new Map();
-  #row = 0;
+  #heights = new Map(); // custom property → pixels, until the list changes its width
+  #offsets = [0];
   #frame = 0;
 
-  /** @param {{scroller: HTMLElement, make: (item) => {element: HTMLElement, update: (item) => void}, id: (item) => string, label: string}} deps */
-  constructor({ make, id, label, role = 'list' }) {
-    Object.assign(this, { make, id });
-    this.space = h('div.vl-space', { role, aria: { label } });
+  /** @param {{make: (item) => {element: HTMLElement, update: (item) => void}, id: (item) => string, label: string, size?: (item) => string}} deps */
+  constructor({ make, id, label, size = () => '--row' }) {
+    Object.assign(this, { make, id, size });
+    this.space = h('div.vl-space', { role: 'list', aria: { label } });
     this.element = h('div.vl', { tabIndex: -1 }, this.space);
     this.element.addEventListener('scroll', () => this.#later(), { passive: true });
-    new ResizeObserver(() => { this.#row = 0; this.draw(); }).observe(this.element);
+    new ResizeObserver(() => {
+      this.#heights.clear();
+      this.#measure();
+      this.draw();
+    }).observe(this.element);
   }
 
   get items() { return this.#items; }
@@ -35,6 +55,7 @@ export class VirtualList {
   set(items) {
     this.#items = items;
     this.#index = new Map(items.map((item, at) => [this.id(item), at]));
+    this.#measure();
     this.draw();
   }
 
@@ -45,18 +66,18 @@ export class VirtualList {
   reveal(id) {
     const at = this.indexOf(id);
     if (at < 0) return;
-    const top = at * this.#row;
+    const [top, end] = [this.#offsets[at], this.#offsets[at + 1]];
     if (top < this.element.scrollTop) this.element.scrollTop = top;
-    else if (top + this.#row > this.element.scrollTop + this.element.clientHeight) this.element.scrollTop = top + this.#row - this.element.clientHeight;
+    else if (end > this.element.scrollTop + this.element.clientHeight) this.element.scrollTop = end - this.element.clientHeight;
     this.draw();
   }
 
   draw() {
     if (!this.element.isConnected || this.element.clientHeight === 0) return;
-    this.#row ||= parseFloat(getComputedStyle(this.element).getPropertyValue('--row')) || 48;
+    if (this.#offsets.length !== this.#items.length + 1) this.#measure();
     const count = this.#items.length;
-    this.space.style.height = `${count * this.#row}px`;
-    const [first, end] = range({ top: this.element.scrollTop, height: this.element.clientHeight, row: this.#row, count });
+    this.space.style.height = `${this.#offsets[count]}px`;
+    const [first, end] = range({ top: this.element.scrollTop, height: this.element.clientHeight, offsets: this.#offsets });
     const seen = new Set();
     for (let at = first; at < end; at += 1) {
       const item = this.#items[at];
@@ -69,7 +90,8 @@ export class VirtualList {
         this.space.append(view.element);
       }
       view.update(item);
-      view.element.style.transform = `translateY(${at * this.#row}px)`;
+      view.element.style.transform = `translateY(${this.#offsets[at]}px)`;
+      view.element.style.height = `${this.#offsets[at + 1] - this.#offsets[at]}px`;
       view.element.setAttribute('aria-setsize', String(count));
       view.element.setAttribute('aria-posinset', String(at + 1));
     }
@@ -78,6 +100,17 @@ export class VirtualList {
       view.element.remove();
       this.#views.delete(id);
     }
+  }
+
+  #measure() {
+    if (!this.element.isConnected) return void (this.#offsets = [0]);
+    let style = null;
+    const height = (name) => {
+      if (!this.#heights.has(name)) this.#heights.set(name, parseFloat((style ??= getComputedStyle(this.element)).getPropertyValue(name)) || 48);
+      return this.#heights.get(name);
+    };
+    let top = 0;
+    this.#offsets = [0, ...this.#items.map((item) => (top += height(this.size(item))))];
   }
 
   #later() {
