@@ -30,8 +30,10 @@ export function ask({ title, body, action, tone = '', cancel = 'Cancel', onsubmi
   const dialog = h(`dialog.sheet.ask${wide ? '.is-wide' : ''}`, { aria: { labelledby: 'dialog-title' } },
     h('div.sheet-head', null, heading, h('button.quiet', { type: 'button', aria: { label: 'Close' }, onclick: close }, icon('close'))), form);
   let pressed = null;
+  // One that is firm (a secret that is shown once) goes by its button alone.
+  dialog.addEventListener('cancel', (event) => dialog.dataset.firm && event.preventDefault());
   dialog.addEventListener('pointerdown', (event) => { pressed = event.target; });
-  dialog.addEventListener('click', (event) => event.target === dialog && pressed === dialog && close());
+  dialog.addEventListener('click', (event) => event.target === dialog && pressed === dialog && !dialog.dataset.firm && close());
   dialog.addEventListener('keydown', (event) => event.stopPropagation()); // the page's single keys are not for here
   dialog.addEventListener('close', () => {
     dialog.remove();

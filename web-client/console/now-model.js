@@ -21,8 +21,8 @@ export function tiles(now) {
   const cuts = now?.cuts_last_hour ?? 0;
   return [
     { name: 'runs', title: 'Runs', value: formatCount(now?.runs ?? 0), unit: 'live now', page: 'streams', line: lineOf(lines.runs), say: (value) => `${formatCount(Math.round(value))} runs` },
-    { name: 'tokens', title: 'Tokens', value: formatCount(Math.round(now?.tokens_per_second ?? 0)), unit: 'a second', page: 'streams', line: lineOf(lines.tokens), say: (value) => `${formatCount(Math.round(value))} tokens` },
-    { name: 'cost', title: 'Money', value: formatMoney(money, money > 0n && money < 100_000_000n ? 4 : 2), unit: 'a minute', page: 'spend', line: lineOf(lines.cost_usd), say: (value) => `$${value.toFixed(4)}` },
+    { name: 'tokens', title: 'Tokens', value: formatCount(Math.round(now?.tokens_per_second ?? 0)), unit: 'a second', page: 'streams', line: lineOf(lines.tokens), say: (value) => `${formatCount(Math.round(value))}/min` },
+    { name: 'cost', title: 'Money', value: formatMoney(money, money > 0n && money < 100_000_000n ? 4 : 2), unit: 'a minute', page: 'spend', line: lineOf(lines.cost_usd), say: (value) => `$${value.toFixed(4)}/min` },
     { name: 'cuts', title: 'Cuts', value: formatCount(cuts), unit: 'in the last hour', page: 'decisions', line: lineOf(lines.cuts), say: (value) => (value === 1 ? '1 cut' : `${formatCount(Math.round(value))} cuts`) },
   ];
 }

@@ -1,6 +1,6 @@
 import { h, setText } from '../shared/dom.js';
 import { formatClock } from '../shared/time.js';
-import { Line } from './line.js';
+import { Spark } from './spark.js';
 
 const MINUTE = 60_000;
 
@@ -13,7 +13,7 @@ export class NowTile {
     this.value = h('b.num');
     this.unit = h('span');
     this.spot = h('span.now-spot.num');
-    this.line = new Line();
+    this.line = new Spark();
     this.cursor = h('i.now-cursor', { hidden: true });
     this.chart = h('div.now-chart', { onpointermove: (event) => this.#point(event), onpointerleave: () => this.#rest() }, this.line.element, this.cursor);
     this.element = h('a.now-tile', { data: { tile: tile.name } }, h('span.now-title', null, tile.title, this.spot), h('span.now-value', null, this.value, this.unit), this.chart,
@@ -33,7 +33,7 @@ export class NowTile {
   #rest() {
     this.cursor.hidden = true;
     const most = Math.max(...this.#tile.line);
-    setText(this.spot, most > 0 ? `at most ${this.#tile.say(most)}` : '');
+    setText(this.spot, most > 0 ? `peak ${this.#tile.say(most)}` : '');
   }
 
   #point(event) {

@@ -1,6 +1,6 @@
 import { h, icon, setIcon, setText } from '../shared/dom.js';
 import { formatDuration, formatInstant } from '../shared/time.js';
-import { Line } from './line.js';
+import { Spark } from './spark.js';
 import { costText, rateText, stopWords, streamMark, tokensText } from './stream-model.js';
 
 /** A run as a row. Everything in it changes in place. */
@@ -17,7 +17,7 @@ export class StreamRow {
     this.tokens = h('span.num.st-tokens');
     this.cost = h('span.num.st-cost');
     this.rate = h('span.num.st-rate');
-    this.line = new Line({ slots: 40 });
+    this.line = new Spark({ slots: 40 });
     this.what = h('span.st-what');
     this.when = h('span.num.st-when');
     this.bar = h('div.st-bar', { aria: { hidden: 'true' } }, h('i'));

@@ -40,6 +40,7 @@ class Fake:
         self.sockets.attach(self.app)
         get, post = self.app.router.add_get, self.app.router.add_post
         get("/v1/quota", self.quota)
+        get("/v1/models", self.models)
         get("/api/approvals", self.own_approvals)
         get("/api/admin/approvals", self.admin_approvals)
         post("/api/approvals/{id}", self.decide)
@@ -87,6 +88,10 @@ class Fake:
     async def quota(self, request: web.Request) -> web.Response:
         who = self.who(request)
         return web.json_response({"org": who["org"], "project": who["project"], "user": who["user"], "roles": who["roles"], "windows": []})
+
+    async def models(self, request: web.Request) -> web.Response:
+        self.who(request)
+        return web.json_response({"object": "list", "data": [{"id": name} for name in ("claude-sonnet", "gpt-mini", "demo")]})
 
     async def own_approvals(self, request: web.Request) -> web.Response:
         who = self.who(request)

@@ -8,7 +8,7 @@ const HEIGHT = 48;
  * @param {number[]} values oldest first
  * @returns {{line: string, area: string}} paths in a box of 240 × 48; the floor is zero, the ceiling the largest value.
  */
-export function linePaths(values, { width = WIDTH, height = HEIGHT, slots = values.length } = {}) {
+export function sparkPaths(values, { width = WIDTH, height = HEIGHT, slots = values.length } = {}) {
   if (values.length === 0) return { line: '', area: '' };
   const most = Math.max(...values, 0);
   const step = slots > 1 ? width / (slots - 1) : 0;
@@ -23,7 +23,7 @@ export function linePaths(values, { width = WIDTH, height = HEIGHT, slots = valu
 
 const round = (value) => Math.round(value * 10) / 10;
 
-export class Line {
+export class Spark {
   #key = '';
 
   constructor({ area = true, slots } = {}) {
@@ -32,16 +32,16 @@ export class Line {
     this.element.setAttribute('viewBox', `0 0 ${WIDTH} ${HEIGHT}`);
     this.element.setAttribute('preserveAspectRatio', 'none');
     this.element.setAttribute('aria-hidden', 'true');
-    this.element.setAttribute('class', 'line');
-    this.area = area ? this.#path('line-area') : null;
-    this.line = this.#path('line-stroke');
+    this.element.setAttribute('class', 'spark');
+    this.area = area ? this.#path('spark-area') : null;
+    this.line = this.#path('spark-stroke');
   }
 
   set(values) {
     const key = values.join();
     if (key === this.#key) return;
     this.#key = key;
-    const paths = linePaths(values, { slots: this.slots ?? values.length });
+    const paths = sparkPaths(values, { slots: this.slots ?? values.length });
     this.line.setAttribute('d', paths.line);
     this.area?.setAttribute('d', paths.area);
   }
