@@ -1,4 +1,5 @@
 import { copyButton, h, icon } from '../shared/dom.js';
+import { ALL_ORGS } from './address.js';
 import { PERIODS, UNITS } from './budget-model.js';
 import { ask, choiceField, labelled, onceKey, textField, wrong } from './dialog.js';
 import { GRACES, keyBody, keyName, LIVES, wordsOf } from './key-model.js';
@@ -12,7 +13,7 @@ const BUDGETS_MAX = 5;
  */
 export function askForKey(about, { api, say, refused }, ondone) {
   const { offers } = about;
-  const org = textField('org', { value: about.org, offers: offers.orgs, maxLength: 128 });
+  const org = textField('org', { value: about.org === ALL_ORGS ? '' : about.org, offers: offers.orgs, maxLength: 128 });
   const project = textField('project', { value: about.project ?? '', placeholder: 'web', offers: offers.projects, maxLength: 128, autofocus: !about.project });
   const user = textField('user', { value: about.user ?? '', placeholder: 'ana', offers: offers.users, maxLength: 128 });
   const alias = textField('alias', { placeholder: 'web-frontend', maxLength: 128, autofocus: Boolean(about.project) });

@@ -16,7 +16,7 @@ export const keyMark = ({ state }) => MARKS[state] ?? [String(state), 'help', 'm
 /** What it is called: its alias, else its id. */
 export const keyName = ({ alias, id }) => alias || id;
 
-export const whoWords = ({ project, user, kind }) => `${project} · ${user ?? (kind === 'service_account' ? 'service account' : 'no user')}`;
+export const whoWords = ({ org, project, user, kind }, withOrg = false) => `${withOrg ? `${org}/` : ''}${project} · ${user ?? (kind === 'service_account' ? 'service account' : 'no user')}`;
 
 export const usedWords = ({ last_used_at: at }, now) => {
   const used = parseInstant(at);

@@ -1,4 +1,5 @@
 import { h, icon, setText } from '../shared/dom.js';
+import { ALL_ORGS } from './address.js';
 import { ask, labelled, textField, wrong } from './dialog.js';
 import { nameProblem, whoRows } from './key-model.js';
 import { loading, problem } from './panels.js';
@@ -32,7 +33,7 @@ export class WhoList {
       const of = me.isOperator ? org : org || me.org;
       const [orgs, projects, users] = await Promise.all([read('/api/admin/orgs', {}), read('/api/admin/projects', { org: of }), read('/api/admin/users', { org: of })]);
       if (ticket !== this.#ticket) return;
-      this.#data = { orgs: org ? orgs.filter((one) => one.org === org) : orgs, projects: projects.map((one) => ({ org: of, ...one })), users: users.map((one) => ({ org: of, ...one })) };
+      this.#data = { orgs: org && org !== ALL_ORGS ? orgs.filter((one) => one.org === org) : orgs, projects, users };
       this.deps.seen([...orgs, ...projects, ...users]);
       this.message.replaceChildren();
       this.draw();

@@ -60,12 +60,25 @@ test('a stream keeps the line of its rate, one value a second', () => {
 test('windows of one scope are told apart, and news leave out what stays', () => {
   const windows = new WindowsStore({ api: {} });
   const row = { scope: 'org:a', unit: 'usd', window: 'day', limit: '5' };
-  windows.take({ snapshot: true, data: [row, { ...row, model: 'demo' }, { ...row, window: 'month' }] });
+  windows.take({ snapshot: true, isWhole: true, data: [row, { ...row, model: 'demo' }, { ...row, window: 'month' }] });
   assert.equal(windows.size, 3);
   const { limit, ...news } = row;
   windows.take({ data: [{ ...news, used: '1' }] });
   assert.deepEqual(windows.all[0], { ...row, used: '1' });
   assert.equal(limit, '5');
+});
+
+test('a pushed snapshot of windows is not all of them, and has all read again', async () => {
+  let reads = 0;
+  const row = { scope: 'org:a', unit: 'usd', window: 'day', limit: '5' };
+  const windows = new WindowsStore({ api: { get: async () => { reads += 1; return { data: [row], cursor: null }; } } });
+  windows.take({ snapshot: true, data: [row] });
+  assert.deepEqual([windows.state, reads], ['idle', 0], 'nobody looks yet');
+  await windows.load();
+  windows.take({ snapshot: true, data: [{ ...row, scope: 'org:b' }] });
+  assert.equal(windows.size, 2);
+  await settled();
+  assert.deepEqual([windows.size, reads], [1, 2]);
 });
 
 test('what happens now is read once, then pushed', async () => {
