@@ -228,7 +228,7 @@ def test_the_first_page_tells_what_runs_and_what_stands_out(console, start, serv
     page.keyboard.press("Enter")
     run.end()
     page.locator(".run-id .mark", has_text="Cut").wait_for()
-    page.get_by_role("link", name="Now").click()
+    page.get_by_role("link", name="Now", exact=True).click()
     wait_until("the cut is counted", lambda: page.locator("[data-tile=cuts] b").inner_text() == "1")
 
 

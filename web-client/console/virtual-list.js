@@ -73,7 +73,8 @@ export class VirtualList {
   }
 
   draw() {
-    if (!this.element.isConnected || this.element.clientHeight === 0) return;
+    // A list that is empty may be hidden by its page.
+    if (!this.element.isConnected || (this.element.clientHeight === 0 && this.#items.length > 0)) return;
     if (this.#offsets.length !== this.#items.length + 1) this.#measure();
     const count = this.#items.length;
     this.space.style.height = `${this.#offsets[count]}px`;
