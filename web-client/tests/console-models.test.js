@@ -3,7 +3,7 @@ import test from 'node:test';
 import { filled, fullest, limitProblem, partWords, parts, previewWords, subject, toneOf, treeRows, windowOf } from '../console/budget-model.js';
 import { endOf, keyBody, keyMark, lifeWords, nameProblem, passing, usedWords, whoRows } from '../console/key-model.js';
 import { decisionWords, healthWords, lineOf, standOut, tiles } from '../console/now-model.js';
-import { asText, chargeRows, cuttingWindow, decisionIds, pathWindows, sentences, totalWords } from '../console/run-model.js';
+import { asText, chargeRows, cuttingWindow, decisionIds, eventMark, eventWords, groupCharges, pathWindows, sentences, storyParts, totalWords } from '../console/run-model.js';
 import { rateText, sortStreams, stopWords, streamMark, totals, unusual } from '../console/stream-model.js';
 
 const NOW = Date.parse('2026-11-28T12:00:00Z');
@@ -104,7 +104,7 @@ test('what happens now: four tiles, health, and what stands out', () => {
 const cut = {
   run_id: 'run_1', state: 'cut', message: 'It was cut.', model: 'demo', ended_at: NOW,
   cut: { reason: 'budget_exceeded', scope: { kind: 'project', id: 'acme/web' }, unit: 'usd', window: 'day', limit: '10.00', used: '10.00', held: '0', resets_at: NOW + 3_600_000, decision_id: 'dec_2' },
-  totals: { cost_usd: '0.41', input_tokens: 900, output_tokens: 812 }, charges: [{ at: NOW, kind: 'charge', cost_usd: '0.41', input_tokens: 900, output_tokens: 812 }],
+  totals: { cost_usd: '0.41', input_tokens: 900, output_tokens: 812 }, charges: [{ at: '2026-11-28T12:00:00.000Z', kind: 'commit', is_charge: true, cost_usd: '0.41', input_fresh: 800, input_cache_read: 100, output_visible: 800, output_reasoning: 12 }],
   windows: [{ scope: 'org:acme', unit: 'usd', window: 'day', limit: '50.00', used: '1' }, { scope: 'project:acme/web', unit: 'usd', window: 'day', limit: '10.00', used: '10.00' }],
   timeline: [{ at: NOW, kind: 'admission', text: 'Let in.', decision_id: 'dec_1' }, { at: NOW, kind: 'cut', text: 'Cut.', decision_id: 'dec_2' }],
 };
@@ -116,9 +116,27 @@ test('the story of a run, its window and its proof', () => {
   assert.equal(cuttingWindow({ cut: { reason: 'killed' } }), null);
   assert.deepEqual(pathWindows(cut).map((one) => [one.text, one.isCutting]), [['project:acme/web', true], ['org:acme', false]]);
   assert.deepEqual(decisionIds(cut), ['dec_2', 'dec_1']);
-  assert.equal(chargeRows(cut)[0].cost, 410_000_000n);
+  const [row] = chargeRows(cut);
+  assert.deepEqual([row.at, row.kind, row.input, row.output, row.cost], [NOW, 'charged', 900, 812, 410_000_000n]);
   assert.equal(totalWords(cut), '$0.410000 for 900 tokens in and 812 out');
   assert.match(asText(cut, NOW), /Window: Project acme\/web, usd a day: \$10\.00 used of \$10\.00, begins anew 13:00 UTC/);
+});
+
+test('a sentence says its instants as people do, and leads to its decisions', () => {
+  const parts = storyParts('It began at 2026-11-28T11:02:10Z and resets at 2026-11-29T00:00:00Z (dec_a1-b).', NOW);
+  assert.deepEqual(parts.map((part) => part.text), ['It began at ', '11:02:10 UTC', ' and resets at ', '00:00 UTC on 2026-11-29', ' (', 'dec_a1-b', ').']);
+  assert.equal(parts[1].at, Date.parse('2026-11-28T11:02:10Z'));
+  assert.equal(eventWords({ text: '0.0002 usd for 9 tokens' }), '$0.0002 for 9 tokens');
+  assert.equal(eventWords({ text: 'admitted to demo' }), 'Admitted to demo');
+  assert.deepEqual([eventWords({ kind: 'end', text: 'cut' }), eventMark({ kind: 'end', text: 'cut' })[1]], ['It was cut', 'cut']);
+});
+
+test('charges that follow each other are one event', () => {
+  const charge = (at) => ({ at, kind: 'charge', text: '0.1 usd for 3 tokens', data: { cost_usd: '0.1', input_fresh: 1, output_visible: 2 } });
+  const grouped = groupCharges([{ at: 0, kind: 'admission', text: 'in' }, charge(1), charge(2), charge(9), { at: 10, kind: 'tool', text: 'x' }, charge(11)]);
+  assert.deepEqual(grouped.map((one) => [one.kind, one.events.length]), [['admission', 0], ['charge', 3], ['tool', 0], ['charge', 0]]);
+  assert.equal(grouped[1].text, '3 charges: $0.300000 for 9 tokens');
+  assert.equal(grouped[1].until, 9);
 });
 
 test('a key says who, how long and since when', () => {
