@@ -6,6 +6,8 @@ import threading
 import pytest
 import requests
 
+from rig.page import answer, ended
+from rig.page import ask as chat
 from rig.sse import collect
 from rig.waiting import wait_until
 
@@ -115,6 +117,18 @@ def test_why_a_run_was_cut_is_found_from_the_first_page(console, server, tenant)
     assert page.locator(".run-event").count() >= 2 and page.locator(".run-charges tbody tr").count() >= 1
     page.goto(f"{server.url}/console/?page=run&id=run_{'A' * 24}")
     page.get_by_text("There is no run").wait_for()
+
+
+def test_an_administrator_comes_from_the_chat_to_the_whole_story(console, tenant):
+    tenant.cap("0.0005", window="day")
+    page = console("../")
+    chat(page, "hi\n@tokens 5000\n@rate 2000", "demo")
+    ended(page)
+    notice = answer(page).locator(".notice.is-cut")
+    notice.get_by_text("Why?").click()
+    notice.get_by_role("link", name="The whole story").click()
+    page.locator(".run-story p").nth(2).wait_for()
+    assert "0.0005" in page.locator(".run-window.is-cutting").inner_text()
 
 
 def test_bars_move_and_a_limit_tells_whom_it_would_cut(console, start, tenant):
