@@ -38,6 +38,7 @@ enum Schema {
             try db.execute(sql: PolicySchema.tables)
             try db.execute(sql: "ALTER TABLE keys ADD COLUMN identity TEXT")
         }
+        migrator.registerMigration("19 reports of servers") { db in try db.execute(sql: NodeReportTable.schema) }
         return migrator
     }
 

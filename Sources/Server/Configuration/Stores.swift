@@ -34,6 +34,7 @@ struct Stores: Sendable {
     let approvals: any ApprovalRows
     let policyVersions: any PolicyVersions
     let switches: any ToolSwitches
+    let nodes: any NodeReports
 
     /// Makes the data directory if it is needed and not there. Reads files: not on an event loop. Postgres is connected to when it is
     /// first asked something.
@@ -62,6 +63,7 @@ struct Stores: Sendable {
             approvals = PostgresApprovals(database)
             policyVersions = PostgresPolicyVersions(database)
             switches = PostgresToolSwitches(database)
+            nodes = PostgresNodeReports(database)
             return
         }
         do {
@@ -88,6 +90,7 @@ struct Stores: Sendable {
         approvals = ApprovalTable(database)
         policyVersions = PolicyVersionTable(database)
         switches = ToolSwitchTable(database)
+        nodes = NodeReportTable(database)
     }
 
     func conversations(of owner: ConversationOwner) -> any ConversationArchive {
