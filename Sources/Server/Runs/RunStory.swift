@@ -91,17 +91,20 @@ struct RunStory: Sendable {
             guard let last = explanation.rows.last else { return nil }
             return Entry(at: last.at.rawValue, kind: "end", text: explanation.state.rawValue)
         case .cut, .error:
-            guard let end = explanation.end else { return nil }
-            return Entry(at: end.at.rawValue, kind: "end", text: explanation.state.rawValue, data: explanation.detail)
+            guard let at = explanation.end?.at ?? ending?.at else { return nil }
+            return Entry(at: at.rawValue, kind: "end", text: explanation.state.rawValue, data: explanation.detail)
         }
     }
+
+    /// The decision that ended the run; it is there before the end is kept.
+    private var ending: ToolDecision? { records.last { $0.decision.kind == .cut || $0.decision.kind == .kill }?.decision }
 
     // MARK: The story
 
     var story: [String] {
         var sentences = [beginning, spending]
         if let tools { sentences.append(tools) }
-        sentences.append(explanation.state == .complete ? "It ended by itself and was not cut." : explanation.sentence)
+        sentences.append(explanation.state == .complete ? "It ended by itself and was not cut." : reason)
         if let next { sentences.append(next) }
         return Array(sentences.prefix(Self.sentences))
     }
@@ -128,15 +131,7 @@ struct RunStory: Sendable {
         return denied == 0 ? "\(made), and allowed." : "\(made); \(denied) of them \(denied == 1 ? "was" : "were") denied."
     }
 
-    private var next: String? {
-        let record = records.last { $0.decision.kind == .cut || $0.decision.kind == .kill }?.decision.id
-        let proof = record.map { " The record of it is \($0)." } ?? ""
-        guard let cut = explanation.detail["cut"], cut != .null else { return proof.isEmpty ? nil : String(proof.dropFirst()) }
-        guard let reset = cut["resets_at"]?.integerValue else {
-            return cut["unit"]?.stringValue == nil
-                ? (proof.isEmpty ? nil : String(proof.dropFirst()))
-                : "That budget does not begin anew: somebody has to raise it.\(proof)"
-        }
-        return "That budget begins anew at \(Milliseconds(reset).rfc3339).\(proof)"
-    }
+    private var reason: String { explanation.end == nil ? ending?.message ?? explanation.sentence : explanation.sentence }
+
+    private var next: String? { ending.map { "The record of that decision is \($0.id)." } }
 }

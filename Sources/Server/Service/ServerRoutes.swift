@@ -48,7 +48,9 @@ struct ServerRoutes: Sendable {
         SpendRoutes(stores: stores, windows: windows).add(to: router, refusals, authentication)
         let approvals = ApprovalRoutes(desk: tools?.desk)
         approvals.add(to: router.group("api").add(middleware: refusals).add(middleware: authentication))
-        let admin = router.group("api/admin").add(middleware: refusals).add(middleware: authentication).add(middleware: AdminMiddleware())
+        let admin = router.group("api/admin").add(middleware: refusals)
+            .add(middleware: AuthenticationMiddleware(authenticator: authenticator, projectIsHint: false)).add(
+                middleware: AdminMiddleware())
         AdminLedgerRoutes(stores: stores, windows: windows).add(to: admin)
         AdminStreamRoutes(live: live, approvals: self.approvals, stores: stores, trail: trail).add(to: admin)
         AdminRunRoutes(explainer: RunExplainer(stores: stores, windows: windows), live: live).add(to: admin)
