@@ -1,5 +1,6 @@
 internal import AccountingRedis
 internal import Hummingbird
+internal import Logging
 internal import NIOCore
 internal import Telemetry
 internal import Transport
@@ -18,6 +19,10 @@ struct ServerRoutes: Sendable {
     let outbox: RedisOutbox?
     let tools: ToolRoom?
     let trail: AuditTrail
+    let live: LiveServer
+    let approvals: ApprovalCount
+    let upstreams: UpstreamBook
+    let logger: Logger
 
     func router() -> Router<AppContext> {
         let router = Router(context: AppContext.self)
@@ -53,7 +58,13 @@ struct ServerRoutes: Sendable {
         AdminBudgetRoutes(stores: stores, windows: windows, coordinator: intake.coordinator).add(to: admin)
         AdminUsageRoutes(stores: stores, windows: windows).add(to: admin)
         AdminLedgerRoutes(stores: stores, windows: windows).add(to: admin)
-        AdminStreamRoutes(coordinator: intake.coordinator, stores: stores, trail: trail).add(to: admin)
+        AdminStreamRoutes(live: live, approvals: self.approvals, stores: stores, trail: trail).add(to: admin)
+        AdminRunRoutes(explainer: RunExplainer(stores: stores, windows: windows), live: live).add(to: admin)
+        AdminSystemRoutes(
+            configuration: configuration, live: live, stores: stores, prices: prices, models: models, upstreams: upstreams, tools: tools,
+            metrics: metrics, logger: logger
+        ).add(to: admin)
+        AdminAuditRoutes(configuration: configuration, stores: stores).add(to: admin)
         AdminPriceRoutes(prices: prices, models: models).add(to: admin)
         AdminToolRoutes(stores: stores, room: tools).add(to: admin)
         AdminPolicyRoutes(stores: stores, room: tools).add(to: admin)
