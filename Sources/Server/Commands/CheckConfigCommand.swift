@@ -55,6 +55,10 @@ extension Configuration {
                     JSONObject(accounting.slots.sorted { $0.key < $1.key }.map { ($0.key, .integer(Int64($0.value))) })),
             ],
             "tools": ["file": .string(tools.file), "on_deny": .string(tools.onDeny.rawValue)], "sandbox": sandbox.masked,
+            "policies": [
+                "directory": .string(policies.directory), "mode": .string(policies.mode.rawValue),
+                "candidate": .string(policies.candidate), "publish": .string(policies.publish.rawValue),
+            ],
             "audit": ["checkpoints": .string(audit.checkpoints)],
             "transport": [
                 "ping_interval": .string(transport.pingInterval.settingText), "ping_timeout": .string(transport.pingTimeout.settingText),

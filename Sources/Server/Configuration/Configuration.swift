@@ -117,9 +117,13 @@ struct Configuration: Sendable, Hashable {
             case shadow
         }
 
+        enum Publishing: String, Sendable, CaseIterable { case directory, off }
+
         /// The `.cedar` files and their tests; empty: there are none, and the roles of `tools.yaml` decide alone.
         var directory = ""
         var mode = Mode.enforce
+        /// Whether an operator may change the directory over HTTP.
+        var publish = Publishing.directory
         /// A set that is tried beside the one in force; empty: none.
         var candidate = ""
     }
