@@ -8,7 +8,8 @@ extension PolicyCommand {
     /// `kdcube policy publish`.
     struct Publish: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
-            abstract: "Put the policies of a directory into the place of those that a running server decides by; exit 1 when it refuses them.")
+            abstract:
+                "Put the policies of a directory into the place of those that a running server decides by; exit 1 when it refuses them.")
 
         @Argument(help: "The directory of policies and their tests.") var directory: String
         @Option(help: "Why, for the decision log.") var reason: String
@@ -65,7 +66,8 @@ extension PolicyCommand {
             throw CommandFailure(message)
         }
         guard !json, let version = answer["version"]?.stringValue else { return }
-        Output.line(answer["changed"]?.boolValue == true ? "policies are now version \(version)" : "policies are as before: version \(version)")
+        Output.line(
+            answer["changed"]?.boolValue == true ? "policies are now version \(version)" : "policies are as before: version \(version)")
     }
 
     /// A finding of an answer as ``PolicyFinding`` writes it.

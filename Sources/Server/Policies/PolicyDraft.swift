@@ -1,3 +1,4 @@
+internal import HTTPTypes
 internal import JSON
 internal import Supervisor
 
@@ -34,7 +35,8 @@ struct PolicyDraft: Sendable {
             guard PolicyFileName.isFine(name) else {
                 throw Self.refusal(
                     "files[\(index)].name",
-                    "A file's name ends with .cedar, .test.yaml or .test.yml and has letters, digits, “.”, “_” and “-”, in at most four folders.")
+                    "A file's name ends with .cedar, .test.yaml or .test.yml and has letters, digits, “.”, “_” and “-”, in at most four folders."
+                )
             }
             guard names.insert(name).inserted else { throw Self.refusal("files[\(index)].name", "There are two files of this name.") }
             if object["text"] == .null, PolicyFolder.isTest(name) {
