@@ -3,6 +3,7 @@ internal import Engine
 internal import Executor
 internal import JSON
 internal import JWT
+internal import Logging
 
 /// `kdcube check-config`.
 struct CheckConfigCommand: AsyncParsableCommand {
@@ -59,6 +60,11 @@ extension Configuration {
                 "directory": .string(policies.directory), "mode": .string(policies.mode.rawValue),
                 "candidate": .string(policies.candidate), "publish": .string(policies.publish.rawValue),
             ],
+            "telemetry": [
+                "otlp": .string(telemetry.otlp), "service": .string(telemetry.service), "sample": .number("\(telemetry.sample)"),
+                "headers": .object(JSONObject(telemetry.headers.keys.sorted().map { ($0, .string("***")) })),
+            ],
+            "log": ["level": .string(logLevel.rawValue)],
             "audit": ["checkpoints": .string(audit.checkpoints)],
             "transport": [
                 "ping_interval": .string(transport.pingInterval.settingText), "ping_timeout": .string(transport.pingTimeout.settingText),

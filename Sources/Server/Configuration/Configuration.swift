@@ -2,6 +2,7 @@ internal import Accounting
 internal import Engine
 internal import Executor
 internal import Glibc
+internal import Logging
 
 /// All settings of a process after they were read and checked: immutable from then on.
 ///
@@ -135,6 +136,18 @@ struct Configuration: Sendable, Hashable {
         var webhookSecret = ""
     }
 
+    /// Where traces go.
+    struct Telemetry: Sendable, Hashable {
+        /// The collector's OTLP/HTTP endpoint, such as `http://127.0.0.1:4318`; empty: nothing is traced.
+        var otlp = ""
+        /// Sent with every batch: what the collector knows us by.
+        var headers: [String: String] = [:]
+        /// Which share of the traces that begin here is recorded. Those that a caller has begun follow the caller, unless it is 0.
+        var sample = 1.0
+        /// `service.name` of what is sent.
+        var service = "kdcube"
+    }
+
     struct Sandbox: Sendable, Hashable {
         /// What becomes of a run whose code was killed.
         enum KillPolicy: String, Sendable, CaseIterable {
@@ -166,6 +179,8 @@ struct Configuration: Sendable, Hashable {
     var policies = Policies()
     var approvals = Approvals()
     var audit = Audit()
+    var telemetry = Telemetry()
+    var logLevel = Logger.Level.info
     var sandbox = Sandbox()
     var tokens = Tokens()
     var transport = Transport()

@@ -50,6 +50,7 @@ struct ServerRoutes: Sendable {
         AdminToolRoutes(stores: stores, room: tools).add(to: admin)
         AdminPolicyRoutes(stores: stores, room: tools).add(to: admin)
         AdminPublishRoutes(room: tools).add(to: admin)
+        AdminLogRoutes(trail: trail).add(to: admin)
         approvals.add(toAdmin: admin)
         return router
     }
