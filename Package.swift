@@ -65,6 +65,7 @@ let package = Package(
             name: "CZlib", path: "Sources/Support/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "Deflate", dependencies: ["CZlib"], path: "Sources/Support/Deflate", swiftSettings: settings),
 
+        .target(name: "Traces", dependencies: ["JSON"], path: "Sources/Support/Traces", swiftSettings: settings),
         .target(name: "EventStream", path: "Sources/Support/EventStream", swiftSettings: settings),
 
         // Transport: bytes, connections, Engine.IO and Socket.IO.
@@ -80,9 +81,10 @@ let package = Package(
             path: "Sources/Transport/Realtime", swiftSettings: settings),
 
         // Engine: runs, their logs, and the models that feed them.
-        .target(name: "Engine", dependencies: ["JSON"], path: "Sources/Engine/Core", swiftSettings: settings),
+        .target(name: "Engine", dependencies: ["JSON", "Traces"], path: "Sources/Engine/Core", swiftSettings: settings),
         .target(
-            name: "EngineProviders", dependencies: ["Engine", "EventStream", "JSON", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1],
+            name: "EngineProviders",
+            dependencies: ["Engine", "EventStream", "JSON", "Traces", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1],
             path: "Sources/Engine/Providers", swiftSettings: settings),
 
         // Accounting: amounts, windows, leases, ledger; and the stores that keep them.
@@ -125,14 +127,14 @@ let package = Package(
         .target(name: "CSpawn", path: "Sources/Sandbox/CSpawn", cSettings: cSettings),
         .target(
             name: "SupervisorAdapters",
-            dependencies: ["Supervisor", "CSpawn", "EventStream", "JSON", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1],
+            dependencies: ["Supervisor", "CSpawn", "EventStream", "JSON", "Traces", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1],
             path: "Sources/Sandbox/Adapters", swiftSettings: settings),
 
         // Server: the only composition root.
         .executableTarget(
             name: "kdcube",
             dependencies: [
-                "JSON", "JWT", "Telemetry", "Digest", "TransportWire", "Transport", "Engine", "EngineProviders", "Accounting",
+                "JSON", "JWT", "Telemetry", "Traces", "Digest", "TransportWire", "Transport", "Engine", "EngineProviders", "Accounting",
                 "AccountingBoard", "AccountingRedis", "AccountingPostgres", "AccountingSQLite", "Cedar", "Executor", "sandbox-init",
                 "Supervisor",
                 "SupervisorAdapters", .hummingbird, .httpTypes, .nioCore,
@@ -161,6 +163,7 @@ let package = Package(
         .testTarget(name: "CedarTests", dependencies: ["Cedar"], swiftSettings: settings),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: settings),
         .testTarget(name: "MessagePackTests", dependencies: ["MessagePack", "JSON"], swiftSettings: settings),
+        .testTarget(name: "TracesTests", dependencies: ["Traces", "JSON"], swiftSettings: settings),
         .testTarget(
             name: "TransportWireTests", dependencies: ["TransportWire", "JSON", .nioCore], swiftSettings: settings),
         .testTarget(

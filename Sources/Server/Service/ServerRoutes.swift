@@ -68,6 +68,8 @@ struct ServerRoutes: Sendable {
         AdminPriceRoutes(prices: prices, models: models).add(to: admin)
         AdminToolRoutes(stores: stores, room: tools).add(to: admin)
         AdminPolicyRoutes(stores: stores, room: tools).add(to: admin)
+        AdminPublishRoutes(room: tools).add(to: admin)
+        AdminLogRoutes(trail: trail).add(to: admin)
         approvals.add(toAdmin: admin)
         return router
     }
