@@ -83,7 +83,7 @@ def over(page, approval: dict):
 
 
 def test_an_approval_appears_is_agreed_to_by_two_and_goes_to_the_decided(fake, console):
-    admin, ben = console("kd-admin"), console("kd-ben")
+    admin, ben = console("kd-admin", "?page=approvals"), console("kd-ben")
     approval = fake.approval()
     assert "0 of 2 agreed" in card(admin, approval).inner_text()
     card(admin, approval).get_by_role("textbox", name="Reason").fill("As agreed by phone.")
@@ -98,7 +98,7 @@ def test_an_approval_appears_is_agreed_to_by_two_and_goes_to_the_decided(fake, c
 
 
 def test_a_denial_needs_a_reason(fake, console):
-    page = console("kd-admin")
+    page = console("kd-admin", "?page=approvals")
     approval = fake.approval()
     card(page, approval).get_by_role("button", name="Deny").click()
     assert "Say why" in card(page, approval).get_by_role("alert").inner_text()
@@ -110,7 +110,7 @@ def test_a_denial_needs_a_reason(fake, console):
 
 
 def test_arguments_are_text_and_never_markup(fake, console):
-    page = console("kd-admin")
+    page = console("kd-admin", "?page=approvals")
     approval = fake.approval(args={"note": "<img src=x onerror=alert(1)><b>hi</b>"})
     card(page, approval).get_by_role("cell", name="<img src=x onerror=alert(1)><b>hi</b>").wait_for()
     assert card(page, approval).locator("img, b").count() == 0
@@ -131,7 +131,7 @@ def test_an_approver_sees_the_approvals_alone(fresh, console):
 
 
 def test_keys_choose_ask_and_only_enter_decides(fake, console):
-    page = console("kd-admin")
+    page = console("kd-admin", "?page=approvals")
     approval = fake.approval(left=1)
     card(page, approval).wait_for()
     page.keyboard.press("j")
@@ -157,7 +157,7 @@ def test_the_number_that_waits_is_in_the_rail_and_in_the_title(fresh, console):
 
 
 def test_a_decided_card_stays_under_the_hands_of_who_types(fresh, console):
-    page = console("kd-admin")
+    page = console("kd-admin", "?page=approvals")
     first = fresh.approval(left=20)
     card(page, first).get_by_role("textbox", name="Reason").fill("half a sent")
     fresh.approval(left=2)
@@ -260,7 +260,7 @@ def test_nothing_runs_out_of_a_page(console, fake, width):
 
 
 def test_a_lost_connection_is_said_and_what_is_stale_as_well(fresh, console):
-    page = console("kd-admin")
+    page = console("kd-admin", "?page=approvals")
     page.locator("article.ap").first.wait_for()
     fresh.process.child.kill()
     page.get_by_text("There is no connection. What you see is as of").wait_for()

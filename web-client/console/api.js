@@ -12,24 +12,28 @@ export class ConsoleApi {
 
   /** @param {boolean} asAdmin whether to see everybody's. */
   approvals(asAdmin, filters = {}) {
-    return this.#get(asAdmin ? '/api/admin/approvals' : '/api/approvals', filters);
+    return this.get(asAdmin ? '/api/admin/approvals' : '/api/approvals', filters);
   }
 
   decide(id, decision, reason) { return this.rest.decideApproval(id, decision, reason); }
-  decisions(filters) { return this.#get('/api/admin/decisions', filters); }
-  decision(id, { org } = {}) { return this.#get(`/api/admin/decisions/${encodeURIComponent(id)}`, { org }); }
-  policies() { return this.#get('/api/admin/policies'); }
+  decisions(filters) { return this.get('/api/admin/decisions', filters); }
+  decision(id, { org } = {}) { return this.get(`/api/admin/decisions/${encodeURIComponent(id)}`, { org }); }
+  policies() { return this.get('/api/admin/policies'); }
   dryRun(files, since) { return this.rest.json('POST', '/api/admin/policies/dry-run', { files, ...(since ? { since } : {}) }); }
-  tools() { return this.#get('/api/admin/tools'); }
+  tools() { return this.get('/api/admin/tools'); }
   switchTool(name, disabled, reason) {
     return this.rest.json('POST', `/api/admin/tools/${encodeURIComponent(name)}`, { disabled, reason });
   }
 
-  isolation() { return this.#get('/api/admin/isolation'); }
+  isolation() { return this.get('/api/admin/isolation'); }
 
-  #get(path, query = {}) {
+  /** Any address of the server; what is empty in the query is left out. */
+  get(path, query = {}) {
     const known = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== '');
     const text = new URLSearchParams(known.map(([name, value]) => [name, String(value)])).toString();
     return this.rest.json('GET', text ? `${path}?${text}` : path);
   }
+
+  /** @param {'POST'|'PUT'|'PATCH'|'DELETE'} method */
+  send(method, path, body) { return this.rest.json(method, path, body); }
 }
