@@ -204,22 +204,60 @@ def test_a_decision_tells_its_story_and_its_rules(console):
     page.wait_for_url(re.compile(r"page=decisions$"))
 
 
-def test_a_copy_of_the_policies_is_tried_and_findings_stand_at_their_lines(console):
+def test_policies_are_edited_checked_tried_and_findings_stand_at_their_lines(console):
     page = console("kd-admin", "?page=policies&file=refunds.cedar")
     assert "A refund of exactly 100.00" in page.locator("li.line.has-finding + li").inner_text()
-    page.get_by_role("button", name="Change a copy").click()
-    text = page.get_by_role("textbox", name="Copy of refunds.cedar")
-    text.fill(text.input_value().replace("100.00", "50.00"))
-    page.get_by_role("button", name="Check and try").click()
+    page.get_by_role("button", name="Edit").click()
+    text = page.get_by_role("textbox", name="Text of refunds.cedar")
+    text.fill(text.input_value().replace("quorum:2", "quorum:3"))
+    page.get_by_text("1 file changed, not published").wait_for()
+    page.get_by_role("button", name="Dry run").click()
     page.get_by_text("decisions would differ").wait_for()
-    assert "a large refund needs two of finance" in page.locator(".dry-results").inner_text()
     page.locator("a.differ").first.click()
     page.locator(".rc-head").wait_for()
+    page.reload()
     page.go_back()
-    assert "50.00" in text.input_value(), "the copy is still there"
-    text.fill("error")
-    page.get_by_role("button", name="Check and try").click()
+    assert "quorum:3" in text.input_value(), "the tab has kept it"
+    page.get_by_role("button", name="Changes (1)").click()
+    assert "quorum:3" in page.locator(".df-line.is-new").inner_text()
+    page.get_by_role("button", name="Text", exact=True).click()
+    text.fill("// first\nerror\n")
     page.get_by_text("It does not load").wait_for()
+    assert "Expected `permit`" in page.locator(".ce-line", has_text="error").locator(".ce-says").inner_text()
+    assert page.get_by_text("publishing needs a key with the role operator").is_visible()
+    page.get_by_role("button", name="Discard").click()
+    page.get_by_role("button", name="Discard 1 change? Press again").click()
+    page.get_by_role("button", name="Edit").wait_for()
+
+
+def test_an_operator_publishes_after_somebody_else_did(fresh, console):
+    page = console("kd-ola", "?page=policies")
+    page.get_by_role("button", name="Edit").click()
+    page.get_by_role("button", name="New file").click()
+    page.get_by_role("textbox", name="Name of the new file").fill("extra.txt")
+    page.keyboard.press("Enter")
+    assert "end with .cedar" in page.get_by_role("alert").filter(has_text="cedar").last.inner_text()
+    page.get_by_role("textbox", name="Name of the new file").fill("extra.cedar")
+    page.keyboard.press("Enter")
+    page.get_by_role("textbox", name="Text of extra.cedar").fill('@id("extra")\nforbid (principal, action, resource);\n')
+    page.get_by_role("button", name="Publish").click()
+    page.get_by_text("Say why: the reason stands in the log.").wait_for()
+    fresh.post("/fake/publish")
+    page.get_by_role("textbox", name="Reason").fill("One more rule.")
+    page.get_by_role("button", name="Publish").click()
+    page.get_by_text("Another version is in force than the one this draft began with.").wait_for()
+    page.get_by_text("What changed meanwhile").click()
+    assert "added-meanwhile" in page.locator(".wb-notice .df-line.is-new").all_inner_texts()[1]
+    page.get_by_role("button", name="Put my changes on top of it").click()
+    page.get_by_role("button", name="Changes (1)").wait_for()
+    page.get_by_role("button", name="Publish").click()
+    page.get_by_role("button", name="Edit").wait_for()
+    assert page.locator(".po-tab", has_text="extra.cedar").is_visible()
+    page.locator(".versions a").last.click()
+    page.locator(".df[data-file='extra.cedar'][data-kind=removed]").wait_for()
+    page.get_by_role("textbox", name="Reason").fill("Not yet.")
+    page.get_by_role("button", name="Roll back", exact=True).click()
+    page.locator(".po-tab", has_text="extra.cedar").wait_for(state="detached")
 
 
 def test_a_tool_is_switched_off_with_a_reason(console):
@@ -245,7 +283,7 @@ PAGES = {
 }
 BEYOND = """() => [...document.querySelectorAll('.page *')].filter((one) => {
     const box = one.getBoundingClientRect();
-    return box.width > 1 && box.right > innerWidth + 1 && !one.closest('.code-lines, .sample, .po-tabs, pre, .hidden');
+    return box.width > 1 && box.right > innerWidth + 1 && !one.closest('.code-lines, .sample, .po-tabs, .ce, .df-lines, pre, .hidden');
 }).map((one) => one.className)"""
 
 

@@ -1,6 +1,6 @@
 import { h } from '../shared/dom.js';
 import { stateMark } from './panels.js';
-import { checkVerdict, placeOf } from './policies-model.js';
+import { checkVerdict, placeOf, sortFindings } from './policies-model.js';
 import { findingRow } from './policy-file.js';
 
 /**
@@ -13,7 +13,7 @@ export function checkView({ findings = [], tests = [] }, onshow) {
   const failed = tests.filter((test) => !test.passed);
   return [
     h('p.dry-verdict', { data: { verdict: tone } }, stateMark(word, sign, tone), h('span', null, text)),
-    findings.length > 0 && h('ul.findings', null, ...findings.map((finding) => {
+    findings.length > 0 && h('ul.findings', null, ...sortFindings(findings).map((finding) => {
       const row = findingRow(finding, placeOf(finding) || 'the set');
       if (finding.file && finding.line) row.append(h('button.quiet', { type: 'button', onclick: () => onshow(finding) }, 'Show'));
       return row;

@@ -1,5 +1,5 @@
 import { h } from '../shared/dom.js';
-import { lineRange, severityMark } from './policies-model.js';
+import { lineRange, severityMark, sortFindings } from './policies-model.js';
 import { pieces } from './policy-file.js';
 
 /**
@@ -52,7 +52,7 @@ export class CodeEditor {
   /** Only lines that are different are painted anew. */
   #draw() {
     const texts = this.area.value.split('\n');
-    const at = Map.groupBy ? Map.groupBy(this.#findings, (one) => lineAt(one, texts)) : groupBy(this.#findings, (one) => lineAt(one, texts));
+    const at = groupBy(this.#findings, (one) => lineAt(one, texts));
     const lines = texts.map((text, index) => {
       const findings = at.get(index) ?? [];
       const said = findings.map((one) => `${one.severity}:${one.message}`).join('\n');
@@ -80,13 +80,9 @@ function groupBy(list, keyOf) {
   return groups;
 }
 
-/** How bad it is: an error before a warning before a note. */
-const rank = ({ severity }) => ({ error: 0, warning: 1 })[severity] ?? 2;
-
 function paintLine(number, text, findings) {
-  const [worst, ...more] = [...findings].sort((a, b) => rank(a) - rank(b));
-  const element = h('div.ce-line', worst ? { data: { tone: severityMark(worst.severity)[2] } } : null,
+  const [worst, ...more] = sortFindings(findings);
+  return h('div.ce-line', worst ? { data: { tone: severityMark(worst.severity)[2] } } : null,
     h('span.ce-number.num', null, String(number)), h('span.ce-text', null, ...pieces(text)),
     worst && h('span.ce-says', { title: findings.map((one) => one.message).join('\n') }, `${severityMark(worst.severity)[0]}: ${worst.message}${more.length > 0 ? ` (and ${more.length} more)` : ''}`));
-  return element;
 }

@@ -11,7 +11,7 @@ const DIFFERS_SHOWN = 50;
 export class DryRun {
   #ticket = 0;
 
-  /** @param {{api: object, files: () => object[], onchecked: (result: object) => void, refused: Function, href: Function}} deps */
+  /** @param {{api: object, files: () => object[], refused: Function, href: Function}} deps `files` are policies alone: tests decide nothing. */
   constructor(deps) {
     this.deps = deps;
     this.since = h('select.filter-select', { aria: { label: 'Decisions of' } }, ...Object.entries(RANGES).map(([value, [word]]) => h('option', { value }, word.toLowerCase())));
@@ -47,7 +47,6 @@ export class DryRun {
       const result = await this.deps.api.tryPolicies(this.deps.files(), Date.now() - RANGES[this.since.value][1]);
       if (ticket !== this.#ticket) return;
       this.results.classList.remove('is-old');
-      this.deps.onchecked(result);
       const errors = (result.findings ?? []).filter((finding) => finding.severity === 'error');
       this.results.replaceChildren(...(errors.length > 0 ? [h('p.hint', null, 'A set that does not load decides nothing.')] : this.#differs(result)));
     } catch (error) {

@@ -6,20 +6,9 @@ const path = (name, query = {}) => {
 };
 
 export class OperateApi {
-  #isOperator = null;
-
   /** @param {import('../client/rest.js').RestClient} rest */
   constructor(rest) {
     this.rest = rest;
-  }
-
-  /** Whether this key is of an operator; asked once. The server decides in any case: this only says which buttons are worth showing. */
-  isOperator() {
-    this.#isOperator ??= this.logLevel().then(() => true, (error) => {
-      if (error.status !== 403 && error.status !== 404) this.#isOperator = null; // not known: ask again another time
-      return false;
-    });
-    return this.#isOperator;
   }
 
   policies() { return this.#get('policies'); }

@@ -36,6 +36,12 @@ export function summaryWords({ files = [], tests = [] }) {
 
 export const plural = (count, word) => `${count} ${word}${count === 1 ? '' : 's'}`;
 
+/** What keeps a set from loading first. */
+export function sortFindings(findings) {
+  const rank = ({ severity }) => ({ error: 0, warning: 1 })[severity] ?? 2;
+  return [...findings].sort((a, b) => rank(a) - rank(b));
+}
+
 /** @returns {[string, string, string, string]} word, icon, tone, and a sentence on whether a set would load. */
 export function checkVerdict({ findings = [], tests = [] }) {
   const errors = findings.filter((finding) => finding.severity === 'error');

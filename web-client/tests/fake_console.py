@@ -15,6 +15,7 @@ from aiohttp import web
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from fake_console_data import PEOPLE, World, now  # noqa: E402
+from fake_operate import Operate  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # The server's own: what this page would load from elsewhere fails here, too.
@@ -44,6 +45,7 @@ class Fake:
         post("/api/approvals/{id}", self.decide)
         get("/api/admin/decisions", self.decisions)
         get("/api/admin/decisions/{id}", self.decision)
+        self.operate = Operate(self)
         get("/api/admin/policies", self.policies)
         post("/api/admin/policies/dry-run", self.dry_run)
         get("/api/admin/tools", self.tools)
@@ -83,7 +85,7 @@ class Fake:
 
     async def quota(self, request: web.Request) -> web.Response:
         who = self.who(request)
-        return web.json_response({"org": who["org"], "project": who["project"], "user": who["user"], "windows": []})
+        return web.json_response({"org": who["org"], "project": who["project"], "user": who["user"], "roles": who["roles"], "windows": []})
 
     async def own_approvals(self, request: web.Request) -> web.Response:
         who = self.who(request)
@@ -121,7 +123,7 @@ class Fake:
 
     async def policies(self, request: web.Request) -> web.Response:
         self.admin(request)
-        return web.json_response(self.world.policies())
+        return web.json_response(self.operate.set())
 
     async def dry_run(self, request: web.Request) -> web.Response:
         self.admin(request)

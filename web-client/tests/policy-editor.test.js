@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { CheckLoop } from '../console/check-loop.js';
 import { countLines, diffLines, foldSame } from '../console/line-diff.js';
 import {
   addFile, beginDraft, changedMeanwhile, changesOf, editFile, fileOf, filesOf, isChanged, nameProblem, namesOf, policiesOf, readDraft, rebaseDraft, removeFile, renameFile,
@@ -98,4 +99,29 @@ test('a draft outlives its page as text, and nonsense is none', () => {
   const draft = editFile(beginDraft(set('v1', { 'a.cedar': 'a' })), 'a.cedar', 'b');
   assert.deepEqual(readDraft(storeDraft(draft)), draft);
   for (const text of [null, '', '{', '{}', '{"before":[],"files":[{"name":1}]}']) assert.equal(readDraft(text), null);
+});
+
+test('a text is checked after a pause, never twice at once, and again when it changed meanwhile', async () => {
+  const asked = [];
+  const results = [];
+  let timer = null;
+  const timers = { set: (done) => (timer = done), clear: () => { timer = null; } };
+  const loop = new CheckLoop({ timers, check: () => new Promise((resolve, reject) => asked.push({ resolve, reject })), onresult: (result) => results.push(result), onerror: (error) => results.push(error.message) });
+  loop.soon();
+  loop.soon();
+  assert.equal(asked.length, 0, 'somebody still types');
+  timer();
+  loop.soon();
+  timer();
+  assert.equal(asked.length, 1, 'one at a time');
+  asked[0].resolve('first');
+  await new Promise(setImmediate);
+  assert.equal(asked.length, 2, 'what changed meanwhile is asked about');
+  asked[1].reject(new Error('gone'));
+  await new Promise(setImmediate);
+  loop.now();
+  loop.stop();
+  asked[2].resolve('late');
+  await new Promise(setImmediate);
+  assert.deepEqual(results, ['first', 'gone'], 'nobody waits for the last');
 });
