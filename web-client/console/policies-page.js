@@ -55,7 +55,7 @@ export class PoliciesPage {
       const set = await this.deps.api.policies();
       if (ticket !== this.#ticket) return;
       this.#set = { ...set, files: set.files ?? [] };
-      this.bench.resume(this.#whole());
+      this.bench.resume(this.#whole(), this.#file?.name ?? '');
       this.#draw();
     } catch (error) {
       if (ticket !== this.#ticket || this.deps.refused(error)) return;
@@ -100,8 +100,7 @@ export class PoliciesPage {
 
   #edit() {
     return h('button.button', { type: 'button', onclick: () => {
-      this.bench.begin(this.#whole());
-      this.bench.choose(this.#file?.name ?? '');
+      this.bench.begin(this.#whole(), this.#file?.name ?? '');
       this.#draw();
       this.bench.focus();
     } }, icon('edit'), 'Edit');

@@ -54,17 +54,15 @@ export class PolicyWorkbench {
   get name() { return this.#name; }
   get changes() { return this.#draft ? changesOf(this.#draft) : []; }
 
-  /** Goes on with what the tab has kept. @returns {boolean} whether there was anything. */
-  resume(set) {
-    if (!this.#draft) {
-      const kept = readDraft(session.get(STORED));
-      if (kept) this.#open(kept, set);
-    } else this.#take(set);
-    return this.isOpen;
+  /** Goes on with what the tab has kept, if it has anything. @param {string} name of the file that is looked at. */
+  resume(set, name) {
+    if (this.#draft) return this.#take(set);
+    const kept = readDraft(session.get(STORED));
+    return kept ? this.#open(kept, set, name) : undefined;
   }
 
-  begin(set) {
-    this.#open(beginDraft(set), set);
+  begin(set, name) {
+    this.#open(beginDraft(set), set, name);
     this.#store();
   }
 
@@ -87,14 +85,14 @@ export class PolicyWorkbench {
 
   focus() { this.#editor?.focus(); }
 
-  #open(draft, set) {
+  #open(draft, set, name) {
     this.#draft = draft;
     this.#findings = [];
     this.#part = 'text';
     this.checked.replaceChildren();
     this.dry.clear();
     this.publish.clear();
-    this.choose(this.#name);
+    this.choose(name);
     this.#take(set);
     this.#loop.soon();
   }
