@@ -16,7 +16,7 @@ export class OperateApi {
   checkPolicies(files) { return this.#send('POST', 'policies/check', { files }); }
   tryPolicies(files, since) { return this.#send('POST', 'policies/dry-run', { files, ...(since ? { since } : {}) }); }
   publishPolicies(files, base, reason) { return this.#send('PUT', 'policies', { files, base, reason }); }
-  rollBackPolicies(version, reason) { return this.#send('POST', 'policies/rollback', { version, reason }); }
+  rollBackPolicies(version, base, reason) { return this.#send('POST', 'policies/rollback', { version, base, reason }); }
 
   usage(query) { return this.#get('usage', query); }
   usageFile(query) { return this.#download('usage', { ...query, format: 'csv' }); }

@@ -51,11 +51,8 @@ export function checkVerdict({ findings = [], tests = [] }) {
   return ['It would load', 'check', 'done', tests.length > 0 ? `All ${plural(tests.length, 'test')} pass.` : 'There are no tests.'];
 }
 
-/** What the server says of files that it refuses to publish, wherever in the answer it stands. */
-export function refusedFindings(error) {
-  const said = error.details ?? {};
-  return { findings: said.findings ?? said.details?.findings ?? [], tests: said.tests ?? said.details?.tests ?? [] };
-}
+/** What the server says of files that it refuses to publish: it stands beside the error. */
+export const refusedFindings = ({ body }) => ({ findings: body?.findings ?? [], tests: body?.tests ?? [] });
 
 /** The files of a version as a list: the server keeps them as an object of texts by name. */
 export const filesOfVersion = (files) => (Array.isArray(files) ? files : Object.entries(files ?? {}).map(([name, text]) => ({ name, text })));

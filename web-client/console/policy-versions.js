@@ -33,8 +33,8 @@ export class VersionView {
     const ticket = ++this.#ticket;
     this.element.replaceChildren(this.#head(version, set), loading());
     try {
-      const { files } = await this.deps.api.policyVersion(version);
-      if (ticket === this.#ticket) this.#draw(version, set, filesOfVersion(files));
+      const { files, test_files: tests } = await this.deps.api.policyVersion(version);
+      if (ticket === this.#ticket) this.#draw(version, set, filesOfVersion(files), filesOfVersion(tests));
     } catch (error) {
       if (ticket !== this.#ticket || this.deps.refused(error)) return;
       this.element.replaceChildren(this.#head(version, set), problem('This version could not be read.', error, () => this.show(version, set)));
@@ -48,11 +48,13 @@ export class VersionView {
     h('a.button', { href: this.deps.href('policies') }, icon('close'), 'Back to the policies'));
   }
 
-  #draw(version, set, files) {
-    const now = beginDraft({ version: set.version, files: set.files.filter((file) => file.name.endsWith('.cedar')) });
+  #draw(version, set, policies, tests) {
+    // Where a version was kept without its tests, those in force stay.
+    const now = beginDraft({ version: set.version, files: [...set.files, ...(tests.length > 0 ? set.test_files ?? [] : [])] });
+    const files = [...policies, ...tests];
     const changes = changesOf({ ...now, files: files.map((file) => ({ ...file, from: now.before.some((one) => one.name === file.name) ? file.name : null })) });
     const panel = new PublishPanel({ word: 'Roll back', busy: 'Rolling back…', placeholder: 'Why it goes back', act: async (reason) => {
-      await this.deps.api.rollBackPolicies(version, reason);
+      await this.deps.api.rollBackPolicies(version, set.version, reason);
       this.deps.say('Rolled back.');
       this.deps.onrolledback();
     }, failed: (error) => this.deps.refused(error) });
@@ -62,11 +64,11 @@ export class VersionView {
     const show = (part) => {
       this.#part = part;
       for (const button of parts) button.setAttribute('aria-pressed', String(button.dataset.part === part));
-      body.replaceChildren(part === 'changes' ? (changes.length === 0 ? h('p.wb-nothing', null, 'Its policies are those in force.') : diffView(changes))
+      body.replaceChildren(part === 'changes' ? (changes.length === 0 ? h('p.wb-nothing', null, 'Its files are those in force.') : diffView(changes))
         : h('div.df-files', null, ...files.map((file) => h('section.df', null, h('header.df-head', null, h('h3.df-name', null, file.name)), policyFile(file, [], { href: this.deps.href })))));
     };
     show(this.#part);
     this.element.replaceChildren(...[this.#head(version, set), h('div.wb-parts', null, h('div.choice', { role: 'group', aria: { label: 'Shown' } }, ...parts)), body,
-      version !== set.version && h('section.wb-part', null, h('h3', null, 'Roll back'), h('p.hint', null, 'These files become the ones in force, as a change that the log keeps. Tests stay as they are; a set whose tests fail is refused.'), panel.element)].filter(Boolean));
+      version !== set.version && h('section.wb-part', null, h('h3', null, 'Roll back'), h('p.hint', null, `These files become the ones in force, as a change that the log keeps. ${tests.length > 0 ? 'Its tests come back with them.' : 'The tests stay as they are; a set whose tests fail is refused.'}`), panel.element)].filter(Boolean));
   }
 }

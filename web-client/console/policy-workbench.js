@@ -208,9 +208,12 @@ export class PolicyWorkbench {
       this.publish.said.textContent = `The server refused it: ${error.message}`;
       return true;
     }
-    if (error.status !== 409) return false;
-    this.publish.said.textContent = 'Somebody published meanwhile. What changed is told above.';
-    this.deps.onreload().then(() => this.notice.scrollIntoView({ block: 'center' }));
+    if (error.code !== 'version_conflict') return false;
+    this.deps.onreload().then(() => {
+      const isOther = this.notice.childElementCount > 0;
+      setText(this.publish.said, isOther ? 'Somebody published meanwhile. What changed is told above.' : error.message);
+      if (isOther) this.notice.scrollIntoView({ block: 'center' });
+    });
     return true;
   }
 

@@ -111,7 +111,7 @@ test('what a check says of a set, and what a refusal to publish holds', () => {
   assert.match(checkVerdict({ tests: [{ passed: false }, { passed: true }] })[3], /^1 test of 2 fails\.$/);
   assert.equal(checkVerdict({ findings: [{ severity: 'note' }], tests: [{ passed: true }] })[0], 'It would load');
   assert.deepEqual(sortFindings([{ severity: 'note' }, { severity: 'warning' }, error]).map((one) => one.severity), ['error', 'warning', 'note']);
-  assert.deepEqual(refusedFindings({ details: { code: 'x', findings: [error] } }), { findings: [error], tests: [] });
+  assert.deepEqual(refusedFindings({ body: { error: {}, findings: [error] } }), { findings: [error], tests: [] });
   assert.deepEqual(refusedFindings({}), { findings: [], tests: [] });
   assert.deepEqual(filesOfVersion({ 'a.cedar': 'x' }), [{ name: 'a.cedar', text: 'x' }]);
 });

@@ -43,7 +43,7 @@ def version_of(files: list[dict]) -> str:
 
 
 def refused(status: int, code: str, message: str, **more) -> web.Response:
-    return web.json_response({"error": {"message": message, "type": "invalid_request_error", "code": code, "param": None} | more}, status=status)
+    return web.json_response({"error": {"message": message, "type": "invalid_request_error", "code": code, "param": None}} | more, status=status)
 
 
 class Operate:
@@ -110,7 +110,7 @@ class Operate:
         files = {file["name"]: file["text"] for file in self.fake.world.policies()["files"]}
         files["mail.cedar"] = files["mail.cedar"].replace("*@customers.example", "*@example.com")
         files["old.cedar"] = '@id("old")\npermit (principal, action, resource);\n'
-        return web.json_response({"version": request.match_info["version"], "files": files})
+        return web.json_response({"version": request.match_info["version"], "files": files, "test_files": {}})
 
     async def check(self, request: web.Request) -> web.Response:
         self.fake.admin(request)
@@ -123,7 +123,7 @@ class Operate:
             return refused(409, "version_conflict", "Another version is in force than the one that these files were made from.")
         found = self.found(body["files"])
         if not found["ok"]:
-            return refused(422, "policies_invalid", "These files do not load.", **found)
+            return refused(422, "policies_refused", "These files do not load.", **found)
         return web.json_response({"version": self.take(body["files"])})
 
     async def roll_back(self, request: web.Request) -> web.Response:
