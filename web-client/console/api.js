@@ -23,15 +23,24 @@ export class ConsoleApi {
     return this.rest.json('POST', `/api/admin/tools/${encodeURIComponent(name)}`, { disabled, reason });
   }
 
+  kill(run, reason) { return this.send('POST', `/api/admin/streams/${encodeURIComponent(run)}/kill`, { reason }); }
+  run(id) { return this.get(`/api/admin/runs/${encodeURIComponent(id)}`); }
   isolation() { return this.get('/api/admin/isolation'); }
 
   /** Any address of the server; what is empty in the query is left out. */
-  get(path, query = {}) {
-    const known = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== '');
-    const text = new URLSearchParams(known.map(([name, value]) => [name, String(value)])).toString();
-    return this.rest.json('GET', text ? `${path}?${text}` : path);
-  }
+  get(path, query = {}) { return this.rest.json('GET', withQuery(path, query)); }
 
-  /** @param {'POST'|'PUT'|'PATCH'|'DELETE'} method */
-  send(method, path, body) { return this.rest.json(method, path, body); }
+  /**
+   * @param {'POST'|'PUT'|'PATCH'|'DELETE'} method
+   * @param {{query?: object, once?: string}} options `once` is an idempotency key: the same request again is made once.
+   */
+  send(method, path, body, { query = {}, once } = {}) {
+    return this.rest.json(method, withQuery(path, query), body, once ? { 'idempotency-key': once } : {});
+  }
+}
+
+function withQuery(path, query) {
+  const known = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== '');
+  const text = new URLSearchParams(known.map(([name, value]) => [name, String(value)])).toString();
+  return text ? `${path}?${text}` : path;
 }

@@ -28,7 +28,7 @@ export class SpendChart {
     onScheme(() => this.#drawn && this.draw(this.#drawn));
   }
 
-  /** @param {{stack: object, step: string, by: string, label: string}} what as of `stackOf`. */
+  /** @param {{stack: object, step: string, label: string}} what as of `stackOf`. */
   async draw(what) {
     this.#drawn = what;
     const Chart = await loadChart();
@@ -52,14 +52,14 @@ export class SpendChart {
     this.#chart = null;
   }
 
-  #config({ stack, step, by }) {
+  #config({ stack, step }) {
     const style = getComputedStyle(document.documentElement);
     const token = (name) => style.getPropertyValue(name).trim();
     const isArea = stack.at.length >= AREA_MIN;
     const font = { family: style.getPropertyValue('--font').trim() || 'sans-serif', size: 12 };
     const [ink, soft, line, surface] = ['--ink', '--ink-3', '--line', '--surface'].map(token);
     const datasets = stack.sets.map(({ name, values }, index) => ({
-      label: nameWords(name, by), data: values, fill: isArea ? (index === 0 ? 'origin' : '-1') : undefined, backgroundColor: token(colourOf(name, index)),
+      label: nameWords(name), data: values, fill: isArea ? (index === 0 ? 'origin' : '-1') : undefined, backgroundColor: token(colourOf(name, index)),
       // A line in the colour of the page keeps two areas apart also for who sees no difference of colours.
       borderColor: surface, borderWidth: isArea ? 1.5 : 1, pointRadius: 0, pointHitRadius: 12, pointHoverRadius: 3, pointHoverBackgroundColor: ink, tension: 0, maxBarThickness: 120,
     }));

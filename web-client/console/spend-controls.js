@@ -5,9 +5,11 @@ const STEPS = { hour: 'Hours', day: 'Days' };
 
 /** By what, over which time, in what steps. They only write the address; what they show comes back from it. */
 export class SpendControls {
-  /** @param {{onchange: (changes: Record<string, string>) => void, onexport: () => void}} deps */
-  constructor({ onchange, onexport }) {
-    this.by = choice('By', BY, (by) => onchange({ by }));
+  /** @param {{me: object, onchange: (changes: Record<string, string>) => void, onexport: () => void}} deps */
+  constructor({ me, onchange, onexport }) {
+    this.me = me;
+    const { org, ...others } = BY;
+    this.by = choice('By', me.isOperator ? { org, ...others } : others, (by) => onchange({ by }));
     this.range = choice('Time', RANGES, (range) => onchange({ range, from: '', to: '', step: '' }));
     this.step = choice('Steps', STEPS, (step) => onchange({ step }));
     const date = (label, name) => h('input.filter-field', { type: 'date', aria: { label }, onchange: (event) => {
@@ -22,7 +24,7 @@ export class SpendControls {
 
   set(filters, now) {
     const period = periodOf(filters, now);
-    this.by.set(byOf(filters));
+    this.by.set(byOf(filters, this.me));
     this.range.set(period.range);
     this.step.set(period.step);
     this.step.button('hour').disabled = !period.canHours;

@@ -10,7 +10,7 @@ const DAYS_SPAN_MAX = 92 * DAY;
 export const COLOURED = 6;
 export const REST = '\u0000rest';
 
-export const BY = { project: 'Project', user: 'User', model: 'Model', tool: 'Tool', key: 'Key' };
+export const BY = { org: 'Organisation', project: 'Project', user: 'User', model: 'Model', tool: 'Tool', key: 'Key' };
 export const RANGES = { today: 'Today', '7d': '7 d', '30d': '30 d', month: 'Month' };
 const RANGE_WORDS = { today: 'today', '7d': 'in the last 7 days', '30d': 'in the last 30 days', month: 'this month' };
 
@@ -48,25 +48,31 @@ export function periodOf(filters, now) {
   return { from, to, range, step: wanted === 'hour' && !canHours ? 'day' : wanted, canHours, words, problem };
 }
 
-/** What a filter that nobody has chosen means: the next level below the scope. */
-export const byOf = (filters) => (BY[filters.by] ? filters.by : filters.user ? 'model' : filters.project ? 'user' : 'project');
+/**
+ * What a filter that nobody has chosen means: the next level below the scope. Without an organisation an operator sees all.
+ * @param {{org: string, isOperator: boolean}} who
+ */
+export function byOf({ by, org, project, user }, { isOperator }) {
+  if (BY[by] && (by !== 'org' || isOperator)) return by;
+  return user ? 'model' : project ? 'user' : org || !isOperator ? 'project' : 'org';
+}
 
-/** The scope as the API names it. @param {string} own the organisation of this key. */
-export function scopeOf({ org, project, user }, own) {
-  const place = org || own;
+/** The scope as the API names it. */
+export function scopeOf({ org, project, user }, who) {
+  const place = org || who.org;
   if (project && user) return { scope: `user:${place}/${project}/${user}` };
   if (project) return { scope: `project:${place}/${project}` };
   return org ? { org } : {};
 }
 
-export function usageQuery(filters, own, now) {
+export function usageQuery(filters, who, now) {
   const { from, to, step } = periodOf(filters, now);
-  return { ...scopeOf(filters, own), from, to, by: byOf(filters), step };
+  return { ...scopeOf(filters, who), from, to, by: byOf(filters, who), step };
 }
 
 /** What a row is about; the server leaves out the names beyond its first hundred. */
 export const nameOf = (row, by) => row[by] ?? REST;
-export const nameWords = (name, by) => (name === REST ? 'All others' : name === '' ? `No ${by}` : name);
+export const nameWords = (name) => (name === REST ? 'All others' : name);
 
 /**
  * The stack of the chart: the dearest names and, where there are more, the rest as one; every step of the time, also those without spending.
@@ -149,16 +155,17 @@ export function forecastWords(forecast) {
 }
 
 /** Where a click on a name leads: into its scope, one level below. @returns {Record<string, string>|null} filters. */
-export function below(name, by, filters) {
-  if (name === REST || name === '') return null;
-  if (by === 'project') return { project: name, user: '', by: 'user' };
-  if (by === 'user' && filters.project) return { user: name, by: 'model' };
-  return null;
+export function below({ scope }) {
+  const [kind, path] = String(scope ?? '').split(/:(.*)/);
+  const [org, project, user] = (path ?? '').split('/');
+  if (kind === 'org') return { org, project: '', user: '', by: 'project' };
+  if (kind === 'project') return { org, project, user: '', by: 'user' };
+  return kind === 'user' && user ? { org, project, user, by: 'model' } : null;
 }
 
 /** "spend-acme-by-project-2026-11-01-to-2026-11-28.csv" */
-export function fileName(filters, own, now) {
+export function fileName(filters, who, now) {
   const { from, to } = periodOf(filters, now);
-  const place = [filters.org || own, filters.project, filters.user].filter(Boolean).join('-').replace(/[^\w.-]+/g, '_');
-  return `spend-${place}-by-${byOf(filters)}-${dayText(from)}-to-${dayText(to - 1)}.csv`;
+  const place = [filters.org || (who.isOperator && !filters.project ? 'all' : who.org), filters.project, filters.user].filter(Boolean).join('-').replace(/[^\w.-]+/g, '_');
+  return `spend-${place}-by-${byOf(filters, who)}-${dayText(from)}-to-${dayText(to - 1)}.csv`;
 }

@@ -5,7 +5,7 @@ import { OperateApi, saveFile } from './operate-api.js';
 import { empty, loading, problem, sample, stateMark } from './panels.js';
 import { SpendChart } from './spend-chart.js';
 import { SpendControls } from './spend-controls.js';
-import { BY, byOf, fileName, forecastWords, periodOf, shareRows, stackOf, usageQuery } from './spend-model.js';
+import { below, BY, byOf, fileName, forecastWords, periodOf, shareRows, stackOf, usageQuery } from './spend-model.js';
 import { spendTable } from './spend-table.js';
 
 /** How old the numbers may become while somebody looks. */
@@ -23,7 +23,7 @@ export class SpendPage {
   constructor(deps) {
     this.deps = deps;
     this.api = new OperateApi(deps.api.rest);
-    this.controls = new SpendControls({ onchange: (changes) => this.#change(changes), onexport: () => this.#export() });
+    this.controls = new SpendControls({ me: deps.me, onchange: (changes) => this.#change(changes), onexport: () => this.#export() });
     this.chart = new SpendChart();
     this.head = h('div.sp-head');
     this.body = h('div.sp-body', null, loading());
@@ -57,10 +57,10 @@ export class SpendPage {
       return;
     }
     try {
-      const usage = await this.api.usage(usageQuery(filters, this.deps.me.org, now));
+      const usage = await this.api.usage(usageQuery(filters, this.deps.me, now));
       if (ticket !== this.#ticket) return;
       this.problem.replaceChildren();
-      this.#draw({ ...usage, by: byOf(filters), step: period.step }, period, now);
+      this.#draw({ ...usage, by: byOf(filters, this.deps.me), step: period.step }, period, now);
       this.#timer = setTimeout(() => (document.hidden ? this.#timer = setTimeout(() => this.#load(), AGAIN_MS) : this.#load()), AGAIN_MS);
     } catch (error) {
       if (ticket !== this.#ticket || this.deps.refused(error)) return;
@@ -79,7 +79,7 @@ export class SpendPage {
     const rows = shareRows(usage);
     const total = parseMoney(usage.totals?.cost_usd) ?? 0n;
     this.#hasData = true;
-    this.deps.seen(rows.filter((row) => ['project', 'user'].includes(usage.by)).map((row) => ({ [usage.by]: row[usage.by] })));
+    this.deps.seen(rows.map(below).filter(Boolean));
     const forecast = forecastWords(usage.forecast);
     this.head.replaceChildren(...[
       h('p.sp-total', null, h('strong.num', null, formatMoney(total, total >= 1_000_000_000n || total === 0n ? 2 : 6)), h('span', null, ` ${period.words}`)),
@@ -91,10 +91,10 @@ export class SpendPage {
       this.body.replaceChildren(this.#teach(period));
       return;
     }
-    const table = spendTable(rows, { by: usage.by, filters, href: (changes) => this.deps.href('spend', { ...this.#own(), ...changes }) });
+    const table = spendTable(rows, { by: usage.by, href: (changes) => this.deps.href('spend', { ...this.#own(), ...changes }) });
     const label = `Spending by ${BY[usage.by].toLowerCase()} ${period.words}, stacked over time. The table below has the numbers.`;
     this.body.replaceChildren(this.chart.element, table);
-    this.chart.draw({ stack: stackOf(usage, period, now), step: period.step, by: usage.by, label });
+    this.chart.draw({ stack: stackOf(usage, period, now), step: period.step, label });
   }
 
   /** The filters besides the scope, for links within the page. */
@@ -113,7 +113,7 @@ export class SpendPage {
     const now = Date.now();
     this.controls.exporting(true);
     try {
-      saveFile(await this.api.usageFile(usageQuery(filters, this.deps.me.org, now)), fileName(filters, this.deps.me.org, now));
+      saveFile(await this.api.usageFile(usageQuery(filters, this.deps.me, now)), fileName(filters, this.deps.me, now));
       this.deps.say('Exported.');
     } catch (error) {
       if (!this.deps.refused(error)) this.problem.replaceChildren(problem('It could not be exported.', error, () => this.#export()));

@@ -4,24 +4,24 @@ import { colourOf } from './spend-chart.js';
 import { below, BY, costDecimals, nameWords, REST, shareWords } from './spend-model.js';
 
 /** The numbers behind the chart, the dearest first; a name leads into its scope. */
-export function spendTable(rows, { by, filters, href }) {
+export function spendTable(rows, { by, href }) {
   const decimals = costDecimals(rows.map((row) => row.cost));
   const hasCalls = by === 'tool' || rows.some((row) => row.calls > 0);
   const columns = ['Cost', 'Share', 'Requests', ...(hasCalls ? ['Calls'] : []), 'Input tokens', 'Output tokens'];
   return h('div.sp-table-box', { tabIndex: 0, role: 'region', aria: { label: 'Spending as a table' } }, h('table.sp-table', null,
     h('thead', null, h('tr', null, h('th', { scope: 'col' }, BY[by]), ...columns.map((word) => h('th.is-number', { scope: 'col' }, word)))),
-    h('tbody', null, ...rows.map((row, index) => h('tr', { data: { name: row.name === REST ? '' : row.name } }, h('th', { scope: 'row' }, name(row, index, { by, filters, href })),
+    h('tbody', null, ...rows.map((row, index) => h('tr', { data: { name: row.name === REST ? '' : row.name } }, h('th', { scope: 'row' }, name(row, index, href)),
       number(formatMoney(row.cost, decimals)), h('td.is-number.num', null, share(row)), number(formatCount(row.requests ?? 0)), hasCalls && number(formatCount(row.calls ?? 0)),
       number(formatCount(row.input_tokens ?? 0)), number(formatCount(row.output_tokens ?? 0)))))));
 }
 
 const number = (text) => h('td.is-number.num', null, text);
 
-function name(row, index, { by, filters, href }) {
+function name(row, index, href) {
   const swatch = h('i.sp-swatch', { aria: { hidden: 'true' } });
   swatch.style.setProperty('--swatch', `var(${colourOf(row.name, index)})`);
-  const further = below(row.name, by, filters);
-  const word = nameWords(row.name, by);
+  const further = below(row);
+  const word = nameWords(row.name);
   return h('span.sp-name', null, swatch, further ? h('a', { href: href(further) }, word) : h('span', null, word));
 }
 

@@ -9,12 +9,14 @@ from aiohttp import web
 
 HOUR, DAY = 3_600_000, 86_400_000
 NAMES = {
+    "org": ["acme", "globex"],
     "project": ["web", "shop", "research"],
     "user": ["ana", "li", "ben", "olga", "mo"],
     "model": ["gpt-4.1", "claude-sonnet-4", "smollm2", "text-embedding-3-small"],
     "tool": ["payments.refund", "crm.lookup"],
     "key": ["key_7f21", "key_a03c", "key_11be"],
 }
+SCOPES = {"org": "org:{}", "project": "project:acme/{}", "user": "user:acme/web/{}", "key": "key:{}"}
 CONFIG = """# As it is in force; secrets are masked.
 server:
   host: 0.0.0.0
@@ -148,7 +150,7 @@ class Operate:
         rows = []
         for name in names:
             cost = sum(float(point["values"][name]) for point in series)
-            rows.append({by: name, "input_tokens": int(cost * 210_000), "output_tokens": int(cost * 54_000), "requests": int(cost * 40), "calls": int(cost * 9), "cost_usd": f"{cost:.6f}"})
+            rows.append({by: name, "input_tokens": int(cost * 210_000), "output_tokens": int(cost * 54_000), "requests": int(cost * 40), "calls": int(cost * 9), "cost_usd": f"{cost:.6f}", "scope": SCOPES[by].format(name) if by in SCOPES else None})
         rows.sort(key=lambda row: -float(row["cost_usd"]))
         total = {key: sum(row[key] for row in rows) for key in ("input_tokens", "output_tokens", "requests")}
         if query.get("format") == "csv":

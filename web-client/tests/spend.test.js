@@ -8,6 +8,8 @@ import {
 
 const NOW = Date.UTC(2026, 10, 28, 12, 34, 5);
 const DAY = 86_400_000;
+const WHO = { org: 'own', isOperator: false };
+const OPERATOR = { org: 'own', isOperator: true };
 const day = (text) => Date.parse(`${text}T00:00:00Z`);
 
 test('named times begin with a day of UTC and end now', () => {
@@ -39,10 +41,12 @@ test('hours are asked of at most eight days', () => {
 test('the address holds it all, and becomes what the server is asked', () => {
   const address = readAddress('?page=spend&org=acme&project=web&by=model&range=30d');
   assert.deepEqual(readAddress(writeAddress(address)), address);
-  assert.deepEqual(usageQuery(address.filters, 'own', NOW), { scope: 'project:acme/web', from: day('2026-10-30'), to: NOW, by: 'model', step: 'day' });
-  assert.deepEqual([scopeOf({}, 'own'), scopeOf({ org: 'a' }, 'own'), scopeOf({ project: 'p', user: 'u' }, 'own')], [{}, { org: 'a' }, { scope: 'user:own/p/u' }]);
-  assert.deepEqual([byOf({}), byOf({ project: 'p' }), byOf({ project: 'p', user: 'u' }), byOf({ user: 'u', by: 'key' }), byOf({ by: 'x' })], ['project', 'user', 'model', 'key', 'project']);
-  assert.equal(fileName(address.filters, 'own', NOW), 'spend-acme-web-by-model-2026-10-30-to-2026-11-28.csv');
+  assert.deepEqual(usageQuery(address.filters, WHO, NOW), { scope: 'project:acme/web', from: day('2026-10-30'), to: NOW, by: 'model', step: 'day' });
+  assert.deepEqual([scopeOf({}, WHO), scopeOf({ org: 'a' }, WHO), scopeOf({ project: 'p', user: 'u' }, WHO)], [{}, { org: 'a' }, { scope: 'user:own/p/u' }]);
+  assert.deepEqual([{}, { project: 'p' }, { project: 'p', user: 'u' }, { user: 'u', by: 'key' }, { by: 'x' }, { by: 'org' }].map((filters) => byOf(filters, WHO)), ['project', 'user', 'model', 'key', 'project', 'project']);
+  assert.deepEqual([{}, { org: 'a' }].map((filters) => byOf(filters, OPERATOR)), ['org', 'project']);
+  assert.equal(fileName({}, OPERATOR, NOW), 'spend-all-by-org-2026-11-22-to-2026-11-28.csv');
+  assert.equal(fileName(address.filters, WHO, NOW), 'spend-acme-web-by-model-2026-10-30-to-2026-11-28.csv');
 });
 
 test('the stack has every step, the dearest names, and the rest as one', () => {
@@ -60,9 +64,9 @@ test('the stack has every step, the dearest names, and the rest as one', () => {
 });
 
 test('shares are of the whole that the ledger says', () => {
-  const rows = shareRows({ by: 'user', totals: { cost_usd: '3.00' }, rows: [{ user: 'ana', cost_usd: '2.00' }, { user: '', cost_usd: '0.999999999' }, { user: null, cost_usd: '0.000000001' }] });
-  assert.deepEqual(rows.map((row) => [row.name, shareWords(row.share, row.cost)]), [['ana', '66.6 %'], ['', '33.3 %'], [REST, '< 0.1 %']]);
-  assert.deepEqual([nameWords('', 'user'), nameWords(REST, 'user'), nameWords('ana', 'user')], ['No user', 'All others', 'ana']);
+  const rows = shareRows({ by: 'user', totals: { cost_usd: '3.00' }, rows: [{ user: 'ana', cost_usd: '2.00' }, { user: 'no user', cost_usd: '0.999999999' }, { user: null, cost_usd: '0.000000001' }] });
+  assert.deepEqual(rows.map((row) => [row.name, shareWords(row.share, row.cost)]), [['ana', '66.6 %'], ['no user', '33.3 %'], [REST, '< 0.1 %']]);
+  assert.deepEqual([nameWords(REST), nameWords('ana')], ['All others', 'ana']);
   assert.deepEqual(shareRows({ by: 'user', rows: [{ user: 'a', cost_usd: '0' }] })[0].share, 0);
   assert.deepEqual([[20_000_000_000n], [500_000_000n], [1000n], []].map(costDecimals), [2, 4, 6, 6]);
 });
@@ -79,8 +83,8 @@ test('the forecast is a sentence with the instant', () => {
 });
 
 test('a name leads one level down, where there is one', () => {
-  assert.deepEqual(below('web', 'project', {}), { project: 'web', user: '', by: 'user' });
-  assert.deepEqual(below('ana', 'user', { project: 'web' }), { user: 'ana', by: 'model' });
-  assert.equal(below('ana', 'user', {}), null, 'the project of a user is not told');
-  assert.equal(below(REST, 'project', {}), null);
+  assert.deepEqual(below({ scope: 'org:acme' }), { org: 'acme', project: '', user: '', by: 'project' });
+  assert.deepEqual(below({ scope: 'project:acme/web' }), { org: 'acme', project: 'web', user: '', by: 'user' });
+  assert.deepEqual(below({ scope: 'user:acme/web/ana' }), { org: 'acme', project: 'web', user: 'ana', by: 'model' });
+  for (const scope of [null, undefined, 'user:acme/web/', 'key:1']) assert.equal(below({ scope }), null);
 });
