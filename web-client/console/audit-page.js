@@ -134,7 +134,7 @@ function keys(rows = []) {
   if (rows.length === 0) return h('p.hint', null, 'No key has signed yet.');
   return h('section.au-part', null, h('h2.section-title', null, rows.length === 1 ? 'The key that signs' : 'Keys that have signed'), h('ul.au-keys', null, ...rows.map((key) => {
     const since = parseInstant(key.since);
-    return h('li', null, icon('key'), h('div', null, h('p', null, h('code', null, fingerprint(key.id)), since && h('span.hint', { title: formatInstant(since) }, ` since ${new Date(since).toLocaleDateString(undefined, { dateStyle: 'medium' })}`)),
-      h('p.id', null, key.public_key)), copyButton('Copy', () => key.public_key));
+    return h('li', null, icon('key'), h('div', null, h('p.au-key', null, h('code', null, fingerprint(key.id))),
+      h('p.hint', null, since && h('span', { title: formatInstant(since) }, `since ${new Date(since).toLocaleDateString(undefined, { dateStyle: 'medium' })} · `), 'public key ', h('code', null, key.public_key))), copyButton('Copy', () => key.public_key));
   })));
 }

@@ -1,5 +1,6 @@
 import { copyButton, h } from '../shared/dom.js';
 import { empty, loading, problem } from './panels.js';
+import { yamlText } from './yaml-text.js';
 
 /** The configuration in force as text; secrets are masked by the server. */
 export class ConfigView {
@@ -14,8 +15,9 @@ export class ConfigView {
   async load() {
     const ticket = ++this.#ticket;
     try {
-      const { yaml = '' } = await this.deps.api.config();
+      const { yaml: said = '', settings } = await this.deps.api.config();
       if (ticket !== this.#ticket) return;
+      const yaml = yamlText(settings) || said;
       this.element.replaceChildren(...(yaml.trim() === '' ? [empty('Nothing is configured', 'The server runs with its defaults.')] : this.#shown(yaml)));
     } catch (error) {
       if (ticket !== this.#ticket || this.deps.refused(error)) return;

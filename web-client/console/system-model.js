@@ -29,6 +29,7 @@ export function storeMark({ ok, latency_ms: latency }) {
 /** "0.4 ms", "12 ms", "1.2 s" */
 export function latencyWords(ms) {
   if (ms === null || ms === undefined) return '–';
+  if (ms < 0.1) return '< 0.1 ms';
   if (ms < 10) return `${Number(ms).toFixed(1)} ms`;
   return ms < 1000 ? `${Math.round(ms)} ms` : `${(ms / 1000).toFixed(1)} s`;
 }

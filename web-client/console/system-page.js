@@ -145,7 +145,7 @@ function upstreams(rows, now) {
   if (rows.length === 0) return h('p.hint', null, 'No model is configured.');
   return table(['Model', 'Provider', '#Calls', '#Failures', 'Last failure'], rows.map((one) => {
     const at = parseInstant(one.last_failure_at);
-    return h('tr', null, h('th', { scope: 'row' }, h('code', null, one.model)), h('td', null, one.provider, one.host && h('span.hint', null, ` ${one.host}`)), number(formatCount(one.calls ?? 0)), number(failureWords(one)),
+    return h('tr', null, h('th', { scope: 'row' }, h('code', null, one.model)), h('td', null, h('span', null, one.provider), one.host && h('span.hint', null, ` ${one.host}`)), number(formatCount(one.calls ?? 0)), number(failureWords(one)),
       h('td', null, at ? h('span', { title: formatInstant(at) }, isRecent(at, now) ? stateMark(agoWords(at, now), 'alert', 'warning') : agoWords(at, now)) : h('span.hint', null, 'none')));
   }));
 }

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { failureWords, healthMark, latencyWords, nodeMark, outboxWords, problemsOf, storeMark, uptimeWords } from '../console/system-model.js';
+import { yamlText } from '../console/yaml-text.js';
 
 const NOW = Date.UTC(2026, 10, 28, 12);
 const node = (more) => ({ node: 'a', version: '1', started_at: NOW - 7_200_000, at: NOW - 900, draining: false, runs: 2, sockets: 3, ...more });
@@ -13,7 +14,7 @@ test('a server takes runs, drains, has drained, or is silent', () => {
 
 test('stores are well, slow or at fault', () => {
   assert.deepEqual([{ ok: true, latency_ms: 2 }, { ok: true, latency_ms: 80 }, { ok: false, latency_ms: null }].map((store) => storeMark(store)[0]), ['Well', 'Slow', 'Fault']);
-  assert.deepEqual([0.42, 12.6, 1240, null].map(latencyWords), ['0.4 ms', '13 ms', '1.2 s', '–']);
+  assert.deepEqual([0.02, 0.42, 12.6, 1240, null].map(latencyWords), ['< 0.1 ms', '0.4 ms', '13 ms', '1.2 s', '–']);
 });
 
 test('what somebody should look at, the worst first', () => {
@@ -34,4 +35,28 @@ test('what is on its way into the ledger, and calls that failed', () => {
   assert.equal(outboxWords({ outbox_rows: 0, settlements_pending: 0 }), 'Empty: every charge is in the ledger');
   assert.equal(outboxWords({ outbox_rows: 1, settlements_pending: 2 }), '1 charge waits in the outbox, 2 settlements wait for the ledger');
   assert.deepEqual([{ calls: 0, failures: 0 }, { calls: 9, failures: 0 }, { calls: 1000, failures: 3 }].map(failureWords), ['not called yet', 'none', '3 (0.3 %)']);
+});
+
+test('settings are written as a person would write them', () => {
+  const settings = { server: { host: '127.0.0.1', port: 8000, origins: ['https://a.example'], name: 'node-a' }, models: [{ id: 'demo', metering: 'stream', options: {} }, { id: 'b', prices: { in: '1.00' } }], budgets: [], log: { level: 'info' }, on: true, none: null, text: 'yes' };
+  assert.equal(yamlText(settings), `server:
+  host: "127.0.0.1"
+  port: 8000
+  origins: ["https://a.example"]
+  name: node-a
+models:
+  - id: demo
+    metering: stream
+    options: {}
+  - id: b
+    prices:
+      in: "1.00"
+budgets: []
+log:
+  level: info
+"on": true
+none: null
+text: "yes"
+`);
+  assert.deepEqual([yamlText({}), yamlText(undefined), yamlText(3)], ['', '', '3\n']);
 });
