@@ -46,7 +46,7 @@ class Demo:
             tools={"file": str(ROOT / "scripts" / "demo" / "tools.yaml")},
             policies={"directory": str(folder / "policies")},
             sandbox={"minimum": "limited"},
-            server={"web_client": str(ROOT / "web-client"), "origins": origins or []},
+            server={"web_client": str(ROOT / "web-client"), "origins": origins or [], "grace": "1s"},
         )
         mode = {"litellm_provider": "openai", "mode": "chat", "max_input_tokens": 32_768, "max_output_tokens": 32_768}
         prices = {name: mode | {"input_cost_per_token": i / 1e6, "output_cost_per_token": o / 1e6} for name, (i, o) in PRICES.items()}
