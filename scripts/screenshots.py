@@ -109,7 +109,7 @@ def shots(demo, host) -> dict[str, tuple]:
 def edit(page) -> None:
     page.get_by_role("button", name="Edit").click()
     text = page.locator(".ce-area")
-    text.fill(text.input_value().replace('"50.00"', '"80.00"').replace("5 per session", "3 per session"))
+    text.fill(text.input_value().replace('"50.00"', '"80.00"').replace("6 per session", "4 per session"))
     page.locator(".dry-verdict").first.wait_for()
     page.get_by_role("button", name="Changes (1)").click()
     page.locator(".df-line.is-new").first.wait_for()

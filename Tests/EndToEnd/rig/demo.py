@@ -46,6 +46,7 @@ class Demo:
             tools={"file": str(ROOT / "scripts" / "demo" / "tools.yaml")},
             policies={"directory": str(folder / "policies")},
             sandbox={"minimum": "limited"},
+            audit={"checkpoints": str(folder / "checkpoints.jsonl")},
             server={"web_client": str(ROOT / "web-client"), "origins": origins or [], "grace": "1s"},
         )
         mode = {"litellm_provider": "openai", "mode": "chat", "max_input_tokens": 32_768, "max_output_tokens": 32_768}
@@ -61,7 +62,17 @@ class Demo:
         if history:
             remember(folder, ids, history)
         self.server = self.installation.serve()
+        self._publish()
         self.cut_run = self._fill()
+
+    def _publish(self) -> None:
+        """A second version of the policies, so that there is one to go back to."""
+        policies = self.get("ola", "/api/admin/policies")
+        files = [{"name": file["name"], "text": file["text"].replace("5 per session", "6 per session")} for file in policies["files"]]
+        tests = [{"name": file["name"], "text": file["text"].replace("5 per session", "6 per session")} for file in policies["test_files"]]
+        body = {"files": files + tests, "base": policies["version"], "reason": "Six refunds are common in December."}
+        answer = requests.put(self.server.url + "/api/admin/policies", json=body, headers=self.bearer("ola"), timeout=10)
+        assert answer.status_code == 200, answer.text
 
     def _fill(self) -> str:
         for name, model in [("ana", "gpt-4.1"), ("li", "claude-sonnet-4"), ("kim", "demo"), ("ben", "gpt-4.1")]:
