@@ -5,6 +5,8 @@ import { COLOURED, nameWords, REST, stepTitle, stepWords } from './spend-model.j
 
 /** Fewer points than this are no area. */
 const AREA_MIN = 3;
+/** Of more points a peak is hardly wider than the line between two areas: then that is thin. */
+const MANY = 60;
 
 /** The custom property of a name's colour, by its place among the dearest. */
 export const colourOf = (name, index) => (name === REST || index >= COLOURED ? '--chart-rest' : `--chart-${index + 1}`);
@@ -61,7 +63,7 @@ export class SpendChart {
     const datasets = stack.sets.map(({ name, values }, index) => ({
       label: nameWords(name), data: values, fill: isArea ? (index === 0 ? 'origin' : '-1') : undefined, backgroundColor: token(colourOf(name, index)),
       // A line in the colour of the page keeps two areas apart also for who sees no difference of colours.
-      borderColor: surface, borderWidth: isArea ? 1.5 : 1, pointRadius: 0, pointHitRadius: 12, pointHoverRadius: 3, pointHoverBackgroundColor: ink, tension: 0, maxBarThickness: 120,
+      borderColor: surface, borderWidth: stack.at.length > MANY ? 0.5 : isArea ? 1.5 : 1, pointRadius: 0, pointHitRadius: 12, pointHoverRadius: 3, pointHoverBackgroundColor: ink, tension: 0, maxBarThickness: 120,
     }));
     const grid = { color: line, drawBorder: false, drawTicks: false };
     const options = {

@@ -8,8 +8,8 @@ export class SpendControls {
   /** @param {{me: object, onchange: (changes: Record<string, string>) => void, onexport: () => void}} deps */
   constructor({ me, onchange, onexport }) {
     this.me = me;
-    const { org, ...others } = BY;
-    this.by = choice('By', me.isOperator ? { org, ...others } : others, (by) => onchange({ by }));
+    const { org: _, ...others } = BY;
+    this.by = choice('By', me.isOperator ? { org: 'Org', ...others } : others, (by) => onchange({ by }));
     this.range = choice('Time', RANGES, (range) => onchange({ range, from: '', to: '', step: '' }));
     this.step = choice('Steps', STEPS, (step) => onchange({ step }));
     const date = (label, name) => h('input.filter-field', { type: 'date', aria: { label }, onchange: (event) => {

@@ -6,16 +6,16 @@ import { below, BY, costDecimals, nameWords, REST, shareWords } from './spend-mo
 /** The numbers behind the chart, the dearest first; a name leads into its scope. */
 export function spendTable(rows, { by, href }) {
   const decimals = costDecimals(rows.map((row) => row.cost));
-  const hasCalls = by === 'tool' || rows.some((row) => row.calls > 0);
-  const columns = ['Cost', 'Share', 'Requests', ...(hasCalls ? ['Calls'] : []), 'Input tokens', 'Output tokens'];
+  const columns = [
+    ['Cost', (row) => formatMoney(row.cost, decimals)], ['Share', share],
+    // A tool is called; the tokens and requests are those of models.
+    ...(by === 'tool' ? [] : [['Requests', (row) => formatCount(row.requests ?? 0)]]), ...(rows.some((row) => row.calls > 0) || by === 'tool' ? [['Calls', (row) => formatCount(row.calls ?? 0)]] : []),
+    ...(by === 'tool' ? [] : [['Input tokens', (row) => formatCount(row.input_tokens ?? 0)], ['Output tokens', (row) => formatCount(row.output_tokens ?? 0)]]),
+  ];
   return h('div.sp-table-box', { tabIndex: 0, role: 'region', aria: { label: 'Spending as a table' } }, h('table.sp-table', null,
-    h('thead', null, h('tr', null, h('th', { scope: 'col' }, BY[by]), ...columns.map((word) => h('th.is-number', { scope: 'col' }, word)))),
-    h('tbody', null, ...rows.map((row, index) => h('tr', { data: { name: row.name === REST ? '' : row.name } }, h('th', { scope: 'row' }, name(row, index, href)),
-      number(formatMoney(row.cost, decimals)), h('td.is-number.num', null, share(row)), number(formatCount(row.requests ?? 0)), hasCalls && number(formatCount(row.calls ?? 0)),
-      number(formatCount(row.input_tokens ?? 0)), number(formatCount(row.output_tokens ?? 0)))))));
+    h('thead', null, h('tr', null, h('th', { scope: 'col' }, BY[by]), ...columns.map(([word]) => h('th.is-number', { scope: 'col' }, word)))),
+    h('tbody', null, ...rows.map((row, index) => h('tr', { data: { name: row.name === REST ? '' : row.name } }, h('th', { scope: 'row' }, name(row, index, href)), ...columns.map(([, cell]) => h('td.is-number.num', null, cell(row))))))));
 }
-
-const number = (text) => h('td.is-number.num', null, text);
 
 function name(row, index, href) {
   const swatch = h('i.sp-swatch', { aria: { hidden: 'true' } });
