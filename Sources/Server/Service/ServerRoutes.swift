@@ -36,7 +36,7 @@ struct ServerRoutes: Sendable {
         WhyRoutes(explainer: RunExplainer(stores: stores, windows: windows), coordinator: intake.coordinator).add(to: api)
         ChatCompletionRoutes(intake: intake).add(to: api)
         AccountRoutes(models: models, prices: prices, windows: windows, stores: stores).add(to: api)
-        KnowledgeRoutes(knowledge: stores.knowledge).add(to: api)
+        KnowledgeRoutes(knowledge: stores.knowledge, trail: trail).add(to: api)
         let twoCall = router.group("sse").add(middleware: refusals).add(middleware: authentication)
         TwoCallRoutes(intake: intake).add(to: twoCall)
         VirtualKeyRoutes(stores: stores).add(to: router.group("key").add(middleware: refusals).add(middleware: authentication))

@@ -90,8 +90,10 @@ extension DecisionContract {
         try await server.decisions.append(outcomes: [
             try Self.outcome("m"), try Self.outcome("a", .error), try Self.outcome("l"), try Self.outcome("d", .unknown),
         ])
-        func calls(_ user: String? = "ann", _ conversation: String = "c1", _ limit: Int = 100) async throws -> [RecordedCall] {
-            let owner = try ConversationOwner(org: "acme", project: "web", user: user)
+        func calls(
+            _ user: String? = "ann", _ conversation: String = "c1", _ limit: Int = 100, key: String? = nil
+        ) async throws -> [RecordedCall] {
+            let owner = try ConversationOwner(org: "acme", project: "web", user: user, key: key)
             return try await other.decisions.sessionCalls(of: owner, conversation: conversation, limit: limit)
         }
         let expected = [

@@ -49,6 +49,7 @@ class Plan:
     reports_more: int = 0  # tokens that the usage has beyond what was sent
     encodings: list = field(default_factory=list)  # count the prompt with these vocabularies, the most of them
     noise: str = ""  # more prompt
+    says: str = ""  # a word that is said before the tokens
     stamp: bool = False  # a token is the wall-clock time at which it was sent, for measuring
 
     def prompt(self) -> str:
@@ -161,6 +162,8 @@ class Witness:
         await asyncio.sleep(plan.first_byte_delay)
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
         started = time.monotonic()
+        if plan.says:
+            self._chunk(writer, {"delta": {"content": plan.says}, "finish_reason": None})
         for index in range(plan.tokens):
             if index == plan.drop_after:
                 writer.close()
