@@ -11,7 +11,9 @@ import socketio
 
 from rig import sse, tenancy
 from rig.envelopes import of_sse
-from rig.victim import NOBODY, VICTIM, World
+from rig.examples import bearer
+from rig.victim import NOBODY, VICTIM, Attacker, Watcher, World
+from rig.waiting import wait_until
 
 pytestmark = pytest.mark.timeout(90)
 
@@ -74,7 +76,7 @@ def test_a_stream_of_the_same_name_is_another_stream(world):
                 chunks = answer.iter_content(None)
                 while not events:
                     events += parser.feed(next(chunks))
-                started = attacker.session.post(world.url + "/sse/chat", params=query, json=tenancy._TEXT, timeout=20)
+                started = attacker.session.post(world.url + "/sse/chat", params=query, json=tenancy.TEXT, timeout=20)
                 assert started.status_code == 202, started.text
                 while not any(event.name in sse.TERMINAL for event in events):
                     events += parser.feed(next(chunks))
@@ -149,3 +151,35 @@ def test_what_a_model_is_told_is_the_callers_own(world, witness):
             assert answer.status_code == 200, answer.text
             assert not world.leaks(answer.text, attacker, thing.name)
             assert not world.leaks(json.dumps(witness.request(f"told-{attacker.name}-{thing.name}").body), attacker, thing.name)
+
+
+@pytest.mark.parametrize("how", ["revoked", "blocked", "expired"])
+def test_a_key_that_is_taken_away_is_out_of_its_open_sockets(world, how):
+    """It asks for nothing more, and is told nothing more."""
+    org = f"{how}org"
+    root = world.installation.key(org, "web", "root", "--role", "admin")["key"]
+    made = world.installation.key(org, "web", "boss", "--role", "admin")
+    gone = Watcher(world.url, Attacker(how, made["key"], org, is_admin=True))
+    left: list[str] = []
+    gone.sio.on("disconnect", handler=lambda *_: left.append("console"), namespace="/console")
+    try:
+        assert gone.call("/", "chat_message", tenancy.TEXT)["ok"]
+        if how == "revoked":
+            world.installation.command("keys", "revoke", made["id"])
+        else:
+            body = {"key": made["id"]} | ({"blocked": True} if how == "blocked" else {"duration": "1s"})
+            answer = requests.post(world.url + "/key/update", json=body, headers=bearer(root), timeout=10)
+            assert answer.status_code == 200, answer.text
+        wait_until("its console is shown out", lambda: left, 10)
+        for event in tenancy.EVENTS:
+            if event.name not in ("auth_refresh", "ping"):
+                refused = gone.call(
+                    "/", event.name, tenancy.filled(event.arguments[0], {kind: "x" for kind in tenancy.kinds(event.arguments[0])})
+                )
+                assert refused["error"]["code"] == "invalid_api_key", (event.name, refused)
+        # A key that is good lets the same socket go on.
+        again = world.installation.key(org, "web", "boss")["key"]
+        assert gone.call("/", "auth_refresh", {"token": again})["ok"]
+        assert gone.call("/", "chat_message", tenancy.TEXT)["ok"]
+    finally:
+        gone.close()

@@ -67,6 +67,7 @@ struct ChatNamespace: Sendable {
             Task {
                 defer { caller.end() }
                 do throws(HTTPFailure) {
+                    if event != .refresh { try await recheck(caller) }
                     let reply = try await handle(socket, caller, arguments.first ?? .null)
                     acknowledgement?(reply)
                 } catch {
@@ -74,6 +75,11 @@ struct ChatNamespace: Sendable {
                 }
             }
         }
+    }
+
+    /// A key that was taken away is refused from the next request on, also on a socket that is open.
+    private func recheck(_ caller: Caller) async throws(HTTPFailure) {
+        do throws(Authenticator.Failure) { _ = try await caller.recheck(authenticator) } catch { throw HTTPFailure(error) }
     }
 
     private func answer(_ failure: HTTPFailure, _ socket: Socket, _ acknowledgement: Acknowledgement?, _ answersWithoutAck: Bool) {
@@ -142,7 +148,7 @@ struct ChatNamespace: Sendable {
             authenticator.trail.mismatch(mismatch, of: caller.principal)
             throw .tenantMismatch(mismatch)
         }
-        caller.refresh(principal)
+        caller.refresh(principal, keyHash: token.flatMap { APISecret.hash(ofCredential: $0) })
         return ["ok": true, "expires_at": principal.expiresAt.map { .integer($0.rawValue) } ?? .null]
     }
 

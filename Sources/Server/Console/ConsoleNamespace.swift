@@ -5,17 +5,23 @@ internal import Transport
 struct ConsoleNamespace: Sendable {
     private struct Watcher: Sendable {
         let org: String
+        let caller: Caller
     }
 
     let authenticator: Authenticator
     let feed: ConsoleFeed
+    let door: ConsoleDoor
 
     func install(on namespace: Namespace) {
         namespace.use { handshake throws(ConnectRefusal) in try await connect(handshake) }
         namespace.onConnect { socket in
             guard let watcher = socket.context as? Watcher, feed.opened(watcher.org) else { return socket.disconnect() }
             socket.join(ConsoleFeed.room(watcher.org))
-            socket.onDisconnect { _ in feed.closed(watcher.org) }
+            door.entered(socket, watcher.caller, of: watcher.org)
+            socket.onDisconnect { [id = socket.id] _ in
+                door.left(id)
+                feed.closed(watcher.org)
+            }
             Task { await feed.snapshot(watcher.org, to: socket) }
         }
     }
@@ -29,6 +35,6 @@ struct ConsoleNamespace: Sendable {
             throw ConnectRefusal(
                 message: "The console needs a key with the role admin of this organisation.", data: ["code": "role_required"])
         }
-        return Watcher(org: org)
+        return Watcher(org: org, caller: caller)
     }
 }

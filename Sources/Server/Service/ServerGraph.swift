@@ -100,7 +100,8 @@ struct ServerGraph {
         ChatNamespace(intake: intake, authenticator: authenticator, desk: tools?.desk, metrics: metrics).install(on: sockets)
         let console = sockets.namespace("/console")
         let feed = ConsoleFeed(console, decisions: stores.decisions, desk: tools?.desk)
-        ConsoleNamespace(authenticator: authenticator, feed: feed).install(on: console)
+        let door = ConsoleDoor(authenticator)
+        ConsoleNamespace(authenticator: authenticator, feed: feed, door: door).install(on: console)
         tools?.listeners.add { feed.changed($0) }
         let readiness = Readiness(stores: stores, redis: counters.connection)
         let routes = ServerRoutes(
@@ -129,6 +130,7 @@ struct ServerGraph {
                 Background { await revocations.run(since: started) },
                 Background { await checkpoints.run() },
                 Background { await feed.run() },
+                Background { await door.run() },
             ] + (tools?.loops ?? []).map { Background($0) } + [
                 front,
                 RunDrain(coordinator: coordinator, tools: tools?.supervisor, readiness: readiness, grace: configuration.server.grace),

@@ -63,7 +63,7 @@ def address(method: str, path: str, *asks: Ask, open: bool = False) -> Address:
     return Address(method, path, asks or (Ask(),), needs_credential=not open)
 
 
-_TEXT = {"text": "hi\n@tokens 2\n@rate 0", "model": "demo"}
+TEXT = {"text": "hi\n@tokens 2\n@rate 0", "model": "demo"}
 _COMPLETION = {"model": "demo", "messages": [{"role": "user", "content": "hi\n@tokens 2\n@rate 0"}]}
 _HINTS = ({"tenant": "{org}"}, {"tenant": "{org}", "project": "{org}/web"})
 
@@ -86,9 +86,9 @@ ADDRESSES = (
     address(
         "POST",
         "/v1/runs",
-        *_starts(_TEXT),
-        own(body=_TEXT | {"conversation_id": "{talk}"}),
-        own(body=_TEXT | {"turn_id": "{turn}"}),
+        *_starts(TEXT),
+        own(body=TEXT | {"conversation_id": "{talk}"}),
+        own(body=TEXT | {"turn_id": "{turn}"}),
     ),
     address("GET", "/v1/runs/{run}"),
     address("GET", "/v1/runs/{run}/events", Ask(), Ask(query={"after": "0"}), Ask(headers={"last-event-id": "{run}:0"})),
@@ -108,7 +108,7 @@ ADDRESSES = (
     address("DELETE", "/v1/knowledge/{doc}"),
     # The two-call form; its streams are in test_tenancy.py.
     address("GET", "/sse/stream"),
-    address("POST", "/sse/chat", Ask(query={"stream_id": "{stream}"}, body=_TEXT, allowed=frozenset({409}))),
+    address("POST", "/sse/chat", Ask(query={"stream_id": "{stream}"}, body=TEXT, allowed=frozenset({409}))),
     # LiteLLM's
     address(
         "POST",
@@ -193,7 +193,7 @@ EVENTS = (
     Event(
         "/",
         "chat_message",
-        tuple(_TEXT | more for more in ({}, {"conversation_id": "{talk}"}, {"turn_id": "{turn}"}, *_HINTS)),
+        tuple(TEXT | more for more in ({}, {"conversation_id": "{talk}"}, {"turn_id": "{turn}"}, *_HINTS)),
         frozenset({"tenant_mismatch"}),
         compares=False,
     ),
