@@ -61,7 +61,7 @@ struct ConfigurationTests {
             ("server:\n  port: 70000", "server.port", "line 2"),
             ("server: { origins: [example.com] }", "server.origins", "line 1"),
             ("transport: { ping_interval: 25 }", "transport.ping_interval", "line 1"),
-            ("transport: { deflate: true }", "transport.deflate", "line 1"),
+            ("transport: { deflate: 6 }", "transport.deflate", "line 1"),
             ("transport: { http_compression: 6 }", "transport.http_compression", "line 1"),
             ("stores: { postgres: x }", "stores.postgres", "line 1"),
             ("audit: { checkpoint: x }", "audit.checkpoint", "line 1"),

@@ -212,7 +212,7 @@ extension Configuration.Transport {
         queue = try section.bytes("queue", default: queue, in: (64 << 10)...(256 << 20))
         httpCompression = try section.flag("http_compression", default: httpCompression)
         try section.refuseUnlessDefault("allow_eio3", harmless: ["false"], because: "clients of Socket.IO 3 and later are served")
-        try section.refuseUnlessDefault("deflate", harmless: ["false"], because: "frames are not compressed")
+        deflate = try section.flag("deflate", default: deflate)
         recovery = try section.value("recovery")?.text
         try section.refuseUnknownKeys()
     }

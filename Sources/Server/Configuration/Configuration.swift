@@ -92,6 +92,8 @@ struct Configuration: Sendable, Hashable {
         var queue = 1 << 20
         /// Compresses polling answers for clients that accept it.
         var httpCompression = true
+        /// Compresses messages of WebSockets whose clients offer it.
+        var deflate = false
         /// Given but without effect in this version.
         var recovery: String?
     }

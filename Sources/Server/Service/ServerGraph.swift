@@ -11,6 +11,7 @@ internal import NIOPosix
 internal import ServiceLifecycle
 internal import Telemetry
 internal import Transport
+internal import TransportWire
 internal import UnixSignals
 
 /// Everything that a server process is made of, and the order in which it lives and dies.
@@ -165,7 +166,8 @@ struct ServerGraph {
         let transport = configuration.transport
         return try TransportConfiguration(
             pingInterval: transport.pingInterval, pingTimeout: transport.pingTimeout, maxPayload: transport.maxMessage,
-            queueBytesMax: transport.queue, origins: configuration.originPolicy, httpCompression: transport.httpCompression)
+            queueBytesMax: transport.queue, origins: configuration.originPolicy, httpCompression: transport.httpCompression,
+            deflate: transport.deflate ? DeflatePolicy() : nil)
     }
 
     private func frontConfiguration() -> FrontConfiguration {
