@@ -23,6 +23,7 @@ PRINTED = {
         "as they were written",
     ],
     "README.md": ["0.003", "[DONE]"],
+    "docs/migration.md": ["demo", '"max_budget"', '"usage"', '"spend"', '"request_id"'],
 }
 
 
@@ -90,3 +91,29 @@ def help_of():
         return result.stdout if result.returncode == 0 and f"kdcube {' '.join(subcommand)}" in result.stdout else ""
 
     return help_of
+
+
+def test_the_index_names_every_page():
+    index = (ROOT / "docs" / "README.md").read_text()
+    for path in (ROOT / "docs").glob("*.md"):
+        assert path.name == "README.md" or f"({path.name})" in index, path.name
+
+
+_LINK = re.compile(r"\]\(([^)#\s]+)?(?:#([^)\s]+))?\)")
+
+
+@pytest.mark.parametrize("path", [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))], ids=name)
+def test_links_lead_somewhere(path):
+    for target, anchor in _LINK.findall(re.sub(r"```.*?```", "", path.read_text(), flags=re.DOTALL)):
+        if "://" in target:
+            continue
+        there = (path.parent / target).resolve() if target else path
+        assert there.exists(), f"{name(path)} links to {target}"
+        if anchor and there.suffix == ".md":
+            headings = re.findall(r"^#+ (.+)$", there.read_text(), re.MULTILINE)
+            assert anchor in {slug(heading) for heading in headings}, f"{name(path)} links to #{anchor} of {there.name}"
+
+
+def slug(heading: str) -> str:
+    """The anchor that a heading gets."""
+    return re.sub(r"[^\w\- ]", "", heading.lower().replace("`", "")).replace(" ", "-")
