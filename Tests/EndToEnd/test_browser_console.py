@@ -52,6 +52,14 @@ def fresh(tmp_path):
 
 
 @pytest.fixture
+def crowd(tmp_path):
+    """One with ten thousand runs."""
+    fake = Fake(tmp_path, "--streams", "10000")
+    yield fake
+    fake.process.stop()
+
+
+@pytest.fixture
 def console(browser, request):
     """Opens the console as somebody. An error of a script, or something that the policy of content forbids, fails the test."""
     contexts, problems = [], []
@@ -63,7 +71,7 @@ def console(browser, request):
         page.set_default_timeout(15_000)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", lambda message: "Content Security Policy" in message.text and problems.append(message.text))
-        own = "fresh" if "fresh" in request.fixturenames else "fake"
+        own = next((name for name in ("fresh", "crowd") if name in request.fixturenames), "fake")
         page.goto(f"{request.getfixturevalue(own).url}/console/{query}#key={key}")
         page.locator("#connection:is([data-state=live], [data-state=poll])").wait_for()
         return page
@@ -83,7 +91,7 @@ def over(page, approval: dict):
 
 
 def test_an_approval_appears_is_agreed_to_by_two_and_goes_to_the_decided(fake, console):
-    admin, ben = console("kd-admin"), console("kd-ben")
+    admin, ben = console("kd-admin", "?page=approvals"), console("kd-ben")
     approval = fake.approval()
     assert "0 of 2 agreed" in card(admin, approval).inner_text()
     card(admin, approval).get_by_role("textbox", name="Reason").fill("As agreed by phone.")
@@ -98,7 +106,7 @@ def test_an_approval_appears_is_agreed_to_by_two_and_goes_to_the_decided(fake, c
 
 
 def test_a_denial_needs_a_reason(fake, console):
-    page = console("kd-admin")
+    page = console("kd-admin", "?page=approvals")
     approval = fake.approval()
     card(page, approval).get_by_role("button", name="Deny").click()
     assert "Say why" in card(page, approval).get_by_role("alert").inner_text()
@@ -110,7 +118,7 @@ def test_a_denial_needs_a_reason(fake, console):
 
 
 def test_arguments_are_text_and_never_markup(fake, console):
-    page = console("kd-admin")
+    page = console("kd-admin", "?page=approvals")
     approval = fake.approval(args={"note": "<img src=x onerror=alert(1)><b>hi</b>"})
     card(page, approval).get_by_role("cell", name="<img src=x onerror=alert(1)><b>hi</b>").wait_for()
     assert card(page, approval).locator("img, b").count() == 0
@@ -131,7 +139,7 @@ def test_an_approver_sees_the_approvals_alone(fresh, console):
 
 
 def test_keys_choose_ask_and_only_enter_decides(fake, console):
-    page = console("kd-admin")
+    page = console("kd-admin", "?page=approvals")
     approval = fake.approval(left=1)
     card(page, approval).wait_for()
     page.keyboard.press("j")
@@ -157,7 +165,7 @@ def test_the_number_that_waits_is_in_the_rail_and_in_the_title(fresh, console):
 
 
 def test_a_decided_card_stays_under_the_hands_of_who_types(fresh, console):
-    page = console("kd-admin")
+    page = console("kd-admin", "?page=approvals")
     first = fresh.approval(left=20)
     card(page, first).get_by_role("textbox", name="Reason").fill("half a sent")
     fresh.approval(left=2)
@@ -235,7 +243,94 @@ def test_a_tool_is_switched_off_with_a_reason(console):
     tool.locator(".tl-state", has_text="On").wait_for()
 
 
+def test_ten_thousand_runs_scroll_and_only_those_in_sight_are_in_the_page(crowd, console):
+    page = console("kd-admin", "?page=streams&sort=newest")
+    page.get_by_text("10,000 runs").wait_for()
+    assert 10 < page.locator(".st-row").count() < 60
+    first = page.locator(".st-row").first.get_attribute("data-run")
+    page.locator(".vl").evaluate("list => list.scrollTop = list.scrollHeight")
+    wait_until("the last rows", lambda: page.locator(".st-row[aria-posinset='10000']").count() == 1)
+    assert page.locator(f"[data-run={first}]").count() == 0 and page.locator(".st-row").count() < 60
+
+
+def test_the_dearest_run_is_ended_with_a_reason_by_keys(fresh, console):
+    page = console("kd-admin", "?page=streams")
+    page.locator(".st-row").first.wait_for()
+    page.keyboard.press("j")
+    run = page.locator(".st-row.is-chosen").get_attribute("data-run")
+    page.keyboard.press("x")
+    dialog = page.get_by_role("dialog", name="End this run?")
+    page.keyboard.press("Enter")
+    assert "Say why" in dialog.get_by_role("alert").inner_text()
+    page.keyboard.type("A loop.")
+    page.keyboard.press("Enter")
+    dialog.wait_for(state="hidden")
+    wait_until("it is gone", lambda: page.locator(f"[data-run={run}]").count() == 0)
+    page.goto(f"{fresh.url}/console/?page=run&id={run}")
+    page.locator(".run-story", has_text="An administrator ended it: “A loop.”.").wait_for()
+
+
+def test_a_budget_is_previewed_before_it_is_set(fresh, console):
+    page = console("kd-admin", "?page=budgets&find=acme/web")
+    row = page.locator("[data-window='project:acme/web|usd|day|||']")
+    row.get_by_role("button", name="Change the limit").click()
+    page.get_by_role("textbox", name="Limit").fill("9.00")
+    page.locator(".bg-verdict", has_text="would be cut now").wait_for()
+    page.get_by_role("textbox", name="Limit").fill("12.00")
+    page.locator(".bg-verdict", has_text="Nothing that runs now would be cut.").wait_for()
+    page.get_by_role("button", name="Change it").click()
+    row.get_by_text("of $12.00").wait_for()
+    row.get_by_role("button", name="Remove the budget").click()
+    page.get_by_role("button", name="Remove it").click()
+    row.wait_for(state="detached")
+
+
+def test_a_secret_is_shown_once_and_only_its_button_puts_it_away(fresh, console):
+    page = console("kd-admin", "?page=keys")
+    page.get_by_role("button", name="New key").click()
+    page.get_by_role("textbox", name="Alias").fill("billing")
+    page.keyboard.press("Enter")
+    assert "Say which project." in page.locator(".dg-problem").inner_text()
+    page.get_by_role("dialog").get_by_role("combobox", name="Project").fill("web")
+    page.keyboard.press("Enter")
+    secret = page.locator(".ky-secret output").inner_text()
+    assert secret.startswith("kd-")
+    page.keyboard.press("Escape")
+    page.mouse.click(4, 4)
+    assert page.locator(".ky-secret").is_visible()
+    page.get_by_role("button", name="I have kept it").click()
+    key = page.locator(".ky", has_text="billing")
+    key.locator("summary").click()
+    key.get_by_role("button", name="Block").click()
+    key.locator(".ky-state", has_text="Blocked").wait_for()
+    key.get_by_role("button", name="Revoke").click()
+    page.get_by_role("button", name="Revoke it").click()
+    key.locator(".ky-state", has_text="Revoked").wait_for()
+    assert secret not in page.content()
+
+
+def test_a_newcomer_makes_project_user_and_key_from_the_console_alone(fresh, console):
+    page = console("kd-admin", "?page=keys&tab=who")
+    page.get_by_role("button", name="New project in acme").click()
+    page.get_by_role("textbox", name="Name").fill("shop")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="New user in shop").click()
+    page.get_by_role("textbox", name="Name").fill("zoe")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="New key in zoe").click()
+    assert page.get_by_role("dialog").get_by_role("combobox", name="Project").input_value() == "shop"
+    page.get_by_role("button", name="Make the key").click()
+    assert page.locator(".ky-secret output").inner_text().startswith("kd-")
+
+
 PAGES = {
+    "now": ".now-tile",
+    "streams": ".st-row",
+    "budgets": ".bg-window",
+    "keys": ".ky",
+    "keys&tab=who": ".who-row",
+    "run": ".nothing",
+    "run&id=run_cut": ".run-event",
     "approvals": ".ap",
     "decisions": ".dc-row",
     "decisions&id=dec_00000": ".rc-head",
@@ -245,7 +340,7 @@ PAGES = {
 }
 BEYOND = """() => [...document.querySelectorAll('.page *')].filter((one) => {
     const box = one.getBoundingClientRect();
-    return box.width > 1 && box.right > innerWidth + 1 && !one.closest('.code-lines, .sample, .po-tabs, pre, .hidden');
+    return box.width > 1 && box.right > innerWidth + 1 && !one.closest('.code-lines, .sample, .po-tabs, .run-scroll, pre, .hidden');
 }).map((one) => one.className)"""
 
 
@@ -260,7 +355,7 @@ def test_nothing_runs_out_of_a_page(console, fake, width):
 
 
 def test_a_lost_connection_is_said_and_what_is_stale_as_well(fresh, console):
-    page = console("kd-admin")
+    page = console("kd-admin", "?page=approvals")
     page.locator("article.ap").first.wait_for()
     fresh.process.child.kill()
     page.get_by_text("There is no connection. What you see is as of").wait_for()

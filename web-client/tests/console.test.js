@@ -17,7 +17,7 @@ test('an address is read and written the same, and holds only what is known', ()
   assert.deepEqual(address, { page: 'decisions', filters: { org: 'acme', tool: 'mail.send' } });
   assert.equal(writeAddress(address), '?page=decisions&org=acme&tool=mail.send');
   assert.deepEqual(readAddress(writeAddress(address)), address);
-  assert.equal(readAddress('?page=nonsense').page, 'approvals');
+  assert.equal(readAddress('?page=nonsense').page, 'now');
   assert.equal(readAddress(`?org=${'x'.repeat(300)}`).filters.org, undefined);
   assert.deepEqual(goTo(address, 'tools'), { page: 'tools', filters: { org: 'acme' } });
   assert.deepEqual(withFilters(address, { tool: '', decision: 'deny' }).filters, { org: 'acme', decision: 'deny' });

@@ -93,8 +93,9 @@ struct ServerGraph {
             onDeny: configuration.tools.onDeny,
             lost: LostRuns(
                 stores: stores, windows: windows, toolTimeMax: tools == nil ? .zero : EngineLimits().toolTimeMax), trail: trail)
+        let uses = KeyUses(stores.keys)
         let authenticator = Authenticator(
-            directory: KeyDirectory(keys: stores.keys), tokens: tokens, trail: trail, metrics: metrics)
+            directory: KeyDirectory(keys: stores.keys, uses: uses), tokens: tokens, trail: trail, metrics: metrics)
 
         let sockets = SocketIOServer(
             configuration: try transportConfiguration(), eventLoopGroup: group, metrics: registry, logger: logger)
@@ -126,6 +127,7 @@ struct ServerGraph {
                 Background { await succession.run(accountant) },
                 Background { await forgetOldRuns(coordinator) },
                 Background { await ends.run() },
+                Background { await uses.run() },
                 Background { await PriceWatch(book: book, logger: logger, read: priceFile).run() },
                 Background { await tokens?.run() },
                 Background { await revocations.run(since: started) },
@@ -148,6 +150,7 @@ struct ServerGraph {
         await accountant.leave()
         succession.board.discard()
         await ends.flush()
+        await uses.flush()
         await counters.outbox?.close()
         await counters.connection?.close()
         await stores.close()
