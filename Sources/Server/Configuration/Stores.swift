@@ -19,6 +19,7 @@ struct Stores: Sendable {
     let durable: Durable
     let keys: any KeyStore
     let budgets: any BudgetStore
+    let tenants: any TenantStore
     let ledger: any LedgerSums
     let usage: any UsageStore
     let root: any CounterRoot
@@ -51,6 +52,7 @@ struct Stores: Sendable {
             let changes = ChangeLog(decisions: decisions)
             keys = AuditedKeys(store: PostgresKeys(database), log: changes)
             budgets = AuditedBudgets(store: PostgresBudgets(database), keys: keys, log: changes)
+            tenants = AuditedTenants(store: PostgresTenants(database), log: changes)
             ledger = PostgresLedger(database)
             usage = PostgresUsage(database)
             root = PostgresCounterRoot(database)
@@ -78,6 +80,7 @@ struct Stores: Sendable {
         let changes = ChangeLog(decisions: decisions)
         keys = AuditedKeys(store: KeyTable(database), log: changes)
         budgets = AuditedBudgets(store: BudgetTable(database), keys: keys, log: changes)
+        tenants = AuditedTenants(store: TenantTable(database), log: changes)
         ledger = SQLiteLedger(database)
         usage = UsageQuery(database)
         root = SQLiteCounterRoot(database, clock: WallClock.accounting)

@@ -36,12 +36,14 @@ struct ServerRoutes: Sendable {
         // On the groups: the router itself has turned a thrown refusal into a response by the time its own middleware sees it.
         let refusals = RefusalMetricsMiddleware<AppContext>(metrics: metrics)
         let authentication = AuthenticationMiddleware(authenticator: authenticator)
-        let api = router.group("v1").add(middleware: refusals).add(middleware: authentication)
+        let api = router.group("v1").add(middleware: AnthropicErrors()).add(middleware: refusals).add(middleware: authentication)
         RunRoutes(intake: intake).add(to: api)
         WhyRoutes(explainer: RunExplainer(stores: stores, windows: windows), coordinator: intake.coordinator).add(to: api)
         ChatCompletionRoutes(intake: intake).add(to: api)
+        ResponseRoutes(intake: intake).add(to: api)
+        MessageRoutes(intake: intake, models: models).add(to: api)
         AccountRoutes(models: models, prices: prices, windows: windows, stores: stores).add(to: api)
-        KnowledgeRoutes(knowledge: stores.knowledge).add(to: api)
+        KnowledgeRoutes(knowledge: stores.knowledge, trail: trail).add(to: api)
         let twoCall = router.group("sse").add(middleware: refusals).add(middleware: authentication)
         TwoCallRoutes(intake: intake).add(to: twoCall)
         VirtualKeyRoutes(stores: stores).add(to: router.group("key").add(middleware: refusals).add(middleware: authentication))
@@ -51,6 +53,10 @@ struct ServerRoutes: Sendable {
         let admin = router.group("api/admin").add(middleware: refusals)
             .add(middleware: AuthenticationMiddleware(authenticator: authenticator, projectIsHint: false)).add(
                 middleware: AdminMiddleware())
+        AdminTenantRoutes(stores: stores).add(to: admin)
+        AdminKeyRoutes(stores: stores).add(to: admin)
+        AdminBudgetRoutes(stores: stores, windows: windows, coordinator: intake.coordinator).add(to: admin)
+        AdminUsageRoutes(stores: stores, windows: windows).add(to: admin)
         AdminLedgerRoutes(stores: stores, windows: windows).add(to: admin)
         AdminStreamRoutes(live: live, approvals: self.approvals, stores: stores, trail: trail).add(to: admin)
         AdminRunRoutes(explainer: RunExplainer(stores: stores, windows: windows), live: live).add(to: admin)
@@ -62,6 +68,8 @@ struct ServerRoutes: Sendable {
         AdminPriceRoutes(prices: prices, models: models).add(to: admin)
         AdminToolRoutes(stores: stores, room: tools).add(to: admin)
         AdminPolicyRoutes(stores: stores, room: tools).add(to: admin)
+        AdminPublishRoutes(room: tools).add(to: admin)
+        AdminLogRoutes(trail: trail).add(to: admin)
         approvals.add(toAdmin: admin)
         return router
     }
