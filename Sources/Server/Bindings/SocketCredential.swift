@@ -1,5 +1,7 @@
 internal import JSON
 internal import JWT
+internal import NIOHTTP1
+internal import Traces
 internal import Transport
 
 /// Who connects to a namespace: the handshake's `auth` has `token` or `bearer_token`, and hints that may only repeat what the credential
@@ -17,7 +19,10 @@ struct SocketCredential: Sendable {
             let session = try fields.string("user_session_id", bytesMax: 256)
             do throws(Authenticator.Failure) {
                 let principal = try await authenticator.authenticate(token ?? bearer, hints: hints)
-                return Caller(principal: principal, userSessionID: session)
+                let trace = handshake.headers.first(name: "traceparent").flatMap {
+                    TraceContext(traceparent: $0, state: handshake.headers["tracestate"].joined(separator: ","))
+                }
+                return Caller(principal: principal, userSessionID: session, trace: trace)
             } catch {
                 throw HTTPFailure(error)
             }

@@ -58,6 +58,7 @@ struct ServerGraph {
         var clientConfiguration = OpenAIProvider.clientConfiguration()
         if let connect = configuration.models.map(\.connectTimeout).max() { clientConfiguration.timeout.connect = .init(connect) }
         let client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: clientConfiguration)
+        let traces = TraceExport(configuration.telemetry, node: node, client: client, registry: registry, logger: logger)
         let models = ConfiguredModels(configuration.models, client: client)
         let book = PriceBook(
             prices, file: configuration.priceFile, models: configuration.models, accountant: accountant, metrics: metrics)
@@ -83,7 +84,8 @@ struct ServerGraph {
             stores.audit, directory: configuration.stores.data, file: configuration.audit.checkpoints, registry: registry, logger: logger)
         let coordinator = RunCoordinator(
             meter: MeterBinding(accountant: accountant, trail: trail), models: models, conversations: ConversationBinding(stores: stores),
-            tools: tools?.gate, metrics: EngineMetricsBinding(metrics: metrics, ends: ends))
+            tools: tools?.gate, metrics: EngineMetricsBinding(metrics: metrics, ends: ends),
+            tracer: traces?.tracer)
         let revocations = RevocationWatch(
             store: stores.revocations, coordinator: coordinator, trail: trail, metrics: metrics, logger: logger)
         let windows = WindowReader(stores, counters: counters.isEmbedded ? nil : counters.store)
@@ -97,7 +99,8 @@ struct ServerGraph {
 
         let sockets = SocketIOServer(
             configuration: try transportConfiguration(), eventLoopGroup: group, metrics: registry, logger: logger)
-        ChatNamespace(intake: intake, authenticator: authenticator, desk: tools?.desk, metrics: metrics).install(on: sockets)
+        ChatNamespace(intake: intake, authenticator: authenticator, desk: tools?.desk, metrics: metrics, areTraced: traces != nil)
+            .install(on: sockets)
         let console = sockets.namespace("/console")
         let feed = ConsoleFeed(console, decisions: stores.decisions, desk: tools?.desk)
         ConsoleNamespace(authenticator: authenticator, feed: feed).install(on: console)
@@ -106,7 +109,7 @@ struct ServerGraph {
         let routes = ServerRoutes(
             configuration: configuration, intake: intake, authenticator: authenticator, models: models, prices: book,
             windows: windows, stores: stores,
-            readiness: readiness, metrics: metrics, outbox: counters.outbox, tools: tools, trail: trail)
+            readiness: readiness, metrics: metrics, outbox: counters.outbox, tools: tools, trail: trail, traces: traces)
         let front = RealtimeServer(
             configuration: frontConfiguration(), ingress: sockets, responder: routes.router().buildResponder(), eventLoopGroup: group,
             metrics: registry, logger: logger
@@ -129,6 +132,7 @@ struct ServerGraph {
                 Background { await revocations.run(since: started) },
                 Background { await checkpoints.run() },
                 Background { await feed.run() },
+                Background { await traces?.run() },
             ] + (tools?.loops ?? []).map { Background($0) } + [
                 front,
                 RunDrain(coordinator: coordinator, tools: tools?.supervisor, readiness: readiness, grace: configuration.server.grace),
@@ -141,6 +145,7 @@ struct ServerGraph {
         await tools?.shutdown()
         // After the last decision: what is not signed could be cut off while nobody looks.
         await checkpoints.flush()
+        await traces?.flush()
         try? await client.shutdown()
         await accountant.leave()
         succession.board.discard()

@@ -2,6 +2,7 @@ public import AsyncHTTPClient
 public import Engine
 internal import NIOCore
 internal import NIOHTTP1
+internal import Traces
 
 /// A model behind an OpenAI-compatible `POST {base}/chat/completions`: OpenAI, vLLM, llama.cpp, Ollama, OpenRouter, …
 ///
@@ -92,6 +93,7 @@ public struct OpenAIProvider: ModelProvider {
         call.headers.add(name: "content-type", value: "application/json")
         call.headers.add(name: "accept", value: configuration.isStreamed ? "text/event-stream" : "application/json")
         if let key = configuration.apiKey { call.headers.add(name: "authorization", value: "Bearer \(key)") }
+        for header in TraceContext.current?.headers ?? [] { call.headers.add(name: header.name, value: header.value) }
         call.body = .bytes(ByteBuffer(bytes: ChatRequestBody.encode(request, configuration)))
         return OpenAIStream(
             UpstreamCall(

@@ -3,6 +3,7 @@ internal import Engine
 internal import EventStream
 internal import NIOCore
 internal import NIOHTTP1
+internal import Traces
 
 /// One answer of an OpenAI-compatible upstream.
 ///
@@ -106,6 +107,7 @@ struct UpstreamCall: Sendable {
             var chunks = ChatChunkParser(ratio: calibration.output, names: names)
             var received: [ServerSentEvent] = []
             var hasLearned = false
+            var untold = Span.current
             for try await buffer in response.body {
                 hasBegun = true
                 let arrivedAt = clock.nowNanoseconds
@@ -116,6 +118,10 @@ struct UpstreamCall: Sendable {
                 var failure: ProviderError?
                 do {
                     for event in received { try chunks.accept(event.data, into: &events) }
+                    if let span = untold, let model = chunks.model {
+                        span.set("gen_ai.response.model", .text(model))
+                        untold = nil
+                    }
                 } catch {
                     // What came before the bad chunk is still good.
                     failure = error
