@@ -55,6 +55,7 @@ let package = Package(
     targets: [
         // Support: what every room may use, and what knows none of them.
         .target(name: "JSON", path: "Sources/Support/JSON", swiftSettings: settings),
+        .target(name: "MessagePack", dependencies: ["JSON"], path: "Sources/Support/MessagePack", swiftSettings: settings),
         .target(name: "Telemetry", path: "Sources/Support/Telemetry", swiftSettings: settings),
         .systemLibrary(
             name: "COpenSSL", path: "Sources/Support/COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
@@ -69,7 +70,7 @@ let package = Package(
 
         // Transport: bytes, connections, Engine.IO and Socket.IO.
         .target(
-            name: "TransportWire", dependencies: ["JSON", .nioCore], path: "Sources/Transport/Wire",
+            name: "TransportWire", dependencies: ["JSON", "MessagePack", .nioCore], path: "Sources/Transport/Wire",
             swiftSettings: settings),
         .target(
             name: "Transport",
@@ -161,13 +162,15 @@ let package = Package(
         .executableTarget(name: "cedar-benchmark", dependencies: ["Cedar"], path: "Benchmarks/CedarBenchmark", swiftSettings: settings),
         .testTarget(name: "CedarTests", dependencies: ["Cedar"], swiftSettings: settings),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: settings),
+        .testTarget(name: "MessagePackTests", dependencies: ["MessagePack", "JSON"], swiftSettings: settings),
         .testTarget(name: "TracesTests", dependencies: ["Traces", "JSON"], swiftSettings: settings),
         .testTarget(
             name: "TransportWireTests", dependencies: ["TransportWire", "JSON", .nioCore], swiftSettings: settings),
         .testTarget(
             name: "TransportTests",
             dependencies: [
-                "Transport", "TransportWire", "JSON", "Telemetry", "Deflate", .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1, .hummingbird,
+                "Transport", "TransportWire", "JSON", "MessagePack", "Telemetry", "Deflate", .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1,
+                .hummingbird,
                 .logging, .httpTypes, .lifecycle,
             ],
             swiftSettings: settings),
@@ -207,7 +210,8 @@ let package = Package(
         .testTarget(
             name: "ServerTests",
             dependencies: [
-                "kdcube", "Engine", "Executor", "Supervisor", "Accounting", "AccountingSQLite", "JSON", "JWT", "Telemetry", .httpTypes,
+                "kdcube", "Engine", "EngineProviders", "Executor", "Supervisor", "Accounting", "AccountingSQLite", "JSON", "JWT",
+                "Telemetry", .httpTypes,
             ],
             swiftSettings: settings),
     ],

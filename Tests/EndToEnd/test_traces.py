@@ -128,7 +128,7 @@ def test_a_run_with_calls_is_a_tree_and_holds_no_content(server, tenant, collect
 
 
 def test_calls_of_code_are_below_the_call_that_runs_it(server, tenant, collector):
-    source = "from agent_tools import tools\nprint(tools.call('echo', text='hello'))"
+    source = "from agent_tools import tools\nprint(tools.echo(text='hello'))"
     run, _ = start(server, tenant, prompt(code(source)))
     (outer,) = (span for span in collector.children(collector.run(run)) if span.name == "execute_tool run_code")
     (inner,) = collector.children(outer)
@@ -136,8 +136,8 @@ def test_calls_of_code_are_below_the_call_that_runs_it(server, tenant, collector
 
 
 def test_a_cut_is_an_event_with_its_reason_and_a_refusal_a_span(server, tenant, collector, plan):
-    tenant.cap("0.000100")
-    steady = plan(tokens=400, rate=200)
+    tenant.cap("0.001")
+    steady = plan(tokens=2_000, rate=1_000)
     run, envelopes = start(server, tenant, steady.prompt(), model="witness")
     assert envelopes[-1]["type"] == "chat.cut"
     root = collector.run(run)

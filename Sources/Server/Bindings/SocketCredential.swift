@@ -19,10 +19,11 @@ struct SocketCredential: Sendable {
             let session = try fields.string("user_session_id", bytesMax: 256)
             do throws(Authenticator.Failure) {
                 let principal = try await authenticator.authenticate(token ?? bearer, hints: hints)
+                let hash = (token ?? bearer).flatMap { APISecret.hash(ofCredential: $0) }
                 let trace = handshake.headers.first(name: "traceparent").flatMap {
                     TraceContext(traceparent: $0, state: handshake.headers["tracestate"].joined(separator: ","))
                 }
-                return Caller(principal: principal, userSessionID: session, trace: trace)
+                return Caller(principal: principal, keyHash: hash, userSessionID: session, trace: trace)
             } catch {
                 throw HTTPFailure(error)
             }

@@ -119,7 +119,7 @@ extension Configuration.Model {
     var masked: JSONValue {
         var object = JSONObject([("id", .string(id)), ("provider", .string(provider.rawValue))])
         maskMetering(into: &object)
-        guard provider == .openai else { return .object(object) }
+        guard provider != .scripted else { return .object(object) }
         object["base_url"] = .string(baseURL)
         object["api_key"] = apiKey.isEmpty ? "" : "***"
         object["upstream_model"] = .string(upstreamModel)

@@ -32,7 +32,7 @@ struct Configuration: Sendable, Hashable {
     }
 
     struct Model: Sendable, Hashable {
-        enum Provider: String, Sendable, CaseIterable { case scripted, openai }
+        enum Provider: String, Sendable, CaseIterable { case scripted, openai, anthropic }
 
         var id: String
         var provider: Provider
@@ -94,6 +94,8 @@ struct Configuration: Sendable, Hashable {
         var queue = 1 << 20
         /// Compresses polling answers for clients that accept it.
         var httpCompression = true
+        /// Compresses messages of WebSockets whose clients offer it.
+        var deflate = false
         /// Given but without effect in this version.
         var recovery: String?
     }
