@@ -366,7 +366,11 @@ METRICS = {
 
 def test_every_metric_is_there_with_its_labels_and_moves(server, tenant):
     before = server.metrics()
-    run(server, tenant, prompt(call("crm.lookup", customer="C-17"), call("mail.send", draft_id="x"), code("while True: pass")))
+    run(
+        server,
+        tenant,
+        prompt(call("crm.lookup", customer="C-17"), call("mail.send", draft_id="x"), code("while True: print('x' * 100_000)")),
+    )
     tenant.cap("0.000200")
     cut = run(server, tenant, "@tokens 4000\n@rate 1000")
     assert cut[-1]["type"] == "chat.cut"

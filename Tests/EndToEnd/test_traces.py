@@ -138,7 +138,7 @@ def test_calls_of_code_are_below_the_call_that_runs_it(server, tenant, collector
 def test_a_cut_is_an_event_with_its_reason_and_a_refusal_a_span(server, tenant, collector, plan):
     tenant.cap("0.001")
     steady = plan(tokens=2_000, rate=1_000)
-    run, envelopes = start(server, tenant, steady.prompt(), model="witness")
+    run, envelopes = start(server, tenant, steady.prompt(), model="witness", server_tools=False)
     assert envelopes[-1]["type"] == "chat.cut"
     root = collector.run(run)
     ((name, cut),) = root.events

@@ -30,7 +30,15 @@ EVENTS = (*_OTHERS, *sorted(TERMINAL))
 class Client:
     """Keeps every event it was sent with its time; one at a time may wait for more."""
 
-    def __init__(self, url: str, token: str | None, transports: tuple[str, ...] = ("websocket",), auth: dict | None = None, headers: dict | None = None, **options):
+    def __init__(
+        self,
+        url: str,
+        token: str | None,
+        transports: tuple[str, ...] = ("websocket",),
+        auth: dict | None = None,
+        headers: dict | None = None,
+        **options,
+    ):
         self.received: list[tuple[str, dict, float]] = []
         self._changed = threading.Condition()
         self.errors: queue.Queue = queue.Queue()
