@@ -3,7 +3,7 @@
 CONFIGURATION ?= release
 PORT ?= 8000
 
-.PHONY: run test lint model bench docs simulate scale autobahn
+.PHONY: run test lint model bench docs simulate scale autobahn screenshots
 
 # Builds the server and starts it with embedded stores and the scripted model.
 run:
@@ -42,6 +42,13 @@ scale:
 
 lint:
 	@scripts/lint.sh
+
+# Pictures of every page with an organisation in use, into screenshots/ (OUT=folder); fails when a page shows or logs an error.
+OUT ?= screenshots
+screenshots:
+	@scripts/setup.sh --test
+	swift build -c $(CONFIGURATION) --product kdcube
+	.tools/venv/bin/python scripts/screenshots.py --out $(OUT) --binaries .build/$(CONFIGURATION) $(if $(ONLY),--only $(ONLY)) $(if $(VIEWS),--views $(VIEWS))
 
 # Side by side with python-socketio under uvicorn; numbers only mean something within one run.
 bench:

@@ -69,7 +69,7 @@ struct ConfigurationTests {
             ("sandbox: { python: python3 }", "sandbox.python", "line 1"), ("sandbox: { memory: 1MiB }", "sandbox.memory", "line 1"),
             ("sandbox: { warm: 9, most: 8 }", "sandbox.warm", nil), ("sandbox: { on_kill: ask }", "sandbox.on_kill", "line 1"),
             ("models: [ { id: a } ]", "models[0].provider", nil), ("models: [ { provider: scripted } ]", "models[0].id", nil),
-            ("models: [ { id: a, provider: nonesuch } ]", "models[0].provider", "line 1"),
+            ("models: [ { id: a, provider: mystery } ]", "models[0].provider", "line 1"),
             ("models: [ { id: a, provider: scripted }, { id: a, provider: scripted } ]", "models[1].id", nil),
             ("models: [ { id: a, provider: openai } ]", "models[0].base_url", nil),
             ("models: [ { id: a, provider: openai, base_url: \"${NOT_SET}\" } ]", "models[0].base_url", "line 1"),

@@ -32,7 +32,7 @@ extension Configuration {
     init(tree: SettingsTree) throws(ConfigurationError) {
         try tree.refuseUnknownSections(known: [
             "server", "stores", "auth", "models", "prices", "budgets", "policies", "tools", "sandbox", "transport", "accounting",
-            "audit", "approvals",
+            "audit", "approvals", "telemetry", "log",
         ])
         server = try Server(tree.section("server"))
         stores = try Stores(tree.section("stores"))
@@ -55,6 +55,11 @@ extension Configuration {
         try audit.refuseUnknownKeys()
         policies = try Policies(tree.section("policies"))
         approvals = try Approvals(tree.section("approvals"))
+        telemetry = try Telemetry(tree.section("telemetry"))
+        if !telemetry.otlp.isEmpty { notices.append("telemetry.otlp has no effect in this version") }
+        let log = try tree.section("log")
+        logLevel = try log.choice("level", default: logLevel)
+        try log.refuseUnknownKeys()
         if !policies.directory.isEmpty, tools.file.isEmpty {
             notices.append("policies.directory has no effect without tools.file: there are no calls to decide about")
         }

@@ -53,7 +53,7 @@ struct SpendLogQuery: Sendable {
 
     /// An answer's id has its run's name behind the prefix of its dialect.
     private static func run(ofRequest id: String) -> String {
-        for prefix in ["chatcmpl-", "resp_"] where id.hasPrefix(prefix) { return "run_" + id.dropFirst(prefix.count) }
+        for prefix in ["chatcmpl-", "resp_", "msg_"] where id.hasPrefix(prefix) { return "run_" + id.dropFirst(prefix.count) }
         return id
     }
 

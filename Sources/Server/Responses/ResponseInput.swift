@@ -29,7 +29,8 @@ struct ResponseInput: Sendable {
         case "function_call": try add(call: item)
         case "function_call_output": try add(output: item)
         case "reasoning": break
-        case "item_reference": throw item.failure("type", "cannot be item_reference: responses are not stored here")
+        case "item_reference":
+            throw item.failure("type", "cannot be item_reference: nothing is stored here; send the items (SDKs: store false)")
         default: throw item.failure("type", "must be message, function_call, function_call_output or reasoning")
         }
     }

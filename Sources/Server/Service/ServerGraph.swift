@@ -9,6 +9,7 @@ internal import Logging
 internal import NIOCore
 internal import NIOPosix
 internal import ServiceLifecycle
+internal import Supervisor
 internal import Telemetry
 internal import Transport
 internal import TransportWire
@@ -63,7 +64,9 @@ struct ServerGraph {
         let book = PriceBook(
             prices, file: configuration.priceFile, models: configuration.models, accountant: accountant, metrics: metrics)
         let ends = RunEndRecorder(store: stores.runEnds, metrics: metrics)
-        let writer = DecisionWriter(stores.decisions) { error in
+        let board = LiveBoard(node: node)
+        let upstreams = UpstreamBook()
+        let writer = DecisionWriter(WatchedDecisions(store: stores.decisions, board: board)) { error in
             logger.error("decisions cannot be written; calls and runs are denied", metadata: ["fault": "\(error)"])
         }
         let notLogged = ToolMetrics.decisionsNotLogged(registry)
@@ -84,7 +87,7 @@ struct ServerGraph {
             stores.audit, directory: configuration.stores.data, file: configuration.audit.checkpoints, registry: registry, logger: logger)
         let coordinator = RunCoordinator(
             meter: MeterBinding(accountant: accountant, trail: trail), models: models, conversations: ConversationBinding(stores: stores),
-            tools: tools?.gate, metrics: EngineMetricsBinding(metrics: metrics, ends: ends))
+            tools: tools?.gate, metrics: EngineMetricsBinding(metrics: metrics, ends: ends, board: board, upstreams: upstreams))
         let revocations = RevocationWatch(
             store: stores.revocations, coordinator: coordinator, trail: trail, metrics: metrics, logger: logger)
         let windows = WindowReader(stores, counters: counters.isEmbedded ? nil : counters.store)
@@ -93,25 +96,36 @@ struct ServerGraph {
             onDeny: configuration.tools.onDeny,
             lost: LostRuns(
                 stores: stores, windows: windows, toolTimeMax: tools == nil ? .zero : EngineLimits().toolTimeMax), trail: trail)
+        let uses = KeyUses(stores.keys)
         let authenticator = Authenticator(
-            directory: KeyDirectory(keys: stores.keys), tokens: tokens, trail: trail, metrics: metrics)
+            directory: KeyDirectory(keys: stores.keys, uses: uses), tokens: tokens, trail: trail, metrics: metrics)
 
         let sockets = SocketIOServer(
             configuration: try transportConfiguration(), eventLoopGroup: group, metrics: registry, logger: logger)
         ChatNamespace(intake: intake, authenticator: authenticator, desk: tools?.desk, metrics: metrics).install(on: sockets)
         let console = sockets.namespace("/console")
         let feed = ConsoleFeed(console, decisions: stores.decisions, desk: tools?.desk)
-        ConsoleNamespace(authenticator: authenticator, feed: feed).install(on: console)
-        tools?.listeners.add { feed.changed($0) }
+        let door = ConsoleDoor(authenticator)
         let readiness = Readiness(stores: stores, redis: counters.connection)
+        let live = LiveServer(
+            board: board, store: stores.nodes,
+            health: ServerHealth(stores: stores, counters: counters, readiness: readiness, metrics: metrics), coordinator: coordinator,
+            readiness: readiness, address: "\(configuration.server.host):\(configuration.server.port)", registry: registry,
+            logger: logger)
+        let approvals = ApprovalCount(store: tools?.desk.store, keys: stores.keys)
+        let liveFeed = LiveFeed(console, live: live, stores: stores, accountant: accountant, approvals: approvals)
+        ConsoleNamespace(authenticator: authenticator, feed: feed, live: liveFeed, door: door).install(on: console)
+        tools?.listeners.add { feed.changed($0) }
         let routes = ServerRoutes(
             configuration: configuration, intake: intake, authenticator: authenticator, models: models, prices: book,
             windows: windows, stores: stores,
-            readiness: readiness, metrics: metrics, outbox: counters.outbox, tools: tools, trail: trail)
+            readiness: readiness, metrics: metrics, outbox: counters.outbox, tools: tools, trail: trail,
+            live: live, approvals: approvals, upstreams: upstreams, logger: logger)
         let front = RealtimeServer(
             configuration: frontConfiguration(), ingress: sockets, responder: routes.router().buildResponder(), eventLoopGroup: group,
             metrics: registry, logger: logger
         ) { addresses in
+            if let port = addresses.first?.port { live.listens(at: "\(configuration.server.host):\(port)") }
             onReady(addresses.first?.port ?? configuration.server.port)
         }
 
@@ -125,11 +139,17 @@ struct ServerGraph {
                 Background { await succession.run(accountant) },
                 Background { await forgetOldRuns(coordinator) },
                 Background { await ends.run() },
+                Background { await uses.run() },
                 Background { await PriceWatch(book: book, logger: logger, read: priceFile).run() },
                 Background { await tokens?.run() },
                 Background { await revocations.run(since: started) },
                 Background { await checkpoints.run() },
                 Background { await feed.run() },
+                Background { await live.health.run() },
+                Background { await live.writeReports() },
+                Background { await liveFeed.run() },
+                Background { await liveFeed.runStores() },
+                Background { await door.run() },
             ] + (tools?.loops ?? []).map { Background($0) } + [
                 front,
                 RunDrain(coordinator: coordinator, tools: tools?.supervisor, readiness: readiness, grace: configuration.server.grace),
@@ -139,6 +159,7 @@ struct ServerGraph {
         // Past the drain's grace and the front's: something is stuck, and a supervisor wants its process back.
         lifecycle.maximumGracefulShutdownDuration = configuration.server.grace + .seconds(20)
         let result = await Result { try await ServiceGroup(configuration: lifecycle).run() }
+        await live.leave()
         await tools?.shutdown()
         // After the last decision: what is not signed could be cut off while nobody looks.
         await checkpoints.flush()
@@ -146,6 +167,7 @@ struct ServerGraph {
         await accountant.leave()
         succession.board.discard()
         await ends.flush()
+        await uses.flush()
         await counters.outbox?.close()
         await counters.connection?.close()
         await stores.close()

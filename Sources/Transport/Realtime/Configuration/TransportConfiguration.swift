@@ -36,6 +36,8 @@ public struct TransportConfiguration: Sendable {
     public let httpCompression: Bool
     /// What WebSockets may agree on of permessage-deflate (RFC 7692); nil: they do not compress.
     public let deflate: DeflatePolicy?
+    /// How Socket.IO packets are written (S9): one for all clients of a server.
+    public let parser: PacketParser
 
     /// - Throws: ``TransportConfigurationError`` naming the setting that is out of range.
     public init(
@@ -44,7 +46,7 @@ public struct TransportConfiguration: Sendable {
         ackTimeout: Duration = .seconds(10), queueBytesMax: Int = 1 << 20, origins: OriginPolicy = .sameHost(),
         allowUpgrades: Bool = true, cookie: String? = nil, nodeID: UInt32? = nil, initialPacket: InitialPacket? = nil,
         initialHeaders: HeaderHook? = nil, headers: HeaderHook? = nil, httpCompression: Bool = true,
-        deflate: DeflatePolicy? = nil
+        deflate: DeflatePolicy? = nil, parser: PacketParser = .json
     ) throws(TransportConfigurationError) {
         guard path.hasPrefix("/"), path.hasSuffix("/"), path.utf8.count > 1 else {
             throw TransportConfigurationError(setting: "path", reason: "must begin and end with a slash and not be empty")
@@ -85,6 +87,7 @@ public struct TransportConfiguration: Sendable {
         self.headers = headers
         self.httpCompression = httpCompression
         self.deflate = deflate
+        self.parser = parser
     }
 
     /// It must fit in one polling body behind the open packet, and in the queue of a session.
