@@ -295,6 +295,8 @@ def test_a_secret_is_shown_once_and_only_its_button_puts_it_away(fresh, console)
     page.keyboard.press("Enter")
     secret = page.locator(".ky-secret output").inner_text()
     assert secret.startswith("kd-")
+    inside = "dialog => dialog.scrollWidth <= dialog.clientWidth"
+    assert page.get_by_role("dialog").evaluate(inside) and page.get_by_role("button", name="Copy the key").is_visible()
     page.keyboard.press("Escape")
     page.mouse.click(4, 4)
     assert page.locator(".ky-secret").is_visible()

@@ -33,7 +33,7 @@ export class RunPage {
     this.#drawn = '';
     this.search.hidden = this.#id !== '';
     if (this.#id !== '') return this.#load(true);
-    this.body.replaceChildren(empty('Why was I cut?', 'Each answer names its run: in the last event of the stream, in the header x-request-id of a refusal, and in the chat under “Why?”. Enter it above; or ask on the command line:', sample('kdcube why RUN_ID')));
+    this.body.replaceChildren(empty('Why was I cut?', 'Each answer names its run: in the header x-run-id, in the events of its stream, and in the chat under “Why?”. Enter it above, or ask on the command line:', sample('kdcube why RUN_ID')));
     return this.search.querySelector('input').focus();
   }
 

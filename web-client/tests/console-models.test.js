@@ -45,6 +45,8 @@ test('the tree has every level above a budget, and keys under whom they belong t
     '0 scope org:acme', '1 scope project:acme/support', '1 scope project:acme/web', '1 window', '2 scope user:acme/web/ana', '3 scope key:key_1', '3 window', '2 scope user:acme/web/ben', '2 window',
   ]);
   assert.equal(rows.find((row) => row.id === 'key:key_1').name, 'laptop');
+  const asked = treeRows([], { keys, extra: ['key:key_1', 'nonsense'] });
+  assert.deepEqual(asked.map((row) => row.id), ['org:acme', 'project:acme/web', 'user:acme/web/ana', 'key:key_1'], 'one that is asked for stands there without a budget');
 });
 
 test('a limit is checked before it is sent, and a preview is a sentence', () => {
