@@ -212,22 +212,60 @@ def test_a_decision_tells_its_story_and_its_rules(console):
     page.wait_for_url(re.compile(r"page=decisions$"))
 
 
-def test_a_copy_of_the_policies_is_tried_and_findings_stand_at_their_lines(console):
+def test_policies_are_edited_checked_tried_and_findings_stand_at_their_lines(console):
     page = console("kd-admin", "?page=policies&file=refunds.cedar")
     assert "A refund of exactly 100.00" in page.locator("li.line.has-finding + li").inner_text()
-    page.get_by_role("button", name="Change a copy").click()
-    text = page.get_by_role("textbox", name="Copy of refunds.cedar")
-    text.fill(text.input_value().replace("100.00", "50.00"))
-    page.get_by_role("button", name="Check and try").click()
+    page.get_by_role("button", name="Edit").click()
+    text = page.get_by_role("textbox", name="Text of refunds.cedar")
+    text.fill(text.input_value().replace("quorum:2", "quorum:3"))
+    page.get_by_text("1 file changed, not published").wait_for()
+    page.get_by_role("button", name="Dry run").click()
     page.get_by_text("decisions would differ").wait_for()
-    assert "a large refund needs two of finance" in page.locator(".dry-results").inner_text()
     page.locator("a.differ").first.click()
     page.locator(".rc-head").wait_for()
+    page.reload()
     page.go_back()
-    assert "50.00" in text.input_value(), "the copy is still there"
-    text.fill("error")
-    page.get_by_role("button", name="Check and try").click()
+    assert "quorum:3" in text.input_value(), "the tab has kept it"
+    page.get_by_role("button", name="Changes (1)").click()
+    assert "quorum:3" in page.locator(".df-line.is-new").inner_text()
+    page.get_by_role("button", name="Text", exact=True).click()
+    text.fill("// first\nerror\n")
     page.get_by_text("It does not load").wait_for()
+    assert "Expected `permit`" in page.locator(".ce-line", has_text="error").locator(".ce-says").inner_text()
+    assert page.get_by_text("publishing needs a key with the role operator").is_visible()
+    page.get_by_role("button", name="Discard").click()
+    page.get_by_role("button", name="Discard 1 change? Press again").click()
+    page.get_by_role("button", name="Edit").wait_for()
+
+
+def test_an_operator_publishes_after_somebody_else_did(fresh, console):
+    page = console("kd-ola", "?page=policies")
+    page.get_by_role("button", name="Edit").click()
+    page.get_by_role("button", name="New file").click()
+    page.get_by_role("textbox", name="Name of the new file").fill("extra.txt")
+    page.keyboard.press("Enter")
+    assert "end with .cedar" in page.get_by_role("alert").filter(has_text="cedar").last.inner_text()
+    page.get_by_role("textbox", name="Name of the new file").fill("extra.cedar")
+    page.keyboard.press("Enter")
+    page.get_by_role("textbox", name="Text of extra.cedar").fill('@id("extra")\nforbid (principal, action, resource);\n')
+    page.get_by_role("button", name="Publish").click()
+    page.get_by_text("Say why: the reason stands in the log.").wait_for()
+    fresh.post("/fake/publish")
+    page.get_by_role("textbox", name="Reason").fill("One more rule.")
+    page.get_by_role("button", name="Publish").click()
+    page.get_by_text("Another version is in force than the one this draft began with.").wait_for()
+    page.get_by_text("What changed meanwhile").click()
+    assert "added-meanwhile" in page.locator(".wb-notice .df-line.is-new").all_inner_texts()[1]
+    page.get_by_role("button", name="Put my changes on top of it").click()
+    page.get_by_role("button", name="Changes (1)").wait_for()
+    page.get_by_role("button", name="Publish").click()
+    page.get_by_role("button", name="Edit").wait_for()
+    assert page.locator(".po-tab", has_text="extra.cedar").is_visible()
+    page.locator(".versions a").last.click()
+    page.locator(".df[data-file='extra.cedar'][data-kind=removed]").wait_for()
+    page.get_by_role("textbox", name="Reason").fill("Not yet.")
+    page.get_by_role("button", name="Roll back", exact=True).click()
+    page.locator(".po-tab", has_text="extra.cedar").wait_for(state="detached")
 
 
 def test_a_tool_is_switched_off_with_a_reason(console):
@@ -339,10 +377,14 @@ PAGES = {
     "policies": ".po",
     "tools": ".tl",
     "sandboxes": ".sb-level",
+    "spend&range=30d": ".sp-table",
+    "audit": ".au-bar",
+    "system": ".sy-head",
+    "system&part=config": ".sy-config .line",
 }
 BEYOND = """() => [...document.querySelectorAll('.page *')].filter((one) => {
     const box = one.getBoundingClientRect();
-    return box.width > 1 && box.right > innerWidth + 1 && !one.closest('.code-lines, .sample, .po-tabs, .run-scroll, pre, .hidden');
+    return box.width > 1 && box.right > innerWidth + 1 && !one.closest('.code-lines, .sample, .po-tabs, .run-scroll, .ce, .df-lines, .sp-table-box, pre, .hidden');
 }).map((one) => one.className)"""
 
 
@@ -362,3 +404,57 @@ def test_a_lost_connection_is_said_and_what_is_stale_as_well(fresh, console):
     fresh.process.child.kill()
     page.get_by_text("There is no connection. What you see is as of").wait_for()
     assert page.locator("article.ap").count() == 3
+
+
+def test_spending_is_stacked_and_led_into_and_the_address_holds_it(console):
+    page = console("kd-admin", "?page=spend&range=30d")
+    page.get_by_text("At this rate the month’s $500.00 is spent on").wait_for()
+    assert "web" in page.locator(".sp-table tbody tr").first.inner_text() and "%" in page.locator(".sp-table tbody tr").first.inner_text()
+    wait_until("the chart is drawn", lambda: page.locator(".sp-canvas canvas").get_attribute("aria-label"))
+    page.get_by_role("group", name="Time").get_by_role("button", name="Today").click()
+    page.wait_for_url(re.compile("range=today"))
+    page.get_by_role("link", name="web", exact=True).click()
+    page.wait_for_url(re.compile(r"project=web.*by=user"))
+    page.get_by_role("rowheader", name="ana").wait_for()
+    page.get_by_label("First day").fill("2026-11-01")
+    page.wait_for_url(re.compile("from=2026-11-01"))
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export CSV").click()
+    assert download.value.suggested_filename.startswith("spend-acme-web-by-user-2026-11-01-to-")
+    assert download.value.path().read_text().startswith("user,cost_usd\nana,")
+
+
+def test_without_charts_the_table_says_so(console, fake):
+    page = console("kd-admin", "?page=tools")
+    page.route("**/vendor/chart.min.js", lambda route: route.abort())
+    page.get_by_role("link", name="Spend", exact=True).click()
+    page.get_by_text("Chart.js is not installed on this server").wait_for()
+    assert page.locator(".sp-table tbody tr").count() == 3 and not page.locator(".sp-canvas").is_visible()
+
+
+def test_the_chain_is_verified_and_a_bad_record_is_named(fresh, console):
+    page = console("kd-admin", "?page=audit")
+    assert "Anchored: records 1 to 17,400" in page.locator(".au-bar").get_attribute("aria-label")
+    page.get_by_role("button", name="Verify now").click()
+    page.get_by_text("The chain is whole").wait_for()
+    fresh.post("/fake/break")
+    page.get_by_role("button", name="Verify now").click()
+    page.get_by_text("acme: the first bad record is 4,711: its hash is not that of its text.").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export JSON lines").click()
+    assert re.fullmatch(r"audit-acme-\d{4}-\d\d-\d\d\.jsonl", download.value.suggested_filename)
+
+
+def test_an_operator_drains_a_server_and_changes_the_log_level(fresh, console):
+    page = console("kd-ola", "?page=system")
+    row = page.locator("tr[data-node='node-b']")
+    row.get_by_role("button", name="Drain", exact=True).click()
+    row.get_by_role("button", name="Drain now?").click()
+    row.get_by_text("Draining").wait_for()
+    page.get_by_label("Log level").select_option("debug")
+    wait_until("the level is in force", lambda: page.get_by_label("Log level").input_value() == "debug")
+    page.get_by_role("button", name="Configuration").click()
+    assert "masked" in page.locator(".sy-config").inner_text()
+    admin = console("kd-admin", "?page=system")
+    admin.get_by_text("node-b", exact=True).wait_for()
+    assert admin.get_by_role("button", name="Drain").count() == 0 and admin.get_by_label("Log level").count() == 0

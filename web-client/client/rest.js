@@ -94,6 +94,7 @@ async function refusal(response) {
     status: response.status,
     requestId: response.headers.get('x-request-id') ?? '',
     retryAfter: Number(response.headers.get('retry-after')) || 0,
+    body,
   });
 }
 

@@ -18,8 +18,6 @@ export class ConsoleApi {
   decide(id, decision, reason) { return this.rest.decideApproval(id, decision, reason); }
   decisions(filters) { return this.get('/api/admin/decisions', filters); }
   decision(id, { org } = {}) { return this.get(`/api/admin/decisions/${encodeURIComponent(id)}`, { org }); }
-  policies() { return this.get('/api/admin/policies'); }
-  dryRun(files, since) { return this.rest.json('POST', '/api/admin/policies/dry-run', { files, ...(since ? { since } : {}) }); }
   tools() { return this.get('/api/admin/tools'); }
   switchTool(name, disabled, reason) {
     return this.rest.json('POST', `/api/admin/tools/${encodeURIComponent(name)}`, { disabled, reason });

@@ -16,6 +16,7 @@ from aiohttp import web
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from fake_console_data import PEOPLE, World, now  # noqa: E402
 from fake_control import Control  # noqa: E402
+from fake_operate import Operate  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # The server's own: what this page would load from elsewhere fails here, too.
@@ -46,6 +47,7 @@ class Fake:
         post("/api/approvals/{id}", self.decide)
         get("/api/admin/decisions", self.decisions)
         get("/api/admin/decisions/{id}", self.decision)
+        self.operate = Operate(self)
         get("/api/admin/policies", self.policies)
         post("/api/admin/policies/dry-run", self.dry_run)
         get("/api/admin/tools", self.tools)
@@ -129,7 +131,7 @@ class Fake:
 
     async def policies(self, request: web.Request) -> web.Response:
         self.admin(request)
-        return web.json_response(self.world.policies())
+        return web.json_response(self.operate.set())
 
     async def dry_run(self, request: web.Request) -> web.Response:
         self.admin(request)

@@ -68,7 +68,8 @@ struct SpendReport: Sendable {
 
     func json(windows: [JSONObject], forecast: JSONValue) -> JSONValue {
         [
-            "scope": query.scope.map { .string($0.text) } ?? .null, "from": .integer(query.from.rawValue), "to": .integer(query.to.rawValue),
+            "scope": query.scope.map { .string($0.text) } ?? .null, "from": .integer(query.from.rawValue),
+            "to": .integer(query.to.rawValue),
             "by": .string(query.by.rawValue), "step": .string(query.step.rawValue), "windows": .array(windows.map { .object($0) }),
             "totals": totals.json, "rows": .array(rows.map(json)),
             "series": .array(

@@ -110,7 +110,8 @@ struct AdminKeyRoutes: Sendable {
 
     /// Also for a key of another organisation.
     private static let absent = HTTPFailure(.notFound, code: "key_not_found", message: "There is no such key.", param: "id")
-    private static let revoked = HTTPFailure(.conflict, code: "key_revoked", message: "This key was revoked; that is for good.", param: "id")
+    private static let revoked = HTTPFailure(
+        .conflict, code: "key_revoked", message: "This key was revoked; that is for good.", param: "id")
 }
 
 extension KeyDesk.Made {
