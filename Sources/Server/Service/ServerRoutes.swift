@@ -56,6 +56,7 @@ struct ServerRoutes: Sendable {
         AdminToolRoutes(stores: stores, room: tools).add(to: admin)
         AdminPolicyRoutes(stores: stores, room: tools).add(to: admin)
         approvals.add(toAdmin: admin)
+        ReferenceRoutes().add(to: router)
         return router
     }
 }
