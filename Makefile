@@ -3,7 +3,7 @@
 CONFIGURATION ?= release
 PORT ?= 8000
 
-.PHONY: run test lint model bench docs simulate scale
+.PHONY: run test lint model bench docs simulate scale autobahn screenshots
 
 # Builds the server and starts it with embedded stores and the scripted model.
 run:
@@ -43,10 +43,23 @@ scale:
 lint:
 	@scripts/lint.sh
 
+# Pictures of every page with an organisation in use, into screenshots/ (OUT=folder); fails when a page shows or logs an error.
+OUT ?= screenshots
+screenshots:
+	@scripts/setup.sh --test
+	swift build -c $(CONFIGURATION) --product kdcube
+	.tools/venv/bin/python scripts/screenshots.py --out $(OUT) --binaries .build/$(CONFIGURATION) $(if $(ONLY),--only $(ONLY)) $(if $(VIEWS),--views $(VIEWS))
+
 # Side by side with python-socketio under uvicorn; numbers only mean something within one run.
 bench:
 	@scripts/setup.sh --test
 	@Benchmarks/run.sh
+
+# The Autobahn suite of WebSocket cases, where a Python 2.7 is found; CASES=--chosen for a minute's choice of them, or "12.1.*".
+autobahn:
+	@scripts/setup.sh
+	swift build --product conformance-server
+	@scripts/autobahn.sh $(CASES)
 
 # The documentation of the library products as a static site.
 docs:

@@ -35,6 +35,8 @@ need python3 command -v python3
 need python3-venv python3 -c 'import ensurepip, venv'
 need curl command -v curl
 need bubblewrap command -v bwrap
+# The console's charts; Debian keeps the browser's files here.
+need libjs-chart.js test -e /usr/share/javascript/chart.js/chart.min.js
 if $with_tests; then
   need g++ command -v g++
   need make command -v make
@@ -103,6 +105,10 @@ with zipfile.ZipFile(sys.argv[1]) as wheel, open(sys.argv[2], "wb") as out:
     out.write(wheel.read("nicegui/static/socket.io.min.js"))
 PY
 fi
+
+# Chart.js as Debian has it.
+cmp -s /usr/share/javascript/chart.js/chart.min.js web-client/vendor/chart.min.js ||
+  install -D -m 644 /usr/share/javascript/chart.js/chart.min.js web-client/vendor/chart.min.js
 
 if $with_tests; then
   stamp=$venv/.requirements

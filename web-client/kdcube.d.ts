@@ -136,6 +136,8 @@ export class KDCubeError extends Error {
   /** The rule of a policy. */
   rule: string;
   details: Record<string, unknown>;
+  /** The whole answer that the error stood in, where there was one. */
+  body: Record<string, unknown> | null;
 }
 
 export interface RunEvents {

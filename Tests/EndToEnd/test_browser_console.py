@@ -52,6 +52,14 @@ def fresh(tmp_path):
 
 
 @pytest.fixture
+def crowd(tmp_path):
+    """One with ten thousand runs."""
+    fake = Fake(tmp_path, "--streams", "10000")
+    yield fake
+    fake.process.stop()
+
+
+@pytest.fixture
 def console(browser, request):
     """Opens the console as somebody. An error of a script, or something that the policy of content forbids, fails the test."""
     contexts, problems = [], []
@@ -63,7 +71,7 @@ def console(browser, request):
         page.set_default_timeout(15_000)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", lambda message: "Content Security Policy" in message.text and problems.append(message.text))
-        own = "fresh" if "fresh" in request.fixturenames else "fake"
+        own = next((name for name in ("fresh", "crowd") if name in request.fixturenames), "fake")
         page.goto(f"{request.getfixturevalue(own).url}/console/{query}#key={key}")
         page.locator("#connection:is([data-state=live], [data-state=poll])").wait_for()
         return page
@@ -83,7 +91,7 @@ def over(page, approval: dict):
 
 
 def test_an_approval_appears_is_agreed_to_by_two_and_goes_to_the_decided(fake, console):
-    admin, ben = console("kd-admin"), console("kd-ben")
+    admin, ben = console("kd-admin", "?page=approvals"), console("kd-ben")
     approval = fake.approval()
     assert "0 of 2 agreed" in card(admin, approval).inner_text()
     card(admin, approval).get_by_role("textbox", name="Reason").fill("As agreed by phone.")
@@ -98,7 +106,7 @@ def test_an_approval_appears_is_agreed_to_by_two_and_goes_to_the_decided(fake, c
 
 
 def test_a_denial_needs_a_reason(fake, console):
-    page = console("kd-admin")
+    page = console("kd-admin", "?page=approvals")
     approval = fake.approval()
     card(page, approval).get_by_role("button", name="Deny").click()
     assert "Say why" in card(page, approval).get_by_role("alert").inner_text()
@@ -110,7 +118,7 @@ def test_a_denial_needs_a_reason(fake, console):
 
 
 def test_arguments_are_text_and_never_markup(fake, console):
-    page = console("kd-admin")
+    page = console("kd-admin", "?page=approvals")
     approval = fake.approval(args={"note": "<img src=x onerror=alert(1)><b>hi</b>"})
     card(page, approval).get_by_role("cell", name="<img src=x onerror=alert(1)><b>hi</b>").wait_for()
     assert card(page, approval).locator("img, b").count() == 0
@@ -131,7 +139,7 @@ def test_an_approver_sees_the_approvals_alone(fresh, console):
 
 
 def test_keys_choose_ask_and_only_enter_decides(fake, console):
-    page = console("kd-admin")
+    page = console("kd-admin", "?page=approvals")
     approval = fake.approval(left=1)
     card(page, approval).wait_for()
     page.keyboard.press("j")
@@ -157,7 +165,7 @@ def test_the_number_that_waits_is_in_the_rail_and_in_the_title(fresh, console):
 
 
 def test_a_decided_card_stays_under_the_hands_of_who_types(fresh, console):
-    page = console("kd-admin")
+    page = console("kd-admin", "?page=approvals")
     first = fresh.approval(left=20)
     card(page, first).get_by_role("textbox", name="Reason").fill("half a sent")
     fresh.approval(left=2)
@@ -204,22 +212,60 @@ def test_a_decision_tells_its_story_and_its_rules(console):
     page.wait_for_url(re.compile(r"page=decisions$"))
 
 
-def test_a_copy_of_the_policies_is_tried_and_findings_stand_at_their_lines(console):
+def test_policies_are_edited_checked_tried_and_findings_stand_at_their_lines(console):
     page = console("kd-admin", "?page=policies&file=refunds.cedar")
     assert "A refund of exactly 100.00" in page.locator("li.line.has-finding + li").inner_text()
-    page.get_by_role("button", name="Change a copy").click()
-    text = page.get_by_role("textbox", name="Copy of refunds.cedar")
-    text.fill(text.input_value().replace("100.00", "50.00"))
-    page.get_by_role("button", name="Check and try").click()
+    page.get_by_role("button", name="Edit").click()
+    text = page.get_by_role("textbox", name="Text of refunds.cedar")
+    text.fill(text.input_value().replace("quorum:2", "quorum:3"))
+    page.get_by_text("1 file changed, not published").wait_for()
+    page.get_by_role("button", name="Dry run").click()
     page.get_by_text("decisions would differ").wait_for()
-    assert "a large refund needs two of finance" in page.locator(".dry-results").inner_text()
     page.locator("a.differ").first.click()
     page.locator(".rc-head").wait_for()
+    page.reload()
     page.go_back()
-    assert "50.00" in text.input_value(), "the copy is still there"
-    text.fill("error")
-    page.get_by_role("button", name="Check and try").click()
+    assert "quorum:3" in text.input_value(), "the tab has kept it"
+    page.get_by_role("button", name="Changes (1)").click()
+    assert "quorum:3" in page.locator(".df-line.is-new").inner_text()
+    page.get_by_role("button", name="Text", exact=True).click()
+    text.fill("// first\nerror\n")
     page.get_by_text("It does not load").wait_for()
+    assert "Expected `permit`" in page.locator(".ce-line", has_text="error").locator(".ce-says").inner_text()
+    assert page.get_by_text("publishing needs a key with the role operator").is_visible()
+    page.get_by_role("button", name="Discard").click()
+    page.get_by_role("button", name="Discard 1 change? Press again").click()
+    page.get_by_role("button", name="Edit").wait_for()
+
+
+def test_an_operator_publishes_after_somebody_else_did(fresh, console):
+    page = console("kd-ola", "?page=policies")
+    page.get_by_role("button", name="Edit").click()
+    page.get_by_role("button", name="New file").click()
+    page.get_by_role("textbox", name="Name of the new file").fill("extra.txt")
+    page.keyboard.press("Enter")
+    assert "end with .cedar" in page.get_by_role("alert").filter(has_text="cedar").last.inner_text()
+    page.get_by_role("textbox", name="Name of the new file").fill("extra.cedar")
+    page.keyboard.press("Enter")
+    page.get_by_role("textbox", name="Text of extra.cedar").fill('@id("extra")\nforbid (principal, action, resource);\n')
+    page.get_by_role("button", name="Publish").click()
+    page.get_by_text("Say why: the reason stands in the log.").wait_for()
+    fresh.post("/fake/publish")
+    page.get_by_role("textbox", name="Reason").fill("One more rule.")
+    page.get_by_role("button", name="Publish").click()
+    page.get_by_text("Another version is in force than the one this draft began with.").wait_for()
+    page.get_by_text("What changed meanwhile").click()
+    assert "added-meanwhile" in page.locator(".wb-notice .df-line.is-new").all_inner_texts()[1]
+    page.get_by_role("button", name="Put my changes on top of it").click()
+    page.get_by_role("button", name="Changes (1)").wait_for()
+    page.get_by_role("button", name="Publish").click()
+    page.get_by_role("button", name="Edit").wait_for()
+    assert page.locator(".po-tab", has_text="extra.cedar").is_visible()
+    page.locator(".versions a").last.click()
+    page.locator(".df[data-file='extra.cedar'][data-kind=removed]").wait_for()
+    page.get_by_role("textbox", name="Reason").fill("Not yet.")
+    page.get_by_role("button", name="Roll back", exact=True).click()
+    page.locator(".po-tab", has_text="extra.cedar").wait_for(state="detached")
 
 
 def test_a_tool_is_switched_off_with_a_reason(console):
@@ -235,17 +281,108 @@ def test_a_tool_is_switched_off_with_a_reason(console):
     tool.locator(".tl-state", has_text="On").wait_for()
 
 
+def test_ten_thousand_runs_scroll_and_only_those_in_sight_are_in_the_page(crowd, console):
+    page = console("kd-admin", "?page=streams&sort=newest")
+    page.get_by_text("10,000 runs").wait_for()
+    assert 10 < page.locator(".st-row").count() < 60
+    first = page.locator(".st-row").first.get_attribute("data-run")
+    page.locator(".vl").evaluate("list => list.scrollTop = list.scrollHeight")
+    wait_until("the last rows", lambda: page.locator(".st-row[aria-posinset='10000']").count() == 1)
+    assert page.locator(f"[data-run={first}]").count() == 0 and page.locator(".st-row").count() < 60
+
+
+def test_the_dearest_run_is_ended_with_a_reason_by_keys(fresh, console):
+    page = console("kd-admin", "?page=streams")
+    page.locator(".st-row").first.wait_for()
+    page.keyboard.press("j")
+    run = page.locator(".st-row.is-chosen").get_attribute("data-run")
+    page.keyboard.press("x")
+    dialog = page.get_by_role("dialog", name="End this run?")
+    page.keyboard.press("Enter")
+    assert "Say why" in dialog.get_by_role("alert").inner_text()
+    page.keyboard.type("A loop.")
+    page.keyboard.press("Enter")
+    dialog.wait_for(state="hidden")
+    wait_until("it is gone", lambda: page.locator(f"[data-run={run}]").count() == 0)
+    page.goto(f"{fresh.url}/console/?page=run&id={run}")
+    page.locator(".run-story", has_text="An administrator ended it: “A loop.”.").wait_for()
+
+
+def test_a_budget_is_previewed_before_it_is_set(fresh, console):
+    page = console("kd-admin", "?page=budgets&find=acme/web")
+    row = page.locator("[data-window='project:acme/web|usd|day|||']")
+    row.get_by_role("button", name="Change the limit").click()
+    page.get_by_role("textbox", name="Limit").fill("9.00")
+    page.locator(".bg-verdict", has_text="would be cut now").wait_for()
+    page.get_by_role("textbox", name="Limit").fill("12.00")
+    page.locator(".bg-verdict", has_text="Nothing that runs now would be cut.").wait_for()
+    page.get_by_role("button", name="Change it").click()
+    row.get_by_text("of $12.00").wait_for()
+    row.get_by_role("button", name="Remove the budget").click()
+    page.get_by_role("button", name="Remove it").click()
+    row.wait_for(state="detached")
+
+
+def test_a_secret_is_shown_once_and_only_its_button_puts_it_away(fresh, console):
+    page = console("kd-admin", "?page=keys")
+    page.get_by_role("button", name="New key").click()
+    page.get_by_role("textbox", name="Alias").fill("billing")
+    page.keyboard.press("Enter")
+    assert "Say which project." in page.locator(".dg-problem").inner_text()
+    page.get_by_role("dialog").get_by_role("combobox", name="Project").fill("web")
+    page.keyboard.press("Enter")
+    secret = page.locator(".ky-secret output").inner_text()
+    assert secret.startswith("kd-")
+    page.keyboard.press("Escape")
+    page.mouse.click(4, 4)
+    assert page.locator(".ky-secret").is_visible()
+    page.get_by_role("button", name="I have kept it").click()
+    key = page.locator(".ky", has_text="billing")
+    key.locator("summary").click()
+    key.get_by_role("button", name="Block").click()
+    key.locator(".ky-state", has_text="Blocked").wait_for()
+    key.get_by_role("button", name="Revoke").click()
+    page.get_by_role("button", name="Revoke it").click()
+    key.locator(".ky-state", has_text="Revoked").wait_for()
+    assert secret not in page.content()
+
+
+def test_a_newcomer_makes_project_user_and_key_from_the_console_alone(fresh, console):
+    page = console("kd-admin", "?page=keys&tab=who")
+    page.get_by_role("button", name="New project in acme").click()
+    page.get_by_role("textbox", name="Name").fill("shop")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="New user in shop").click()
+    page.get_by_role("textbox", name="Name").fill("zoe")
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="New key in zoe").click()
+    assert page.get_by_role("dialog").get_by_role("combobox", name="Project").input_value() == "shop"
+    page.get_by_role("button", name="Make the key").click()
+    assert page.locator(".ky-secret output").inner_text().startswith("kd-")
+
+
 PAGES = {
+    "now": ".now-tile",
+    "streams": ".st-row",
+    "budgets": ".bg-window",
+    "keys": ".ky",
+    "keys&tab=who": ".who-row",
+    "run": ".nothing",
+    "run&id=run_cut": ".run-event",
     "approvals": ".ap",
     "decisions": ".dc-row",
     "decisions&id=dec_00000": ".rc-head",
     "policies": ".po",
     "tools": ".tl",
     "sandboxes": ".sb-level",
+    "spend&range=30d": ".sp-table",
+    "audit": ".au-bar",
+    "system": ".sy-head",
+    "system&part=config": ".sy-config .line",
 }
 BEYOND = """() => [...document.querySelectorAll('.page *')].filter((one) => {
     const box = one.getBoundingClientRect();
-    return box.width > 1 && box.right > innerWidth + 1 && !one.closest('.code-lines, .sample, .po-tabs, pre, .hidden');
+    return box.width > 1 && box.right > innerWidth + 1 && !one.closest('.code-lines, .sample, .po-tabs, .run-scroll, .ce, .df-lines, .sp-table-box, pre, .hidden');
 }).map((one) => one.className)"""
 
 
@@ -260,8 +397,62 @@ def test_nothing_runs_out_of_a_page(console, fake, width):
 
 
 def test_a_lost_connection_is_said_and_what_is_stale_as_well(fresh, console):
-    page = console("kd-admin")
+    page = console("kd-admin", "?page=approvals")
     page.locator("article.ap").first.wait_for()
     fresh.process.child.kill()
     page.get_by_text("There is no connection. What you see is as of").wait_for()
     assert page.locator("article.ap").count() == 3
+
+
+def test_spending_is_stacked_and_led_into_and_the_address_holds_it(console):
+    page = console("kd-admin", "?page=spend&range=30d")
+    page.get_by_text("At this rate the month’s $500.00 is spent on").wait_for()
+    assert "web" in page.locator(".sp-table tbody tr").first.inner_text() and "%" in page.locator(".sp-table tbody tr").first.inner_text()
+    wait_until("the chart is drawn", lambda: page.locator(".sp-canvas canvas").get_attribute("aria-label"))
+    page.get_by_role("group", name="Time").get_by_role("button", name="Today").click()
+    page.wait_for_url(re.compile("range=today"))
+    page.get_by_role("link", name="web", exact=True).click()
+    page.wait_for_url(re.compile(r"project=web.*by=user"))
+    page.get_by_role("rowheader", name="ana").wait_for()
+    page.get_by_label("First day").fill("2026-11-01")
+    page.wait_for_url(re.compile("from=2026-11-01"))
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export CSV").click()
+    assert download.value.suggested_filename.startswith("spend-acme-web-by-user-2026-11-01-to-")
+    assert download.value.path().read_text().startswith("user,cost_usd\nana,")
+
+
+def test_without_charts_the_table_says_so(console, fake):
+    page = console("kd-admin", "?page=tools")
+    page.route("**/vendor/chart.min.js", lambda route: route.abort())
+    page.get_by_role("link", name="Spend", exact=True).click()
+    page.get_by_text("Chart.js is not installed on this server").wait_for()
+    assert page.locator(".sp-table tbody tr").count() == 3 and not page.locator(".sp-canvas").is_visible()
+
+
+def test_the_chain_is_verified_and_a_bad_record_is_named(fresh, console):
+    page = console("kd-admin", "?page=audit")
+    assert "Anchored: records 1 to 17,400" in page.locator(".au-bar").get_attribute("aria-label")
+    page.get_by_role("button", name="Verify now").click()
+    page.get_by_text("The chain is whole").wait_for()
+    fresh.post("/fake/break")
+    page.get_by_role("button", name="Verify now").click()
+    page.get_by_text("acme: the first bad record is 4,711: its hash is not that of its text.").wait_for()
+    with page.expect_download() as download:
+        page.get_by_role("button", name="Export JSON lines").click()
+    assert re.fullmatch(r"audit-acme-\d{4}-\d\d-\d\d\.jsonl", download.value.suggested_filename)
+
+
+def test_an_operator_drains_a_server_and_changes_the_log_level(fresh, console):
+    page = console("kd-ola", "?page=system")
+    row = page.locator("tr[data-node='node-b']")
+    row.get_by_role("button", name="Drain", exact=True).click()
+    row.get_by_role("button", name="Drain now?").click()
+    row.get_by_text("Draining").wait_for()
+    page.get_by_label("Log level").select_option("debug")
+    wait_until("the level is in force", lambda: page.get_by_label("Log level").input_value() == "debug")
+    page.get_by_role("button", name="Configuration").click()
+    assert "masked" in page.locator(".sy-config").inner_text()
+    admin = console("kd-admin", "?page=system")
+    admin.get_by_text("node-b", exact=True).wait_for()
+    assert admin.get_by_role("button", name="Drain").count() == 0 and admin.get_by_label("Log level").count() == 0

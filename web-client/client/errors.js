@@ -3,7 +3,7 @@ export class KDCubeError extends Error {
   /**
    * @param {string} message what happened, as the server said it.
    * @param {{code?: string, status?: number, requestId?: string, runId?: string, retryAfter?: number, rule?: string,
-   *   details?: object}} facts `retryAfter` in seconds; `details` is the server's own error object.
+   *   details?: object, body?: object}} facts `retryAfter` in seconds; `details` is the server's own error object, `body` what it stood in.
    */
   constructor(message, facts = {}) {
     super(message);
@@ -15,6 +15,7 @@ export class KDCubeError extends Error {
     this.retryAfter = facts.retryAfter ?? 0;
     this.rule = facts.rule ?? '';
     this.details = facts.details ?? {};
+    this.body = facts.body ?? null;
   }
 }
 

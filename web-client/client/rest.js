@@ -39,8 +39,8 @@ export class RestClient {
   }
 
   /** @throws {KDCubeError} with code `offline` when the server cannot be reached. */
-  async json(method, path, body) {
-    const response = await this.open(method, path, { body, signal: timeout(TIMEOUT_MS) });
+  async json(method, path, body, headers = {}) {
+    const response = await this.open(method, path, { body, headers, signal: timeout(TIMEOUT_MS) });
     if (response.status === 204) return null;
     const text = await response.text();
     return text === '' ? null : JSON.parse(text);
@@ -94,6 +94,7 @@ async function refusal(response) {
     status: response.status,
     requestId: response.headers.get('x-request-id') ?? '',
     retryAfter: Number(response.headers.get('retry-after')) || 0,
+    body,
   });
 }
 

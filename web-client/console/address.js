@@ -1,15 +1,26 @@
 /** Where one is, as the query of the address: the page, its filters, the opened record. Pure. */
 
-export const PAGES = ['approvals', 'decisions', 'policies', 'tools', 'sandboxes'];
+/** In the order of the rail; `run` is reached from others. */
+export const PAGES = ['now', 'streams', 'budgets', 'spend', 'decisions', 'approvals', 'policies', 'tools', 'keys', 'sandboxes', 'audit', 'system', 'run'];
+/** What one sees first; who is no admin has the approvals alone. */
+const FIRST = 'now';
 /** They narrow every page, and stay when one goes to another. */
 export const SCOPE = ['org', 'project', 'user'];
 /** Filters of each page besides the scope; of anything else in the address nothing is known. */
 const FILTERS = {
-  approvals: [],
+  now: [],
+  streams: ['sort', 'find'],
+  budgets: ['find', 'at', 'unit'],
+  spend: ['by', 'range', 'from', 'to', 'step'],
   decisions: ['decision', 'kind', 'tool', 'rule', 'run', 'range', 'since', 'until', 'id'],
-  policies: ['file', 'rule'],
+  approvals: [],
+  policies: ['file', 'rule', 'version'],
   tools: [],
+  keys: ['state', 'find', 'id', 'tab'],
   sandboxes: [],
+  audit: ['from', 'to'],
+  system: ['part'],
+  run: ['id'],
 };
 const LENGTH_MAX = 200;
 
@@ -17,7 +28,7 @@ const LENGTH_MAX = 200;
 export function readAddress(search) {
   const query = new URLSearchParams(search);
   const asked = query.get('page') ?? '';
-  const page = PAGES.includes(asked) ? asked : 'approvals';
+  const page = PAGES.includes(asked) ? asked : FIRST;
   const filters = {};
   for (const name of [...SCOPE, ...FILTERS[page]]) {
     const value = (query.get(name) ?? '').trim();
@@ -42,5 +53,8 @@ export function goTo(address, page, filters = {}) {
 /** The same page with some filters changed; '' takes one away. */
 export const withFilters = (address, changes) => readAddress(writeAddress({ page: address.page, filters: { ...address.filters, ...changes } }));
 
+/** As an operator names all organisations. */
+export const ALL_ORGS = '*';
+
 /** Whether a row lies in the scope: what is pushed is not filtered by the server. */
-export const inScope = (row, filters) => SCOPE.every((name) => !filters[name] || row[name] === filters[name]);
+export const inScope = (row, filters) => SCOPE.every((name) => !filters[name] || row[name] === filters[name] || (name === 'org' && filters.org === ALL_ORGS));

@@ -12,24 +12,35 @@ export class ConsoleApi {
 
   /** @param {boolean} asAdmin whether to see everybody's. */
   approvals(asAdmin, filters = {}) {
-    return this.#get(asAdmin ? '/api/admin/approvals' : '/api/approvals', filters);
+    return this.get(asAdmin ? '/api/admin/approvals' : '/api/approvals', filters);
   }
 
   decide(id, decision, reason) { return this.rest.decideApproval(id, decision, reason); }
-  decisions(filters) { return this.#get('/api/admin/decisions', filters); }
-  decision(id, { org } = {}) { return this.#get(`/api/admin/decisions/${encodeURIComponent(id)}`, { org }); }
-  policies() { return this.#get('/api/admin/policies'); }
-  dryRun(files, since) { return this.rest.json('POST', '/api/admin/policies/dry-run', { files, ...(since ? { since } : {}) }); }
-  tools() { return this.#get('/api/admin/tools'); }
+  decisions(filters) { return this.get('/api/admin/decisions', filters); }
+  decision(id, { org } = {}) { return this.get(`/api/admin/decisions/${encodeURIComponent(id)}`, { org }); }
+  tools() { return this.get('/api/admin/tools'); }
   switchTool(name, disabled, reason) {
     return this.rest.json('POST', `/api/admin/tools/${encodeURIComponent(name)}`, { disabled, reason });
   }
 
-  isolation() { return this.#get('/api/admin/isolation'); }
+  kill(run, reason) { return this.send('POST', `/api/admin/streams/${encodeURIComponent(run)}/kill`, { reason }); }
+  run(id) { return this.get(`/api/admin/runs/${encodeURIComponent(id)}`); }
+  isolation() { return this.get('/api/admin/isolation'); }
 
-  #get(path, query = {}) {
-    const known = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== '');
-    const text = new URLSearchParams(known.map(([name, value]) => [name, String(value)])).toString();
-    return this.rest.json('GET', text ? `${path}?${text}` : path);
+  /** Any address of the server; what is empty in the query is left out. */
+  get(path, query = {}) { return this.rest.json('GET', withQuery(path, query)); }
+
+  /**
+   * @param {'POST'|'PUT'|'PATCH'|'DELETE'} method
+   * @param {{query?: object, once?: string}} options `once` is an idempotency key: the same request again is made once.
+   */
+  send(method, path, body, { query = {}, once } = {}) {
+    return this.rest.json(method, withQuery(path, query), body, once ? { 'idempotency-key': once } : {});
   }
+}
+
+function withQuery(path, query) {
+  const known = Object.entries(query).filter(([, value]) => value !== undefined && value !== null && value !== '');
+  const text = new URLSearchParams(known.map(([name, value]) => [name, String(value)])).toString();
+  return text ? `${path}?${text}` : path;
 }

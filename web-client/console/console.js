@@ -5,23 +5,19 @@ import { setUpKeyboard } from '../shared/keyboard.js';
 import { formatClock } from '../shared/time.js';
 import { goTo, readAddress, withFilters, writeAddress } from './address.js';
 import { ConsoleApi } from './api.js';
-import { ApprovalsPage } from './approvals-page.js';
 import { ApprovalsStore } from './approvals-store.js';
 import { countApprovals, pageTitle } from './approvals-model.js';
-import { DecisionsPage } from './decisions-page.js';
+import { KINDS } from './kinds.js';
 import { Live } from './live.js';
 import { loading, problem } from './panels.js';
-import { PoliciesPage } from './policies-page.js';
 import { Rail } from './rail.js';
-import { SandboxesPage } from './sandboxes-page.js';
 import { ScopePicker } from './scope-picker.js';
-import { ToolsPage } from './tools-page.js';
+import { NowStore, StreamsStore, WindowsStore } from './stores.js';
 
 const KEYS = [
-  ['j  k', 'Next, previous'], ['a', 'Approve the chosen one, with a reason'], ['d', 'Deny it, with a reason'], ['Enter', 'Open; after a or d: decide'], ['/', 'Filter'],
+  ['j  k', 'Next, previous'], ['x', 'End the chosen run, with a reason'], ['a', 'Approve the chosen one, with a reason'], ['d', 'Deny it, with a reason'], ['Enter', 'Open; after a or d: decide'], ['/', 'Filter'],
   ['Esc', 'Close; leave a field'], ['?', 'These keys'],
 ];
-const KINDS = { approvals: ApprovalsPage, decisions: DecisionsPage, policies: PoliciesPage, tools: ToolsPage, sandboxes: SandboxesPage };
 
 /** The console: who is signed in, the page that the address names, and the news that all pages share. */
 export class Console {
@@ -39,7 +35,7 @@ export class Console {
     this.scope = new ScopePicker(byId('scope'), { onchange: (changes) => this.go(withFilters(this.#address, { ...changes, id: '' })) });
     const help = setUpKeyboard(byId('keys'), KEYS, {
       Escape: () => this.#page?.escape?.() ?? false,
-      ...Object.fromEntries(['j', 'k', 'a', 'd', '/'].map((key) => [key, () => this.#page?.key?.(key)])),
+      ...Object.fromEntries(['j', 'k', 'a', 'd', 'x', '/'].map((key) => [key, () => this.#page?.key?.(key)])),
     });
     byId('help').addEventListener('click', help);
     byId('signout').addEventListener('click', () => this.deps.onsignout());
@@ -65,7 +61,7 @@ export class Console {
     try {
       const [me, isAdmin] = await Promise.all([api.whoAmI(), this.#isAdmin(api)]);
       if (ticket !== this.#ticket) return;
-      session.me = { org: me.org, project: me.project, user: me.user ?? null, isAdmin };
+      session.me = { org: me.org, project: me.project, user: me.user ?? null, isAdmin, isOperator: me.roles?.includes('operator') ?? false };
     } catch (error) {
       if (ticket !== this.#ticket || this.refused(error)) return;
       byId('console').classList.add('is-blocked');
@@ -116,8 +112,11 @@ export class Console {
   #open(session, token) {
     const { api, me } = session;
     session.approvals = new ApprovalsStore(api, { isAdmin: me.isAdmin, onchange: () => this.#counted(), onerror: (error) => this.refused(error) });
+    // Where none is chosen it is one's own, as for what is pushed: an operator asks for all by `*`.
+    const org = () => session.org || me.org;
+    session.stores = { streams: new StreamsStore({ api, org }), windows: new WindowsStore({ api, org }), now: new NowStore({ api, org }) };
     const deps = {
-      api, me, approvals: session.approvals, say: (text) => this.announcer.say(text), refused: (error) => this.refused(error),
+      api, me, approvals: session.approvals, ...session.stores, say: (text) => this.announcer.say(text), refused: (error) => this.refused(error),
       go: (address, options) => this.go(address, options), seen: (rows) => this.scope.learn(rows),
       href: (page, filters) => writeAddress(goTo(this.#address, page, filters)),
     };
@@ -145,6 +144,11 @@ export class Console {
       session.approvals.take(news);
     });
     session.live.on('decisions', (news) => session.pages.decisions?.news(news));
+    for (const [topic, store] of Object.entries(session.stores)) {
+      store.clear();
+      session.live.on(topic, (news) => store.take(news));
+    }
+    session.live.on('asked', () => this.#page?.asked?.());
     session.approvals.setOrg(org);
     session.live.start();
   }

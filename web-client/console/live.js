@@ -7,14 +7,17 @@ const POLL_MS = 3000;
 /** Without push the decisions are asked for as well, more seldom: nobody waits for them. */
 const DECISIONS_EVERY = 5;
 const TIMERS = { set: (done, ms) => setTimeout(done, ms), clear: (timer) => clearTimeout(timer) };
-const TOPICS = ['approvals', 'decisions'];
+const TOPICS = ['approvals', 'decisions', 'streams', 'windows'];
 /** Handshakes that fail before any has succeeded: then something in the way does not let them through, and the page asks instead. */
 const TRIES_BEFORE_ASKING = 3;
 
+/** What a topic says; only streams tell which are gone. */
+const newsOf = (news) => ({ snapshot: news?.snapshot === true, data: news?.data ?? [], ...(news?.gone ? { gone: news.gone } : {}) });
+
 /**
- * News of approvals and decisions: pushed over the namespace `/console`, or asked for every three seconds where there is no push (an
- * approver who is no admin, no Socket.IO client, something in the way). Emits `approvals` and `decisions` with `{data, snapshot}`, and
- * `connection` with `{state, since, retryAt}`.
+ * News of all that changes by itself: pushed over the namespace `/console`, or asked for every three seconds where there is no push (an
+ * approver who is no admin, no Socket.IO client, something in the way). Emits `approvals`, `decisions`, `streams` (these with `gone`) and
+ * `windows` with `{data, snapshot}`, `now` with its object, `asked` each time that it asks, and `connection` with `{state, since, retryAt}`.
  */
 export class Live extends Emitter {
   #socket = null;
@@ -69,7 +72,8 @@ export class Live extends Emitter {
     this.#socket.on('disconnect', (reason) => {
       if (!this.#closed && reason !== 'io client disconnect') this.#retry();
     });
-    for (const topic of TOPICS) this.#socket.on(topic, (news) => this.emit(topic, { snapshot: news?.snapshot === true, data: news?.data ?? [] }));
+    for (const topic of TOPICS) this.#socket.on(topic, (news) => this.emit(topic, newsOf(news)));
+    this.#socket.on('now', (row) => row && this.emit('now', row));
     this.#open();
   }
 
@@ -107,6 +111,7 @@ export class Live extends Emitter {
       this.#report('poll');
       this.emit('approvals', { snapshot: true, data });
       if (this.isAdmin && this.#polls % DECISIONS_EVERY === 0) this.emit('decisions', { snapshot: true, data: [] });
+      this.emit('asked', {});
       this.#polls += 1;
     } catch (error) {
       if (this.#closed) return;

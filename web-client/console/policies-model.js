@@ -36,10 +36,26 @@ export function summaryWords({ files = [], tests = [] }) {
 
 export const plural = (count, word) => `${count} ${word}${count === 1 ? '' : 's'}`;
 
-/** The files with what was changed in them, as the dry run wants them. */
-export const edited = (files, edits) => files.map(({ name, text }) => ({ name, text: edits.get(name) ?? text }));
+/** What keeps a set from loading first. */
+export function sortFindings(findings) {
+  const rank = ({ severity }) => ({ error: 0, warning: 1 })[severity] ?? 2;
+  return [...findings].sort((a, b) => rank(a) - rank(b));
+}
 
-export const changedNames = (files, edits) => files.filter(({ name, text }) => edits.has(name) && edits.get(name) !== text).map(({ name }) => name);
+/** @returns {[string, string, string, string]} word, icon, tone, and a sentence on whether a set would load. */
+export function checkVerdict({ findings = [], tests = [] }) {
+  const errors = findings.filter((finding) => finding.severity === 'error');
+  const failed = tests.filter((test) => !test.passed);
+  if (errors.length > 0) return ['It does not load', 'deny', 'cut', `${plural(errors.length, 'error')}.`];
+  if (failed.length > 0) return ['It would be refused', 'deny', 'cut', `${plural(failed.length, 'test')} of ${tests.length} ${failed.length === 1 ? 'fails' : 'fail'}.`];
+  return ['It would load', 'check', 'done', tests.length > 0 ? `All ${plural(tests.length, 'test')} pass.` : 'There are no tests.'];
+}
+
+/** What the server says of files that it refuses to publish: it stands beside the error. */
+export const refusedFindings = ({ body }) => ({ findings: body?.findings ?? [], tests: body?.tests ?? [] });
+
+/** The files of a version as a list: the server keeps them as an object of texts by name. */
+export const filesOfVersion = (files) => (Array.isArray(files) ? files : Object.entries(files ?? {}).map(([name, text]) => ({ name, text })));
 
 const WORDS = { allow: 'allowed', deny: 'denied', approval: 'held for approval' };
 

@@ -1,11 +1,13 @@
-import { copyButton, h, icon } from '../shared/dom.js';
+import { h, icon } from '../shared/dom.js';
 import { formatInstant } from '../shared/time.js';
-import { readAddress, withFilters } from './address.js';
+import { readAddress } from './address.js';
 import { agoWords } from './approval-view.js';
-import { DryRun } from './dry-run.js';
+import { OperateApi } from './operate-api.js';
 import { empty, loading, problem, sample, stateMark } from './panels.js';
-import { findingRow, policyFile } from './policy-file.js';
 import { fileOfRule, looseFindings, placeOf, shortVersion, summaryWords } from './policies-model.js';
+import { findingRow, policyFile } from './policy-file.js';
+import { versionList, VersionView } from './policy-versions.js';
+import { PolicyWorkbench } from './policy-workbench.js';
 
 const MODES = { enforce: ['Enforced', 'policy', 'done'], shadow: ['Only tried: nothing is denied by them', 'help', 'warning'] };
 const RULE = `@id("refund-small")
@@ -13,7 +15,7 @@ const RULE = `@id("refund-small")
 permit (principal, action == Action::"payments.refund", resource)
 when { context.args.amount.lessThanOrEqual(decimal("100.00")) };`;
 
-/** The policies in force: files with what was found in them, tests, versions; a copy can be changed and tried. */
+/** The policies in force: files with what was found in them, tests, versions. A draft of them can be edited, tried and published. */
 export class PoliciesPage {
   title = 'Policies';
   isScoped = false;
@@ -22,21 +24,27 @@ export class PoliciesPage {
   #ticket = 0;
 
   constructor(deps) {
-    this.deps = deps;
+    this.deps = { ...deps, api: new OperateApi(deps.api.rest) };
     this.element = h('div.broad');
-    this.dryRun = new DryRun(deps);
+    this.bench = new PolicyWorkbench({ ...this.deps, onleave: () => this.#draw(), onreload: () => this.#load(), onpublished: () => this.#load() });
+    this.older = new VersionView({ ...this.deps, onrolledback: () => this.deps.go({ page: 'policies', filters: {} }) });
   }
 
   show(address) {
-    const isAnother = this.#address.filters.file !== address.filters.file || this.#address.filters.rule !== address.filters.rule;
+    const was = this.#address.filters;
     this.#address = address;
-    if (this.#set && isAnother) this.#draw();
-    else if (!this.dryRun.isEditing) this.#load();
+    if (this.#set && ['file', 'rule', 'version'].some((name) => was[name] !== address.filters[name])) {
+      if (address.filters.file && this.bench.isOpen) this.bench.choose(address.filters.file);
+      this.#draw();
+      if (was.version && !address.filters.version) this.#load();
+    } else this.#load();
   }
 
   escape() {
-    if (!this.dryRun.isEditing || this.dryRun.isChanged) return false; // a change is not thrown away by a key
-    this.#edit(false);
+    if (this.#address.filters.version) return this.deps.go({ page: 'policies', filters: {} }), true;
+    if (!this.bench.isOpen || this.bench.changes.length > 0) return false; // a change is not thrown away by a key
+    this.bench.end();
+    this.#draw();
     return true;
   }
 
@@ -46,7 +54,8 @@ export class PoliciesPage {
     try {
       const set = await this.deps.api.policies();
       if (ticket !== this.#ticket) return;
-      this.#set = set;
+      this.#set = { ...set, files: set.files ?? [] };
+      this.bench.resume(this.#whole(), this.#file?.name ?? '');
       this.#draw();
     } catch (error) {
       if (ticket !== this.#ticket || this.deps.refused(error)) return;
@@ -54,36 +63,47 @@ export class PoliciesPage {
     }
   }
 
+  /** The set with the texts of its tests, where the server tells them: these are edited as well. */
+  #whole() { return { ...this.#set, files: [...this.#set.files, ...(this.#set.test_files ?? [])] }; }
+
   get #file() {
     const { file, rule } = this.#address.filters;
-    const files = this.#set.files;
+    const files = this.#whole().files;
     return files.find((one) => one.name === (file ?? fileOfRule(files, rule))) ?? files[0];
   }
 
   #draw() {
     const set = this.#set;
-    if ((set.files ?? []).length === 0) {
-      this.element.replaceChildren(...[failure(set), this.#teach()].filter(Boolean));
+    const { version } = this.#address.filters;
+    if (version) {
+      this.older.show(version, set);
+      this.element.replaceChildren(this.older.element);
       return;
     }
-    const file = this.#file;
-    const isEditing = this.dryRun.isEditing;
-    const edit = h('button.button', { type: 'button', onclick: () => this.#edit(!this.dryRun.isEditing) }, icon(isEditing ? 'close' : 'code'), isEditing ? 'Discard the copy' : 'Change a copy');
-    const body = isEditing ? this.dryRun.editor(file) : policyFile(file, set.findings, { chosen: this.#address.filters.rule, href: this.deps.href });
+    const isEmpty = set.files.length === 0;
+    if (isEmpty && !this.bench.isOpen) {
+      this.element.replaceChildren(...[failure(set), this.#teach(), set.mode !== 'none' && h('p.panel-actions', null, this.#edit())].filter(Boolean));
+      return;
+    }
     this.element.replaceChildren(...[
       this.#summary(), failure(set), loose(set),
-      h('div.po', null,
-        h('section.po-main', null, h('div.po-bar', null, this.#tabs(file), edit), body, isEditing && this.dryRun.element),
-        h('aside.po-side', null, tests(set.tests), this.#place(), versions(set.versions, set.version))),
+      h('div.po', null, h('section.po-main', null, ...(this.bench.isOpen ? [this.bench.element] : this.#shown())),
+        h('aside.po-side', null, tests(set.tests), versionList(set.versions, set.version, this.deps.href), this.#place())),
     ].filter(Boolean));
     this.element.querySelector('.is-chosen-rule')?.scrollIntoView({ block: 'center' });
   }
 
-  #edit(isEditing) {
-    if (isEditing) this.dryRun.begin(this.#set.files, () => this.#markChanged());
-    else this.dryRun.end();
-    this.#draw();
-    if (isEditing) this.dryRun.focus();
+  #shown() {
+    const file = this.#file;
+    return [h('div.po-bar', null, this.#tabs(file), this.#edit()), policyFile(file, this.#set.findings, { chosen: this.#address.filters.rule, href: this.deps.href })];
+  }
+
+  #edit() {
+    return h('button.button', { type: 'button', onclick: () => {
+      this.bench.begin(this.#whole(), this.#file?.name ?? '');
+      this.#draw();
+      this.bench.focus();
+    } }, icon('edit'), 'Edit');
   }
 
   #summary() {
@@ -96,25 +116,19 @@ export class PoliciesPage {
   }
 
   #tabs(file) {
-    this.tabs = this.#set.files.map((one) => {
+    return h('nav.po-tabs', { aria: { label: 'Files' } }, ...this.#whole().files.map((one) => {
       const count = (this.#set.findings ?? []).filter((finding) => finding.file === one.name && finding.severity !== 'note').length;
       const link = h('a.po-tab', { href: this.deps.href('policies', { file: one.name }), data: { file: one.name } }, h('span', null, one.name),
-        count > 0 && h('span.po-count', { title: `${count} to look at` }, icon('alert'), String(count)), h('span.po-changed', { hidden: true }, 'changed'));
+        count > 0 && h('span.po-count', { title: `${count} to look at` }, icon('alert'), String(count)));
       if (one === file) link.setAttribute('aria-current', 'true');
       return link;
-    });
-    queueMicrotask(() => this.#markChanged());
-    return h('nav.po-tabs', { aria: { label: 'Files' } }, ...this.tabs);
-  }
-
-  #markChanged() {
-    for (const tab of this.tabs) tab.querySelector('.po-changed').hidden = !this.dryRun.changed.includes(tab.dataset.file);
+    }));
   }
 
   #place() {
     const directory = this.#set.directory ?? 'policies';
     return h('section.side-section', null, h('h3', null, 'Where they live'),
-      h('p.hint', null, 'The files are the operator’s: in the directory ', h('code', null, directory), ' of the server, kept in version control with their tests. The server checks and loads a change by itself; this page never writes them.'),
+      h('p.hint', null, 'In the directory ', h('code', null, directory), ' of the server, best kept in version control with their tests. The server checks and loads a change by itself, and Publish writes the same files.'),
       sample(`kdcube policy check \\\n  ${directory}\nkdcube policy test \\\n  ${directory}`));
   }
 
@@ -144,11 +158,4 @@ export function tests(rows = []) {
   return h('section.side-section', null, h('h3', null, 'Tests'),
     rows.length === 0 ? h('p.hint', null, 'None. A file like refunds.test.yaml beside the policies says what they must decide; a set whose tests fail does not load.')
       : h('ul.tests', null, ...[...failed, ...passed].map(row)));
-}
-
-function versions(rows = [], current) {
-  const button = (version) => copyButton('Copy', () => version);
-  return h('section.side-section', null, h('h3', null, 'Versions'),
-    rows.length === 0 ? h('p.hint', null, 'None was loaded.') : h('ul.versions', null, ...rows.map((one) => h('li', null, h('code', { title: one.version }, shortVersion(one.version)),
-      one.version === current ? stateMark('In force', 'check', 'done') : h('span'), h('time.num.hint', { title: formatInstant(one.loaded_at) }, agoWords(one.loaded_at, Date.now())), button(one.version)))));
 }

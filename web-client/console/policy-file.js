@@ -28,7 +28,8 @@ export function findingRow(finding, place = '') {
 /** Comments, strings and words of the language look different; by text nodes alone. */
 const PIECE = /(\/\/.*$)|("(?:[^"\\]|\\.)*")|(@\w+)|\b(permit|forbid|when|unless|principal|action|resource|context|in|is|has|like|if|then|else|true|false)\b/g;
 
-function pieces(text) {
+/** The pieces of one line as text nodes and spans. */
+export function pieces(text) {
   const out = [];
   let at = 0;
   for (const match of text.matchAll(PIECE)) {

@@ -1,9 +1,12 @@
 import { h, icon, setText } from '../shared/dom.js';
 
 const PAGES = {
-  approvals: ['Approvals', 'person'], decisions: ['Decisions', 'decisions'], policies: ['Policies', 'policy'], tools: ['Tools', 'tool'],
-  sandboxes: ['Sandboxes', 'box'],
+  now: ['Now', 'pulse'], streams: ['Streams', 'streams'], budgets: ['Budgets', 'budget'], spend: ['Spend', 'spend'], decisions: ['Decisions', 'decisions'],
+  approvals: ['Approvals', 'person'], policies: ['Policies', 'policy'], tools: ['Tools', 'tool'], keys: ['Keys', 'key'], sandboxes: ['Sandboxes', 'box'],
+  audit: ['Audit', 'chain'], system: ['System', 'system'],
 };
+/** A page without an entry of its own stands under another's. */
+const UNDER = { run: 'streams' };
 
 /** The list of pages at the left (below, on a phone), with the number of approvals that wait. */
 export class Rail {
@@ -17,8 +20,8 @@ export class Rail {
 
   set(names) {
     this.#links.clear();
-    for (const name of names) {
-      const [word, sign] = PAGES[name];
+    for (const [name, [word, sign]] of Object.entries(PAGES)) {
+      if (!names.includes(name)) continue;
       this.#links.set(name, h('a.rail-page', { data: { page: name } }, icon(sign), h('span', null, word),
         name === 'approvals' && this.badge, name === 'approvals' && this.badgeWords));
     }
@@ -29,9 +32,11 @@ export class Rail {
   select(page, href) {
     for (const [name, link] of this.#links) {
       link.setAttribute('href', href(name));
-      if (name === page) link.setAttribute('aria-current', 'page');
+      if (name === (UNDER[page] ?? page)) link.setAttribute('aria-current', 'page');
       else link.removeAttribute('aria-current');
     }
+    // On a phone the list is wider than the screen.
+    this.#links.get(UNDER[page] ?? page)?.scrollIntoView({ block: 'nearest', inline: 'nearest' });
   }
 
   count({ waiting, mine }) {

@@ -3,7 +3,7 @@ import test from 'node:test';
 import { goTo, inScope, readAddress, withFilters, writeAddress } from '../console/address.js';
 import { adapterWords, levelWords, parameterRows, priceWords, runsWords, sortProbes } from '../console/catalog-words.js';
 import { about, clauseText, decisionMark, decisionQuery, limitShares, limitWords, outcomeWords, passes, ruleMark, sortRules, story } from '../console/decision-words.js';
-import { changedNames, edited, fileOfRule, groupDiffers, lineRange, linesOf, looseFindings, placeOf, rulingWords, summaryWords } from '../console/policies-model.js';
+import { checkVerdict, fileOfRule, filesOfVersion, groupDiffers, lineRange, linesOf, looseFindings, placeOf, refusedFindings, rulingWords, sortFindings, summaryWords } from '../console/policies-model.js';
 import { Rows } from '../console/rows.js';
 
 const NOON = new Date(2026, 10, 28, 12, 0, 5).getTime();
@@ -17,7 +17,7 @@ test('an address is read and written the same, and holds only what is known', ()
   assert.deepEqual(address, { page: 'decisions', filters: { org: 'acme', tool: 'mail.send' } });
   assert.equal(writeAddress(address), '?page=decisions&org=acme&tool=mail.send');
   assert.deepEqual(readAddress(writeAddress(address)), address);
-  assert.equal(readAddress('?page=nonsense').page, 'approvals');
+  assert.equal(readAddress('?page=nonsense').page, 'now');
   assert.equal(readAddress(`?org=${'x'.repeat(300)}`).filters.org, undefined);
   assert.deepEqual(goTo(address, 'tools'), { page: 'tools', filters: { org: 'acme' } });
   assert.deepEqual(withFilters(address, { tool: '', decision: 'deny' }).filters, { org: 'acme', decision: 'deny' });
@@ -105,11 +105,18 @@ test('findings stand at their lines, those of other files above', () => {
   assert.deepEqual(lineRange(file.text, 2), [4, 7]);
 });
 
-test('a dry run sends every file, with what was changed in it', () => {
-  const files = [{ name: 'a', text: '1', rules: [] }, { name: 'b', text: '2', rules: [] }];
-  const edits = new Map([['a', '1'], ['b', '3']]);
-  assert.deepEqual(edited(files, edits), [{ name: 'a', text: '1' }, { name: 'b', text: '3' }]);
-  assert.deepEqual(changedNames(files, edits), ['b']);
+test('what a check says of a set, and what a refusal to publish holds', () => {
+  const error = { severity: 'error', message: 'x' };
+  assert.deepEqual(checkVerdict({ findings: [error] }).slice(0, 4), ['It does not load', 'deny', 'cut', '1 error.']);
+  assert.match(checkVerdict({ tests: [{ passed: false }, { passed: true }] })[3], /^1 test of 2 fails\.$/);
+  assert.equal(checkVerdict({ findings: [{ severity: 'note' }], tests: [{ passed: true }] })[0], 'It would load');
+  assert.deepEqual(sortFindings([{ severity: 'note' }, { severity: 'warning' }, error]).map((one) => one.severity), ['error', 'warning', 'note']);
+  assert.deepEqual(refusedFindings({ body: { error: {}, findings: [error] } }), { findings: [error], tests: [] });
+  assert.deepEqual(refusedFindings({}), { findings: [], tests: [] });
+  assert.deepEqual(filesOfVersion({ 'a.cedar': 'x' }), [{ name: 'a.cedar', text: 'x' }]);
+});
+
+test('differences of a dry run are grouped by what changes into what', () => {
   const differ = (was, now) => ({ was: { decision: was, rule: 'w' }, now: { decision: now, rule: 'n' } });
   const groups = groupDiffers([differ('deny', 'allow'), differ('allow', 'approval'), differ('allow', 'approval')]);
   assert.deepEqual(groups.map(({ was, now, rows }) => [was, now, rows.length]), [['allowed', 'held for approval', 2], ['denied', 'allowed', 1]]);

@@ -15,6 +15,8 @@ from aiohttp import web
 
 sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from fake_console_data import PEOPLE, World, now  # noqa: E402
+from fake_control import Control  # noqa: E402
+from fake_operate import Operate  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # The server's own: what this page would load from elsewhere fails here, too.
@@ -31,7 +33,7 @@ def refusal(status: int, code: str, message: str) -> web.Response:
 
 
 class Fake:
-    def __init__(self, world: World):
+    def __init__(self, world: World, streams: int = 24):
         self.world = world
         self.sockets = socketio.AsyncServer(async_mode="aiohttp", cors_allowed_origins="*")
         self.sockets.on("connect", self.connect, namespace="/console")
@@ -39,11 +41,13 @@ class Fake:
         self.sockets.attach(self.app)
         get, post = self.app.router.add_get, self.app.router.add_post
         get("/v1/quota", self.quota)
+        get("/v1/models", self.models)
         get("/api/approvals", self.own_approvals)
         get("/api/admin/approvals", self.admin_approvals)
         post("/api/approvals/{id}", self.decide)
         get("/api/admin/decisions", self.decisions)
         get("/api/admin/decisions/{id}", self.decision)
+        self.operate = Operate(self)
         get("/api/admin/policies", self.policies)
         post("/api/admin/policies/dry-run", self.dry_run)
         get("/api/admin/tools", self.tools)
@@ -51,6 +55,7 @@ class Fake:
         get("/api/admin/isolation", self.isolation)
         post("/fake/approval", self.make_approval)
         post("/fake/decision", self.make_decision)
+        self.control = Control(self, streams, world.is_empty)
         get("/{path:.*}", self.file)
 
     def who(self, request: web.Request) -> dict:
@@ -77,13 +82,18 @@ class Fake:
             "approvals", {"snapshot": True, "data": self.world.approvals_for(who, "pending")}, to=sid, namespace="/console"
         )
         await self.sockets.emit("decisions", {"snapshot": True, "data": self.world.decisions[:20]}, to=sid, namespace="/console")
+        await self.control.greet(sid)
 
     async def push(self, name: str, row: dict) -> None:
         await self.sockets.emit(name, {"data": [row]}, namespace="/console")
 
     async def quota(self, request: web.Request) -> web.Response:
         who = self.who(request)
-        return web.json_response({"org": who["org"], "project": who["project"], "user": who["user"], "windows": []})
+        return web.json_response({"org": who["org"], "project": who["project"], "user": who["user"], "roles": who["roles"], "windows": []})
+
+    async def models(self, request: web.Request) -> web.Response:
+        self.who(request)
+        return web.json_response({"object": "list", "data": [{"id": name} for name in ("claude-sonnet", "gpt-mini", "demo")]})
 
     async def own_approvals(self, request: web.Request) -> web.Response:
         who = self.who(request)
@@ -121,7 +131,7 @@ class Fake:
 
     async def policies(self, request: web.Request) -> web.Response:
         self.admin(request)
-        return web.json_response(self.world.policies())
+        return web.json_response(self.operate.set())
 
     async def dry_run(self, request: web.Request) -> web.Response:
         self.admin(request)
@@ -166,5 +176,6 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser()
     parser.add_argument("--port", type=int, default=8123)
     parser.add_argument("--empty", action="store_true")
+    parser.add_argument("--streams", type=int, default=24)
     options = parser.parse_args()
-    web.run_app(Fake(World(empty=options.empty)).app, host="127.0.0.1", port=options.port, print=None)
+    web.run_app(Fake(World(empty=options.empty), options.streams).app, host="127.0.0.1", port=options.port, print=None)

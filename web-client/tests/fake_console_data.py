@@ -9,6 +9,7 @@ MINUTE = 60_000
 ROLES_OF_ADMIN = ["admin", "finance"]
 PEOPLE = {
     "kd-admin": {"user": "olga", "org": "acme", "project": "web", "roles": ROLES_OF_ADMIN},
+    "kd-ola": {"user": "ola", "org": "acme", "project": "web", "roles": ["admin", "operator"]},
     "kd-ben": {"user": "ben", "org": "acme", "project": "web", "roles": ["finance"]},
     "kd-ana": {"user": "ana", "org": "acme", "project": "web", "roles": []},
 }

@@ -39,6 +39,7 @@ enum Schema {
             try db.execute(sql: "ALTER TABLE keys ADD COLUMN identity TEXT")
         }
         migrator.registerMigration("18 administration") { db in try db.execute(sql: administration) }
+        migrator.registerMigration("19 reports of servers") { db in try db.execute(sql: NodeReportTable.schema) }
         return migrator
     }
 

@@ -35,6 +35,7 @@ struct Stores: Sendable {
     let approvals: any ApprovalRows
     let policyVersions: any PolicyVersions
     let switches: any ToolSwitches
+    let nodes: any NodeReports
 
     /// Makes the data directory if it is needed and not there. Reads files: not on an event loop. Postgres is connected to when it is
     /// first asked something.
@@ -64,6 +65,7 @@ struct Stores: Sendable {
             approvals = PostgresApprovals(database)
             policyVersions = PostgresPolicyVersions(database)
             switches = PostgresToolSwitches(database)
+            nodes = PostgresNodeReports(database)
             return
         }
         do {
@@ -91,6 +93,7 @@ struct Stores: Sendable {
         approvals = ApprovalTable(database)
         policyVersions = PolicyVersionTable(database)
         switches = ToolSwitchTable(database)
+        nodes = NodeReportTable(database)
     }
 
     func conversations(of owner: ConversationOwner) -> any ConversationArchive {

@@ -23,7 +23,7 @@ struct PageRoutes: Sendable {
     private func page(_ path: String, _ request: Request) throws(HTTPFailure) -> Response {
         guard let response = files.response(for: path, request: request) else {
             throw path.hasPrefix("vendor/")
-                ? .notFound("Socket.IO client; scripts/setup.sh installs it into web-client/vendor") : .notFound("file of that name")
+                ? .notFound("file of that name; scripts/setup.sh installs the official Socket.IO client and Chart.js into web-client/vendor") : .notFound("file of that name")
         }
         return response
     }
