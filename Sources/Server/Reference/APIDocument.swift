@@ -49,13 +49,14 @@ enum APIDocument {
         let (undescribed, unserved) = (Set(routes).subtracting(described).sorted(), described.subtracting(routes).sorted())
         if !undescribed.isEmpty { document["x-undescribed"] = .array(undescribed.map { .string($0) }) }
         if !unserved.isEmpty { document["x-unserved"] = .array(unserved.map { .string($0) }) }
+        document["x-events"] = .array(SocketEvents.all.map(\.json))
         return .object(document)
     }
 
     private static let about = """
         Every answer has `x-request-id`. A refusal is `{"error": {message, type, code, param}}`. Money is a decimal string, counts are \
         integers, instants are milliseconds since 1970. The role `admin` administers its own organisation, the role `operator` every one. \
-        Addresses of Socket.IO are under `/socket.io/`; their events are in docs/protocol.md.
+        Addresses of Socket.IO are under `/socket.io/`; their events by namespace are in `x-events`, their arguments in docs/protocol.md.
         """
 
     private static let tags: [(name: String, about: String)] = [

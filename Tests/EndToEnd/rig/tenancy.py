@@ -86,6 +86,11 @@ ADDRESSES = (
     address("GET", "/console/**", own(), open=True),
     address("GET", "/socket.io/socket.io.js", own(), open=True),
     address("GET", "/**", own(), open=True),
+    # Who knows the id of a session is in it; they are random, and no answer has another's.
+    address("GET", "/socket.io/", own(query={"EIO": "4", "transport": "polling"}), open=True),
+    address("POST", "/socket.io/", Ask(query={"EIO": "4", "transport": "polling", "sid": "nobody"}, allowed=frozenset({400})), open=True),
+    address("GET", "/openapi.json", own(), open=True),
+    address("GET", "/api/admin/openapi.json", own(), open=True),
     # Runs
     address(
         "POST",
@@ -317,6 +322,11 @@ HANDSHAKES = (
 
 
 # MARK: Filling in, asking, comparing
+
+
+def shape(method: str, path: str) -> str:
+    """An address without the names of its parameters."""
+    return f"{method.upper()} {_PLACE.sub('{}', path).replace('**', '{}')}"
 
 
 def kinds(*templates: Any) -> list[str]:
