@@ -10,6 +10,8 @@ struct Authenticator: Sendable {
     protocol Directory: Sendable {
         /// The principal of the key with this hash; nil when there is none or it was revoked.
         func principal(forKeyHash hash: String) async throws -> Principal?
+        /// Whether the key with this id would still be let in.
+        func isActive(key id: String) async throws -> Bool
     }
 
     enum Failure: Error, Hashable {
@@ -47,6 +49,14 @@ struct Authenticator: Sendable {
         do { found = try await directory.principal(forKeyHash: hash) } catch { throw counted(.unavailable, "unavailable") }
         guard let principal = found else { throw counted(.badCredential, "bad") }
         return principal
+    }
+
+    /// Asks again about a credential that was good when it was shown. A token says by itself how long it is.
+    func recheck(_ principal: Principal) async throws(Failure) {
+        guard !principal.isToken else { return }
+        let isActive: Bool
+        do { isActive = try await directory.isActive(key: principal.keyID) } catch { throw counted(.unavailable, "unavailable") }
+        guard isActive else { throw counted(.badCredential, "bad") }
     }
 
     func check(_ hints: TenantHints, _ principal: Principal) throws(Failure) {

@@ -18,6 +18,7 @@ struct ChatNamespace: Sendable {
     /// Nil where the server has no tools.
     let desk: ApprovalDesk?
     let metrics: ServerMetrics
+    let sockets: KeySockets
 
     /// Requests of one socket that wait for an answer at once: a person types one, a program a few.
     static let requestsPerSocketMax = 32
@@ -30,6 +31,7 @@ struct ChatNamespace: Sendable {
         namespace.use { handshake throws(ConnectRefusal) in try await credential.caller(of: handshake) }
         namespace.onConnect { socket in
             guard let caller = socket.context as? Caller else { return socket.disconnect() }
+            sockets.opened(socket, caller.principal)
             socket.emit("session_info", [caller.info(socket)])
         }
         on(namespace, "chat_message", answersWithoutAck: true, message)
@@ -62,6 +64,8 @@ struct ChatNamespace: Sendable {
             Task {
                 defer { caller.end() }
                 do throws(HTTPFailure) {
+                    // A socket outlives its handshake; the key may have been revoked since.
+                    if event != Self.refreshEvent { try await recheck(caller.principal) }
                     let reply = try await handle(socket, caller, arguments.first ?? .null)
                     acknowledgement?(reply)
                 } catch {
@@ -69,6 +73,10 @@ struct ChatNamespace: Sendable {
                 }
             }
         }
+    }
+
+    private func recheck(_ principal: Principal) async throws(HTTPFailure) {
+        do throws(Authenticator.Failure) { try await authenticator.recheck(principal) } catch { throw HTTPFailure(error) }
     }
 
     private func answer(_ failure: HTTPFailure, _ socket: Socket, _ acknowledgement: Acknowledgement?, _ answersWithoutAck: Bool) {
@@ -138,6 +146,7 @@ struct ChatNamespace: Sendable {
             throw .tenantMismatch(mismatch)
         }
         caller.refresh(principal)
+        sockets.refreshed(socket, principal)
         return ["ok": true, "expires_at": principal.expiresAt.map { .integer($0.rawValue) } ?? .null]
     }
 

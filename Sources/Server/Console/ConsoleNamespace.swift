@@ -5,16 +5,20 @@ internal import Transport
 struct ConsoleNamespace: Sendable {
     private struct Watcher: Sendable {
         let choice: OrgChoice
+        let principal: Principal
     }
 
     let authenticator: Authenticator
     let feed: ConsoleFeed
     let live: LiveFeed
+    let sockets: KeySockets
 
     func install(on namespace: Namespace) {
         namespace.use { handshake throws(ConnectRefusal) in try await connect(handshake) }
         namespace.onConnect { socket in
-            guard let choice = (socket.context as? Watcher)?.choice, live.opened(choice) else { return socket.disconnect() }
+            guard let watcher = socket.context as? Watcher, live.opened(watcher.choice) else { return socket.disconnect() }
+            let choice = watcher.choice
+            sockets.opened(socket, watcher.principal)
             socket.join(ConsoleFeed.room(choice.name))
             socket.onDisconnect { _ in live.closed(choice) }
             Task { await live.snapshot(choice, to: socket) }
@@ -35,6 +39,6 @@ struct ConsoleNamespace: Sendable {
             throw ConnectRefusal(
                 message: "The console needs a key with the role admin of this organisation.", data: ["code": "role_required"])
         }
-        return Watcher(choice: OrgChoice(org))
+        return Watcher(choice: OrgChoice(org), principal: principal)
     }
 }
