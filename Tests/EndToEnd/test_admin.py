@@ -4,9 +4,7 @@ import time
 
 import pytest
 import requests
-import socketio
 
-from rig.realtime import Client
 from rig.server import Installation, nano
 from rig.waiting import wait_until
 
@@ -360,29 +358,3 @@ def test_the_command_line_does_what_the_addresses_do(server, installation, tenan
     assert complete(server, new["key"]).status_code == 401 and complete(server, last["key"]).status_code == 200
     states = {row["id"]: row["state"] for row in run("keys", "list", "--org", org)}
     assert (states[made["id"]], states[new["id"]], states[last["id"]]) == ("active", "revoked", "active")
-
-
-@pytest.mark.parametrize("ending", ["block", "revoke", "expire"])
-def test_a_socket_lives_no_longer_than_its_key(server, admin, ending):
-    made = admin.ok("POST", "keys", {"project": "web", "user": "zoe", "roles": ["admin"]}, status=201)
-    chat, console = Client(server.url, made["key"]), socketio.Client(reconnection=False)
-    console.connect(server.url, namespaces=["/console"], auth={"token": made["key"]}, transports=["websocket"])
-    try:
-        assert chat.call("chat_message", {"text": "hi\n@tokens 2"})["ok"]
-        path = f"keys/{made['id']}"
-        if ending == "revoke":
-            admin.ok("DELETE", path)
-        else:
-            admin.ok("PATCH", path, {"blocked": True} if ending == "block" else {"expires_at": int(time.time() * 1000) + 700})
-        if ending == "expire":
-            wait_until("it has expired", lambda: admin.ok("GET", path)["state"] == "expired")
-        # What is asked in the moment before the socket is closed is refused.
-        try:
-            refused = chat.call("chat_message", {"text": "hi"}, seconds=3)
-            assert not refused["ok"] and refused["error"]["code"] in ("invalid_api_key", "token_expired")
-        except socketio.exceptions.SocketIOError:
-            pass
-        wait_until("both are closed", lambda: not chat.sio.namespaces and not console.namespaces)
-    finally:
-        chat.sio.disconnect()
-        console.disconnect()

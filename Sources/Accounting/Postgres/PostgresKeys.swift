@@ -67,17 +67,6 @@ public struct PostgresKeys: KeyStore {
         }
     }
 
-    public func refused(of ids: [String], at now: Milliseconds) async throws(PostgresError) -> [String] {
-        try await database.read { (connection) throws(PostgresError) in
-            try connection.query(
-                """
-                SELECT id FROM keys LEFT JOIN key_settings ON key_settings.key_id = keys.id
-                WHERE NOT (\(KeyConditions.sql(.active, now: "$2"))) AND id = ANY ($1)
-                """, [.texts(Array(ids.prefix(StoreLimits.page))), .int(now.rawValue)]
-            ).map { row throws(PostgresError) in try row.text(0) }
-        }
-    }
-
     public func used(_ uses: [String: Milliseconds]) async throws(PostgresError) {
         guard !uses.isEmpty else { return }
         // In one order everywhere, so that two servers wait for each other and never deadlock.

@@ -66,17 +66,6 @@ public struct KeyTable: KeyStore {
         }
     }
 
-    public func refused(of ids: [String], at now: Milliseconds) async throws(EmbeddedDatabaseError) -> [String] {
-        let ids = Array(ids.prefix(StoreLimits.page))
-        let marks = ids.map { _ in "?" }.joined(separator: ", ")
-        let sql = """
-            SELECT id FROM keys LEFT JOIN key_settings ON key_settings.key_id = keys.id
-            WHERE NOT (\(KeyConditions.sql(.active, now: String(now.rawValue)))) AND id IN (\(marks))
-            """
-        let arguments = StatementArguments(ids)
-        return try await database.read { db in try String.fetchAll(db, sql: sql, arguments: arguments) }
-    }
-
     public func used(_ uses: [String: Milliseconds]) async throws(EmbeddedDatabaseError) {
         guard !uses.isEmpty else { return }
         try await database.write { db in

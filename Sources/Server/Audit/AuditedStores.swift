@@ -53,7 +53,6 @@ struct AuditedKeys: KeyStore {
         try await store.list(filter, at: now, after: cursor, limit: limit)
     }
     func orgs() async throws -> [String] { try await store.orgs() }
-    func refused(of ids: [String], at now: Milliseconds) async throws -> [String] { try await store.refused(of: ids, at: now) }
     func used(_ uses: [String: Milliseconds]) async throws { try await store.used(uses) }
 }
 

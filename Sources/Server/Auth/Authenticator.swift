@@ -10,8 +10,6 @@ struct Authenticator: Sendable {
     protocol Directory: Sendable {
         /// The principal of the key with this hash; nil when there is none or it was revoked.
         func principal(forKeyHash hash: String) async throws -> Principal?
-        /// Whether the key with this id would still be let in.
-        func isActive(key id: String) async throws -> Bool
     }
 
     enum Failure: Error, Hashable {
@@ -45,18 +43,15 @@ struct Authenticator: Sendable {
             }
         }
         guard let hash = APISecret.hash(ofCredential: credential) else { throw counted(.badCredential, "bad") }
+        return try await principal(forKeyHash: hash)
+    }
+
+    /// Who a key speaks for now. A connection that outlives its request asks again before each of its requests.
+    func principal(forKeyHash hash: String) async throws(Failure) -> Principal {
         let found: Principal?
         do { found = try await directory.principal(forKeyHash: hash) } catch { throw counted(.unavailable, "unavailable") }
         guard let principal = found else { throw counted(.badCredential, "bad") }
         return principal
-    }
-
-    /// Asks again about a credential that was good when it was shown. A token says by itself how long it is.
-    func recheck(_ principal: Principal) async throws(Failure) {
-        guard !principal.isToken else { return }
-        let isActive: Bool
-        do { isActive = try await directory.isActive(key: principal.keyID) } catch { throw counted(.unavailable, "unavailable") }
-        guard isActive else { throw counted(.badCredential, "bad") }
     }
 
     func check(_ hints: TenantHints, _ principal: Principal) throws(Failure) {

@@ -26,7 +26,6 @@ extension Principal {
         self.init(
             keyID: isKeyPlain ? key : Self.name(of: [issuer, claims.org, claims.subject]), org: claims.org, project: claims.project,
             user: user, identity: claims.identity, roles: claims.roles, onCut: .error)
-        isToken = true
         expiresAt = Milliseconds(claims.expiresAt * 1_000)
         refusedFrom = Milliseconds((claims.expiresAt + JWTLimits.skewSeconds) * 1_000)
     }

@@ -22,8 +22,6 @@ struct Principal: Sendable, Hashable {
     var models: [String] = []
     /// What becomes of its runs that nobody reads, where the request does not say; nil: as configured.
     var onDisconnect: DisconnectPolicy?
-    /// A token of an issuer; else an API key, which the key store knows.
-    var isToken = false
     /// When the credential ends; nil: when somebody revokes it.
     var expiresAt: Milliseconds?
     /// From when on a socket that has shown this credential must show another; nil: never. What runs goes on.

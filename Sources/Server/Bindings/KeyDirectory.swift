@@ -10,13 +10,9 @@ struct KeyDirectory: Authenticator.Directory {
         let now = WallClock.now()
         guard let key = try await keys.active(hash: hash), !key.settings.refuses(at: now) else { return nil }
         uses?.note(key.id, at: now)
-        var principal = Principal(
+        return Principal(
             keyID: key.id, org: key.org, project: key.project, user: key.user, identity: key.identity, roles: key.roles,
             onCut: Principal.OnCut(rawValue: key.onCut.rawValue) ?? .error, models: key.settings.models,
             onDisconnect: key.settings.onDisconnect.map(DisconnectPolicy.init), expiresAt: key.settings.expiresAt)
-        principal.refusedFrom = key.settings.expiresAt
-        return principal
     }
-
-    func isActive(key id: String) async throws -> Bool { try await keys.find(id: id)?.state(at: WallClock.now()) == .active }
 }

@@ -97,16 +97,15 @@ struct ServerGraph {
             lost: LostRuns(
                 stores: stores, windows: windows, toolTimeMax: tools == nil ? .zero : EngineLimits().toolTimeMax), trail: trail)
         let uses = KeyUses(stores.keys)
-        let keySockets = KeySockets(stores.keys)
         let authenticator = Authenticator(
             directory: KeyDirectory(keys: stores.keys, uses: uses), tokens: tokens, trail: trail, metrics: metrics)
 
         let sockets = SocketIOServer(
             configuration: try transportConfiguration(), eventLoopGroup: group, metrics: registry, logger: logger)
-        ChatNamespace(intake: intake, authenticator: authenticator, desk: tools?.desk, metrics: metrics, sockets: keySockets)
-            .install(on: sockets)
+        ChatNamespace(intake: intake, authenticator: authenticator, desk: tools?.desk, metrics: metrics).install(on: sockets)
         let console = sockets.namespace("/console")
         let feed = ConsoleFeed(console, decisions: stores.decisions, desk: tools?.desk)
+        let door = ConsoleDoor(authenticator)
         let readiness = Readiness(stores: stores, redis: counters.connection)
         let live = LiveServer(
             board: board, store: stores.nodes,
@@ -115,7 +114,7 @@ struct ServerGraph {
             logger: logger)
         let approvals = ApprovalCount(store: tools?.desk.store, keys: stores.keys)
         let liveFeed = LiveFeed(console, live: live, stores: stores, accountant: accountant, approvals: approvals)
-        ConsoleNamespace(authenticator: authenticator, feed: feed, live: liveFeed, sockets: keySockets).install(on: console)
+        ConsoleNamespace(authenticator: authenticator, feed: feed, live: liveFeed, door: door).install(on: console)
         tools?.listeners.add { feed.changed($0) }
         let routes = ServerRoutes(
             configuration: configuration, intake: intake, authenticator: authenticator, models: models, prices: book,
@@ -141,7 +140,6 @@ struct ServerGraph {
                 Background { await forgetOldRuns(coordinator) },
                 Background { await ends.run() },
                 Background { await uses.run() },
-                Background { await keySockets.run() },
                 Background { await PriceWatch(book: book, logger: logger, read: priceFile).run() },
                 Background { await tokens?.run() },
                 Background { await revocations.run(since: started) },
@@ -151,6 +149,7 @@ struct ServerGraph {
                 Background { await live.writeReports() },
                 Background { await liveFeed.run() },
                 Background { await liveFeed.runStores() },
+                Background { await door.run() },
             ] + (tools?.loops ?? []).map { Background($0) } + [
                 front,
                 RunDrain(coordinator: coordinator, tools: tools?.supervisor, readiness: readiness, grace: configuration.server.grace),

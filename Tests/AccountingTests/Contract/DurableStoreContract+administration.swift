@@ -68,9 +68,6 @@ extension DurableStoreContract {
             #expect(
                 try await tool.keys.list(KeyFilter(state: state), at: now, after: nil, limit: 9).allSatisfy { $0.state(at: now) == state })
         }
-        #expect(try await Set(tool.keys.refused(of: ["k1", "k2", "k3", "k4", "nobody"], at: now)) == ["k2", "k3", "k4"])
-        #expect(try await tool.keys.refused(of: ["k3"], at: now - Milliseconds(1)).isEmpty)
-        #expect(try await tool.keys.refused(of: [], at: now).isEmpty)
         let third = try await tool.keys.find(id: "k3")
         #expect(third?.kind == .serviceAccount && third?.lastUsedAt == nil)
         try await server.keys.used([:])

@@ -123,8 +123,6 @@ public protocol KeyStore: Sendable {
     func set(_ settings: KeySettings, of id: String) async throws -> Bool
     /// Every org that ever had a key.
     func orgs() async throws -> [String]
-    /// Those of the keys, by id, that are refused at a time; at most ``StoreLimits/page`` are looked up.
-    func refused(of ids: [String], at now: Milliseconds) async throws -> [String]
     /// Keeps when keys were last used, by id; never an older time than is known. At most ``StoreLimits/page``.
     func used(_ uses: [String: Milliseconds]) async throws
 }
