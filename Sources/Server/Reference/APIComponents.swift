@@ -4,7 +4,11 @@ internal import JSON
 /// The named schemas of the document.
 enum APIComponents {
     static let schemas: [(name: String, schema: APISchema)] = [
-        ("Error", error), ("Org", tenant(["org"], [.need("projects", .integer)])), ("Project", tenant(["org", "project"])),
+        ("Error", error),
+        (
+            "AnthropicError",
+            .both(.of("Error"), .object([.need("type", .constant("error")), .need("request_id", .string)]))
+        ), ("Org", tenant(["org"], [.need("projects", .integer)])), ("Project", tenant(["org", "project"])),
         ("User", tenant(["org", "project", "user"])), ("Key", key), ("NewKey", newKey), ("KeyBudget", budgetBody(needsScope: false)),
         ("BudgetBody", budgetBody(needsScope: true)), ("Budget", .both(.of("Window"), .object([.need("free", .amount)]))),
         ("Window", window), ("Totals", totals), ("Usage", usage), ("Decision", decision), ("Approval", approval), ("RunNames", runNames),

@@ -8,7 +8,8 @@ enum APIDocument {
     /// All addresses. A route without a line here, or a line without a route, shows as `x-undescribed` or `x-unserved`, and fails a test.
     static let operations: [APIOperation] =
         openOperations + runOperations + accountOperations + knowledgeOperations + liteLLMOperations + tenantOperations + keyOperations
-        + moneyOperations + decisionOperations + policyOperations + systemOperations
+        + moneyOperations + dialectOperations + liveOperations + publishOperations + decisionOperations + policyOperations
+        + systemOperations
 
     /// - Parameter routes: what the router has, as `GET /v1/models/{id}`.
     static func json(routes: [String]) -> JSONValue {
@@ -120,18 +121,28 @@ enum APIDocument {
                 .refusal(503, "A store cannot be reached; try again."),
             ]
         }
-        var seen = Set<Int>()
-        let listed = answers.filter { seen.insert($0.status).inserted }.sorted { $0.status < $1.status }
+        let errors = APISchema.of(operation.errors)
+        // An answer of one status may be of several types; of two refusals the first says more.
+        var listed: [APIOperation.Answer] = []
+        for answer in answers {
+            guard let index = listed.firstIndex(where: { $0.status == answer.status }) else {
+                listed.append(answer)
+                continue
+            }
+            listed[index].contents += answer.contents
+        }
+        listed.sort { $0.status < $1.status }
         return listed.map { answer in
             var response = JSONObject([("description", .string(answer.about))])
-            if !answer.contents.isEmpty {
-                response["content"] = .object(JSONObject(answer.contents.map { ($0.type, ["schema": $0.schema.json]) }))
+            let contents = answer.isRefusal ? [("application/json", errors)] : answer.contents
+            if !contents.isEmpty {
+                response["content"] = .object(JSONObject(contents.map { ($0.0, ["schema": $0.1.json]) }))
             }
             return (String(answer.status), .object(response))
         } + [
             (
                 "default",
-                ["description": "Any other refusal.", "content": ["application/json": ["schema": APISchema.of("Error").json]]] as JSONValue
+                ["description": "Any other refusal.", "content": ["application/json": ["schema": errors.json]]] as JSONValue
             )
         ]
     }

@@ -30,8 +30,9 @@ struct APIOperation: Sendable {
     struct Answer: Sendable {
         let status: Int
         let about: String
-        /// By the type of content; none: no body.
-        let contents: [(type: String, schema: APISchema)]
+        /// By the type of content; none: no body. A refusal has the schema of its operation.
+        var contents: [(type: String, schema: APISchema)]
+        var isRefusal = false
     }
 
     let method: String
@@ -46,10 +47,12 @@ struct APIOperation: Sendable {
     let route: String?
     /// True where what comes back does not end by itself, or goes on as long as a run lives.
     let isStream: Bool
+    /// The named schema of its refusals.
+    let errors: String
 
     init(
         _ method: String, _ path: String, _ tag: String, _ summary: String, access: Access = .key, parameters: [Parameter] = [],
-        body: Body? = nil, answers: [Answer], route: String? = nil, isStream: Bool = false
+        body: Body? = nil, answers: [Answer], route: String? = nil, isStream: Bool = false, errors: String = "Error"
     ) {
         self.method = method
         self.path = path
@@ -61,6 +64,7 @@ struct APIOperation: Sendable {
         self.answers = answers
         self.route = route
         self.isStream = isStream
+        self.errors = errors
     }
 
     /// As ``Router/routes`` tells it; nil where the router has no part in it.
@@ -113,7 +117,7 @@ extension APIOperation.Answer {
         Self(status: 200, about: about, contents: [(type, schema)])
     }
     static func refusal(_ status: Int, _ about: String) -> Self {
-        Self(status: status, about: about, contents: [("application/json", .of("Error"))])
+        Self(status: status, about: about, contents: [], isRefusal: true)
     }
     static func empty(_ status: Int, _ about: String) -> Self { Self(status: status, about: about, contents: []) }
 }

@@ -267,9 +267,6 @@ extension APIDocument {
 
     static let systemOperations: [APIOperation] = [
         APIOperation(
-            "GET", "/api/admin/streams", "system", "The runs that live", access: .admin, parameters: page,
-            answers: [.json("A page.", .page(.object([.need("run_id", .string), .need("org", .string), .need("model", .string)])))]),
-        APIOperation(
             "POST", "/api/admin/streams/{run}/kill", "system", "End a run, wherever it lives", access: .admin, parameters: [run],
             body: .json(.object([.may("reason", .text(0, 500).orNull)]), required: false),
             answers: [
