@@ -3,7 +3,7 @@
 CONFIGURATION ?= release
 PORT ?= 8000
 
-.PHONY: run test lint model bench docs simulate scale screenshots
+.PHONY: run test lint model bench docs simulate scale autobahn screenshots
 
 # Builds the server and starts it with embedded stores and the scripted model.
 run:
@@ -54,6 +54,12 @@ screenshots:
 bench:
 	@scripts/setup.sh --test
 	@Benchmarks/run.sh
+
+# The Autobahn suite of WebSocket cases, where a Python 2.7 is found; CASES=--chosen for a minute's choice of them, or "12.1.*".
+autobahn:
+	@scripts/setup.sh
+	swift build --product conformance-server
+	@scripts/autobahn.sh $(CASES)
 
 # The documentation of the library products as a static site.
 docs:

@@ -55,6 +55,7 @@ let package = Package(
     targets: [
         // Support: what every room may use, and what knows none of them.
         .target(name: "JSON", path: "Sources/Support/JSON", swiftSettings: settings),
+        .target(name: "MessagePack", dependencies: ["JSON"], path: "Sources/Support/MessagePack", swiftSettings: settings),
         .target(name: "Telemetry", path: "Sources/Support/Telemetry", swiftSettings: settings),
         .systemLibrary(
             name: "COpenSSL", path: "Sources/Support/COpenSSL", pkgConfig: "libcrypto", providers: [.apt(["libssl-dev"])]),
@@ -64,11 +65,12 @@ let package = Package(
             name: "CZlib", path: "Sources/Support/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
         .target(name: "Deflate", dependencies: ["CZlib"], path: "Sources/Support/Deflate", swiftSettings: settings),
 
+        .target(name: "Traces", dependencies: ["JSON"], path: "Sources/Support/Traces", swiftSettings: settings),
         .target(name: "EventStream", path: "Sources/Support/EventStream", swiftSettings: settings),
 
         // Transport: bytes, connections, Engine.IO and Socket.IO.
         .target(
-            name: "TransportWire", dependencies: ["JSON", .nioCore], path: "Sources/Transport/Wire",
+            name: "TransportWire", dependencies: ["JSON", "MessagePack", .nioCore], path: "Sources/Transport/Wire",
             swiftSettings: settings),
         .target(
             name: "Transport",
@@ -79,9 +81,10 @@ let package = Package(
             path: "Sources/Transport/Realtime", swiftSettings: settings),
 
         // Engine: runs, their logs, and the models that feed them.
-        .target(name: "Engine", dependencies: ["JSON"], path: "Sources/Engine/Core", swiftSettings: settings),
+        .target(name: "Engine", dependencies: ["JSON", "Traces"], path: "Sources/Engine/Core", swiftSettings: settings),
         .target(
-            name: "EngineProviders", dependencies: ["Engine", "EventStream", "JSON", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1],
+            name: "EngineProviders",
+            dependencies: ["Engine", "EventStream", "JSON", "Traces", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1],
             path: "Sources/Engine/Providers", swiftSettings: settings),
 
         // Accounting: amounts, windows, leases, ledger; and the stores that keep them.
@@ -124,14 +127,14 @@ let package = Package(
         .target(name: "CSpawn", path: "Sources/Sandbox/CSpawn", cSettings: cSettings),
         .target(
             name: "SupervisorAdapters",
-            dependencies: ["Supervisor", "CSpawn", "EventStream", "JSON", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1],
+            dependencies: ["Supervisor", "CSpawn", "EventStream", "JSON", "Traces", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1],
             path: "Sources/Sandbox/Adapters", swiftSettings: settings),
 
         // Server: the only composition root.
         .executableTarget(
             name: "kdcube",
             dependencies: [
-                "JSON", "JWT", "Telemetry", "Digest", "TransportWire", "Transport", "Engine", "EngineProviders", "Accounting",
+                "JSON", "JWT", "Telemetry", "Traces", "Digest", "TransportWire", "Transport", "Engine", "EngineProviders", "Accounting",
                 "AccountingBoard", "AccountingRedis", "AccountingPostgres", "AccountingSQLite", "Cedar", "Executor", "sandbox-init",
                 "Supervisor",
                 "SupervisorAdapters", .hummingbird, .httpTypes, .nioCore,
@@ -159,12 +162,15 @@ let package = Package(
         .executableTarget(name: "cedar-benchmark", dependencies: ["Cedar"], path: "Benchmarks/CedarBenchmark", swiftSettings: settings),
         .testTarget(name: "CedarTests", dependencies: ["Cedar"], swiftSettings: settings),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: settings),
+        .testTarget(name: "MessagePackTests", dependencies: ["MessagePack", "JSON"], swiftSettings: settings),
+        .testTarget(name: "TracesTests", dependencies: ["Traces", "JSON"], swiftSettings: settings),
         .testTarget(
             name: "TransportWireTests", dependencies: ["TransportWire", "JSON", .nioCore], swiftSettings: settings),
         .testTarget(
             name: "TransportTests",
             dependencies: [
-                "Transport", "TransportWire", "JSON", "Telemetry", "Deflate", .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1, .hummingbird,
+                "Transport", "TransportWire", "JSON", "MessagePack", "Telemetry", "Deflate", .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1,
+                .hummingbird,
                 .logging, .httpTypes, .lifecycle,
             ],
             swiftSettings: settings),
@@ -204,7 +210,8 @@ let package = Package(
         .testTarget(
             name: "ServerTests",
             dependencies: [
-                "kdcube", "Engine", "Executor", "Supervisor", "Accounting", "AccountingSQLite", "JSON", "JWT", "Telemetry", .httpTypes,
+                "kdcube", "Engine", "EngineProviders", "Executor", "Supervisor", "Accounting", "AccountingSQLite", "JSON", "JWT",
+                "Telemetry", .httpTypes,
             ],
             swiftSettings: settings),
     ],

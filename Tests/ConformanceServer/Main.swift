@@ -1,4 +1,4 @@
-import ArgumentParser
+public import ArgumentParser
 import Hummingbird
 import Logging
 import NIOCore
@@ -6,6 +6,7 @@ import NIOPosix
 import ServiceLifecycle
 import Telemetry
 import Transport
+public import TransportWire
 import UnixSignals
 
 #if canImport(Glibc)
@@ -30,6 +31,9 @@ struct ConformanceServer: AsyncParsableCommand {
 
     @Option(help: "Event loops. The suites expect the order of requests on different connections to be kept: one loop.")
     var threads = 1
+
+    @Option(help: "How the packets of the suite socketio are written.")
+    var parser = PacketParser.json
 
     func run() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
@@ -65,7 +69,7 @@ struct ConformanceServer: AsyncParsableCommand {
                 configuration: configuration, application: EngineEcho(), eventLoopGroup: group, metrics: metrics, logger: logger)
             return (configuration, server)
         case .socketio:
-            let configuration = try Suites.configuration(path: "/socket.io/")
+            let configuration = try Suites.configuration(path: "/socket.io/", parser: parser)
             let server = SocketIOServer(configuration: configuration, eventLoopGroup: group, metrics: metrics, logger: logger)
             Suites.serveSocketIO(server)
             return (configuration, server)
@@ -79,3 +83,5 @@ struct ConformanceServer: AsyncParsableCommand {
         }
     }
 }
+
+extension PacketParser: ExpressibleByArgument {}

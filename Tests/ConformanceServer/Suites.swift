@@ -1,13 +1,14 @@
 import JSON
 import NIOCore
 import Transport
+import TransportWire
 
 /// What each suite expects of its server (socketio.md §5; the protocol documents' *Test suite*).
 enum Suites {
-    static func configuration(path: String) throws -> TransportConfiguration {
+    static func configuration(path: String, parser: PacketParser = .json) throws -> TransportConfiguration {
         try TransportConfiguration(
             path: path, pingInterval: .milliseconds(300), pingTimeout: .milliseconds(200), maxPayload: 1_000_000,
-            connectTimeout: .seconds(1), origins: .any)
+            connectTimeout: .seconds(1), origins: .any, parser: parser)
     }
 
     static func serveSocketIO(_ server: SocketIOServer) {

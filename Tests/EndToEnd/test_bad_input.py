@@ -30,7 +30,7 @@ def check_error(response: requests.Response, status: int, code: str | None = Non
     assert "Traceback" not in error["message"] and ".swift" not in error["message"]
 
 
-PATHS = ["/v1/runs", "/v1/chat/completions"]
+PATHS = ["/v1/runs", "/v1/chat/completions", "/v1/responses"]
 
 
 @pytest.mark.parametrize("path", PATHS)
@@ -66,7 +66,8 @@ def test_a_body_that_is_too_large_is_413(server, tenant, path):
 
 @pytest.mark.parametrize("path", PATHS)
 def test_an_unknown_model_is_404(server, tenant, path):
-    body = {"model": "nonesuch", "text": "hi", "messages": [{"role": "user", "content": "hi"}]}
+    prompt = {"input": "hi"} if path == "/v1/responses" else {"text": "hi", "messages": [{"role": "user", "content": "hi"}]}
+    body = {"model": "nonesuch", **prompt}
     check_error(post(server, tenant, path, body), 404, "model_not_found")
 
 

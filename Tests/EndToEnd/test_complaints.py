@@ -79,7 +79,27 @@ def by_polling(url: str, tenant, text: str, model: str = "witness") -> str:
     return by_socket(url, tenant, text, model, "polling")
 
 
+def by_response(url: str, tenant, text: str, model: str = "witness", **more) -> str:
+    reply = requests.post(url + "/v1/responses", json={"model": model, "input": text, **more}, headers=tenant.headers, timeout=30)
+    return "" if reply.status_code == 200 else reply.json()["error"]["code"]
+
+
+def by_response_stream(url: str, tenant, text: str, model: str = "witness") -> str:
+    return by_response(url, tenant, text, model, stream=True)
+
+
+def by_message(url: str, tenant, text: str, model: str = "witness", **more) -> str:
+    body = {"model": model, "max_tokens": 1000, "messages": [{"role": "user", "content": text}], **more}
+    reply = requests.post(url + "/v1/messages", json=body, headers=tenant.headers, timeout=30)
+    return "" if reply.status_code == 200 else reply.json()["error"]["code"]
+
+
+def by_message_stream(url: str, tenant, text: str, model: str = "witness") -> str:
+    return by_message(url, tenant, text, model, stream=True)
+
+
 WAYS_IN = [by_completion, by_stream, by_events, by_two_calls, by_socket, by_polling]
+WAYS_IN += [by_response, by_response_stream, by_message, by_message_stream]
 
 
 @pytest.mark.parametrize("way", WAYS_IN)
@@ -98,8 +118,8 @@ def test_every_way_in_is_metered_and_refused_by_a_spent_budget(server, tenant, w
 
 PASSED_THROUGH_ELSEWHERE = [
     "/v1/completions",
-    "/v1/responses",
-    "/v1/messages",
+    "/v1/responses/compact",
+    "/v1/messages/batches",
     "/v1/embeddings",
     "/v1/images/generations",
     "/v1/audio/speech",

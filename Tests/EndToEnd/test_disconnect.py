@@ -146,12 +146,16 @@ def test_a_run_without_that_policy_goes_on(url, leaver, witness, plan):
     assert end_of(url, leaver, run)["data"]["finish_reason"] == "stop"
 
 
-@pytest.mark.parametrize("path", ["/v1/runs", "/v1/chat/completions"])
+@pytest.mark.parametrize("path", ["/v1/runs", "/v1/chat/completions", "/v1/responses"])
 @pytest.mark.parametrize("policy", ["stop", "drain"])
 def test_a_key_says_what_becomes_of_its_runs_when_their_reader_leaves(metered, url, make_tenant, witness, plan, policy, path):
     tenant = make_tenant(metered, "--on-disconnect", policy)
     wanted = plan(tokens=300, rate=100)
-    body = {"text": wanted.prompt(), "model": "witness"} if path == "/v1/runs" else completion(wanted)
+    bodies = {
+        "/v1/runs": {"text": wanted.prompt(), "model": "witness"},
+        "/v1/responses": {"input": wanted.prompt(), "model": "witness", "stream": True},
+    }
+    body = bodies.get(path, completion(wanted))
     response = open_stream(url, tenant, path, body, accept="text/event-stream")
     read_some(response, 1500)
     leave(response)

@@ -54,7 +54,7 @@ def test_an_admin_sees_live_runs_and_kills_one(server, installation, tenant, mak
     streams = Streams()
     streams.start("a", server, tenant.key)
     (run,) = wait_until("the run is listed", lambda: [run for run in live() if run["delivered_tokens"] > 5] or None)
-    assert (run["org"], run["project"], run["model"], run["state"]) == (tenant.org, "web", "demo", "streaming")
+    assert (run["org"], run["project"], run["model"], run["state"], run["phase"]) == (tenant.org, "web", "demo", "running", "streaming")
     assert float(run["cost_usd"]) > 0 and run["started_at"] <= time.time() * 1000
     kill = f"{server.url}/api/admin/streams/{run['run_id']}/kill"
     assert requests.get(f"{server.url}/api/admin/streams", headers=tenant.headers, timeout=10).status_code == 403
@@ -87,10 +87,13 @@ def test_orders_reach_every_server_and_nobody_else(request, tmp_path, make_tenan
         streams = Streams()
         for index, (name, key) in enumerate(keys.items()):
             streams.start(name, servers[index % len(servers)], key["key"])
-        listed = wait_until(
-            "all run",
-            lambda: (runs := [run for _, live in admins for run in live() if run["delivered_tokens"]]) and len(runs) == 4 and runs,
-        )
+
+        def all_four() -> list[dict] | None:
+            # Each server knows of all.
+            lists = [[run for run in live() if run["delivered_tokens"]] for _, live in admins]
+            return lists[0] if all(len(runs) == 4 for runs in lists) else None
+
+        listed = wait_until("all run", all_four)
         runs = {run["user"]: run["run_id"] for run in listed}
 
         # A stranger's order is taken for a run of its own, and does nothing; absent and hidden look the same.

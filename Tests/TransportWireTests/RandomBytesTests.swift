@@ -35,21 +35,25 @@ struct RandomBytesTests {
     @Test("Attack 30: frames: no split changes the outcome, no message exceeds its limit, and a failure is the last word")
     func frames() {
         let limits = WebSocketLimits(messageBytes: 200, fragments: 5)
-        let alphabet: [UInt8] = [0x81, 0x82, 0x01, 0x02, 0x80, 0x00, 0x88, 0x89, 0x8A, 0x85, 0x83, 0x80, 0xFE, 0xFF, 0x00, 0x03, 0xE8]
-        for role in [WebSocketRole.server, .client] {
+        let alphabet: [UInt8] = [
+            0x81, 0x82, 0xC1, 0xC2, 0x41, 0x01, 0x02, 0x80, 0x00, 0x88, 0x89, 0x8A, 0x85, 0x83, 0x80, 0xFE, 0xFF, 0x00, 0x03, 0xE8,
+        ]
+        for (role, compressed) in [(WebSocketRole.server, false), (.client, false), (.server, true)] {
             repeatedly { random in
                 let input = bytes(&random, upTo: 300, alphabet: alphabet)
-                let whole = ParserRun(input, limits: limits, role: role)
-                #expect(ParserRun(random.chop(input), limits: limits, role: role) == whole, "seed \(seed), \(input)")
+                let whole = ParserRun([input], limits: limits, role: role, compressed: compressed)
+                let chopped = ParserRun(random.chop(input), limits: limits, role: role, compressed: compressed)
+                #expect(chopped == whole, "seed \(seed), \(input)")
                 for event in whole.events {
                     switch event {
-                    case .text(let message), .binary(let message): #expect(message.readableBytes <= 200, "seed \(seed), \(input)")
+                    case .text(let message), .binary(let message), .deflated(let message, _):
+                        #expect(message.readableBytes <= 200, "seed \(seed), \(input)")
                     case .ping(let payload), .pong(let payload): #expect(payload.readableBytes <= 125, "seed \(seed), \(input)")
                     case .close: break
                     }
                 }
                 if whole.failure != nil {
-                    let more = ParserRun([input, random.bytes(20)], limits: limits, role: role)
+                    let more = ParserRun([input, random.bytes(20)], limits: limits, role: role, compressed: compressed)
                     #expect(more == whole, "seed \(seed), \(input)")
                 }
             }
@@ -76,7 +80,9 @@ struct RandomBytesTests {
             }
             headers.shuffle(using: &random)
             let request = WebSocketUpgradeRequest(method: "GET", majorVersion: 1, minorVersion: 1, headers: headers.map { ($0.0, $0.1) })
-            guard let acceptance = try? WebSocketHandshake.accept(request, subprotocols: ["websocket"]) else { return }
+            guard let acceptance = try? WebSocketHandshake.accept(request, subprotocols: ["websocket"], deflate: DeflatePolicy()) else {
+                return
+            }
             accepted += 1
             let keys = headers.filter { $0.0 == "Sec-WebSocket-Key" }
             #expect(keys.count == 1, "seed \(seed), \(headers)")

@@ -7,7 +7,7 @@ import { limitPhrase, parseAmount, parseScope, scopeName } from './windows.js';
 /**
  * The cut as part of the conversation.
  * @param {object} envelope of `chat.cut`
- * @param {{hasRoom: (key: string) => boolean, oncontinue: () => void}} deps `hasRoom`: the quota shows that the window
+ * @param {{hasRoom: (key: string) => boolean, oncontinue: () => void, storyOf?: (run: string) => string|null}} deps `hasRoom`: the quota shows that the window
  *   can pay again, so the wait may end before the reset (a raised limit).
  */
 export function cutNotice(envelope, deps) {
@@ -17,7 +17,7 @@ export function cutNotice(envelope, deps) {
   const why = facts([
     ['Reason', cut.reason], ['Window', windowPhrase(cut)], ['Used', amount(cut.used, cut.unit)],
     ['Limit', amount(cut.limit, cut.unit)], ['Run', envelope.run_id], ['Decision', cut.decision_id],
-  ]);
+  ], deps.storyOf?.(envelope.run_id));
   const box = h('section.notice.is-cut', { aria: { label: 'The answer was stopped' } },
     icon('cut'),
     h('div', null, h('p', null, h('strong', null, 'Stopped here.'), ' ', sentence), h('div.actions', null, button, why)));
@@ -48,7 +48,7 @@ export function errorNotice(error, deps) {
   const sentence = h('span');
   const move = h('p.move');
   const retry = h('button.button', { type: 'button', onclick: () => deps.onretry() }, 'Try again');
-  const ids = facts([['Code', error.code], ['Request', error.requestId], ['Run', error.runId], ['Rule', error.rule]]);
+  const ids = facts([['Code', error.code], ['Request', error.requestId], ['Run', error.runId], ['Rule', error.rule]], deps.storyOf?.(error.runId));
   const capped = ['budget_exceeded', 'rate_limit_exceeded', 'rate_limited'].includes(error.code);
   const calm = error.code === 'cancelled' || error.code === 'canceled';
   const box = h(`section.notice.${calm ? 'is-note' : capped ? 'is-cut' : 'is-error'}`, { role: calm ? 'note' : 'alert' },
@@ -75,13 +75,14 @@ export function errorNotice(error, deps) {
   return box;
 }
 
-function facts(rows) {
+/** @param {string|null} [story] where the console tells the whole of it, for who may see that. */
+function facts(rows, story) {
   const known = rows.filter(([, value]) => value !== undefined && value !== null && value !== '');
   if (known.length === 0) return null;
   const text = () => known.map(([name, value]) => `${name}: ${value}`).join('\n');
   return h('details.facts', null, h('summary', null, 'Why?', icon('chevron')),
     h('dl', null, ...known.flatMap(([name, value]) => [h('dt', null, name), h('dd', null, String(value))])),
-    copyButton('Copy', text));
+    story && h('a', { href: story }, 'The whole story'), copyButton('Copy', text));
 }
 
 function windowPhrase(cut) {

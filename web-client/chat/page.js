@@ -44,6 +44,7 @@ export class ChatPage {
     });
     this.thread = new Thread(byId('thread'), {
       ondraw: () => this.follower.keep(), announcer: this.announcer, model: () => this.composer.modelId,
+      storyOf: (run) => (run && this.#caller.roles.some((role) => role === 'admin' || role === 'operator') ? `console/?page=run&id=${encodeURIComponent(run)}` : null),
       hasRoom: (key) => this.meter.hasRoom(key), full: () => this.meter.full(), oncontinue: () => this.send(CONTINUE),
       mayDecide: (approval) => this.#mayDecide(approval), isOwn: (approval) => this.#isOwn(approval),
       decide: (...decision) => this.#client.decideApproval(...decision),

@@ -53,5 +53,8 @@ export function goTo(address, page, filters = {}) {
 /** The same page with some filters changed; '' takes one away. */
 export const withFilters = (address, changes) => readAddress(writeAddress({ page: address.page, filters: { ...address.filters, ...changes } }));
 
+/** As an operator names all organisations. */
+export const ALL_ORGS = '*';
+
 /** Whether a row lies in the scope: what is pushed is not filtered by the server. */
-export const inScope = (row, filters) => SCOPE.every((name) => !filters[name] || row[name] === filters[name]);
+export const inScope = (row, filters) => SCOPE.every((name) => !filters[name] || row[name] === filters[name] || (name === 'org' && filters.org === ALL_ORGS));

@@ -1,5 +1,5 @@
 import { h, icon, setText } from '../shared/dom.js';
-import { readAddress, withFilters } from './address.js';
+import { ALL_ORGS, readAddress, withFilters } from './address.js';
 import { askForBudget, askToRemove } from './budget-dialog.js';
 import { toneOf, treeRows, windowOf } from './budget-model.js';
 import { ScopeRow, WindowRow } from './budget-row.js';
@@ -8,6 +8,8 @@ import { VirtualList } from './virtual-list.js';
 import { windowKey } from './stores.js';
 
 const DRAW_MS = 250;
+/** Which budgets there are is not pushed, only how they stand. */
+const AGAIN_MS = 20_000;
 const SHOWN = [['', 'All'], ['near', 'Over 80 %'], ['spent', 'Spent']];
 
 /** The tree of budgets, with the bars of their windows as they are now. */
@@ -19,6 +21,7 @@ export class BudgetsPage {
   #keys = new Map();
   #knownOf = null; // the organisation that the names were read for
   #timer = 0;
+  #again = 0;
   #shown = false;
 
   constructor(deps) {
@@ -44,6 +47,7 @@ export class BudgetsPage {
     if (document.activeElement !== this.find) this.find.value = address.filters.find ?? '';
     for (const button of this.choices) button.setAttribute('aria-pressed', String(button.dataset.value === (address.filters.at ?? '')));
     this.deps.windows.ensure();
+    this.#again ||= setInterval(() => this.deps.windows.load(), AGAIN_MS);
     this.#learn();
     this.#draw();
   }
@@ -51,7 +55,8 @@ export class BudgetsPage {
   leave() {
     this.#shown = false;
     clearTimeout(this.#timer);
-    this.#timer = 0;
+    clearInterval(this.#again);
+    this.#timer = this.#again = 0;
   }
 
   asked() { this.deps.windows.load(); }
@@ -74,6 +79,9 @@ export class BudgetsPage {
 
   #org() { return this.#address.filters.org || this.deps.me.org; }
 
+  /** The organisation whose node stands there even without a budget. */
+  #one() { return this.#org() === ALL_ORGS ? '' : this.#org(); }
+
   /** Names that the budgets alone do not tell: projects without one, and whose each key is. */
   async #learn() {
     const org = this.#org();
@@ -82,7 +90,7 @@ export class BudgetsPage {
     const all = async (path) => (await this.deps.api.get(path, { org, limit: 1000 }).catch(() => null))?.data ?? [];
     const [projects, keys] = await Promise.all([all('/api/admin/projects'), all('/api/admin/keys')]);
     if (this.#knownOf !== org) return;
-    this.#projects = projects.map((one) => ({ org, ...one }));
+    this.#projects = projects;
     this.#keys = new Map(keys.map((one) => [one.id, one]));
     this.deps.seen([...projects, ...keys]);
     this.#draw();
@@ -100,9 +108,10 @@ export class BudgetsPage {
     const rows = this.#rows(all);
     const near = all.filter((window) => toneOf(window) !== 'muted').length;
     setText(this.sum, all.length > 0 ? `${all.length === 1 ? '1 budget' : `${all.length} budgets`}${near > 0 ? ` · ${near} over 80 %` : ''}` : '');
-    this.list.element.hidden = rows.length === 0 || all.length === 0;
-    this.list.set(all.length === 0 ? [] : rows);
-    this.#drawMessage(all.length, rows.length, store);
+    const isEmpty = rows.length === 0 || (all.length === 0 && !rows.some((row) => row.scope.kind === 'key' || row.scope.kind === 'user'));
+    this.list.element.hidden = isEmpty;
+    this.list.set(isEmpty ? [] : rows);
+    this.#drawMessage(all.length, isEmpty ? 0 : rows.length, store);
   }
 
   #rows(all) {
@@ -121,22 +130,23 @@ export class BudgetsPage {
     };
     const isFiltered = words.length > 0 || at !== '';
     const projects = isFiltered ? [] : this.#projects.filter((one) => !project || one.project === project);
-    return treeRows(all.filter(keep), { projects, keys: this.#keys, org: isFiltered ? '' : this.#org() });
+    const extra = [...(this.#keys.has(find) ? [`key:${find}`] : []), ...(!isFiltered && user && project && this.#one() ? [`user:${this.#one()}/${project}/${user}`] : [])];
+    return treeRows(all.filter(keep), { projects, keys: this.#keys, extra, org: isFiltered ? '' : this.#one() });
   }
 
   #drawMessage(count, shown, { state, error }) {
-    const key = count > 0 && shown > 0 ? '' : state === 'loading' || state === 'idle' ? 'loading' : state === 'failed' ? `failed ${error.message}` : count > 0 ? 'filtered' : 'empty';
+    const key = shown > 0 ? '' : state === 'loading' || state === 'idle' ? 'loading' : state === 'failed' ? `failed ${error.message}` : count > 0 ? 'filtered' : 'empty';
     if (this.message.dataset.drawn === key) return;
     this.message.dataset.drawn = key;
     const parts = {
       '': () => [], loading: () => [loading()], filtered: () => [empty('No budget passes', 'Take a word or a filter away.')],
-      empty: () => [empty('Nothing is limited yet', 'A budget is an amount for a scope and a time. Nobody below it can have more, not by a token. Set one above, or on the command line:', sample(`kdcube budget set --scope org:${this.#org()} \\\n  --unit usd --window day --limit 5.00`))],
+      empty: () => [empty('Nothing is limited yet', 'A budget is an amount for a scope and a time. Nobody below it can have more, not by a token. Set one above, or on the command line:', sample(`kdcube budget set --scope org:${this.#one() || 'acme'} \\\n  --unit usd --window day --limit 5.00`))],
     };
     this.message.replaceChildren(...(parts[key] ?? (() => [problem('The budgets could not be read.', error, () => this.deps.windows.load())]))());
   }
 
   #set(scope, window = null) {
-    const scopes = [...new Set([`org:${this.#org()}`, ...this.#projects.map((one) => `project:${one.org}/${one.project}`), ...this.deps.windows.all.map((row) => row.scope), ...[...this.#keys.keys()].map((id) => `key:${id}`)])].slice(0, 300);
+    const scopes = [...new Set([...(this.#one() ? [`org:${this.#one()}`] : []), ...this.#projects.map((one) => `project:${one.org}/${one.project}`), ...this.deps.windows.all.map((row) => row.scope), ...[...this.#keys.keys()].map((id) => `key:${id}`)])].slice(0, 300);
     askForBudget({ scope, window, scopes }, this.deps, (row) => this.deps.windows.take({ data: [row] }));
   }
 

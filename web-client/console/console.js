@@ -112,7 +112,8 @@ export class Console {
   #open(session, token) {
     const { api, me } = session;
     session.approvals = new ApprovalsStore(api, { isAdmin: me.isAdmin, onchange: () => this.#counted(), onerror: (error) => this.refused(error) });
-    const org = () => session.org ?? '';
+    // Where none is chosen it is one's own, as for what is pushed: an operator asks for all by `*`.
+    const org = () => session.org || me.org;
     session.stores = { streams: new StreamsStore({ api, org }), windows: new WindowsStore({ api, org }), now: new NowStore({ api, org }) };
     const deps = {
       api, me, approvals: session.approvals, ...session.stores, say: (text) => this.announcer.say(text), refused: (error) => this.refused(error),

@@ -70,7 +70,7 @@ export class DecisionRecord {
     this.body.replaceChildren(...[
       h('header.rc-head', null, stateMark(...decisionMark(row)), h('h2', null, row.tool || row.kind), details.shadow && h('span.tag', null, 'tried: ', `${details.shadow.decision} by ${details.shadow.rule}`)),
       h('div.rc-story', null, ...story(row).map((sentence) => h('p', null, sentence))),
-      h('p.links', null, row.run && h('a', { href: this.deps.href('decisions', { run: row.run }) }, 'All of this run'),
+      h('p.links', null, row.run && h('a', { href: this.deps.href('run', { id: row.run }) }, 'The story of this run'), row.run && h('a', { href: this.deps.href('decisions', { run: row.run }) }, 'All of this run'),
         isCall && row.user && h('a', { href: this.deps.href('decisions', { tool: row.tool, user: row.user }) }, `${row.tool} of ${row.user}`),
         (row.approval || details.approval) && h('a', { href: this.deps.href('approvals') }, 'The approvals'),
         row.rule && h('a', { href: this.deps.href('decisions', { rule: row.rule }) }, 'All by this rule')),

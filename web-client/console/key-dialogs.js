@@ -1,4 +1,5 @@
 import { copyButton, h, icon } from '../shared/dom.js';
+import { ALL_ORGS } from './address.js';
 import { PERIODS, UNITS } from './budget-model.js';
 import { ask, choiceField, labelled, onceKey, textField, wrong } from './dialog.js';
 import { GRACES, keyBody, keyName, LIVES, wordsOf } from './key-model.js';
@@ -12,14 +13,14 @@ const BUDGETS_MAX = 5;
  */
 export function askForKey(about, { api, say, refused }, ondone) {
   const { offers } = about;
-  const org = textField('org', { value: about.org, offers: offers.orgs, maxLength: 128 });
+  const org = textField('org', { value: about.org === ALL_ORGS ? '' : about.org, offers: offers.orgs, maxLength: 128 });
   const project = textField('project', { value: about.project ?? '', placeholder: 'web', offers: offers.projects, maxLength: 128, autofocus: !about.project });
   const user = textField('user', { value: about.user ?? '', placeholder: 'ana', offers: offers.users, maxLength: 128 });
   const alias = textField('alias', { placeholder: 'web-frontend', maxLength: 128, autofocus: Boolean(about.project) });
   const roles = textField('roles', { placeholder: 'none', offers: ['admin', ...(about.isOperator ? ['operator'] : [])] });
   const models = textField('models', { placeholder: 'all', offers: offers.models });
   const life = choiceField('life', Object.entries(LIVES), '');
-  const date = h('input.field', { type: 'date', name: 'date', aria: { label: 'Good until' }, hidden: true });
+  const date = h('input.field', { type: 'date', name: 'date', aria: { label: 'Valid until' }, hidden: true });
   life.addEventListener('change', () => { date.hidden = life.value !== 'date'; });
   const service = h('input', { type: 'checkbox', name: 'service', id: 'f-service' });
   const budgets = budgetFields();
@@ -28,7 +29,7 @@ export function askForKey(about, { api, say, refused }, ondone) {
     title: 'New key', action: 'Make the key', wide: true,
     body: [
       h('div.dg-row', null, about.isOperator && labelled('Organisation', org), labelled('Project', project), labelled('User', user, 'Empty for a key of the project')),
-      h('div.dg-row', null, labelled('Alias', alias, 'A name for people'), labelled('Good', life, ''), date),
+      h('div.dg-row', null, labelled('Alias', alias, 'A name for people'), labelled('Valid', life), date),
       h('div.dg-row', null, labelled('Models', models, 'Which it may call, with spaces between'), labelled('Roles', roles, 'admin opens this console')),
       h('label.dg-check', { htmlFor: 'f-service' }, service, h('span', null, 'A service account: a program, not a person')),
       budgets.element,
@@ -136,11 +137,11 @@ export function askToChange(key, { api, say, refused }, ondone, models = []) {
   const alias = textField('alias', { value: key.alias ?? '', maxLength: 128, autofocus: true });
   const may = textField('models', { value: (key.models ?? []).join(' '), placeholder: 'all', offers: models });
   const life = choiceField('life', [['keep', 'As it is'], ...Object.entries(LIVES)], 'keep');
-  const date = h('input.field', { type: 'date', name: 'date', aria: { label: 'Good until' }, hidden: true });
+  const date = h('input.field', { type: 'date', name: 'date', aria: { label: 'Valid until' }, hidden: true });
   life.addEventListener('change', () => { date.hidden = life.value !== 'date'; });
   return ask({
     title: 'Change this key', action: 'Change it',
-    body: [labelled('Alias', alias), labelled('Models', may, 'Which it may call, with spaces between; empty for all'), h('div.dg-row', null, labelled('Good', life), date)],
+    body: [labelled('Alias', alias), labelled('Models', may, 'Which it may call, with spaces between; empty for all'), h('div.dg-row', null, labelled('Valid', life), date)],
     async onsubmit() {
       const change = { alias: alias.value.trim() || null, models: wordsOf(may.value) };
       if (life.value !== 'keep') {

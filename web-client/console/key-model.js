@@ -7,7 +7,7 @@ const DAY = 86_400_000;
 export const STATES = { '': 'All', active: 'Active', blocked: 'Blocked', expired: 'Expired', revoked: 'Revoked' };
 const MARKS = { active: ['Active', 'check', 'done'], blocked: ['Blocked', 'stop', 'warning'], expired: ['Expired', 'clock', 'muted'], revoked: ['Revoked', 'deny', 'cut'] };
 /** Choices of how long a key is good → days; '' is for ever, `date` asks for one. */
-export const LIVES = { '': 'For ever', 1: 'A day', 30: '30 days', 90: '90 days', 365: 'A year', date: 'Until a date' };
+export const LIVES = { '': 'For ever', 1: 'For a day', 30: 'For 30 days', 90: 'For 90 days', 365: 'For a year', date: 'Until a date' };
 export const GRACES = { 0: 'At once', 3600: 'In an hour', 86400: 'In a day', 604800: 'In a week' };
 
 /** @returns {[string, string, string]} word, icon, tone. */
@@ -16,7 +16,7 @@ export const keyMark = ({ state }) => MARKS[state] ?? [String(state), 'help', 'm
 /** What it is called: its alias, else its id. */
 export const keyName = ({ alias, id }) => alias || id;
 
-export const whoWords = ({ project, user, kind }) => `${project} · ${user ?? (kind === 'service_account' ? 'service account' : 'no user')}`;
+export const whoWords = ({ org, project, user, kind }, withOrg = false) => `${withOrg ? `${org}/` : ''}${project} · ${user ?? (kind === 'service_account' ? 'service account' : 'no user')}`;
 
 export const usedWords = ({ last_used_at: at }, now) => {
   const used = parseInstant(at);

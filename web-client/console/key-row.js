@@ -27,7 +27,7 @@ export class KeyRow {
     this.element.dataset.state = key.state;
     setText(this.name, keyName(key));
     this.name.classList.toggle('is-id', !key.alias);
-    setText(this.who, whoWords(key));
+    setText(this.who, whoWords(key, this.deps.me.isOperator));
     this.roles.replaceChildren(...(key.roles ?? []).map((role) => h('span.tag', null, role)));
     setText(this.used, usedWords(key, now));
     this.used.title = key.last_used_at ? formatInstant(key.last_used_at) : '';

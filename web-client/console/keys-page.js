@@ -127,6 +127,7 @@ export class KeysPage {
 
   #settled() {
     this.#busy = false;
+    this.#draw();
     this.atEnd.unobserve(this.end);
     if (this.#cursor !== null) this.atEnd.observe(this.end);
   }

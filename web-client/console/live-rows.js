@@ -57,7 +57,7 @@ export class LiveRows extends Emitter {
       }
       const meanwhile = this.#meanwhile;
       this.#meanwhile = null;
-      this.take({ snapshot: true, data: read });
+      this.take({ snapshot: true, isWhole: true, data: read });
       for (const news of meanwhile) this.take(news);
     } catch (error) {
       if (ticket !== this.#ticket) return;

@@ -34,7 +34,7 @@ export class NowPage {
     this.grid = h('div.now-tiles');
     this.decisions = h('a.now-card', null, h('span.now-title', null, 'Decisions in the last hour'), this.allowed = h('b.num'), ' allowed ', this.denied = h('b.num'), ' denied', this.share = h('span.now-share', { aria: { hidden: 'true' } }, h('i')));
     this.approvals = h('a.now-card', null, h('span.now-title', null, 'Approvals'), this.waiting = h('b.num'), this.waitingWord = h('span'));
-    this.why = h('div.now-card', null, h('span.now-title', null, 'Somebody asks why their answer stopped'), whyBox({ ...deps, readAddress }));
+    this.why = h('div.now-card', null, h('span.now-title', null, 'Why was I cut?'), whyBox({ ...deps, readAddress }));
     this.unusual = h('ul.now-unusual');
     this.unusualTitle = h('h2.section-title', null, 'Stands out');
     this.content = h('div', null, this.health, this.grid, h('div.now-cards', null, this.decisions, this.approvals, this.why), this.unusualTitle, this.unusual);

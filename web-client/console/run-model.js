@@ -1,6 +1,6 @@
 /** The story of a run, as a support person reads it aloud, and what proves it. Pure. */
 import { formatCount, formatMoney, parseMoney } from '../shared/money.js';
-import { formatReset } from '../shared/time.js';
+import { formatReset, parseInstant } from '../shared/time.js';
 import { scopeText, windowOf } from './budget-model.js';
 import { parseAmount } from '../chat/windows.js';
 import { windowKey } from './stores.js';
@@ -19,13 +19,75 @@ const KINDS = {
   kill: ['stop', 'cut', 'Ended'], end: ['check', 'done', 'End'], refusal: ['deny', 'cut', 'Refused'], hold: ['clock', 'muted', 'Held'],
 };
 
+const ENDS = { complete: 'It ended by itself', cut: 'It was cut', error: 'It failed', interrupted: 'Its server ended before it was settled' };
+
 /** @returns {[string, string, string]} word, icon, tone. */
 export const runMark = ({ state }) => STATES[state] ?? [String(state), 'help', 'muted'];
 export const kindMark = (kind) => KINDS[kind] ?? ['skip', 'muted', String(kind)];
+/** Of an event; its end is good only where it ended by itself. */
+export const eventMark = ({ kind, text }) => (kind === 'end' && ENDS[text] && text !== 'complete' ? [text === 'cut' ? 'cut' : 'alert', 'cut', 'End'] : kindMark(kind));
 export const reasonWords = (reason) => REASONS[reason] ?? String(reason ?? '').replaceAll('_', ' ');
 
 /** The sentences: the server's, and where it sends none the one that it keeps. */
 export const sentences = (run) => (run.story?.length > 0 ? run.story : [run.message].filter(Boolean));
+
+const INSTANT = /\b\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2}(?:\.\d+)?Z/;
+const DECISION = /\bdec_[\w-]+/;
+
+/**
+ * A sentence in parts: words, instants (as they are said, with the instant itself), and ids of decisions.
+ * @returns {{kind: 'words'|'instant'|'decision', text: string, at?: number}[]}
+ */
+export function storyParts(sentence, now) {
+  const parts = [];
+  let rest = sentence;
+  for (;;) {
+    const found = new RegExp(`${INSTANT.source}|${DECISION.source}`).exec(rest);
+    if (!found) break;
+    if (found.index > 0) parts.push({ kind: 'words', text: rest.slice(0, found.index) });
+    const [text] = found;
+    if (INSTANT.test(text)) parts.push({ kind: 'instant', text: sayInstant(Date.parse(text), now), at: Date.parse(text) });
+    else parts.push({ kind: 'decision', text });
+    rest = rest.slice(found.index + text.length);
+  }
+  if (rest) parts.push({ kind: 'words', text: rest });
+  return parts;
+}
+
+/** "12:48:19 UTC", with the date where it is not today's. */
+function sayInstant(at, now) {
+  const [day, time] = new Date(at).toISOString().split('T');
+  const clock = `${time.slice(0, time.slice(6, 8) === '00' ? 5 : 8)} UTC`;
+  return day === new Date(now).toISOString().slice(0, 10) ? clock : `${clock} on ${day}`;
+}
+
+/** What an event says, as a sentence begins: money with its sign. */
+export function eventWords({ kind, text }) {
+  if (kind === 'end' && ENDS[text]) return ENDS[text];
+  const said = String(text ?? '').replace(/\b(\d+(?:\.\d+)?) usd\b/g, '$$$1');
+  return said.charAt(0).toUpperCase() + said.slice(1);
+}
+
+/** Charges that follow each other say little one by one. */
+const GROUP_MIN = 3;
+
+/** The timeline with three and more charges in a row as one event, which keeps them as `events`. */
+export function groupCharges(timeline) {
+  const out = [];
+  for (const event of timeline) {
+    const last = out.at(-1);
+    if (event.kind === 'charge' && last?.kind === 'charge') last.events.push(event);
+    else out.push({ ...event, events: [event] });
+  }
+  return out.flatMap((one) => {
+    if (one.events.length < GROUP_MIN) return one.events.map((event) => ({ ...event, events: [] }));
+    const rows = chargeRows({ charges: one.events.map((event) => ({ ...event.data, at: event.at })) });
+    const cost = rows.reduce((all, row) => all + row.cost, 0n);
+    const tokens = rows.reduce((all, row) => all + row.input + row.output, 0);
+    const text = `${rows.length} charges: ${formatMoney(cost, 6)} for ${formatCount(tokens)} tokens`;
+    return [{ ...one, text, until: one.events.at(-1).at }];
+  });
+}
 
 /** The window that ended it, as it stood then; null where no window did. */
 export function cuttingWindow(run) {
@@ -43,15 +105,15 @@ export function pathWindows(run) {
   return windows.map((window) => ({ ...window, isCutting: window.key === key })).sort((a, b) => Number(b.isCutting) - Number(a.isCutting));
 }
 
-/** What it was charged, as rows of a table; what a lease reserves is no charge. */
+const ROWS = { commit: 'charged', settle: 'settled', resolve: 'resolved', adjust: 'put right', suspense: 'in suspense', overrun: 'more than was held' };
+const sum = (row, names) => names.reduce((all, name) => all + Number(row[name] ?? 0), 0);
+
+/** Rows of the ledger as rows of a table. @returns {{at, kind, model, input, output, cost: bigint, isCharge, isEstimated}[]} */
 export function chargeRows(run) {
-  return (run.charges ?? []).map((row) => {
-    const usage = row.usage ?? row;
-    return {
-      at: row.at ?? null, kind: row.kind ?? '', model: row.model ?? '', input: usage.input_tokens ?? usage.input ?? 0, output: usage.output_tokens ?? usage.output ?? 0,
-      cost: parseMoney(row.cost_usd ?? row.cost ?? '0') ?? 0n, id: row.id ?? row.seq ?? '', tool: row.tool ?? '', isEstimated: Boolean(row.estimated),
-    };
-  });
+  return (run.charges ?? []).map((row) => ({
+    at: parseInstant(row.at), kind: ROWS[row.kind] ?? row.kind ?? '', model: row.model ?? '', input: sum(row, ['input_fresh', 'input_cache_read', 'input_cache_write']),
+    output: sum(row, ['output_visible', 'output_reasoning']), cost: parseMoney(row.cost_usd ?? '0') ?? 0n, isCharge: row.is_charge !== false, isEstimated: Boolean(row.estimated),
+  }));
 }
 
 export function totalWords({ totals }) {
@@ -75,6 +137,6 @@ export function asText(run, now) {
     const amount = (name) => (cut.unit === 'usd' ? `$${cut[name] ?? '0'}` : formatCount(parseAmount(cut[name] ?? '0', cut.unit) ?? 0n));
     lines.push(`Window: ${scopeText(cut.scope)}, ${cut.unit} a ${window.period}: ${amount('used')} used of ${amount('limit')}${cut.resets_at ? `, begins anew ${formatReset(cut.resets_at, now)}` : ''}`);
   }
-  for (const one of run.timeline ?? []) lines.push(`${new Date(one.at).toISOString()} ${kindMark(one.kind)[2]}: ${one.text}${one.decision_id ? ` (decision ${one.decision_id})` : ''}`);
+  for (const one of run.timeline ?? []) lines.push(`${new Date(one.at).toISOString()} ${kindMark(one.kind)[2]}: ${eventWords(one)}${one.decision_id ? ` (decision ${one.decision_id})` : ''}`);
   return lines.join('\n');
 }

@@ -5,7 +5,7 @@ import { Bar } from './bar.js';
 import { resetWords, scopeText, subject } from './budget-model.js';
 import { askToKill } from './kill.js';
 import { empty, loading, problem, sample, stateMark } from './panels.js';
-import { asText, chargeRows, cuttingWindow, decisionIds, kindMark, pathWindows, reasonWords, runMark, sentences, totalWords } from './run-model.js';
+import { asText, chargeRows, cuttingWindow, decisionIds, eventMark, eventWords, groupCharges, pathWindows, reasonWords, runMark, sentences, storyParts, totalWords } from './run-model.js';
 import { formatCount, formatMoney } from '../shared/money.js';
 import { whyBox } from './why-box.js';
 
@@ -33,7 +33,7 @@ export class RunPage {
     this.#drawn = '';
     this.search.hidden = this.#id !== '';
     if (this.#id !== '') return this.#load(true);
-    this.body.replaceChildren(empty('Why was I cut?', 'Each answer names its run: in the last event of the stream, in the header x-request-id of a refusal, and in the chat under “Why?”. Enter it above; or ask on the command line:', sample('kdcube why RUN_ID')));
+    this.body.replaceChildren(empty('Why was I cut?', 'Each answer names its run: in the header x-run-id, in the events of its stream, and in the chat under “Why?”. Enter it above, or ask on the command line:', sample('kdcube why RUN_ID')));
     return this.search.querySelector('input').focus();
   }
 
@@ -71,12 +71,17 @@ export class RunPage {
     this.body.replaceChildren(...[
       h('header.run-top', null, h('div.run-id', null, stateMark(...runMark(run)), h('code', null, run.run_id), copyButton('Copy the id', () => run.run_id)),
         lives && h('button.button', { type: 'button', onclick: () => askToKill({ ...run, cost_usd: run.totals?.cost_usd, ...run.totals }, this.deps, () => this.#load(false)) }, icon('stop'), 'End it')),
-      h('div.run-story', null, ...sentences(run).map((text) => h('p', null, text))),
+      h('div.run-story', null, ...sentences(run).map((text) => h('p', null, ...storyParts(text, Date.now()).map((part) => this.#part(part))))),
       h('p.links', null, h('a', { href: href('decisions', { run: run.run_id }) }, 'Its decisions'),
         run.user && h('a', { href: href('streams', { project: run.project, user: run.user }) }, `What ${run.user} runs now`),
         h('a', { href: href('budgets', { find: `${run.org}/${run.project}` }) }, 'The budgets of its project'), copyButton('Copy as text', () => asText(run, Date.now()))),
       this.#window(run), this.#timeline(run), this.#charges(run), this.#proof(run),
     ].filter(Boolean));
+  }
+
+  #part({ kind, text, at }) {
+    if (kind === 'decision') return h('a', { href: this.deps.href('decisions', { id: text }) }, h('code', null, text));
+    return kind === 'instant' ? h('time.num', { title: formatInstant(at), dateTime: new Date(at).toISOString() }, text) : text;
   }
 
   #window(run) {
@@ -97,13 +102,16 @@ export class RunPage {
     const events = run.timeline ?? [];
     if (events.length === 0) return null;
     const began = events[0].at;
-    return section('What happened', h('ol.run-events', null, ...events.map((one) => {
-      const [sign, tone, word] = kindMark(one.kind);
-      const after = one.at - began;
-      return h('li.run-event', { data: { kind: one.kind } }, h('time.num', { title: formatInstant(one.at) }, formatClock(one.at, true)), h('span.run-sign', { data: { tone }, title: word }, icon(sign)),
-        h('div', null, h('p', null, h('span.hidden', null, `${word}: `), one.text), h('p.hint.num', null, after >= 1000 ? `after ${formatDuration(after)}` : '',
-          one.decision_id && h('a', { href: this.deps.href('decisions', { id: one.decision_id }) }, 'The decision'))));
-    })));
+    return section('What happened', h('ol.run-events', null, ...groupCharges(events).map((one) => this.#event(one, one.at - began))));
+  }
+
+  #event(one, after) {
+    const [sign, tone, word] = eventMark(one);
+    const took = one.until > one.at ? ` within ${formatDuration(one.until - one.at)}` : '';
+    const words = h('p', null, h('span.hidden', null, `${word}: `), ...storyParts(eventWords(one), Date.now()).map((part) => this.#part(part)), took);
+    const facts = h('p.hint.num', null, after >= 1000 ? `after ${formatDuration(after)}` : '', one.decision_id && h('a', { href: this.deps.href('decisions', { id: one.decision_id }) }, 'The decision'));
+    const each = one.events?.length > 0 && h('details.run-each', null, h('summary', null, h('span', null, 'Each of them'), icon('chevron')), h('ul', null, ...one.events.map((event) => h('li.num', null, `${formatClock(event.at, true)}  ${eventWords(event)}`))));
+    return h('li.run-event', { data: { kind: one.kind } }, h('time.num', { title: formatInstant(one.at) }, formatClock(one.at, true)), h('span.run-sign', { data: { tone }, title: word }, icon(sign)), h('div', null, words, facts, each));
   }
 
   #charges(run) {
@@ -112,7 +120,7 @@ export class RunPage {
     const cell = (name, text) => h(`td.${name}`, null, text);
     return section('What it was charged', h('p', null, `${totalWords(run)}.`), h('div.run-scroll', { tabIndex: 0, role: 'group', aria: { label: 'Rows of the ledger' } }, h('table.run-charges.num', null,
       h('thead', null, h('tr', null, ...['Time', 'Row', 'For', 'Tokens in', 'Tokens out', 'Cost'].map((word) => h('th', { scope: 'col' }, word)))),
-      h('tbody', null, ...rows.map((row) => h('tr', null, cell('at', row.at ? formatClock(row.at, true) : '–'), cell('kind', `${row.kind}${row.isEstimated ? ', estimated' : ''}`), cell('for', row.tool || row.model),
+      h('tbody', null, ...rows.map((row) => h('tr', null, cell('at', row.at ? formatClock(row.at, true) : '–'), cell('kind', `${row.kind}${row.isEstimated ? ', estimated' : ''}`), cell('for', row.model),
         cell('n', formatCount(row.input)), cell('n', formatCount(row.output)), cell('n', formatMoney(row.cost, 6))))))));
   }
 

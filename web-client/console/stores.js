@@ -27,10 +27,18 @@ export class StreamsStore extends LiveRows {
 /** @returns {string} what names a window: one scope may have several of a unit. */
 export const windowKey = (row) => [row.scope, row.unit, row.window, row.model ?? '', row.tool ?? '', row.zone ?? ''].join('|');
 
-/** The windows that are limited, of the organisation. */
+/**
+ * The windows that are limited, of the organisation. The server pushes the widest of them; all are read over HTTP, and read again when
+ * a snapshot says that something may have been missed.
+ */
 export class WindowsStore extends LiveRows {
   constructor({ api, org = () => '' }) {
     super({ key: windowKey, read: (cursor) => api.get('/api/admin/budgets', { org: org(), limit: PAGE, cursor }) });
+  }
+
+  take({ snapshot = false, isWhole = false, ...news }) {
+    super.take({ ...news, snapshot: isWhole });
+    if (snapshot && !isWhole && this.state === 'ready') this.load();
   }
 
   /** News may leave out what does not change. */

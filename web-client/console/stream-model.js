@@ -9,22 +9,27 @@ export const SORTS = { rate: 'Burns fastest', stops: 'Is stopped first', cost: '
 
 const rate = (row) => Number(row.cost_per_minute_usd ?? 0) || 0;
 const secondsLeft = (row) => row.stops?.seconds ?? Infinity;
-const ORDERS = {
-  rate: (a, b) => rate(b) - rate(a), cost: (a, b) => Number(b.cost_usd ?? 0) - Number(a.cost_usd ?? 0),
-  stops: (a, b) => (secondsLeft(a) === secondsLeft(b) ? 0 : secondsLeft(a) - secondsLeft(b)), newest: (a, b) => (b.started_at ?? 0) - (a.started_at ?? 0),
-};
+/** What a row is ordered by, the least first. */
+const ORDERS = { rate: (row) => -rate(row), cost: (row) => -Number(row.cost_usd ?? 0), stops: secondsLeft, newest: (row) => -(row.started_at ?? 0) };
 
-/** Those in the scope whose words hold all that is looked for, in order; where the order leaves two alike, the older is first. */
-export function sortStreams(rows, { sort = 'rate', find = '', ...scope } = {}) {
+/** Those in the scope whose words hold all that is looked for. */
+export function filterStreams(rows, { sort: _sort, find = '', ...scope } = {}) {
   const words = find.toLowerCase().split(/\s+/).filter(Boolean);
-  const passes = (row) => {
+  if (words.length === 0 && Object.keys(scope).length === 0) return rows;
+  return rows.filter((row) => {
     if (!inScope(row, scope)) return false;
     if (words.length === 0) return true;
     const text = `${row.run_id} ${row.org}/${row.project} ${row.user ?? ''} ${row.key ?? ''} ${row.model} ${row.waiting ?? ''} ${row.tool ?? ''} ${row.node ?? ''}`.toLowerCase();
     return words.every((word) => text.includes(word));
-  };
-  const order = ORDERS[sort] ?? ORDERS.rate;
-  return rows.filter(passes).sort((a, b) => order(a, b) || (a.started_at ?? 0) - (b.started_at ?? 0) || (a.run_id < b.run_id ? -1 : 1));
+  });
+}
+
+/** Filtered and in order; where the order leaves two alike, the older is first. */
+export function sortStreams(rows, filters = {}) {
+  const by = ORDERS[filters.sort] ?? ORDERS.rate;
+  // What they are ordered by is read once of each: there may be ten thousand.
+  return filterStreams(rows, filters).map((row) => [by(row), row])
+    .sort(([a, one], [b, other]) => (a < b ? -1 : a > b ? 1 : 0) || (one.started_at ?? 0) - (other.started_at ?? 0) || (one.run_id < other.run_id ? -1 : 1)).map(([, row]) => row);
 }
 
 /** @returns {[string, string, string]} word, icon, tone. */
@@ -61,10 +66,14 @@ export function stopWords({ stops }) {
 
 /** What stands over the list. */
 export function totals(rows) {
-  const perMinute = rows.reduce((sum, row) => sum + (parseMoney(row.cost_per_minute_usd) ?? 0n), 0n);
-  const tokens = rows.reduce((sum, row) => sum + (row.tokens_per_second ?? 0), 0);
+  let [perMinute, tokens] = [0, 0];
+  for (const row of rows) {
+    perMinute += rate(row);
+    tokens += Number(row.tokens_per_second ?? 0) || 0;
+  }
   const runs = rows.length === 1 ? '1 run' : `${formatCount(rows.length)} runs`;
-  return { runs, money: `${formatMoney(perMinute, 2)} a minute`, tokens: `${formatCount(Math.round(tokens))} tokens a second` };
+  // A rate is an estimate: a binary fraction is good enough for the sum of many.
+  return { runs, money: `${formatMoney(BigInt(Math.round(perMinute * 1e9)), 2)} a minute`, tokens: `${formatCount(Math.round(tokens))} tokens a second` };
 }
 
 /** The dearest, and the one that a cap will stop first. */

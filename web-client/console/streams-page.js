@@ -2,7 +2,7 @@ import { h, setText } from '../shared/dom.js';
 import { readAddress, withFilters } from './address.js';
 import { askToKill } from './kill.js';
 import { empty, loading, problem, sample } from './panels.js';
-import { SORTS, sortStreams, totals } from './stream-model.js';
+import { filterStreams, SORTS, sortStreams, totals } from './stream-model.js';
 import { StreamRow } from './stream-row.js';
 import { VirtualList } from './virtual-list.js';
 import { whyBox } from './why-box.js';
@@ -119,18 +119,24 @@ export class StreamsPage {
     const filters = { ...this.#address.filters };
     const key = JSON.stringify(filters);
     const isHeld = this.list.element.matches(':hover, :focus-within') && key === this.#sorted;
-    const sorted = sortStreams(this.deps.streams.all, filters);
+    const { all } = this.deps.streams;
     if (key !== this.#sorted || (!isHeld && now - this.#sortedAt >= SORT_MS)) {
+      const sorted = sortStreams(all, filters);
       this.#order = sorted.map((row) => row.run_id);
       this.#sorted = key;
       this.#sortedAt = now;
       return sorted;
     }
-    const byId = new Map(sorted.map((row) => [row.run_id, row]));
-    const kept = this.#order.filter((id) => byId.has(id));
-    const known = new Set(kept);
-    this.#order = [...kept, ...sorted.filter((row) => !known.has(row.run_id)).map((row) => row.run_id)];
-    return this.#order.map((id) => byId.get(id));
+    const left = new Map(filterStreams(all, filters).map((row) => [row.run_id, row]));
+    const rows = [];
+    for (const id of this.#order) {
+      const row = left.get(id);
+      if (row) rows.push(row);
+      left.delete(id);
+    }
+    rows.push(...sortStreams([...left.values()], { sort: filters.sort }));
+    this.#order = rows.map((row) => row.run_id);
+    return rows;
   }
 
   #drawMessage(count, { state, error }) {

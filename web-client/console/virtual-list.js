@@ -32,13 +32,13 @@ function rowAt(offsets, pixel) {
 export class VirtualList {
   #items = [];
   #views = new Map();
-  #index = new Map();
+  #index = null; // id → place, made when it is asked for
   #heights = new Map(); // custom property → pixels, until the list changes its width
   #offsets = [0];
   #frame = 0;
 
   /** @param {{make: (item) => {element: HTMLElement, update: (item) => void}, id: (item) => string, label: string, size?: (item) => string}} deps */
-  constructor({ make, id, label, size = () => '--row' }) {
+  constructor({ make, id, label, size = null }) {
     Object.assign(this, { make, id, size });
     this.space = h('div.vl-space', { role: 'list', aria: { label } });
     this.element = h('div.vl', { tabIndex: -1 }, this.space);
@@ -54,12 +54,16 @@ export class VirtualList {
 
   set(items) {
     this.#items = items;
-    this.#index = new Map(items.map((item, at) => [this.id(item), at]));
-    this.#measure();
+    this.#index = null;
+    // Where all rows are of one height they lie as before, unless there are more or fewer.
+    if (this.size || items.length !== this.#offsets.length - 1) this.#measure();
     this.draw();
   }
 
-  indexOf(id) { return this.#index.get(id) ?? -1; }
+  indexOf(id) {
+    this.#index ??= new Map(this.#items.map((item, at) => [this.id(item), at]));
+    return this.#index.get(id) ?? -1;
+  }
   view(id) { return this.#views.get(id); }
 
   /** Brings a row into sight. */
@@ -73,7 +77,8 @@ export class VirtualList {
   }
 
   draw() {
-    if (!this.element.isConnected || this.element.clientHeight === 0) return;
+    // A list that is empty may be hidden by its page.
+    if (!this.element.isConnected || (this.element.clientHeight === 0 && this.#items.length > 0)) return;
     if (this.#offsets.length !== this.#items.length + 1) this.#measure();
     const count = this.#items.length;
     this.space.style.height = `${this.#offsets[count]}px`;
@@ -110,7 +115,7 @@ export class VirtualList {
       return this.#heights.get(name);
     };
     let top = 0;
-    this.#offsets = [0, ...this.#items.map((item) => (top += height(this.size(item))))];
+    this.#offsets = [0, ...this.#items.map((item) => (top += height(this.size?.(item) ?? '--row')))];
   }
 
   #later() {

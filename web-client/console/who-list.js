@@ -1,4 +1,5 @@
 import { h, icon, setText } from '../shared/dom.js';
+import { ALL_ORGS } from './address.js';
 import { ask, labelled, textField, wrong } from './dialog.js';
 import { nameProblem, whoRows } from './key-model.js';
 import { loading, problem } from './panels.js';
@@ -32,7 +33,7 @@ export class WhoList {
       const of = me.isOperator ? org : org || me.org;
       const [orgs, projects, users] = await Promise.all([read('/api/admin/orgs', {}), read('/api/admin/projects', { org: of }), read('/api/admin/users', { org: of })]);
       if (ticket !== this.#ticket) return;
-      this.#data = { orgs: org ? orgs.filter((one) => one.org === org) : orgs, projects: projects.map((one) => ({ org: of, ...one })), users: users.map((one) => ({ org: of, ...one })) };
+      this.#data = { orgs: org && org !== ALL_ORGS ? orgs.filter((one) => one.org === org) : orgs, projects, users };
       this.deps.seen([...orgs, ...projects, ...users]);
       this.message.replaceChildren();
       this.draw();
@@ -93,7 +94,7 @@ class WhoRow {
     this.count = h('a.hint.num', { href: href('keys', { tab: '', ...scopeOf(type, row) }) });
     const below = BELOW[type];
     const add = (word, sign, act) => h('button.quiet', { type: 'button', aria: { label: `${word} in ${row[type]}` }, onclick: act }, icon(sign), h('span', null, word));
-    this.element = h('div.who-row', { role: 'listitem', data: { who: id, kind: type } }, h('span.bg-kind', null, KINDS[type]), h('strong', null, row[type]), this.title, this.count,
+    this.element = h('div.who-row', { role: 'listitem', data: { who: id, kind: type } }, h('span.bg-kind', null, KINDS[type]), h('strong', null, row[type]), this.title, this.count, h('a.hint.who-budgets', { href: href('budgets', scopeOf(type, row)) }, 'Budgets'),
       h('span.who-acts', null, h('button.quiet.who-name', { type: 'button', title: 'Rename', aria: { label: `Rename ${row[type]}` }, onclick: () => list.ask(type, aboveOf(type, row), this.row) }, icon('edit')),
         below && add(below[1], 'plus', () => list.ask(below[0], scopeOf(type, row))), type !== 'org' && add('New key', 'key', () => onkey(scopeOf(type, row)))));
     this.element.style.setProperty('--depth', String(depth));

@@ -356,7 +356,7 @@ def explained(run: str, row: dict | None) -> dict:
     ends = {"killed": f"An administrator ended it: “{row.get('reason')}”.", "budget_exceeded": "Then the $10.00 of project acme/web for today were spent, and the run was cut at that token."}  # fmt: skip
     if not lives:
         story += [ends[reason], "It cost $0.41; nothing that it did not deliver was charged."]
-    charges = [{"at": at + 4000 * step, "kind": "settle" if step == 4 else "lease", "input_tokens": 900 if step == 1 else 0, "output_tokens": 203, "cost_usd": "0.1025", "model": row["model"], "run": run} for step in range(1, 5)]  # fmt: skip
+    charges = [{"at": at + 4000 * step, "kind": "settle" if step == 4 else "commit", "is_charge": True, "input_fresh": 900 if step == 1 else 0, "output_visible": 203, "cost_usd": "0.1025", "model": row["model"], "run": run} for step in range(1, 5)]  # fmt: skip
     timeline = [
         {"at": at, "kind": "admission", "text": "Let in: every window on the path had something left.", "decision_id": "dec_00001", "data": {"windows": 4}},
         {"at": at + 4000, "kind": "charge", "text": "900 tokens in and 203 out, $0.1025.", "data": {}},

@@ -62,7 +62,7 @@ extension LedgerStatements {
         )
     }
 
-    private static func decodeSum(_ row: PostgresRows.Row, first: Int) throws(PostgresError) -> LedgerSum {
+    static func decodeSum(_ row: PostgresRows.Row, first: Int) throws(PostgresError) -> LedgerSum {
         LedgerSum(
             nanoUSD: try row.int(first),
             usage: UsageClasses(

@@ -18,12 +18,13 @@ public struct PostgresKeys: KeyStore {
             }
             try connection.query(
                 """
-                INSERT INTO keys (id, hash, org, project, user_id, roles, on_cut, created_at, revoked_at, identity)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10)
+                INSERT INTO keys (id, hash, org, project, user_id, roles, on_cut, created_at, revoked_at, identity, kind)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
                 """,
                 [
                     .text(key.id), .text(hash), org, project, .text(key.user), .text(key.roles.joined(separator: " ")),
                     .text(key.onCut.rawValue), at, .int(key.revokedAt?.rawValue), .text(key.identity),
+                    .text(key.kind.rawValue),
                 ])
             if key.settings != KeySettings() { try Self.write(key.settings, of: key.id, &connection) }
         }
@@ -47,13 +48,35 @@ public struct PostgresKeys: KeyStore {
         }
     }
 
-    public func list(org: String? = nil, after cursor: String? = nil, limit: Int = 100) async throws(PostgresError) -> [APIKey] {
+    public func list(
+        _ filter: KeyFilter = KeyFilter(), at now: Milliseconds, after cursor: String? = nil, limit: Int = 100
+    ) async throws(PostgresError) -> [APIKey] {
         let limit = min(max(1, limit), StoreLimits.page)
+        let state = KeyConditions.sql(filter.state, now: "$6")
         return try await database.read { (connection) throws(PostgresError) in
             try connection.query(
-                "\(Self.selection) WHERE id > $1 AND ($2::text IS NULL OR org = $2) ORDER BY id LIMIT $3",
-                [.text(cursor ?? ""), .text(org), .int(Int64(limit))]
+                """
+                \(Self.selection) WHERE id > $1 AND ($2::text IS NULL OR org = $2) AND ($3::text IS NULL OR project = $3)
+                AND ($4::text IS NULL OR user_id = $4) AND $6::int8 IS NOT NULL AND \(state) ORDER BY id LIMIT $5
+                """,
+                [
+                    .text(cursor ?? ""), .text(filter.org), .text(filter.project), .text(filter.user), .int(Int64(limit)),
+                    .int(now.rawValue),
+                ]
             ).map(Self.decode)
+        }
+    }
+
+    public func used(_ uses: [String: Milliseconds]) async throws(PostgresError) {
+        guard !uses.isEmpty else { return }
+        // In one order everywhere, so that two servers wait for each other and never deadlock.
+        let sorted = uses.sorted { $0.key.utf8.lexicographicallyPrecedes($1.key.utf8) }.prefix(StoreLimits.page)
+        _ = try await database.write { (connection) throws(PostgresError) in
+            try connection.query(
+                """
+                INSERT INTO key_uses (key_id, used_at) SELECT * FROM unnest($1::text[], $2::int8[])
+                ON CONFLICT (key_id) DO UPDATE SET used_at = greatest(key_uses.used_at, excluded.used_at)
+                """, [.texts(sorted.map(\.key)), .ints(sorted.map(\.value.rawValue))])
         }
     }
 
@@ -85,8 +108,8 @@ public struct PostgresKeys: KeyStore {
 
     private static let selection = """
         SELECT id, org, project, user_id, roles, on_cut, created_at, revoked_at, alias, models, metadata, expires_at, blocked,
-            on_disconnect, identity
-        FROM keys LEFT JOIN key_settings ON key_id = id
+            on_disconnect, identity, kind, used_at
+        FROM keys LEFT JOIN key_settings ON key_settings.key_id = id LEFT JOIN key_uses ON key_uses.key_id = id
         """
 
     private static func write(_ settings: KeySettings, of id: String, _ connection: inout PostgresConnection) throws(PostgresError) {
@@ -120,11 +143,13 @@ public struct PostgresKeys: KeyStore {
         let (roles, onCut) = (try row.text(4), try row.text(5))
         let (createdAt, revokedAt) = (try row.int(6), try row.optionalInt(7))
         let (settings, identity) = (try settings(row), row.optionalText(14))
+        let (kind, usedAt) = (APIKey.Kind(rawValue: try row.text(15)) ?? .person, try row.optionalInt(16))
         return try PostgresError.reading("a key") {
             try APIKey(
                 id: id, org: org, project: project, user: user, roles: roles.split(separator: " ").map(String.init),
                 onCut: APIKey.OnCut(rawValue: onCut) ?? .error, createdAt: Milliseconds(createdAt),
-                revokedAt: revokedAt.map { Milliseconds($0) }, settings: settings, identity: identity)
+                revokedAt: revokedAt.map { Milliseconds($0) }, settings: settings, identity: identity, kind: kind,
+                lastUsedAt: usedAt.map { Milliseconds($0) })
         }
     }
 }

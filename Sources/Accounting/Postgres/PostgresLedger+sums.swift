@@ -41,6 +41,21 @@ extension PostgresLedger: LedgerSums {
         }
     }
 
+    public func spend(_ query: SpendQuery) async throws(LedgerStoreError) -> [SpendCell] {
+        let (filter, matching) = LedgerStatements.condition(LedgerQuery(scope: query.scope, from: query.from, to: query.to), first: 2)
+        let sql = SpendStatement.sql(query.by, step: "$1", user: "user_id", key: "key_id", where: filter)
+        do throws(PostgresError) {
+            return try await database.read { (connection) throws(PostgresError) in
+                try connection.query(sql, [.int(query.step.length.rawValue)] + matching).map { row throws(PostgresError) in
+                    SpendCell(
+                        name: row.optionalText(0), at: Milliseconds(try row.int(1)), sum: try LedgerStatements.decodeSum(row, first: 2))
+                }
+            }
+        } catch {
+            throw LedgerStoreError(error)
+        }
+    }
+
     private static func charges(_ row: PostgresRows.Row) throws(PostgresError) -> RunCharges {
         let (org, project, user, key) = (try row.text(1), try row.text(2), row.optionalText(3), row.optionalText(4))
         let path = try PostgresError.reading("a ledger row") { try TenancyPath(org: org, project: project, user: user, key: key) }

@@ -14,6 +14,8 @@ enum PostgresMigrations {
             (10, "zones of budgets", PackageResources.v10_zones_sql), (11, "knowledge", PackageResources.v11_knowledge_sql),
             (12, "calls of tools", PackageResources.v12_calls_sql), (13, "decisions", PackageResources.v13_decisions_sql),
             (14, "chain of decisions", PackageResources.v14_chain_sql), (15, "policies", PackageResources.v15_policies_sql),
+            (16, "administration", PackageResources.v16_administration_sql),
+            (17, "reports of servers", PackageResources.v17_node_reports_sql),
         ]
     }
 

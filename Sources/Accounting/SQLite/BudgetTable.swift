@@ -56,6 +56,26 @@ public struct BudgetTable: BudgetStore {
         }
     }
 
+    public func page(org: String?, after: BudgetName?, limit: Int) async throws(EmbeddedDatabaseError) -> [Budget] {
+        var conditions = ["TRUE"]
+        var arguments: [String] = []
+        if let org {
+            conditions.append(BudgetStatement.isOf(org: "?1"))
+            arguments.append(org)
+        }
+        if let after {
+            let first = arguments.count + 1
+            conditions.append("(scope, model, unit, period) > (?\(first), ?\(first + 1), ?\(first + 2), ?\(first + 3))")
+            arguments += after.parts
+        }
+        let sql = """
+            SELECT * FROM all_budgets WHERE \(conditions.joined(separator: " AND ")) ORDER BY scope, model, unit, period
+            LIMIT \(min(max(1, limit), StoreLimits.page))
+            """
+        let values = StatementArguments(arguments)
+        return try await database.read { db in try Row.fetchAll(db, sql: sql, arguments: values).map(Self.decode) }
+    }
+
     public func budgets(for path: TenancyPath) async throws(BudgetDirectoryError) -> BudgetReading {
         do {
             return try await database.read { try Self.reading(path, edition: Self.edition($0), $0) }

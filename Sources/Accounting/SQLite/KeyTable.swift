@@ -18,12 +18,12 @@ public struct KeyTable: KeyStore {
             }
             try db.execute(
                 sql: """
-                    INSERT INTO keys (id, hash, org, project, user, roles, on_cut, created_at, revoked_at, identity)
-                    VALUES (?,?,?,?,?,?,?,?,?,?)
+                    INSERT INTO keys (id, hash, org, project, user, roles, on_cut, created_at, revoked_at, identity, kind)
+                    VALUES (?,?,?,?,?,?,?,?,?,?,?)
                     """,
                 arguments: [
                     key.id, hash, key.org, key.project, key.user, key.roles.joined(separator: " "), key.onCut.rawValue, at,
-                    key.revokedAt?.rawValue, key.identity,
+                    key.revokedAt?.rawValue, key.identity, key.kind.rawValue,
                 ])
             if key.settings != KeySettings() { try Self.write(key.settings, of: key.id, db) }
         }
@@ -48,14 +48,33 @@ public struct KeyTable: KeyStore {
         }
     }
 
-    /// Keys by id, after `cursor`; of one org if given.
-    public func list(org: String? = nil, after cursor: String? = nil, limit: Int = 100) async throws(EmbeddedDatabaseError) -> [APIKey] {
+    public func list(
+        _ filter: KeyFilter = KeyFilter(), at now: Milliseconds, after cursor: String? = nil, limit: Int = 100
+    ) async throws(EmbeddedDatabaseError) -> [APIKey] {
         let limit = min(max(1, limit), StoreLimits.page)
         return try await database.read { db in
-            try Row.fetchAll(
-                db, sql: "\(Self.selection) WHERE id > ? AND (? IS NULL OR org = ?) ORDER BY id LIMIT ?",
-                arguments: [cursor ?? "", org, org, limit]
-            ).map(Self.decode)
+            var (conditions, arguments) = (["id > ?1", KeyConditions.sql(filter.state, now: "?2")], StatementArguments())
+            arguments += [cursor ?? "", now.rawValue, limit]
+            for (column, name) in [("org", filter.org), ("project", filter.project), ("user", filter.user)] {
+                guard let name else { continue }
+                arguments += [name]
+                conditions.append("\(column) = ?\(3 + conditions.count - 1)")
+            }
+            // Both are always named, whatever the state asks for.
+            let sql = "\(Self.selection) WHERE ?2 IS NOT NULL AND \(conditions.joined(separator: " AND ")) ORDER BY id LIMIT ?3"
+            return try Row.fetchAll(db, sql: sql, arguments: arguments).map(Self.decode)
+        }
+    }
+
+    public func used(_ uses: [String: Milliseconds]) async throws(EmbeddedDatabaseError) {
+        guard !uses.isEmpty else { return }
+        try await database.write { db in
+            let statement = try db.cachedStatement(
+                sql: """
+                    INSERT INTO key_uses (key_id, used_at) VALUES (?, ?)
+                    ON CONFLICT (key_id) DO UPDATE SET used_at = max(used_at, excluded.used_at)
+                    """)
+            for (id, at) in uses.prefix(StoreLimits.page) { try statement.execute(arguments: [id, at.rawValue]) }
         }
     }
 
@@ -80,7 +99,8 @@ public struct KeyTable: KeyStore {
         }
     }
 
-    private static let selection = "SELECT * FROM keys LEFT JOIN key_settings ON key_settings.key_id = keys.id"
+    private static let selection =
+        "SELECT * FROM keys LEFT JOIN key_settings ON key_settings.key_id = keys.id LEFT JOIN key_uses ON key_uses.key_id = keys.id"
 
     private static func write(_ settings: KeySettings, of id: String, _ db: Database) throws {
         try db.execute(
@@ -116,10 +136,12 @@ public struct KeyTable: KeyStore {
     private static func decode(_ row: Row) throws -> APIKey {
         let roles: String = row["roles"]
         let revokedAt: Int64? = row["revoked_at"]
+        let usedAt: Int64? = row["used_at"]
         return try APIKey(
             id: row["id"], org: row["org"], project: row["project"], user: row["user"],
             roles: roles.split(separator: " ").map(String.init), onCut: APIKey.OnCut(rawValue: row["on_cut"]) ?? .error,
             createdAt: Milliseconds(row["created_at"]), revokedAt: revokedAt.map { Milliseconds($0) },
-            settings: settings(row), identity: row["identity"])
+            settings: settings(row), identity: row["identity"], kind: APIKey.Kind(rawValue: row["kind"]) ?? .person,
+            lastUsedAt: usedAt.map { Milliseconds($0) })
     }
 }

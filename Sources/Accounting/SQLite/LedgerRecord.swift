@@ -63,7 +63,7 @@ enum LedgerRecord {
         return ("FROM ledger WHERE is_charge AND at >= ? AND at < ? AND \(filter)", span + StatementArguments(names))
     }
 
-    private static func decodeSum(_ row: Row, first: Int) -> LedgerSum {
+    static func decodeSum(_ row: Row, first: Int) -> LedgerSum {
         func value(_ index: Int) -> Int64 { row[first + index] ?? 0 }
         return LedgerSum(
             nanoUSD: value(0),

@@ -44,6 +44,22 @@ extension SQLiteLedger: LedgerSums {
         }
     }
 
+    public func spend(_ query: SpendQuery) async throws(LedgerStoreError) -> [SpendCell] {
+        let (filter, matching) = LedgerRecord.condition(LedgerQuery(scope: query.scope, from: query.from, to: query.to))
+        // So that the index by org and time serves for all orgs too.
+        let more = query.scope == nil ? " AND org IN (SELECT name FROM orgs)" : ""
+        let sql = SpendStatement.sql(query.by, step: String(query.step.length.rawValue), user: "user", key: "key", where: filter + more)
+        do {
+            return try await database.read { db in
+                try Row.fetchAll(db, sql: sql, arguments: matching).map { row in
+                    SpendCell(name: row[0], at: Milliseconds(row[1]), sum: LedgerRecord.decodeSum(row, first: 2))
+                }
+            }
+        } catch {
+            throw .failed(error.description)
+        }
+    }
+
     private static func charges(_ row: Row) throws -> RunCharges {
         let path = try TenancyPath(org: row["org"], project: row["project"], user: row["user"], key: row["key"])
         let usage = UsageClasses(

@@ -38,8 +38,19 @@ enum Schema {
             try db.execute(sql: PolicySchema.tables)
             try db.execute(sql: "ALTER TABLE keys ADD COLUMN identity TEXT")
         }
+        migrator.registerMigration("18 administration") { db in try db.execute(sql: administration) }
+        migrator.registerMigration("19 reports of servers") { db in try db.execute(sql: NodeReportTable.schema) }
         return migrator
     }
+
+    /// In tables of their own, because the release before writes rows of orgs, projects and users without naming columns.
+    private static let administration = """
+        CREATE TABLE tenant_names (scope TEXT PRIMARY KEY, name TEXT NOT NULL) STRICT, WITHOUT ROWID;
+        CREATE TABLE key_uses (key_id TEXT PRIMARY KEY, used_at INTEGER NOT NULL) STRICT, WITHOUT ROWID;
+        ALTER TABLE keys ADD COLUMN kind TEXT NOT NULL DEFAULT 'key';
+        CREATE INDEX keys_org ON keys (org, id);
+        CREATE INDEX keys_place ON keys (org, project, user, id);
+        """
 
     /// The index has a copy of its words, so that what a passage put in is taken out whatever release takes it out. Numbers are never
     /// given twice: the index knows passages and projects by them.

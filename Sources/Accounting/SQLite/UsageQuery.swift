@@ -11,18 +11,29 @@ public struct UsageQuery: UsageStore {
     public func usage(of scope: Scope, now: Milliseconds) async throws(EmbeddedDatabaseError) -> ScopeUsage {
         let budgets = try await BudgetTable(database).list(scope: scope)
         return try await database.read { db in
-            let loaded = Dictionary(uniqueKeysWithValues: try CounterRecord.windows(scope: scope, db).map { ($0.key, $0) })
-            let windows = try budgets.map { budget in
-                let ref = budget.window(at: now)
-                if let window = loaded[ref.key], window.generation >= ref.generation {
-                    return WindowSnapshot(
-                        key: ref.key, cap: ref.cap, used: window.used, held: window.held, suspense: window.suspense, end: ref.end)
-                }
-                let sum = try LedgerRecord.sum(scope, model: budget.model, from: ref.start, to: ref.end, db)
-                return WindowSnapshot(key: ref.key, cap: ref.cap, used: sum.amounts[ref.key.unit], held: 0, suspense: 0, end: ref.end)
+            ScopeUsage(
+                scope: scope, windows: try Self.windows(of: budgets, now, db),
+                totals: try LedgerRecord.sum(scope, from: Milliseconds(.min), to: Milliseconds(.max), db))
+        }
+    }
+
+    public func windows(of budgets: [Budget], now: Milliseconds) async throws(EmbeddedDatabaseError) -> [WindowSnapshot] {
+        try await database.read { db in try Self.windows(of: budgets, now, db) }
+    }
+
+    private static func windows(of budgets: [Budget], _ now: Milliseconds, _ db: Database) throws -> [WindowSnapshot] {
+        var loaded: [WindowKey: WindowState] = [:]
+        for scope in Set(budgets.map(\.scope)) {
+            for window in try CounterRecord.windows(scope: scope, db) { loaded[window.key] = window }
+        }
+        return try budgets.map { budget in
+            let ref = budget.window(at: now)
+            if let window = loaded[ref.key], window.generation >= ref.generation {
+                return WindowSnapshot(
+                    key: ref.key, cap: ref.cap, used: window.used, held: window.held, suspense: window.suspense, end: ref.end)
             }
-            return ScopeUsage(
-                scope: scope, windows: windows, totals: try LedgerRecord.sum(scope, from: Milliseconds(.min), to: Milliseconds(.max), db))
+            let sum = try LedgerRecord.sum(budget.scope, model: budget.model, from: ref.start, to: ref.end, db)
+            return WindowSnapshot(key: ref.key, cap: ref.cap, used: sum.amounts[ref.key.unit], held: 0, suspense: 0, end: ref.end)
         }
     }
 

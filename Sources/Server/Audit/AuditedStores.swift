@@ -22,6 +22,9 @@ struct AuditedKeys: KeyStore {
         ])
         details["user"] = key.user.map { .string($0) }
         details["identity"] = key.identity.map { .string($0) }
+        if key.kind != .person { details["kind"] = .string(key.kind.rawValue) }
+        if !key.settings.models.isEmpty { details["models"] = .array(key.settings.models.map { .string($0) }) }
+        details["expires_at"] = key.settings.expiresAt.map { .string($0.rfc3339) }
         try await log.record("key.create", in: key.org, details)
         try await store.create(key, hash: hash)
     }
@@ -46,10 +49,48 @@ struct AuditedKeys: KeyStore {
     func active(hash: String) async throws -> APIKey? { try await store.active(hash: hash) }
     func find(hash: String) async throws -> APIKey? { try await store.find(hash: hash) }
     func find(id: String) async throws -> APIKey? { try await store.find(id: id) }
-    func list(org: String?, after cursor: String?, limit: Int) async throws -> [APIKey] {
-        try await store.list(org: org, after: cursor, limit: limit)
+    func list(_ filter: KeyFilter, at now: Milliseconds, after cursor: String?, limit: Int) async throws -> [APIKey] {
+        try await store.list(filter, at: now, after: cursor, limit: limit)
     }
     func orgs() async throws -> [String] { try await store.orgs() }
+    func used(_ uses: [String: Milliseconds]) async throws { try await store.used(uses) }
+}
+
+/// Organisations, projects and users, with every change in the decision log, whoever makes it.
+struct AuditedTenants: TenantStore {
+    let store: any TenantStore
+    let log: ChangeLog
+
+    @discardableResult
+    func put(_ scope: Scope, name: NameChange, at: Milliseconds) async throws -> Bool {
+        let known = try await store.find(scope)
+        var details = JSONObject([(scope.kind.rawValue, .string(scope.id))])
+        switch name {
+        case .keep: break
+        case .remove: details["name"] = known?.name.map { _ in .null }
+        case .set(let text): details["name"] = text == known?.name ? nil : .string(text)
+        }
+        // The same again is no change.
+        if known == nil || details["name"] != nil {
+            try await log.record("\(scope.kind.rawValue).\(known == nil ? "create" : "set")", in: scope.orgName, details)
+        }
+        return try await store.put(scope, name: name, at: at)
+    }
+
+    func find(_ scope: Scope) async throws -> TenantRecord? { try await store.find(scope) }
+    func list(_ kind: Scope.Kind, org: String?, project: String?, after cursor: String?, limit: Int) async throws -> [TenantRecord] {
+        try await store.list(kind, org: org, project: project, after: cursor, limit: limit)
+    }
+}
+
+extension Scope {
+    /// Nil of a key.
+    var orgName: String? {
+        switch self {
+        case .org(let org), .project(let org, _), .user(let org, _, _): org
+        case .key: nil
+        }
+    }
 }
 
 /// Budgets, with every change in the decision log, whoever makes it.
@@ -90,6 +131,9 @@ struct AuditedBudgets: BudgetStore {
     }
 
     func list(scope: Scope?) async throws -> [Budget] { try await store.list(scope: scope) }
+    func page(org: String?, after: BudgetName?, limit: Int) async throws -> [Budget] {
+        try await store.page(org: org, after: after, limit: limit)
+    }
     func budgets(for path: TenancyPath) async throws(BudgetDirectoryError) -> BudgetReading { try await store.budgets(for: path) }
     func budgets(for path: TenancyPath, changedSince edition: Int64) async throws(BudgetDirectoryError) -> BudgetReading? {
         try await store.budgets(for: path, changedSince: edition)

@@ -30,6 +30,13 @@ extension Principal {
         refusedFrom = Milliseconds((claims.expiresAt + JWTLimits.skewSeconds) * 1_000)
     }
 
+    /// The organisation of the key that stands for a token's subject; nil for other keys, and for those whose name does not say it.
+    static func org(ofTokenKey id: String) -> String? {
+        let parts = id.split(separator: ":", maxSplits: 2, omittingEmptySubsequences: false)
+        guard parts.count == 3, parts[0] == "jwt", !parts[1].isEmpty, !parts[2].isEmpty else { return nil }
+        return String(parts[1])
+    }
+
     private static func isName(_ text: String) -> Bool { (try? TenancyName.check(text)) != nil }
 
     /// 96 bits of a hash; the lengths keep the parts apart.

@@ -42,11 +42,26 @@ struct ConfiguredModels: ModelCatalog {
             configuration.outputLimit = limit == .maxTokens ? .maxTokens : .maxCompletionTokens
             configuration.isStreamed = model.upstreamStreams
             configuration.promptOverhead = model.promptOverhead
-            configuration.timeouts.firstByte = model.firstByteTimeout
-            configuration.timeouts.idle = model.idleTimeout
-            configuration.timeouts.call = model.callTimeout
+            configuration.timeouts = model.timeouts
             return OpenAIProvider(client: client, configuration: configuration)
+        case .anthropic:
+            var configuration = AnthropicProvider.Configuration(
+                baseURL: model.baseURL, apiKey: model.apiKey.isEmpty ? nil : model.apiKey,
+                upstreamModel: model.upstreamModel.isEmpty ? model.id : model.upstreamModel)
+            configuration.outputTokensMax = model.maxOutputTokens == 0 ? nil : model.maxOutputTokens
+            configuration.isStreamed = model.upstreamStreams
+            configuration.promptOverhead = model.promptOverhead
+            configuration.timeouts = model.timeouts
+            return AnthropicProvider(client: client, configuration: configuration)
         }
+    }
+}
+
+extension Configuration.Model {
+    fileprivate var timeouts: UpstreamTimeouts {
+        var timeouts = UpstreamTimeouts()
+        (timeouts.firstByte, timeouts.idle, timeouts.call) = (firstByteTimeout, idleTimeout, callTimeout)
+        return timeouts
     }
 }
 
@@ -55,6 +70,8 @@ extension ConfiguredModels.Entry {
     func json(_ pricing: ModelPricing?) -> JSONValue {
         var object = JSONObject([
             ("id", .string(model.id)), ("object", "model"), ("created", 0), ("owned_by", .string(model.provider.rawValue)),
+            // The same in Anthropic's words.
+            ("type", "model"), ("display_name", .string(model.id)), ("lifecycle", "active"), ("created_at", "1970-01-01T00:00:00Z"),
         ])
         let metering = model.metering
         let reasons = metering.standingReasons

@@ -132,13 +132,19 @@ final class LeaseBinding: RunLease {
             case .upstream: .exact(UsageClasses(usage.usage))
             // A provider whose own counts are exact has told what was used, token by token.
             case .counted where !usage.usage.isEstimated: .exact(UsageClasses(usage.usage))
+            // Counted output beside a prompt of which the upstream has told what its cache took and gave.
+            case .counted where usage.usage.hasCachedInput: .assumed(UsageClasses(usage.usage))
             case .counted: .counted(inputTokens: Int64(usage.usage.inputTokens))
             }
         let settlement = await lease.settle(final)
         _ = await cut.withLock { $0?.writing }?.value
-        return SettledUsage(
+        var settled = SettledUsage(
             inputTokens: Int(settlement.usage.input), outputTokens: Int(settlement.usage.output), costUSD: settlement.cost.decimalText,
             isEstimated: settlement.estimated)
+        settled.details.cacheRead = Int(settlement.usage.inputCacheRead)
+        settled.details.cacheWrite = Int(settlement.usage.inputCacheWrite)
+        settled.details.reasoning = Int(settlement.usage.outputReasoning)
+        return settled
     }
 
     func report() -> Engine.UsageReport {
@@ -147,6 +153,10 @@ final class LeaseBinding: RunLease {
             inputTokens: Int(report.usage.input), outputTokens: Int(report.usage.output), costUSD: report.cost.decimalText,
             windows: report.windows.map(WindowReport.init), warning: report.warning)
     }
+}
+
+extension ModelUsage {
+    fileprivate var hasCachedInput: Bool { inputCacheRead > 0 || inputCacheWrite > 0 }
 }
 
 extension UsageClasses {

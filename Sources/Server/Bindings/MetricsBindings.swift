@@ -7,11 +7,14 @@ internal import Telemetry
 struct EngineMetricsBinding: EngineMetrics {
     let metrics: ServerMetrics
     let ends: RunEndRecorder
+    let board: LiveBoard
+    let upstreams: UpstreamBook
 
     func runStarted(model: String) { metrics.runsActive.add() }
 
     func runConcluded(_ run: RunHandle, _ ending: RunEnding, _ settled: SettledUsage, at time: Int64) {
         ends.record(run, ending, at: time)
+        board.concluded(run, ending, settled)
     }
 
     func budgetWarning(level: Int) { metrics.budgetWarnings(level: level).add() }
@@ -22,7 +25,10 @@ struct EngineMetricsBinding: EngineMetrics {
         if let cutReason { metrics.cuts(reason: cutReason.rawValue).add() }
     }
 
-    func attemptEnded(model: String, outcome: AttemptOutcome) { metrics.attempts(outcome: outcome.rawValue, model: model).add() }
+    func attemptEnded(model: String, outcome: AttemptOutcome) {
+        metrics.attempts(outcome: outcome.rawValue, model: model).add()
+        upstreams.ended(model: model, isFailure: outcome != .answered)
+    }
 
     func reservationForced(model: String, reason: ReserveReason) { metrics.reservationsForced(reason: reason.rawValue, model: model).add() }
 

@@ -27,32 +27,35 @@ struct AuditCommand: AsyncParsableCommand {
             try await reportingFailures {
                 let settings = try store.configuration()
                 let stores = try Stores(settings.stores)
-                var audit = try await ChainAudit(stores.audit, trusted: Set(key))
-                if let file = anchors(settings) {
-                    try await CheckpointFile.forEachPage(of: file, lineBytes: ChainLimits.lineBytes, lines: ChainLimits.rows) { lines in
-                        try await audit.take(lines: lines)
-                    }
+                let (org, isPrinting) = (org, !json)
+                let found = try await AuditVerification.run(
+                    stores.audit, org: org, anchors: checkpoints ?? AuditVerification.anchors(settings), trusted: Set(key)
+                ) { report in
+                    if isPrinting { Self.print(report) }
                 }
-                var outcome = AuditOutcome(keys: try await stores.audit.auditKeys(), unreadableLines: audit.unreadableLines)
-                if let org {
-                    guard let report = try await audit.report(on: org) else {
-                        throw CommandFailure("nothing is known of decisions of \(org)")
-                    }
-                    outcome.take(report, printing: !json)
-                } else {
-                    try await audit.forEachReport { outcome.take($0, printing: !json) }
-                }
-                outcome.damage = try await stores.audit.damage()
                 await stores.close()
-                outcome.finish(printing: json)
-                if !outcome.isGood { throw ExitCode(1) }
+                guard let found else { throw CommandFailure("nothing is known of decisions of \(org ?? "any organisation")") }
+                if json { Output.line(found.json.jsonText) } else { Self.printEnd(found) }
+                if !found.isGood { throw ExitCode(1) }
             }
         }
 
-        private func anchors(_ settings: Configuration) -> String? {
-            if let checkpoints { return checkpoints }
-            let file = settings.audit.checkpoints
-            return !file.isEmpty && FileManager.default.fileExists(atPath: file) ? file : nil
+        private static func print(_ report: ChainReport) {
+            let anchored = report.anchoredTo.map { "anchored up to \($0)" } ?? "no file of checkpoints"
+            let ends = "signed up to \(report.signedTo), \(anchored)"
+            guard let fault = report.fault else {
+                let before = report.unchained == 0 ? "" : ", \(report.unchained) from before the chain"
+                Output.line("org:\(report.org): \(report.records) records are as they were written\(before)")
+                return Output.line("  \(ends); \(report.unanchored) at the end could be cut off unseen")
+            }
+            Output.line("org:\(report.org): BROKEN at \(fault.seq): \(fault.text)")
+            Output.line("  \(report.records) records before it are as they were written; \(ends)")
+        }
+
+        private static func printEnd(_ found: AuditVerification) {
+            for key in found.keys { Output.line("key \(key.id) since \(key.at.rfc3339)\(key.isGenuine ? "" : ": its id is not its own")") }
+            if found.unreadableLines > 0 { Output.line("\(found.unreadableLines) lines of the file are no checkpoints") }
+            if let damage = found.damage { Output.line("BROKEN: the database file is damaged: \(damage)") }
         }
     }
 
@@ -91,62 +94,5 @@ struct AuditCommand: AsyncParsableCommand {
                 await stores.close()
             }
         }
-    }
-}
-
-/// What a verification has found so far, and how it is told.
-private struct AuditOutcome {
-    private var reports: [JSONValue] = []
-    private let keys: [AuditKey]
-    private let unreadableLines: Int
-    private(set) var isGood = true
-    /// What is wrong with the tables themselves.
-    var damage: String? { didSet { if damage != nil { isGood = false } } }
-
-    init(keys: [AuditKey], unreadableLines: Int) {
-        self.keys = keys
-        self.unreadableLines = unreadableLines
-    }
-
-    mutating func take(_ report: ChainReport, printing: Bool) {
-        if report.fault != nil { isGood = false }
-        if printing { Self.print(report) } else { reports.append(report.json) }
-    }
-
-    private static func print(_ report: ChainReport) {
-        let anchored = report.anchoredTo.map { "anchored up to \($0)" } ?? "no file of checkpoints"
-        let ends = "signed up to \(report.signedTo), \(anchored)"
-        guard let fault = report.fault else {
-            let before = report.unchained == 0 ? "" : ", \(report.unchained) from before the chain"
-            Output.line("org:\(report.org): \(report.records) records are as they were written\(before)")
-            return Output.line("  \(ends); \(report.unanchored) at the end could be cut off unseen")
-        }
-        Output.line("org:\(report.org): BROKEN at \(fault.seq): \(fault.text)")
-        Output.line("  \(report.records) records before it are as they were written; \(ends)")
-    }
-
-    func finish(printing json: Bool) {
-        guard !json else {
-            let object: JSONValue = [
-                "ok": .bool(isGood), "orgs": .array(reports),
-                "keys": .array(keys.map { ["id": .string($0.id), "public_key": .string($0.publicKey), "since": .string($0.at.rfc3339)] }),
-                "unreadable_lines": .integer(Int64(unreadableLines)), "damage": damage.map { .string($0) } ?? .null,
-            ]
-            return Output.line(object.jsonText)
-        }
-        for key in keys { Output.line("key \(key.id) since \(key.at.rfc3339)\(key.isGenuine ? "" : ": its id is not its own")") }
-        if unreadableLines > 0 { Output.line("\(unreadableLines) lines of the file are no checkpoints") }
-        if let damage { Output.line("BROKEN: the database file is damaged: \(damage)") }
-    }
-}
-
-extension ChainReport {
-    fileprivate var json: JSONValue {
-        [
-            "org": .string(org), "records": .integer(records), "unchained": .integer(unchained),
-            "first": first.map { .integer($0) } ?? .null, "last": .integer(last), "signed_to": .integer(signedTo),
-            "anchored_to": anchoredTo.map { .integer($0) } ?? .null, "unanchored": .integer(unanchored),
-            "fault": fault.map { ["seq": .integer($0.seq), "reason": .string($0.reason.rawValue), "message": .string($0.text)] } ?? .null,
-        ]
     }
 }

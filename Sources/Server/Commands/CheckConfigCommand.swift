@@ -3,6 +3,7 @@ internal import Engine
 internal import Executor
 internal import JSON
 internal import JWT
+internal import Logging
 
 /// `kdcube check-config`.
 struct CheckConfigCommand: AsyncParsableCommand {
@@ -55,6 +56,15 @@ extension Configuration {
                     JSONObject(accounting.slots.sorted { $0.key < $1.key }.map { ($0.key, .integer(Int64($0.value))) })),
             ],
             "tools": ["file": .string(tools.file), "on_deny": .string(tools.onDeny.rawValue)], "sandbox": sandbox.masked,
+            "policies": [
+                "directory": .string(policies.directory), "mode": .string(policies.mode.rawValue),
+                "candidate": .string(policies.candidate), "publish": .string(policies.publish.rawValue),
+            ],
+            "telemetry": [
+                "otlp": .string(telemetry.otlp), "service": .string(telemetry.service), "sample": .number("\(telemetry.sample)"),
+                "headers": .object(JSONObject(telemetry.headers.keys.sorted().map { ($0, .string("***")) })),
+            ],
+            "log": ["level": .string(logLevel.rawValue)],
             "audit": ["checkpoints": .string(audit.checkpoints)],
             "transport": [
                 "ping_interval": .string(transport.pingInterval.settingText), "ping_timeout": .string(transport.pingTimeout.settingText),
@@ -108,7 +118,7 @@ extension Configuration.Model {
     var masked: JSONValue {
         var object = JSONObject([("id", .string(id)), ("provider", .string(provider.rawValue))])
         maskMetering(into: &object)
-        guard provider == .openai else { return .object(object) }
+        guard provider != .scripted else { return .object(object) }
         object["base_url"] = .string(baseURL)
         object["api_key"] = apiKey.isEmpty ? "" : "***"
         object["upstream_model"] = .string(upstreamModel)

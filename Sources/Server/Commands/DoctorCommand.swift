@@ -2,6 +2,7 @@ internal import Accounting
 internal import AccountingRedis
 internal import ArgumentParser
 internal import AsyncHTTPClient
+internal import EngineProviders
 internal import Executor
 internal import Foundation
 internal import JSON
@@ -30,7 +31,7 @@ struct DoctorCommand: AsyncParsableCommand {
             var findings = [Self.openFiles()]
             findings.append(await Self.durable(settings))
             if !settings.stores.redis.isEmpty { findings.append(await Self.redis(settings)) }
-            for model in settings.models where model.provider == .openai { findings.append(await Self.upstream(model)) }
+            for model in settings.models where model.provider != .scripted { findings.append(await Self.upstream(model)) }
             findings.append(Self.prices(settings))
             findings.append(await Self.isolation(settings))
             report(findings)
@@ -127,8 +128,14 @@ struct DoctorCommand: AsyncParsableCommand {
 
     private static func upstream(_ model: Configuration.Model) async -> Finding {
         let name = "model \(model.id)"
-        var request = HTTPClientRequest(url: model.baseURL.trimmingTrailingSlash + "/models")
-        if !model.apiKey.isEmpty { request.headers.add(name: "authorization", value: "Bearer \(model.apiKey)") }
+        let isAnthropic = model.provider == .anthropic
+        var request = HTTPClientRequest(
+            url: isAnthropic ? AnthropicProvider.address("models", at: model.baseURL) : model.baseURL.trimmingTrailingSlash + "/models")
+        if isAnthropic { request.headers.add(name: "anthropic-version", value: AnthropicProvider.version) }
+        if !model.apiKey.isEmpty {
+            request.headers.add(
+                name: isAnthropic ? "x-api-key" : "authorization", value: isAnthropic ? model.apiKey : "Bearer \(model.apiKey)")
+        }
         do {
             let response = try await HTTPClient.shared.execute(request, timeout: .seconds(5))
             let status = response.status.code

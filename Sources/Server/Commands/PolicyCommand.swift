@@ -7,8 +7,8 @@ internal import Supervisor
 /// `kdcube policy`: policies beside a server, or without one.
 struct PolicyCommand: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
-        commandName: "policy", abstract: "Check, test and explain policies, and replay past decisions under them.",
-        subcommands: [Check.self, Test.self, Explain.self, Replay.self, SchemaText.self])
+        commandName: "policy", abstract: "Check, test, explain and publish policies, and replay past decisions under them.",
+        subcommands: [Check.self, Test.self, Explain.self, Replay.self, SchemaText.self, Publish.self, Rollback.self])
 
     /// `kdcube policy check`.
     struct Check: AsyncParsableCommand {

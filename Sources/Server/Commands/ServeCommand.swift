@@ -10,10 +10,10 @@ struct ServeCommand: AsyncParsableCommand {
     @OptionGroup var store: StoreOptions
     @Option(help: "The address to listen on.") var host: String?
     @Option(help: "The port to listen on; 0 takes a free one.") var port: Int?
-    @Option(help: "Least level of log lines: debug, info, notice, warning, error.") var logLevel = "info"
+    @Option(help: "Least level of log lines: debug, info, notice, warning, error.") var logLevel: String?
 
     func validate() throws {
-        guard Logger.Level(rawValue: logLevel) != nil else {
+        guard logLevel.map({ Logger.Level(rawValue: $0) != nil }) ?? true else {
             throw ValidationError("--log-level must be debug, info, notice, warning or error")
         }
     }
@@ -23,13 +23,10 @@ struct ServeCommand: AsyncParsableCommand {
             var flags: [String: String] = [:]
             flags["server.host"] = host
             flags["server.port"] = port.map(String.init)
+            flags["log.level"] = logLevel
             let settings = try store.configuration(flags)
-            let level = Logger.Level(rawValue: logLevel) ?? .info
-            LoggingSystem.bootstrap { label in
-                var handler = JSONLogHandler(label: label)
-                handler.logLevel = level
-                return handler
-            }
+            LogThreshold.shared.level = settings.logLevel
+            LoggingSystem.bootstrap { JSONLogHandler(label: $0) }
             let logger = Logger(label: "kdcube")
             try await ServerGraph(configuration: settings, logger: logger).run { port in
                 logger.info("serving", metadata: ["host": "\(settings.server.host)", "port": "\(port)"])

@@ -58,11 +58,7 @@ extension ScopeUsage {
     var json: JSONValue {
         [
             "scope": .string(scope.text), "windows": .array(windows.map(\.json)),
-            "totals": [
-                "input_tokens": .integer(totals.usage.input), "output_tokens": .integer(totals.usage.output),
-                "requests": .integer(totals.requests), "calls": .integer(totals.calls),
-                "cost_usd": .string(NanoUSD(totals.nanoUSD).decimalText),
-            ],
+            "totals": totals.json,
         ]
     }
 }

@@ -1,6 +1,7 @@
 internal import Accounting
 internal import AccountingPostgres
 internal import Engine
+internal import EngineProviders
 internal import Foundation
 
 extension Configuration {
@@ -31,7 +32,7 @@ extension Configuration {
     init(tree: SettingsTree) throws(ConfigurationError) {
         try tree.refuseUnknownSections(known: [
             "server", "stores", "auth", "models", "prices", "budgets", "policies", "tools", "sandbox", "transport", "accounting",
-            "audit", "approvals",
+            "audit", "approvals", "telemetry", "log",
         ])
         server = try Server(tree.section("server"))
         stores = try Stores(tree.section("stores"))
@@ -54,6 +55,11 @@ extension Configuration {
         try audit.refuseUnknownKeys()
         policies = try Policies(tree.section("policies"))
         approvals = try Approvals(tree.section("approvals"))
+        telemetry = try Telemetry(tree.section("telemetry"))
+        if !telemetry.otlp.isEmpty { notices.append("telemetry.otlp has no effect in this version") }
+        let log = try tree.section("log")
+        logLevel = try log.choice("level", default: logLevel)
+        try log.refuseUnknownKeys()
         if !policies.directory.isEmpty, tools.file.isEmpty {
             notices.append("policies.directory has no effect without tools.file: there are no calls to decide about")
         }
@@ -124,7 +130,7 @@ extension Configuration.Model {
             throw id.failure("must not begin with \(ToolName.mark), which marks tools in budgets and in the ledger")
         }
         guard try section.value("provider") != nil else {
-            throw ConfigurationError(setting: "\(section.path).provider", origin: nil, rule: "is needed: scripted or openai")
+            throw ConfigurationError(setting: "\(section.path).provider", origin: nil, rule: "is needed: scripted, openai or anthropic")
         }
         self.init(id: id.text, provider: try section.choice("provider", default: .scripted))
         baseURL = try section.string("base_url", default: "")
@@ -137,9 +143,11 @@ extension Configuration.Model {
         firstByteTimeout = try section.duration("first_byte_timeout", default: firstByteTimeout, in: bounds)
         idleTimeout = try section.duration("idle_timeout", default: idleTimeout, in: bounds)
         callTimeout = try section.duration("call_timeout", default: callTimeout, in: bounds)
-        if provider == .openai, !baseURL.hasPrefix("http://"), !baseURL.hasPrefix("https://") {
+        if provider == .anthropic, baseURL.isEmpty { baseURL = AnthropicProvider.baseURL }
+        if provider != .scripted, !baseURL.hasPrefix("http://"), !baseURL.hasPrefix("https://") {
             throw ConfigurationError(
-                setting: "\(section.path).base_url", origin: nil, rule: "is needed for an openai model: http(s)://host[:port]/v1")
+                setting: "\(section.path).base_url", origin: nil,
+                rule: "is needed for an \(provider.rawValue) model: http(s)://host[:port]/v1")
         }
         try section.refuseUnknownKeys()
     }
@@ -212,7 +220,7 @@ extension Configuration.Transport {
         queue = try section.bytes("queue", default: queue, in: (64 << 10)...(256 << 20))
         httpCompression = try section.flag("http_compression", default: httpCompression)
         try section.refuseUnlessDefault("allow_eio3", harmless: ["false"], because: "clients of Socket.IO 3 and later are served")
-        try section.refuseUnlessDefault("deflate", harmless: ["false"], because: "frames are not compressed")
+        deflate = try section.flag("deflate", default: deflate)
         recovery = try section.value("recovery")?.text
         try section.refuseUnknownKeys()
     }

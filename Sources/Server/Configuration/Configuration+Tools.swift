@@ -16,6 +16,7 @@ extension Configuration.Policies {
 
     init(_ section: SettingsSection) throws(ConfigurationError) {
         mode = try section.choice("mode", default: mode)
+        publish = try section.choice("publish", default: publish)
         directory = try Self.folder("directory", section, default: Self.usual)
         candidate = try Self.folder("candidate", section, default: "")
         guard candidate.isEmpty || mode == .enforce else {

@@ -2,6 +2,7 @@ internal import Accounting
 internal import Engine
 internal import Executor
 internal import Glibc
+internal import Logging
 
 /// All settings of a process after they were read and checked: immutable from then on.
 ///
@@ -30,7 +31,7 @@ struct Configuration: Sendable, Hashable {
     }
 
     struct Model: Sendable, Hashable {
-        enum Provider: String, Sendable, CaseIterable { case scripted, openai }
+        enum Provider: String, Sendable, CaseIterable { case scripted, openai, anthropic }
 
         var id: String
         var provider: Provider
@@ -92,6 +93,8 @@ struct Configuration: Sendable, Hashable {
         var queue = 1 << 20
         /// Compresses polling answers for clients that accept it.
         var httpCompression = true
+        /// Compresses messages of WebSockets whose clients offer it.
+        var deflate = false
         /// Given but without effect in this version.
         var recovery: String?
     }
@@ -117,9 +120,13 @@ struct Configuration: Sendable, Hashable {
             case shadow
         }
 
+        enum Publishing: String, Sendable, CaseIterable { case directory, off }
+
         /// The `.cedar` files and their tests; empty: there are none, and the roles of `tools.yaml` decide alone.
         var directory = ""
         var mode = Mode.enforce
+        /// Whether an operator may change the directory over HTTP.
+        var publish = Publishing.directory
         /// A set that is tried beside the one in force; empty: none.
         var candidate = ""
     }
@@ -129,6 +136,18 @@ struct Configuration: Sendable, Hashable {
         var webhook = ""
         /// Signs what is sent there.
         var webhookSecret = ""
+    }
+
+    /// Where traces go.
+    struct Telemetry: Sendable, Hashable {
+        /// The collector's OTLP/HTTP endpoint, such as `http://127.0.0.1:4318`; empty: nothing is traced.
+        var otlp = ""
+        /// Sent with every batch: what the collector knows us by.
+        var headers: [String: String] = [:]
+        /// Which share of the traces that begin here is recorded. Those that a caller has begun follow the caller, unless it is 0.
+        var sample = 1.0
+        /// `service.name` of what is sent.
+        var service = "kdcube"
     }
 
     struct Sandbox: Sendable, Hashable {
@@ -162,6 +181,8 @@ struct Configuration: Sendable, Hashable {
     var policies = Policies()
     var approvals = Approvals()
     var audit = Audit()
+    var telemetry = Telemetry()
+    var logLevel = Logger.Level.info
     var sandbox = Sandbox()
     var tokens = Tokens()
     var transport = Transport()

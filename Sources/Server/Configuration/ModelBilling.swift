@@ -7,6 +7,9 @@ extension Configuration.Model {
     /// their vendors' pages on reasoning; `reasoning: none` or `streamed` overrules the name.
     private static let hiddenReasoners = ["o1", "o3", "o4", "gpt-5", "codex-mini", "gemini-2.5", "gemini-3", "grok-4"]
 
+    /// Anthropic's families that do not think unless a request says so.
+    private static let thinkersOnRequest = ["claude-2", "claude-3", "claude-haiku-4", "claude-instant", "claude-opus-4", "claude-sonnet-4"]
+
     var metering: ModelMetering {
         var billing = ModelMetering(
             configured: meteringMode, reasoning: reasoning ?? reasoningByName,
@@ -19,12 +22,18 @@ extension Configuration.Model {
     private var reasoningByName: ModelMetering.Reasoning? {
         switch provider {
         case .scripted: return ModelMetering.Reasoning.none
+        case .anthropic:
+            // Thinking is shown shortened, and billed in full. These think only when they are asked to, which is seen in the
+            // request; what is not known may think by itself.
+            return Self.thinkersOnRequest.contains { nameUpstream.hasPrefix($0) } ? nil : .hidden
         case .openai:
-            // OpenRouter and others put the vendor before the name.
-            let name = (upstreamModel.isEmpty ? id : upstreamModel).lowercased().split(separator: "/").last ?? ""
+            let name = nameUpstream
             return Self.hiddenReasoners.contains { Self.isFamily($0, of: name) } ? .hidden : nil
         }
     }
+
+    /// OpenRouter and others put the vendor before the name.
+    private var nameUpstream: Substring { (upstreamModel.isEmpty ? id : upstreamModel).lowercased().split(separator: "/").last ?? "" }
 
     private static func isFamily(_ family: String, of name: Substring) -> Bool {
         guard name.hasPrefix(family) else { return false }

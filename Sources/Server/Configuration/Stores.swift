@@ -19,6 +19,7 @@ struct Stores: Sendable {
     let durable: Durable
     let keys: any KeyStore
     let budgets: any BudgetStore
+    let tenants: any TenantStore
     let ledger: any LedgerSums
     let usage: any UsageStore
     let root: any CounterRoot
@@ -34,6 +35,7 @@ struct Stores: Sendable {
     let approvals: any ApprovalRows
     let policyVersions: any PolicyVersions
     let switches: any ToolSwitches
+    let nodes: any NodeReports
 
     /// Makes the data directory if it is needed and not there. Reads files: not on an event loop. Postgres is connected to when it is
     /// first asked something.
@@ -50,6 +52,7 @@ struct Stores: Sendable {
             let changes = ChangeLog(decisions: decisions)
             keys = AuditedKeys(store: PostgresKeys(database), log: changes)
             budgets = AuditedBudgets(store: PostgresBudgets(database), keys: keys, log: changes)
+            tenants = AuditedTenants(store: PostgresTenants(database), log: changes)
             ledger = PostgresLedger(database)
             usage = PostgresUsage(database)
             root = PostgresCounterRoot(database)
@@ -62,6 +65,7 @@ struct Stores: Sendable {
             approvals = PostgresApprovals(database)
             policyVersions = PostgresPolicyVersions(database)
             switches = PostgresToolSwitches(database)
+            nodes = PostgresNodeReports(database)
             return
         }
         do {
@@ -76,6 +80,7 @@ struct Stores: Sendable {
         let changes = ChangeLog(decisions: decisions)
         keys = AuditedKeys(store: KeyTable(database), log: changes)
         budgets = AuditedBudgets(store: BudgetTable(database), keys: keys, log: changes)
+        tenants = AuditedTenants(store: TenantTable(database), log: changes)
         ledger = SQLiteLedger(database)
         usage = UsageQuery(database)
         root = SQLiteCounterRoot(database, clock: WallClock.accounting)
@@ -88,6 +93,7 @@ struct Stores: Sendable {
         approvals = ApprovalTable(database)
         policyVersions = PolicyVersionTable(database)
         switches = ToolSwitchTable(database)
+        nodes = NodeReportTable(database)
     }
 
     func conversations(of owner: ConversationOwner) -> any ConversationArchive {

@@ -4,31 +4,37 @@ internal import Transport
 /// Namespace `/console` (contract, *Socket.IO*): for administrators, the rows of `/api/admin` as they change.
 struct ConsoleNamespace: Sendable {
     private struct Watcher: Sendable {
-        let org: String
+        let choice: OrgChoice
     }
 
     let authenticator: Authenticator
     let feed: ConsoleFeed
+    let live: LiveFeed
 
     func install(on namespace: Namespace) {
         namespace.use { handshake throws(ConnectRefusal) in try await connect(handshake) }
         namespace.onConnect { socket in
-            guard let watcher = socket.context as? Watcher, feed.opened(watcher.org) else { return socket.disconnect() }
-            socket.join(ConsoleFeed.room(watcher.org))
-            socket.onDisconnect { _ in feed.closed(watcher.org) }
-            Task { await feed.snapshot(watcher.org, to: socket) }
+            guard let choice = (socket.context as? Watcher)?.choice, live.opened(choice) else { return socket.disconnect() }
+            socket.join(ConsoleFeed.room(choice.name))
+            socket.onDisconnect { _ in live.closed(choice) }
+            Task { await live.snapshot(choice, to: socket) }
+            // Decisions and approvals are one organisation's: there is no list over all of them.
+            guard case .one(let org) = choice else { return }
+            guard feed.opened(org) else { return socket.disconnect() }
+            socket.onDisconnect { _ in feed.closed(org) }
+            Task { await feed.snapshot(org, to: socket) }
         }
     }
 
-    /// `auth: {token, org?}`: an operator names the organisation, everyone else administers their own.
+    /// `auth: {token, org?}`: an operator names the organisation, or `*` for all; everyone else administers their own.
     private func connect(_ handshake: Handshake) async throws(ConnectRefusal) -> any Sendable {
         let caller = try await SocketCredential(authenticator: authenticator).caller(of: handshake)
         let principal = caller.principal
         let org = handshake.auth["org"]?.stringValue ?? principal.org
-        guard principal.administers(org: org) else {
+        guard org == OrgChoice.allName ? principal.isOperator : principal.administers(org: org) else {
             throw ConnectRefusal(
                 message: "The console needs a key with the role admin of this organisation.", data: ["code": "role_required"])
         }
-        return Watcher(org: org)
+        return Watcher(choice: OrgChoice(org))
     }
 }

@@ -1,6 +1,7 @@
 internal import Accounting
 internal import HTTPTypes
 internal import Hummingbird
+internal import JSON
 
 /// Lets only keys with a role for administration pass; stands behind ``AuthenticationMiddleware``.
 ///
@@ -45,5 +46,9 @@ struct AdminPage: Sendable {
             limit = 100
         }
         cursor = query["cursor"].map(String.init) ?? ""
+    }
+
+    func answer(_ rows: [JSONObject], next: String?) -> Response {
+        .json(["data": .array(rows.map { .object($0) }), "cursor": next.map { .string($0) } ?? .null])
     }
 }

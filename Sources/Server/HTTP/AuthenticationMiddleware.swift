@@ -6,12 +6,14 @@ struct AuthenticationMiddleware: RouterMiddleware {
     typealias Context = AppContext
 
     let authenticator: Authenticator
+    /// False where `project` of the query says what is asked about: who administers an organisation asks about all its projects.
+    var projectIsHint = true
 
     func handle(
         _ request: Request, context: AppContext, next: @concurrent (Request, AppContext) async throws -> Response
     ) async throws -> Response {
         let query = request.uri.queryParameters
-        let hints = TenantHints(tenant: query["tenant"].map(String.init), project: query["project"].map(String.init))
+        let hints = TenantHints(tenant: query["tenant"].map(String.init), project: projectIsHint ? query["project"].map(String.init) : nil)
         var context = context
         do throws(Authenticator.Failure) {
             context.caller = try await authenticator.authenticate(Self.credential(of: request), hints: hints)

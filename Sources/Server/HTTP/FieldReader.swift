@@ -1,4 +1,31 @@
+internal import Accounting
+internal import HTTPTypes
 internal import JSON
+
+/// What becomes of a field: absent leaves it, null takes it away.
+enum FieldChange<Value: Sendable>: Sendable {
+    case keep, remove
+    case set(Value)
+
+    var value: Value? {
+        if case .set(let value) = self { return value }
+        return nil
+    }
+
+    /// Does it to a stored value.
+    func apply(to stored: inout Value?) {
+        switch self {
+        case .keep: break
+        case .remove: stored = nil
+        case .set(let value): stored = value
+        }
+    }
+}
+
+extension TenancyName {
+    /// For sentences.
+    static let rule = "must be a name of 1 to \(AccountingLimits.nameBytes) bytes without blanks and / { }"
+}
 
 /// Reads typed fields of a JSON object that a client sent: every refusal names the field and the rule.
 struct FieldReader: Sendable {
@@ -54,6 +81,38 @@ struct FieldReader: Sendable {
             throw failure(key, "must be a number from \(range.lowerBound) to \(range.upperBound)")
         }
         return text
+    }
+
+    /// What a request wants of a field that may be taken away.
+    func change<Value>(
+        _ key: String, _ read: (JSONValue) throws(HTTPFailure) -> Value
+    ) throws(HTTPFailure) -> FieldChange<Value> {
+        guard let value = object[key] else { return .keep }
+        return value == .null ? .remove : .set(try read(value))
+    }
+
+    /// Refuses members that are none of these: a field that was meant and is not known must not pass for one that was obeyed.
+    func allow(only known: Set<String>) throws(HTTPFailure) {
+        guard let extra = object.members.first(where: { !known.contains($0.key) }) else { return }
+        let name = String(extra.key.prefix(64))
+        throw HTTPFailure(.badRequest, code: "unsupported_parameter", message: "There is no field \(name) here.", param: prefix + name)
+    }
+
+    /// A name of the tenancy path.
+    func name(_ key: String) throws(HTTPFailure) -> String? {
+        guard let text = try string(key, bytesMax: AccountingLimits.nameBytes) else { return nil }
+        do { try TenancyName.check(text) } catch { throw failure(key, TenancyName.rule) }
+        return text
+    }
+
+    /// Milliseconds since 1970, or RFC 3339.
+    func instant(_ key: String) throws(HTTPFailure) -> FieldChange<Milliseconds> {
+        try change(key) { value throws(HTTPFailure) in
+            guard let text = value.stringValue ?? value.integerValue.map(String.init),
+                let instant = try? LedgerSelection.instant(text, key), (Milliseconds(0)..<WindowSpan.never).contains(instant)
+            else { throw failure(key, "must be milliseconds since 1970, or an instant such as 2026-11-24T10:00:00Z") }
+            return instant
+        }
     }
 
     func flag(_ key: String) throws(HTTPFailure) -> Bool? {

@@ -17,6 +17,8 @@ struct HTTPFailure: HTTPResponseError {
     var headers: HTTPFields
     /// Which cap refused, with the members of `chat.cut`'s `cut`; nil when no cap did.
     let cut: JSONValue?
+    /// Members that stand beside `error`, such as what is wrong with each line of a file.
+    var beside = JSONObject()
 
     init(
         _ status: HTTPResponse.Status, code: String, type: String = "invalid_request_error", message: String, param: String? = nil,
@@ -40,7 +42,11 @@ struct HTTPFailure: HTTPResponseError {
         return .object(object)
     }
 
-    var errorObject: JSONValue { ["error": error] }
+    var errorObject: JSONValue {
+        var object = JSONObject([("error", error)])
+        for member in beside.members { object[member.key] = member.value }
+        return .object(object)
+    }
 
     func response(from request: Request, context: some RequestContext) throws -> Response {
         var response = Response.json(errorObject, status: status)

@@ -7,16 +7,7 @@ internal import JSON
 /// A field that this server does not have is an error, never ignored: a cap that was asked for and is not there is worse than
 /// none. What LiteLLM's own clients send as empty (null, `[]`, `{}`, `""`) asks for nothing.
 struct KeyFields: Sendable {
-    /// A field of an update: absent leaves it, null takes it away.
-    enum Change<Value: Sendable>: Sendable {
-        case keep, remove
-        case set(Value)
-
-        var value: Value? {
-            if case .set(let value) = self { return value }
-            return nil
-        }
-    }
+    typealias Change = FieldChange
 
     static let supported: Set<String> = [
         "key", "models", "max_budget", "budget_duration", "tpm_limit", "rpm_limit", "duration", "user_id", "team_id", "organization_id",
@@ -49,7 +40,7 @@ struct KeyFields: Sendable {
         organization = try reader.identifier("organization_id")
         team = try reader.identifier("team_id")
         user = try reader.identifier("user_id")
-        alias = try Self.change("key_alias", reader) { value throws(HTTPFailure) in
+        alias = try reader.change("key_alias") { value throws(HTTPFailure) in
             guard let text = value.stringValue, (1...StoreLimits.keyAliasBytes).contains(text.utf8.count) else {
                 throw reader.failure("key_alias", "must be a string of 1 to \(StoreLimits.keyAliasBytes) bytes")
             }
@@ -58,19 +49,19 @@ struct KeyFields: Sendable {
         models = try Self.models(reader)
         metadata = try Self.metadata(reader)
         isBlocked = try reader.flag("blocked")
-        maxBudget = try Self.change("max_budget", reader) { value throws(HTTPFailure) in
+        maxBudget = try reader.change("max_budget") { value throws(HTTPFailure) in
             do { return try NanoUSD(number: value.numberText ?? "").rawValue } catch {
                 throw reader.failure("max_budget", "must be a number of US dollars from 0 to 9000000 with at most 9 decimals")
             }
         }
-        budgetPeriod = try Self.change("budget_duration", reader) { value throws(HTTPFailure) in
+        budgetPeriod = try reader.change("budget_duration") { value throws(HTTPFailure) in
             guard let period = value.stringValue.flatMap(Self.period) else {
                 throw reader.failure("budget_duration", "must be 1m, 1h, 1d, 7d or 30d (or 1mo): windows follow the calendar in UTC")
             }
             return period
         }
         func limit(_ key: String) throws(HTTPFailure) -> Change<Int64> {
-            try Self.change(key, reader) { value throws(HTTPFailure) in
+            try reader.change(key) { value throws(HTTPFailure) in
                 guard let count = value.integerValue, (0...AccountingLimits.amountMax).contains(count) else {
                     throw reader.failure(key, "must be a whole number, not negative")
                 }
@@ -79,13 +70,13 @@ struct KeyFields: Sendable {
         }
         tokensPerMinute = try limit("tpm_limit")
         requestsPerMinute = try limit("rpm_limit")
-        duration = try Self.change("duration", reader) { value throws(HTTPFailure) in
+        duration = try reader.change("duration") { value throws(HTTPFailure) in
             guard let duration = value.stringValue.flatMap(KeyDuration.init) else {
                 throw reader.failure("duration", "must be a number with s, m, h, d, w or mo, such as 30d")
             }
             return duration
         }
-        onDisconnect = try Self.change("on_disconnect", reader) { value throws(HTTPFailure) in
+        onDisconnect = try reader.change("on_disconnect") { value throws(HTTPFailure) in
             guard let policy = value.stringValue.flatMap(DisconnectPolicy.init) else {
                 throw reader.failure("on_disconnect", "must be stop or drain")
             }
@@ -103,14 +94,7 @@ struct KeyFields: Sendable {
         }
     }
 
-    private static func change<Value>(
-        _ key: String, _ reader: FieldReader, _ read: (JSONValue) throws(HTTPFailure) -> Value
-    ) throws(HTTPFailure) -> Change<Value> {
-        guard let value = reader.object[key] else { return .keep }
-        return value == .null ? .remove : .set(try read(value))
-    }
-
-    private static func models(_ reader: FieldReader) throws(HTTPFailure) -> [String]? {
+    static func models(_ reader: FieldReader) throws(HTTPFailure) -> [String]? {
         guard let value = reader.value("models") else { return nil }
         let names = value.arrayValue?.compactMap(\.stringValue) ?? []
         let areNames = names.allSatisfy { name in
@@ -123,7 +107,7 @@ struct KeyFields: Sendable {
         return names.contains("all-proxy-models") ? [] : names
     }
 
-    private static func metadata(_ reader: FieldReader) throws(HTTPFailure) -> String? {
+    static func metadata(_ reader: FieldReader) throws(HTTPFailure) -> String? {
         guard let value = reader.value("metadata") else { return nil }
         let text = value.jsonText
         guard value.objectValue != nil, text.utf8.count <= StoreLimits.keyMetadataBytes else {

@@ -32,7 +32,7 @@ struct SpendLogQuery: Sendable {
         // What a client sends as empty asks for nothing.
         func text(_ name: String) -> String? { parameters[name].flatMap { $0.isEmpty ? nil : $0 } }
         key = text("api_key")
-        let run = text("request_id").map { $0.hasPrefix("chatcmpl-") ? "run_" + $0.dropFirst("chatcmpl-".count) : $0 }
+        let run = text("request_id").map(Self.run(ofRequest:))
         let dates = try Self.dates(text("start_date"), text("end_date"))
         ledger = LedgerQuery(run: run, user: text("user_id"), from: dates.from, to: dates.to)
         switch text("summarize")?.lowercased() {
@@ -49,6 +49,12 @@ struct SpendLogQuery: Sendable {
         cursor = text("cursor").flatMap(Int64.init)
         guard text("cursor") == nil || cursor != nil else { throw .badRequest("cursor is none of ours.", param: "cursor") }
         try bound(now: now)
+    }
+
+    /// An answer's id has its run's name behind the prefix of its dialect.
+    private static func run(ofRequest id: String) -> String {
+        for prefix in ["chatcmpl-", "resp_", "msg_"] where id.hasPrefix(prefix) { return "run_" + id.dropFirst(prefix.count) }
+        return id
     }
 
     private static func dates(_ start: String?, _ end: String?) throws(HTTPFailure) -> (from: Milliseconds?, to: Milliseconds?) {

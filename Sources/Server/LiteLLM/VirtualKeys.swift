@@ -33,23 +33,19 @@ struct VirtualKeys: Sendable {
                 .forbidden, code: "scope_denied", type: "permission_error", message: "This key administers another organisation.",
                 param: "organization_id")
         }
-        let secret = APISecret()
-        guard let hash = APISecret.hash(ofCredential: secret.secret) else { throw HTTPFailure.badRequest("no key could be made") }
-        let key: APIKey
-        do {
-            key = try APIKey(
-                id: "key_" + RandomText.urlSafe(bytes: 12), org: org, project: fields.team ?? admin.project, user: fields.user,
-                createdAt: now,
-                settings: Self.settings(KeySettings(), changedBy: fields, now: now))
-        } catch {
+        let draft = KeyDraft(
+            org: org, project: fields.team ?? admin.project, user: fields.user,
+            settings: Self.settings(KeySettings(), changedBy: fields, now: now))
+        let made: KeyDesk.Made
+        do throws(ScopeError) { made = try KeyDesk.Made(draft, at: now) } catch {
             throw HTTPFailure.badRequest(
                 "organization_id, team_id and user_id must be names of at most \(AccountingLimits.nameBytes) bytes without blanks and / { }."
             )
         }
         // Before the key can be used, so that no run of it is without its caps.
-        try await setBudgets(fields, of: key.id)
-        try await stores.keys.create(key, hash: hash)
-        return (key, secret.secret)
+        try await setBudgets(fields, of: made.key.id)
+        try await stores.keys.create(made.key, hash: made.hash)
+        return (made.key, made.secret)
     }
 
     func update(_ key: APIKey, _ fields: KeyFields, by admin: Principal, now: Milliseconds) async throws {
@@ -68,17 +64,12 @@ struct VirtualKeys: Sendable {
     func set(blocked: Bool, _ key: APIKey, by admin: Principal) async throws {
         var settings = key.settings
         settings.isBlocked = blocked
-        try await stores.keys.set(settings, of: key.id)
-        if blocked { try await stores.revocations.add(.scope(.key(key.id)), org: key.org, author: admin.keyID, at: WallClock.now()) }
+        try await KeyDesk(stores: stores).change(key, to: settings, at: WallClock.now())
     }
 
     private static func settings(_ old: KeySettings, changedBy fields: KeyFields, now: Milliseconds) -> KeySettings {
         var settings = old
-        switch fields.alias {
-        case .keep: break
-        case .remove: settings.alias = nil
-        case .set(let alias): settings.alias = alias
-        }
+        fields.alias.apply(to: &settings.alias)
         switch fields.duration {
         case .keep: break
         case .remove: settings.expiresAt = nil

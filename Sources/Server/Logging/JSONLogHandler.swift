@@ -8,10 +8,20 @@ internal import Logging
 /// A value type; `FileHandle` writes of a whole line are atomic enough for a pipe and a file opened for append.
 struct JSONLogHandler: LogHandler {
     let label: String
-    var logLevel: Logger.Level = .info
     var metadata: Logger.Metadata = [:]
+    private let threshold: LogThreshold
+    /// Of a logger whose owner has set one.
+    private var own: Logger.Level?
 
-    init(label: String) { self.label = label }
+    init(label: String, threshold: LogThreshold = .shared) {
+        self.label = label
+        self.threshold = threshold
+    }
+
+    var logLevel: Logger.Level {
+        get { own ?? threshold.level }
+        set { own = newValue }
+    }
 
     subscript(metadataKey key: String) -> Logger.Metadata.Value? {
         get { metadata[key] }

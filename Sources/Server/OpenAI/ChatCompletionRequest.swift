@@ -59,6 +59,12 @@ struct ChatCompletionRequest: Sendable {
         self.parameters = parameters
     }
 
+    var prompt: WholePrompt {
+        WholePrompt(
+            model: model, messages: messages, outputTokensMax: outputTokensMax, tools: tools, parameters: parameters,
+            onDisconnect: onDisconnect, mayLowerOutput: mayLowerOutput, serverTools: serverTools, onDeny: onDeny, hints: hints)
+    }
+
     /// Members that we read ourselves; the provider writes its own.
     private static let interpreted = [
         "model", "messages", "max_tokens", "max_completion_tokens", "n", "tools", "stream", "stream_options", "tenant", "project",

@@ -75,7 +75,9 @@ struct CompletionAnswer: Sendable {
             ("choices", [["index": 0, "message": .object(message), "finish_reason": .string(finishReason), "logprobs": .null]]),
             (
                 "usage",
-                ChatCompletionChunks.usage(input: settled.inputTokens, cachedInput: 0, output: settled.outputTokens, reasoning: 0)
+                ChatCompletionChunks.usage(
+                    input: settled.inputTokens, cachedInput: settled.details.cacheRead, output: settled.outputTokens,
+                    reasoning: settled.details.reasoning)
             ),
         ])
         if let cut { object["x_cut"] = cut.json(of: run) }

@@ -3,7 +3,7 @@ internal import Hummingbird
 internal import JSON
 internal import NIOCore
 
-/// Reads a run's log for one client of the OpenAI dialect. While it lives the run has a reader; a run that stops without
+/// Reads a run's log for one client of another API's dialect. While it lives the run has a reader; a run that stops without
 /// readers ends when the client has gone.
 struct CompletionReader: Sendable {
     let handle: RunHandle
@@ -36,10 +36,12 @@ struct CompletionReader: Sendable {
         throw CancellationError()
     }
 
-    /// Writes the whole stream, to its `[DONE]`.
-    @concurrent func write(_ opening: Opening, with stream: inout CompletionStream, to writer: inout any ResponseBodyWriter) async throws {
+    /// Writes the whole stream, to its last event.
+    @concurrent func write<Stream: AnswerStream>(
+        _ opening: Opening, with stream: inout Stream, to writer: inout any ResponseBodyWriter
+    ) async throws {
         defer { seat?.cancel() }
-        try await writer.write(ByteBuffer(bytes: stream.chunks.opening() + stream.bytes(for: opening.entries)))
+        try await writer.write(ByteBuffer(bytes: stream.opening() + stream.bytes(for: opening.entries)))
         for await batch in handle.log.batches(after: opening.position) {
             let bytes = stream.bytes(for: batch)
             if !bytes.isEmpty { try await writer.write(ByteBuffer(bytes: bytes)) }
@@ -48,16 +50,28 @@ struct CompletionReader: Sendable {
 
     /// The answer as one object, once the run has ended.
     func whole(_ opening: Opening) async throws -> CompletionAnswer {
-        defer { seat?.cancel() }
         var answer = CompletionAnswer(
             id: handle.completionID, run: handle.identity.run, created: handle.startedAt / 1_000, model: handle.model)
-        for entry in opening.entries { answer.add(entry.body) }
-        for await batch in handle.log.batches(after: opening.position) {
-            for entry in batch { answer.add(entry.body) }
-        }
-        guard handle.outcome != nil else { throw CancellationError() }
+        try await readToEnd(opening) { answer.add($0.body) }
         return answer
     }
+
+    /// Hands over every event, those of the opening first, until after the one that ends the run.
+    func readToEnd(_ opening: Opening, _ take: (LogEntry) -> Void) async throws {
+        defer { seat?.cancel() }
+        for entry in opening.entries { take(entry) }
+        for await batch in handle.log.batches(after: opening.position) {
+            for entry in batch { take(entry) }
+        }
+        guard handle.outcome != nil else { throw CancellationError() }
+    }
+}
+
+/// An answer in another API's dialect as it is streamed. Pure: entries of the run's log in, bytes out.
+protocol AnswerStream: Sendable {
+    /// What comes before the first entry.
+    mutating func opening() -> [UInt8]
+    mutating func bytes(for entries: [LogEntry]) -> [UInt8]
 }
 
 extension RunEventBody {

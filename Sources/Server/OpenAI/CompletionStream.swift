@@ -2,7 +2,7 @@ internal import Engine
 internal import JSON
 
 /// Turns the events of a run into the bytes of a streamed completion. Pure: entries in, `data:` lines out.
-struct CompletionStream: Sendable {
+struct CompletionStream: AnswerStream {
     let chunks: ChatCompletionChunks
     /// The run, which `x_cut` names: a completion's id is OpenAI's.
     let run: RunID
@@ -16,6 +16,8 @@ struct CompletionStream: Sendable {
         self.run = run
         self.errorOnCut = errorOnCut
     }
+
+    func opening() -> [UInt8] { chunks.opening() }
 
     mutating func bytes(for entries: [LogEntry]) -> [UInt8] {
         var bytes: [UInt8] = []
@@ -54,7 +56,9 @@ struct CompletionStream: Sendable {
 
     private func usage(_ settled: SettledUsage) -> [UInt8] {
         guard chunks.includesUsage else { return [] }
-        return chunks.usage(input: settled.inputTokens, cachedInput: 0, output: settled.outputTokens, reasoning: 0)
+        let details = settled.details
+        return chunks.usage(
+            input: settled.inputTokens, cachedInput: details.cacheRead, output: settled.outputTokens, reasoning: details.reasoning)
     }
 }
 

@@ -25,10 +25,11 @@ final class PolicyRoom: Sendable {
     let decider: PolicyDecider
     let configuration: Configuration.Policies
     let catalog: ToolCatalog
-    private let versions: any PolicyVersions
+    let versions: any PolicyVersions
+    let logger: Logger
+    let turns = PolicyTurns()
     private let trail: AuditTrail
     private let registry: MetricRegistry
-    private let logger: Logger
     private let state: Mutex<Standing>
     /// The content that was read at the start.
     private let seen: [String: FileIdentity]?
@@ -73,13 +74,18 @@ final class PolicyRoom: Sendable {
     /// Keeps the first version, then follows the directories until the task is cancelled.
     func run() async {
         await keep(decider.current, standing.folder, "policies.start")
+        await finish()
         var follower = ContentFollower(read: seen)
         var candidates = ContentFollower(read: await Self.stamp(configuration.candidate))
         var isOwed = false
         while !Task.isCancelled {
             try? await Task.sleep(for: Self.interval)
             let isDue = follower.isDue(await Self.stamp(configuration.directory))
-            if isDue || isOwed { isOwed = !(await reload()) }
+            if isDue || isOwed {
+                await turns.take()
+                isOwed = !(await reload())
+                await turns.give()
+            }
             if candidates.isDue(await Self.stamp(configuration.candidate)) { await reloadCandidate() }
         }
     }
@@ -104,8 +110,19 @@ final class PolicyRoom: Sendable {
         return result ?? .failure(PolicyLoadError([PolicyFinding(.error, "file", message: "The server is shutting down.")]))
     }
 
+    /// Does the rest of what a server has published that was killed meanwhile.
+    private func finish() async {
+        let result = try? await NIOThreadPool.singleton.runIfActive { [configuration] () -> PolicyDirectoryError? in
+            do throws(PolicyDirectoryError) { try PolicyPublication.finish(configuration.directory) } catch { return error }
+            return nil
+        }
+        guard let fault = result ?? nil else { return }
+        logger.error("a published set of policies is not written completely", metadata: ["fault": "\(fault)"])
+    }
+
     /// - Returns: false when it is to be tried again, because the change cannot be recorded.
     private func reload() async -> Bool {
+        await finish()
         switch await Self.readAside(configuration.directory, catalog) {
         case .failure(let error):
             count("refused")
@@ -127,12 +144,17 @@ final class PolicyRoom: Sendable {
                 count("not_logged")
                 return false
             }
-            decider.replace(with: bundle)
-            count("changed")
-            state.withLock { $0 = Standing(folder: folder, loadedAt: WallClock.now()) }
-            logger.notice("policies changed", metadata: ["version": "\(bundle.version)", "previous": "\(before)"])
+            take(bundle, folder, before: before)
             return true
         }
+    }
+
+    /// From here on it decides.
+    func take(_ bundle: PolicyBundle, _ folder: PolicyFolder, before: String) {
+        decider.replace(with: bundle)
+        count("changed")
+        state.withLock { $0 = Standing(folder: folder, loadedAt: WallClock.now()) }
+        logger.notice("policies changed", metadata: ["version": "\(bundle.version)", "previous": "\(before)"])
     }
 
     private func reloadCandidate() async {
@@ -147,14 +169,20 @@ final class PolicyRoom: Sendable {
 
     /// In the log before it is in force, and kept whole, so that what it decided can be explained later.
     @discardableResult
-    private func keep(_ bundle: PolicyBundle, _ folder: PolicyFolder, _ action: String, before: String? = nil) async -> Bool {
-        let files = JSONValue.object(JSONObject(folder.files.map { ($0.name, .string($0.text)) }))
-        do { try await versions.keep(version: bundle.version, files: files.jsonText, at: WallClock.now()) } catch {
+    func keep(
+        _ bundle: PolicyBundle, _ folder: PolicyFolder, _ action: String, before: String? = nil, reason: String? = nil
+    ) async -> Bool {
+        func text(_ files: [PolicyFile]) -> String { JSONValue.object(JSONObject(files.map { ($0.name, .string($0.text)) })).jsonText }
+        var files = text(folder.files + folder.testTexts)
+        // Without its tests a version still explains what it decided.
+        if files.utf8.count > PolicyStoreLimits.versionBytes { files = text(folder.files) }
+        do { try await versions.keep(version: bundle.version, files: files, at: WallClock.now()) } catch {
             logger.error("a version of policies cannot be kept", metadata: ["fault": "\(error)"])
             return false
         }
         var details = JSONObject([("version", .string(bundle.version)), ("mode", .string(configuration.mode.rawValue))])
         details["was"] = before.map { .string($0) }
+        details["reason"] = reason.map { .string($0) }
         guard let act = try? AuditAuthor.current.act(action, in: AuditAuthor.noOrg, details) else { return false }
         return await trail.record(act) != nil
     }

@@ -14,7 +14,12 @@ struct AccountRoutes: Sendable {
     func add(to group: RouterGroup<AppContext>) {
         group.get("models") { _, context in
             let principal = try context.principal
-            return Response.json(["object": "list", "data": .array(models.entries.filter { principal.mayCall($0.model.id) }.map(json))])
+            let data = models.entries.filter { principal.mayCall($0.model.id) }.map(json)
+            // OpenAI's list, and what Anthropic's clients look for to know that it is all of it.
+            return Response.json([
+                "object": "list", "data": .array(data), "has_more": false, "first_id": data.first?["id"] ?? .null,
+                "last_id": data.last?["id"] ?? .null,
+            ])
         }
         group.get("models/:id") { _, context in
             guard let entry = models.entry(try context.parameters.require("id")) else {

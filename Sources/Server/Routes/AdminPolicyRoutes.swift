@@ -6,7 +6,7 @@ internal import NIOPosix
 internal import Supervisor
 
 /// `GET /api/admin/policies` and `POST /api/admin/policies/dry-run`: the policies in force, what is to be said about them, and what others
-/// would have decided. Changing them is changing the files of the directory.
+/// would have decided. They are changed by ``AdminPublishRoutes``, or in the files of the directory.
 struct AdminPolicyRoutes: Sendable {
     /// Decisions of a dry run: a day of a busy organisation, in the seconds that a person waits.
     private static let dryRunMax = 20_000
@@ -25,7 +25,10 @@ struct AdminPolicyRoutes: Sendable {
 
     @Sendable private func show(_ request: Request, context: AppContext) async throws -> Response {
         guard let policies = room?.policies else {
-            return .json(["mode": "none", "version": .null, "files": [], "findings": [], "tests": [], "versions": [], "failure": .null])
+            return .json([
+                "mode": "none", "version": .null, "publish": "off", "files": [], "test_files": [], "findings": [], "tests": [],
+                "versions": [], "failure": .null,
+            ])
         }
         let (bundle, standing) = (policies.decider.current, policies.standing)
         let versions = try await stores.policyVersions.versions(limit: Self.versionsShown)
@@ -40,6 +43,8 @@ struct AdminPolicyRoutes: Sendable {
                         "rules": .array(bundle.rules.filter { $0.file == file.name }.map(\.json)),
                     ]
                 }),
+            "test_files": .array(standing.folder.testTexts.map { ["name": .string($0.name), "text": .string($0.text)] }),
+            "publish": .string(policies.configuration.publish.rawValue),
             "findings": .array(PolicyCheck.findings(bundle).map(\.json)), "tests": .array(PolicyTestRunner(bundle).run().map(\.json)),
             "versions": .array(versions.map { ["version": .string($0.version), "loaded_at": .integer($0.at.rawValue)] }),
             "failure": standing.failure.map { ["at": .integer($0.at.rawValue), "findings": .array($0.findings.map(\.json))] } ?? .null,
@@ -49,10 +54,15 @@ struct AdminPolicyRoutes: Sendable {
     /// The files of a version that was once in force.
     @Sendable private func version(_ request: Request, context: AppContext) async throws -> Response {
         let version = try context.parameters.require("version")
-        guard let text = try await stores.policyVersions.files(of: version), let files = try? JSONValue(parsing: Array(text.utf8)) else {
-            throw HTTPFailure.notFound("version of policies of that name")
+        guard let text = try await stores.policyVersions.files(of: version),
+            let members = (try? JSONValue(parsing: Array(text.utf8)))?.objectValue?.members
+        else { throw HTTPFailure.notFound("version of policies of that name") }
+        func files(_ isWanted: (String) -> Bool) -> JSONValue {
+            .object(JSONObject(members.filter { isWanted($0.key) }.map { ($0.key, $0.value) }))
         }
-        return .json(["version": .string(version), "files": files])
+        return .json([
+            "version": .string(version), "files": files { !PolicyFolder.isTest($0) }, "test_files": files { PolicyFolder.isTest($0) },
+        ])
     }
 
     /// `{"files": [{"name", "text"}], "since"?}`: the files beside the tests that are in force, and past decisions under them.

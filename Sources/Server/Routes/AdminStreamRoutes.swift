@@ -4,30 +4,41 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import JSON
 
-/// `GET /api/admin/streams`: the runs that live on this server. `POST /api/admin/streams/{run}/kill`: ends one, wherever it lives.
+/// `GET /api/admin/streams` and `/now`: what runs on all servers of the store. `POST /api/admin/streams/{run}/kill`: ends a run, wherever it
+/// lives.
 ///
 /// An admin administers its own organisation, an operator every one. A run of another organisation is like one that does not exist.
 struct AdminStreamRoutes: Sendable {
-    let coordinator: RunCoordinator
+    let live: LiveServer
+    let approvals: ApprovalCount
     let stores: Stores
     let trail: AuditTrail
 
+    private var coordinator: RunCoordinator { live.coordinator }
+
     func add(to group: RouterGroup<AppContext>) {
         group.get("streams", use: list)
+        group.get("now", use: now)
         group.post("streams/:run/kill", use: kill)
     }
 
     @Sendable private func list(_ request: Request, context: AppContext) async throws -> Response {
         let page = try AdminPage(request)
-        let principal = try context.principal
-        let live = coordinator.live().filter {
-            principal.administers(org: $0.handle.tenant.org) && $0.handle.identity.run.text > page.cursor
-        }.sorted { $0.handle.identity.run.text < $1.handle.identity.run.text }
-        let shown = live.prefix(page.limit)
+        let filter = try StreamFilter(request, try context.principal)
+        let rows = await live.view().streams(filter.choice).filter { filter.takes($0) && $0.run > page.cursor }
+        let shown = rows.prefix(page.limit)
         return .json([
-            "data": .array(shown.map(\.json)),
-            "cursor": live.count > shown.count ? shown.last.map { .string($0.handle.identity.run.text) } ?? .null : .null,
+            "data": .array(shown.map(\.json)), "cursor": rows.count > shown.count ? shown.last.map { .string($0.run) } ?? .null : .null,
         ])
+    }
+
+    /// Of the caller's organisation; of another, or with `?org=*` of all, for an operator.
+    @Sendable private func now(_ request: Request, context: AppContext) async throws -> Response {
+        let principal = try context.principal
+        let choice = OrgChoice(request.uri.queryParameters["org"].map(String.init) ?? principal.org)
+        try principal.checkMayLook(at: choice)
+        let waiting = await approvals.waiting(choice)
+        return .json(await live.view().now(choice, approvals: waiting, at: WallClock.now().rawValue))
     }
 
     /// `killed` when it was live here; `requested` when another server may have it: each that shares the store is told, and none ends a
@@ -60,31 +71,44 @@ struct AdminStreamRoutes: Sendable {
     private static let ended = HTTPFailure(.conflict, code: "run_ended", message: "This run has ended already.", param: "run")
 }
 
-extension RunStateMachine.State {
-    fileprivate var name: String {
-        switch self {
-        case .admitted: "admitted"
-        case .streaming: "streaming"
-        case .waiting: "waiting"
-        case .retrying: "retrying"
-        case .stopping: "stopping"
-        case .settling: "settling"
-        case .ended: "ended"
-        }
+/// `org`, `project` and `user` of a list of streams.
+struct StreamFilter: Sendable {
+    let choice: OrgChoice
+    let project: String?
+    let user: String?
+
+    /// - Throws: 403 for an organisation that the caller does not administer, 400 for a name whose owner is not said.
+    init(_ request: Request, _ principal: Principal) throws(HTTPFailure) {
+        let query = request.uri.queryParameters
+        let named = query["org"].map(String.init)
+        (project, user) = (query["project"].map(String.init), query["user"].map(String.init))
+        choice = named.map { OrgChoice($0) } ?? (principal.isOperator ? .all : .one(principal.org))
+        try principal.checkMayLook(at: choice)
+        if project != nil, case .all = choice { throw .badRequest("project needs org: a project's name belongs to one.", param: "org") }
+        if user != nil, project == nil { throw .badRequest("user needs project: a user acts in one.", param: "project") }
+    }
+
+    func takes(_ row: StreamRow) -> Bool {
+        choice.contains(row.org) && (project.map { $0 == row.project } ?? true) && (user.map { $0 == row.user } ?? true)
     }
 }
 
-extension LiveRun {
-    fileprivate var json: JSONValue {
-        func text(_ value: String?) -> JSONValue { value.map { .string($0) } ?? .null }
-        let tenant = handle.tenant
-        return [
-            "run_id": .string(handle.identity.run.text), "conversation_id": .string(handle.identity.conversation.text),
-            "org": .string(tenant.org), "project": .string(tenant.project), "user": text(tenant.user), "key": text(tenant.key),
-            "model": .string(handle.model), "state": .string(state.name), "started_at": .integer(handle.startedAt),
-            "delivered_tokens": .integer(Int64(deliveredTokens)),
-            "usage": ["input_tokens": .integer(Int64(report.inputTokens)), "output_tokens": .integer(Int64(report.outputTokens))],
-            "cost_usd": .string(report.costUSD),
-        ]
+extension Principal {
+    /// - Throws: 403 `scope_denied`.
+    func checkMayLook(at choice: OrgChoice) throws(HTTPFailure) {
+        let may =
+            switch choice {
+            case .all: isOperator
+            case .one(let org): administers(org: org)
+            }
+        guard may else { throw .scopeDenied("org") }
+    }
+}
+
+extension HTTPFailure {
+    static func scopeDenied(_ param: String) -> HTTPFailure {
+        HTTPFailure(
+            .forbidden, code: "scope_denied", type: "permission_error", message: "This key administers another organisation.",
+            param: param)
     }
 }

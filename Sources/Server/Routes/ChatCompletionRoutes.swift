@@ -15,7 +15,7 @@ struct ChatCompletionRoutes: Sendable {
     @Sendable private func complete(_ request: Request, context: AppContext) async throws -> Response {
         let completion = try ChatCompletionRequest(await JSONBody.read(request))
         let principal = try context.principal
-        let handle = try await intake.start(completion, as: principal)
+        let handle = try await intake.start(completion.prompt, as: principal)
         let reader = CompletionReader(handle)
         // The status line waits for the first token, so that an upstream that fails at once is a 502 and no stream.
         let opening = try await reader.opening()

@@ -19,6 +19,8 @@ final class Readiness: Sendable {
         self.redis = redis
     }
 
+    var isDraining: Bool { draining.load(ordering: .relaxed) }
+
     func startDraining() { draining.store(true, ordering: .relaxed) }
 
     /// What is not as it should be, by name; empty when ready.

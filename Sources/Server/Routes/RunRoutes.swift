@@ -95,6 +95,12 @@ extension Response {
 
 /// Reads a bounded JSON body.
 enum JSONBody {
+    /// An object without members where there is no body.
+    static func readOrEmpty(_ request: Request) async throws -> JSONValue {
+        guard request.headers[.transferEncoding] != nil || request.headers[.contentLength].map({ $0 != "0" }) ?? false else { return [:] }
+        return try await read(request)
+    }
+
     static func read(_ request: Request) async throws -> JSONValue {
         var request = request
         let buffer: ByteBuffer

@@ -57,14 +57,16 @@ struct RunExplainer: Sendable {
     let stores: Stores
     let windows: WindowReader
 
-    /// - Parameter live: what this process knows of the run: `running`, or how it ended.
+    /// - Parameters:
+    ///   - live: what this process knows of the run: `running`, or how it ended.
+    ///   - elsewhere: the run as another server has it.
     /// - Returns: nil when nothing is known of it.
-    func explain(_ run: String, live: RunHandle? = nil) async throws -> RunExplanation? {
+    func explain(_ run: String, live: RunHandle? = nil, elsewhere: StreamRow? = nil) async throws -> RunExplanation? {
         let end = try await stores.runEnds.find(run: run)
         var rows = try await stores.ledger.rows(ofRun: run)
-        let livePath = live.flatMap {
-            try? TenancyPath(org: $0.tenant.org, project: $0.tenant.project, user: $0.tenant.user, key: $0.tenant.key)
-        }
+        let livePath =
+            live.flatMap { try? TenancyPath(of: $0.tenant) }
+            ?? elsewhere.flatMap { try? TenancyPath(org: $0.org, project: $0.project, user: $0.user, key: $0.key) }
         if let org = end?.path.org ?? livePath?.org {
             // Rows that the counters have decided and the ledger has not got yet; should they be away, the rest is still an answer.
             try? await windows.flush(.org(org))
@@ -74,7 +76,7 @@ struct RunExplainer: Sendable {
         var found: [WindowSnapshot] = []
         for scope in path.scopes { found += (try? await windows.usage(of: scope).windows) ?? [] }
         return RunExplanation(
-            run: run, path: path, model: end?.model ?? rows.first?.attribution.model ?? live?.model ?? "",
+            run: run, path: path, model: end?.model ?? rows.first?.attribution.model ?? live?.model ?? elsewhere?.model ?? "",
             state: Self.state(live, end, rows), end: end, rows: rows, windows: found)
     }
 

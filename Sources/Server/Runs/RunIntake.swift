@@ -31,17 +31,22 @@ struct RunIntake: Sendable {
                 onDeny: message.onDeny ?? onDeny), as: principal)
     }
 
-    /// A completion in OpenAI's dialect ends with its client, unless it or its key asks for more: nobody could come back for the rest.
-    func start(_ completion: ChatCompletionRequest, as principal: Principal) async throws(HTTPFailure) -> RunHandle {
-        try check(completion.hints, principal)
-        try check(completion.model, principal)
+    /// A prompt of another API's dialect ends with its client, unless it or its key asks for more: nobody could come back for the rest.
+    func start(_ prompt: WholePrompt, as principal: Principal) async throws(HTTPFailure) -> RunHandle {
+        try check(prompt, principal)
         return try await start(
             RunRequest(
-                tenant: principal.tenant, model: completion.model, input: .prompt(completion.messages),
-                outputTokensMax: completion.outputTokensMax, tools: completion.tools, parameters: completion.parameters,
-                onClientLoss: DisconnectRules.policyOfCompletion(asked: completion.onDisconnect, key: principal.onDisconnect),
-                mayLowerOutput: completion.mayLowerOutput, roles: Set(principal.roles), serverTools: completion.serverTools,
-                onDeny: completion.onDeny ?? onDeny), as: principal)
+                tenant: principal.tenant, model: prompt.model, input: .prompt(prompt.messages),
+                outputTokensMax: prompt.outputTokensMax, tools: prompt.tools, parameters: prompt.parameters,
+                onClientLoss: DisconnectRules.policyOfCompletion(asked: prompt.onDisconnect, key: principal.onDisconnect),
+                mayLowerOutput: prompt.mayLowerOutput, roles: Set(principal.roles), serverTools: prompt.serverTools,
+                onDeny: prompt.onDeny ?? onDeny), as: principal)
+    }
+
+    /// Whether the caller may ask this of this model.
+    func check(_ prompt: WholePrompt, _ principal: Principal) throws(HTTPFailure) {
+        try check(prompt.hints, principal)
+        try check(prompt.model, principal)
     }
 
     private func check(_ hints: TenantHints, _ principal: Principal) throws(HTTPFailure) {

@@ -42,7 +42,7 @@ enum Prices {
         for model in models {
             switch model.provider {
             case .scripted: more[model.id] = demo
-            case .openai: more[model.id] = table.pricing(for: model.upstreamModel)
+            case .openai, .anthropic: more[model.id] = table.pricing(for: model.upstreamModel)
             }
         }
         return table.adding(more, version: table.version.isEmpty ? "builtin" : table.version)

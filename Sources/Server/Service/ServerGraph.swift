@@ -9,8 +9,10 @@ internal import Logging
 internal import NIOCore
 internal import NIOPosix
 internal import ServiceLifecycle
+internal import Supervisor
 internal import Telemetry
 internal import Transport
+internal import TransportWire
 internal import UnixSignals
 
 /// Everything that a server process is made of, and the order in which it lives and dies.
@@ -62,7 +64,9 @@ struct ServerGraph {
         let book = PriceBook(
             prices, file: configuration.priceFile, models: configuration.models, accountant: accountant, metrics: metrics)
         let ends = RunEndRecorder(store: stores.runEnds, metrics: metrics)
-        let writer = DecisionWriter(stores.decisions) { error in
+        let board = LiveBoard(node: node)
+        let upstreams = UpstreamBook()
+        let writer = DecisionWriter(WatchedDecisions(store: stores.decisions, board: board)) { error in
             logger.error("decisions cannot be written; calls and runs are denied", metadata: ["fault": "\(error)"])
         }
         let notLogged = ToolMetrics.decisionsNotLogged(registry)
@@ -83,7 +87,7 @@ struct ServerGraph {
             stores.audit, directory: configuration.stores.data, file: configuration.audit.checkpoints, registry: registry, logger: logger)
         let coordinator = RunCoordinator(
             meter: MeterBinding(accountant: accountant, trail: trail), models: models, conversations: ConversationBinding(stores: stores),
-            tools: tools?.gate, metrics: EngineMetricsBinding(metrics: metrics, ends: ends))
+            tools: tools?.gate, metrics: EngineMetricsBinding(metrics: metrics, ends: ends, board: board, upstreams: upstreams))
         let revocations = RevocationWatch(
             store: stores.revocations, coordinator: coordinator, trail: trail, metrics: metrics, logger: logger)
         let windows = WindowReader(stores, counters: counters.isEmbedded ? nil : counters.store)
@@ -92,25 +96,35 @@ struct ServerGraph {
             onDeny: configuration.tools.onDeny,
             lost: LostRuns(
                 stores: stores, windows: windows, toolTimeMax: tools == nil ? .zero : EngineLimits().toolTimeMax), trail: trail)
+        let uses = KeyUses(stores.keys)
         let authenticator = Authenticator(
-            directory: KeyDirectory(keys: stores.keys), tokens: tokens, trail: trail, metrics: metrics)
+            directory: KeyDirectory(keys: stores.keys, uses: uses), tokens: tokens, trail: trail, metrics: metrics)
 
         let sockets = SocketIOServer(
             configuration: try transportConfiguration(), eventLoopGroup: group, metrics: registry, logger: logger)
         ChatNamespace(intake: intake, authenticator: authenticator, desk: tools?.desk, metrics: metrics).install(on: sockets)
         let console = sockets.namespace("/console")
         let feed = ConsoleFeed(console, decisions: stores.decisions, desk: tools?.desk)
-        ConsoleNamespace(authenticator: authenticator, feed: feed).install(on: console)
-        tools?.listeners.add { feed.changed($0) }
         let readiness = Readiness(stores: stores, redis: counters.connection)
+        let live = LiveServer(
+            board: board, store: stores.nodes,
+            health: ServerHealth(stores: stores, counters: counters, readiness: readiness, metrics: metrics), coordinator: coordinator,
+            readiness: readiness, address: "\(configuration.server.host):\(configuration.server.port)", registry: registry,
+            logger: logger)
+        let approvals = ApprovalCount(store: tools?.desk.store, keys: stores.keys)
+        let liveFeed = LiveFeed(console, live: live, stores: stores, accountant: accountant, approvals: approvals)
+        ConsoleNamespace(authenticator: authenticator, feed: feed, live: liveFeed).install(on: console)
+        tools?.listeners.add { feed.changed($0) }
         let routes = ServerRoutes(
             configuration: configuration, intake: intake, authenticator: authenticator, models: models, prices: book,
             windows: windows, stores: stores,
-            readiness: readiness, metrics: metrics, outbox: counters.outbox, tools: tools, trail: trail)
+            readiness: readiness, metrics: metrics, outbox: counters.outbox, tools: tools, trail: trail,
+            live: live, approvals: approvals, upstreams: upstreams, logger: logger)
         let front = RealtimeServer(
             configuration: frontConfiguration(), ingress: sockets, responder: routes.router().buildResponder(), eventLoopGroup: group,
             metrics: registry, logger: logger
         ) { addresses in
+            if let port = addresses.first?.port { live.listens(at: "\(configuration.server.host):\(port)") }
             onReady(addresses.first?.port ?? configuration.server.port)
         }
 
@@ -124,11 +138,16 @@ struct ServerGraph {
                 Background { await succession.run(accountant) },
                 Background { await forgetOldRuns(coordinator) },
                 Background { await ends.run() },
+                Background { await uses.run() },
                 Background { await PriceWatch(book: book, logger: logger, read: priceFile).run() },
                 Background { await tokens?.run() },
                 Background { await revocations.run(since: started) },
                 Background { await checkpoints.run() },
                 Background { await feed.run() },
+                Background { await live.health.run() },
+                Background { await live.writeReports() },
+                Background { await liveFeed.run() },
+                Background { await liveFeed.runStores() },
             ] + (tools?.loops ?? []).map { Background($0) } + [
                 front,
                 RunDrain(coordinator: coordinator, tools: tools?.supervisor, readiness: readiness, grace: configuration.server.grace),
@@ -138,6 +157,7 @@ struct ServerGraph {
         // Past the drain's grace and the front's: something is stuck, and a supervisor wants its process back.
         lifecycle.maximumGracefulShutdownDuration = configuration.server.grace + .seconds(20)
         let result = await Result { try await ServiceGroup(configuration: lifecycle).run() }
+        await live.leave()
         await tools?.shutdown()
         // After the last decision: what is not signed could be cut off while nobody looks.
         await checkpoints.flush()
@@ -145,6 +165,7 @@ struct ServerGraph {
         await accountant.leave()
         succession.board.discard()
         await ends.flush()
+        await uses.flush()
         await counters.outbox?.close()
         await counters.connection?.close()
         await stores.close()
@@ -163,7 +184,8 @@ struct ServerGraph {
         let transport = configuration.transport
         return try TransportConfiguration(
             pingInterval: transport.pingInterval, pingTimeout: transport.pingTimeout, maxPayload: transport.maxMessage,
-            queueBytesMax: transport.queue, origins: configuration.originPolicy, httpCompression: transport.httpCompression)
+            queueBytesMax: transport.queue, origins: configuration.originPolicy, httpCompression: transport.httpCompression,
+            deflate: transport.deflate ? DeflatePolicy() : nil)
     }
 
     private func frontConfiguration() -> FrontConfiguration {
@@ -171,7 +193,7 @@ struct ServerGraph {
         front.hosts = [configuration.server.host]
         front.port = configuration.server.port
         // What nobody waits for is not generated, and not paid for (metering.md §2, item 12).
-        front.pathsThatEndWithTheirClient = ["/v1/chat/completions"]
+        front.pathsThatEndWithTheirClient = ["/v1/chat/completions", "/v1/responses", "/v1/messages"]
         front.pollingBodyBytesMax = configuration.transport.maxMessage
         return front
     }

@@ -1,5 +1,6 @@
 internal import AccountingRedis
 internal import Hummingbird
+internal import Logging
 internal import NIOCore
 internal import Telemetry
 internal import Transport
@@ -18,6 +19,10 @@ struct ServerRoutes: Sendable {
     let outbox: RedisOutbox?
     let tools: ToolRoom?
     let trail: AuditTrail
+    let live: LiveServer
+    let approvals: ApprovalCount
+    let upstreams: UpstreamBook
+    let logger: Logger
 
     func router() -> Router<AppContext> {
         let router = Router(context: AppContext.self)
@@ -31,10 +36,12 @@ struct ServerRoutes: Sendable {
         // On the groups: the router itself has turned a thrown refusal into a response by the time its own middleware sees it.
         let refusals = RefusalMetricsMiddleware<AppContext>(metrics: metrics)
         let authentication = AuthenticationMiddleware(authenticator: authenticator)
-        let api = router.group("v1").add(middleware: refusals).add(middleware: authentication)
+        let api = router.group("v1").add(middleware: AnthropicErrors()).add(middleware: refusals).add(middleware: authentication)
         RunRoutes(intake: intake).add(to: api)
         WhyRoutes(explainer: RunExplainer(stores: stores, windows: windows), coordinator: intake.coordinator).add(to: api)
         ChatCompletionRoutes(intake: intake).add(to: api)
+        ResponseRoutes(intake: intake).add(to: api)
+        MessageRoutes(intake: intake, models: models).add(to: api)
         AccountRoutes(models: models, prices: prices, windows: windows, stores: stores).add(to: api)
         KnowledgeRoutes(knowledge: stores.knowledge).add(to: api)
         let twoCall = router.group("sse").add(middleware: refusals).add(middleware: authentication)
@@ -43,12 +50,26 @@ struct ServerRoutes: Sendable {
         SpendRoutes(stores: stores, windows: windows).add(to: router, refusals, authentication)
         let approvals = ApprovalRoutes(desk: tools?.desk)
         approvals.add(to: router.group("api").add(middleware: refusals).add(middleware: authentication))
-        let admin = router.group("api/admin").add(middleware: refusals).add(middleware: authentication).add(middleware: AdminMiddleware())
+        let admin = router.group("api/admin").add(middleware: refusals)
+            .add(middleware: AuthenticationMiddleware(authenticator: authenticator, projectIsHint: false)).add(
+                middleware: AdminMiddleware())
+        AdminTenantRoutes(stores: stores).add(to: admin)
+        AdminKeyRoutes(stores: stores).add(to: admin)
+        AdminBudgetRoutes(stores: stores, windows: windows, coordinator: intake.coordinator).add(to: admin)
+        AdminUsageRoutes(stores: stores, windows: windows).add(to: admin)
         AdminLedgerRoutes(stores: stores, windows: windows).add(to: admin)
-        AdminStreamRoutes(coordinator: intake.coordinator, stores: stores, trail: trail).add(to: admin)
+        AdminStreamRoutes(live: live, approvals: self.approvals, stores: stores, trail: trail).add(to: admin)
+        AdminRunRoutes(explainer: RunExplainer(stores: stores, windows: windows), live: live).add(to: admin)
+        AdminSystemRoutes(
+            configuration: configuration, live: live, stores: stores, prices: prices, models: models, upstreams: upstreams, tools: tools,
+            metrics: metrics, logger: logger
+        ).add(to: admin)
+        AdminAuditRoutes(configuration: configuration, stores: stores).add(to: admin)
         AdminPriceRoutes(prices: prices, models: models).add(to: admin)
         AdminToolRoutes(stores: stores, room: tools).add(to: admin)
         AdminPolicyRoutes(stores: stores, room: tools).add(to: admin)
+        AdminPublishRoutes(room: tools).add(to: admin)
+        AdminLogRoutes(trail: trail).add(to: admin)
         approvals.add(toAdmin: admin)
         return router
     }

@@ -63,6 +63,47 @@ struct WindowReader: Sendable {
         return ScopeUsage(scope: usage.scope, windows: windows, totals: usage.totals)
     }
 
+    /// The running windows of budgets of any organisations, in their order.
+    func windows(of budgets: [Budget]) async throws -> [WindowSnapshot] {
+        let now = WallClock.now()
+        guard let counters else { return try await stores.usage.windows(of: budgets, now: now) }
+        var orgs: [Scope: String] = [:]
+        for scope in Set(budgets.map(\.scope)) { orgs[scope] = try await org(of: scope) }
+        var live: [CounterSlot: [WindowSnapshot]] = [:]
+        var slotsOfOrg: [String: [CounterSlot]] = [:]
+        for org in Set(orgs.values).sorted() {
+            // What is still in the outbox belongs to what was used.
+            try await flush(org: org)
+            let slots = try await slots(org)
+            slotsOfOrg[org] = slots
+            let keys = budgets.filter { orgs[$0.scope] == org }.map { $0.window(at: now).key }
+            for slot in slots {
+                for start in stride(from: 0, to: keys.count, by: Self.keysPerRead) {
+                    let part = Array(keys[start..<min(start + Self.keysPerRead, keys.count)])
+                    if case .windows(let windows, _) = try await counters.apply(.read(org: slot.name, windows: part)) {
+                        live[slot, default: []] += windows
+                    }
+                }
+            }
+        }
+        var windows: [WindowSnapshot] = []
+        for window in try await stores.usage.windows(of: budgets, now: now) {
+            let slots = orgs[window.key.scope].flatMap { slotsOfOrg[$0] } ?? []
+            windows.append(try await merge(window, slots, live))
+        }
+        return windows
+    }
+
+    /// What the budget's running window would hold were it set now: the counters' figures when it is set already, else the ledger's.
+    func window(of budget: Budget, isSet: Bool) async throws -> WindowSnapshot? {
+        if isSet { return try await windows(of: [budget]).first }
+        try await flush(budget.scope)
+        return try await stores.usage.windows(of: [budget], now: WallClock.now()).first
+    }
+
+    /// Windows in one command to the counters: one command does not hold the others up.
+    private static let keysPerRead = 100
+
     /// A window that no counters have loaded yet is what the ledger says; so is the part of each slot that has not.
     private func merge(
         _ window: WindowSnapshot, _ slots: [CounterSlot], _ live: [CounterSlot: [WindowSnapshot]]
@@ -95,7 +136,12 @@ struct WindowReader: Sendable {
     func org(of scope: Scope) async throws -> String? {
         switch scope {
         case .org(let org), .project(let org, _), .user(let org, _, _): org
-        case .key(let id): try await stores.keys.find(id: id)?.org
+        case .key(let id): try await org(ofKey: id)
         }
+    }
+
+    private func org(ofKey id: String) async throws -> String? {
+        if let org = Principal.org(ofTokenKey: id) { return org }
+        return try await stores.keys.find(id: id)?.org
     }
 }

@@ -9,6 +9,7 @@ struct DurableStoreContract {
         let ledger: any LedgerSums
         let budgets: any BudgetStore
         let keys: any KeyStore
+        let tenants: any TenantStore
         let usage: any UsageStore
         let runEnds: any RunEndStore
         let revocations: any RevocationStore
@@ -32,6 +33,10 @@ struct DurableStoreContract {
         ("why a run ended is kept once, until it is too old", { try await $0.runEnds() }),
         ("orders to cut are read in the order of their ids by every process, and a revoked key is one", { try await $0.revocations() }),
         ("calls of tools are summed by scope, tool and slot, and their budgets come back", { try await $0.callsOfTools() }),
+        ("orgs, projects and users are made once, named, counted and listed page by page", { try await $0.tenants() }),
+        ("keys are listed by place and state, and remember when they were used", { try await $0.keyLists() }),
+        ("the budgets of an org are those of its projects, users and keys, page by page", { try await $0.budgetPages() }),
+        ("spend is added up by any dimension and step, the dearest by name and the rest in one", { try await $0.spend() }),
         ("a key's settings come back as they were, and change", { try await $0.keySettings() }),
         ("another process reads and writes budgets while the server runs; versions never fall", { try await $0.budgetChanges() }),
         ("a reading of budgets is repeated only when some budget has changed", { try await $0.budgetEditions() }),

@@ -13,7 +13,8 @@ struct DurableStoreContractTests {
             func process() throws -> DurableStoreContract.Process {
                 let database = try EmbeddedDatabase(path: file)
                 return DurableStoreContract.Process(
-                    ledger: SQLiteLedger(database), budgets: BudgetTable(database), keys: KeyTable(database), usage: UsageQuery(database),
+                    ledger: SQLiteLedger(database), budgets: BudgetTable(database), keys: KeyTable(database),
+                    tenants: TenantTable(database), usage: UsageQuery(database),
                     runEnds: RunEndTable(database), revocations: RevocationTable(database),
                     conversations: { ConversationTable(database, of: $0) },
                     root: SQLiteCounterRoot(database, clock: clock))
@@ -30,6 +31,7 @@ struct DurableStoreContractTests {
         let processes = databases.map { database in
             DurableStoreContract.Process(
                 ledger: PostgresLedger(database), budgets: PostgresBudgets(database), keys: PostgresKeys(database),
+                tenants: PostgresTenants(database),
                 usage: PostgresUsage(database), runEnds: PostgresRunEnds(database), revocations: PostgresRevocations(database),
                 conversations: { PostgresConversations(database, of: $0) }, root: PostgresCounterRoot(database))
         }

@@ -39,16 +39,22 @@ class Plan:
     drop_after: int | None = None  # close the connection in the middle of the stream, once all of it has been sent
     reset_after: int | None = None  # the same with a TCP reset, which may overtake what was sent before it
     bad_json_after: int | None = None
+    error_after: int | None = None  # an error inside the stream (Anthropic's dialect)
     first_byte_delay: float = 0
     fail_first: int = 0  # so many requests of this id are refused with `fail_status`, or dropped before their first token (0)
     fail_status: int = 503
     fail_model: str = ""  # requests for this model are refused, all of them
     retry_after: str = ""  # the header of a refusal
     keeps_limit: bool = False  # send no more than the request's limit, hidden tokens included
+    thinking: int = 0  # so many of the first tokens are reasoning that is shown
     hidden: int = 0  # tokens that are billed and not sent
     reports_more: int = 0  # tokens that the usage has beyond what was sent
     encodings: list = field(default_factory=list)  # count the prompt with these vocabularies, the most of them
     noise: str = ""  # more prompt
+    calls: list = field(default_factory=list)  # [name, input] of the tools that are called (Anthropic's dialect)
+    cache_read: int = 0  # prompt tokens beside the others that the cache gave, and took (Anthropic's dialect)
+    cache_write: int = 0
+    stop_reason: str = "end_turn"  # (Anthropic's dialect)
     stamp: bool = False  # a token is the wall-clock time at which it was sent, for measuring
 
     def prompt(self) -> str:
@@ -115,10 +121,8 @@ class Witness:
 
     async def _answer(self, body: dict, headers: dict, reader, writer) -> bool:
         """Answers one request; True when the connection may carry another."""
-        users = [message["content"] for message in body["messages"] if message["role"] == "user"]
-        content = users[-1] if isinstance(users[-1], str) else users[-1][0]["text"]
         # A message that brought knowledge has it quoted before the text.
-        content = content.rpartition("\nThe message:\n\n")[2]
+        content = self._plan(body).rpartition("\nThe message:\n\n")[2]
         request = Request(Plan(**json.loads(content)), body, headers)
         self.requests.append(request)
         plan = request.plan
@@ -126,8 +130,8 @@ class Witness:
         if fails and plan.fail_status == 0:
             plan.drop_after = 0
         elif fails or plan.status != 200 or body.get("model") == plan.fail_model:
-            error = json.dumps({"error": {"message": "the witness refuses", "type": "server_error", "code": "refused"}})
             status = plan.status if plan.status != 200 else plan.fail_status
+            error = json.dumps(self._refusal(status))
             head = f"HTTP/1.1 {status} No\r\ncontent-type: application/json\r\ncontent-length: {len(error)}\r\n"
             if plan.retry_after:
                 head += f"retry-after: {plan.retry_after}\r\n"
@@ -146,6 +150,13 @@ class Witness:
             task.cancel()
         await asyncio.gather(hung_up, stream, return_exceptions=True)
         return request.finished is not None and request.closed is None
+
+    def _plan(self, body: dict) -> str:
+        users = [message["content"] for message in body["messages"] if message["role"] == "user"]
+        return users[-1] if isinstance(users[-1], str) else users[-1][0]["text"]
+
+    def _refusal(self, status: int) -> dict:
+        return {"error": {"message": "the witness refuses", "type": "server_error", "code": "refused"}}
 
     async def _watch(self, request: Request, reader: asyncio.StreamReader) -> None:
         try:
@@ -179,7 +190,8 @@ class Witness:
             elif index % 16 == 0:
                 await asyncio.sleep(0)
             token = f" {time.time():.6f}" if plan.stamp else TOKEN % index
-            self._chunk(writer, {"delta": {"content": token}, "finish_reason": None})
+            part = "reasoning_content" if index < plan.thinking else "content"
+            self._chunk(writer, {"delta": {part: token}, "finish_reason": None})
             request.sent = index + 1
             await writer.drain()
         self._chunk(writer, {"delta": {}, "finish_reason": "stop"})

@@ -312,7 +312,7 @@ struct OpenAIProviderTests {
                         ["type": "image_url", "image_url": ["url": "https://example.org/x.png"]],
                     ]),
             ], tools: [["type": "function", "function": ["name": "lookup"]]])
-        guard case .atMost(let bound, let estimate) = ChatRequestBody.promptTokens(request, overhead: 96) else {
+        guard case .atMost(let bound, let estimate) = PromptTokens.count(request, overhead: 96) else {
             Issue.record("not a bound")
             return
         }

@@ -34,7 +34,7 @@ actor TestConnection {
     nonisolated let channel: any Channel
     private var arrived: AsyncStream<ByteBuffer>.Iterator
     private var buffer = ByteBuffer()
-    private var parser = WebSocketParser(limits: WebSocketLimits(messageBytes: 32 << 20), role: .client)
+    private var parser = WebSocketParser(limits: WebSocketLimits(messageBytes: 32 << 20), role: .client, allowsCompression: true)
 
     private init(_ channel: any Channel, _ arrived: AsyncStream<ByteBuffer>) {
         self.channel = channel

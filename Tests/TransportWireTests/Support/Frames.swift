@@ -61,8 +61,11 @@ struct ParserRun: Equatable {
     }
 
     /// Feeds the pieces as reads of one connection.
-    init(_ pieces: [[UInt8]], limits: WebSocketLimits = WebSocketLimits(), role: WebSocketRole = .server, sharing: Bool = false) {
-        var parser = WebSocketParser(limits: limits, role: role)
+    init(
+        _ pieces: [[UInt8]], limits: WebSocketLimits = WebSocketLimits(), role: WebSocketRole = .server, sharing: Bool = false,
+        compressed: Bool = false
+    ) {
+        var parser = WebSocketParser(limits: limits, role: role, allowsCompression: compressed)
         var buffer = ByteBuffer()
         // What a channel that pools its read buffers does: somebody else holds the storage while it is parsed.
         var held: [ByteBuffer] = []

@@ -129,40 +129,58 @@ extension Accountant {
     /// - Returns: nil when the stores cannot be asked.
     public func windows(for path: TenancyPath) async -> [WindowSnapshot]? {
         guard let budgets = await budgets(for: path)?.budgets else { return nil }
+        return await windows(of: budgets, org: path.org)
+    }
+
+    /// The running windows of budgets of one org, in their order.
+    ///
+    /// - Parameter sums: false leaves out windows that no counters have, whose sum only the ledger knows.
+    /// - Returns: nil when the stores cannot be asked.
+    public func windows(of budgets: [Budget], org: String, sums: Bool = true) async -> [WindowSnapshot]? {
         let guess = clock.now() + state.withLock { $0.offset }
         let refs = budgets.map { $0.window(at: guess) }
-        guard !refs.isEmpty else { return [] }
         do {
-            var found: [WindowKey: [WindowSnapshot]] = [:]
-            var missing: [WindowKey: [Int]] = [:]
-            for index in slots(ofOrgOf: path.org) > 1 ? Array(0...slots(ofOrgOf: path.org)) : [0] {
-                let loaded: [WindowSnapshot]
-                switch try await apply(.read(org: CounterSlot(org: path.org, index: index).name, windows: refs.map(\.key))) {
-                case .windows(let windows, _): loaded = windows
-                case .lost: loaded = []
-                default: return nil
-                }
-                for ref in refs {
-                    if let window = loaded.first(where: { $0.key == ref.key }) {
-                        found[ref.key, default: []].append(window)
-                    } else {
-                        missing[ref.key, default: []].append(index)
-                    }
-                }
-            }
             var windows: [WindowSnapshot] = []
-            for ref in refs {
-                var parts = found[ref.key] ?? []
-                if let missing = missing[ref.key] {
-                    let shares = try await shares(ref)
-                    let used = missing.reduce(0) { $0 + (shares[$1] ?? 0) }
-                    parts.append(WindowSnapshot(key: ref.key, cap: ref.cap, used: used, held: 0, suspense: 0, end: ref.end))
-                }
-                windows.append(parts.count == 1 ? parts[0] : WindowSnapshot(sum: parts))
+            for start in stride(from: 0, to: refs.count, by: AccountingLimits.windowsPerPath) {
+                let some = Array(refs[start..<min(refs.count, start + AccountingLimits.windowsPerPath)])
+                guard let found = try await snapshots(some, org: org, sums: sums) else { return nil }
+                windows += found
             }
             return windows
         } catch {
             return nil
         }
+    }
+
+    private func snapshots(_ refs: [WindowRef], org: String, sums: Bool) async throws -> [WindowSnapshot]? {
+        var found: [WindowKey: [WindowSnapshot]] = [:]
+        var missing: [WindowKey: [Int]] = [:]
+        for index in slots(ofOrgOf: org) > 1 ? Array(0...slots(ofOrgOf: org)) : [0] {
+            let loaded: [WindowSnapshot]
+            switch try await apply(.read(org: CounterSlot(org: org, index: index).name, windows: refs.map(\.key))) {
+            case .windows(let windows, _): loaded = windows
+            case .lost: loaded = []
+            default: return nil
+            }
+            for ref in refs {
+                if let window = loaded.first(where: { $0.key == ref.key }) {
+                    found[ref.key, default: []].append(window)
+                } else {
+                    missing[ref.key, default: []].append(index)
+                }
+            }
+        }
+        var windows: [WindowSnapshot] = []
+        for ref in refs {
+            var parts = found[ref.key] ?? []
+            if let missing = missing[ref.key] {
+                guard sums else { continue }
+                let shares = try await shares(ref)
+                let used = missing.reduce(0) { $0 + (shares[$1] ?? 0) }
+                parts.append(WindowSnapshot(key: ref.key, cap: ref.cap, used: used, held: 0, suspense: 0, end: ref.end))
+            }
+            windows.append(parts.count == 1 ? parts[0] : WindowSnapshot(sum: parts))
+        }
+        return windows
     }
 }

@@ -59,7 +59,7 @@ public enum FinalUsage: Sendable, Hashable {
     case exact(UsageClasses)
     /// The provider said nothing: what was taken, and `inputTokens` or else the admission's figure. Charged as estimated.
     case counted(inputTokens: Int64?)
-    /// Nobody knows what will be billed: charged as estimated, at the most that it can be.
+    /// Nobody knows what will be billed: charged as estimated, at the most that it can be, or as it was counted class by class.
     case assumed(UsageClasses)
     /// The provider was not reached or failed in a way that it does not bill.
     case nothing

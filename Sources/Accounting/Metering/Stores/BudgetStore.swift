@@ -13,6 +13,42 @@ public protocol BudgetStore: BudgetDirectory {
     func remove(scope: Scope, model: String?, unit: MeterUnit, period: Period) async throws -> Bool
     /// All budgets by scope, or those of one scope.
     func list(scope: Scope?) async throws -> [Budget]
+    /// Those of an org with its projects, users and keys, or of all, in the order of ``BudgetName``. At most ``StoreLimits/page``.
+    func page(org: String?, after: BudgetName?, limit: Int) async throws -> [Budget]
+}
+
+/// What tells one budget from another, in the order in which pages list them.
+public struct BudgetName: Sendable, Hashable {
+    public let scope: String
+    /// Empty for all.
+    public let model: String
+    public let unit: String
+    public let period: String
+
+    public init(_ budget: Budget) {
+        (scope, model) = (budget.scope.text, budget.model ?? "")
+        (unit, period) = (budget.unit.rawValue, budget.period.rawValue)
+    }
+
+    /// The four parts in order.
+    public init?(parts: [String]) {
+        guard parts.count == 4 else { return nil }
+        (scope, model, unit, period) = (parts[0], parts[1], parts[2], parts[3])
+    }
+
+    public var parts: [String] { [scope, model, unit, period] }
+}
+
+package enum BudgetStatement {
+    /// True of the scopes of an org, which stands at `org`: with what holds no name of a key in the table of keys, the keys of tokens.
+    package static func isOf(org: String) -> String {
+        """
+        (scope = 'org:' || \(org) OR (scope >= 'project:' || \(org) || '/' AND scope < 'project:' || \(org) || '0')
+            OR (scope >= 'user:' || \(org) || '/' AND scope < 'user:' || \(org) || '0')
+            OR (scope >= 'key:jwt:' || \(org) || ':' AND scope < 'key:jwt:' || \(org) || ';')
+            OR scope IN (SELECT 'key:' || id FROM keys WHERE org = \(org)))
+        """
+    }
 }
 
 extension BudgetStore {

@@ -3,6 +3,15 @@ public struct APIKey: Sendable, Hashable {
     /// What a client sees when its stream is cut (metering.md §3.2).
     public enum OnCut: String, Sendable, Hashable { case error, finish }
 
+    /// Who holds it: a person, or a program that no person signs in for.
+    public enum Kind: String, Sendable, Hashable, CaseIterable {
+        case person = "key"
+        case serviceAccount = "service_account"
+    }
+
+    /// What becomes of a request with the key.
+    public enum State: String, Sendable, Hashable, CaseIterable { case active, blocked, expired, revoked }
+
     public let id: String
     public let org: String
     public let project: String
@@ -14,11 +23,15 @@ public struct APIKey: Sendable, Hashable {
     public let createdAt: Milliseconds
     public let revokedAt: Milliseconds?
     public let settings: KeySettings
+    public let kind: Kind
+    /// At most a minute old while the key is in use; nil: never.
+    public let lastUsedAt: Milliseconds?
 
     /// - Throws: ``ScopeError`` when a name, a role or the identity is no name.
     public init(
         id: String, org: String, project: String, user: String? = nil, roles: [String] = [], onCut: OnCut = .error,
-        createdAt: Milliseconds, revokedAt: Milliseconds? = nil, settings: KeySettings = KeySettings(), identity: String? = nil
+        createdAt: Milliseconds, revokedAt: Milliseconds? = nil, settings: KeySettings = KeySettings(), identity: String? = nil,
+        kind: Kind = .person, lastUsedAt: Milliseconds? = nil
     ) throws(ScopeError) {
         _ = try TenancyPath(org: org, project: project, user: user, key: id)
         for role in roles { try TenancyName.check(role) }
@@ -33,6 +46,31 @@ public struct APIKey: Sendable, Hashable {
         self.createdAt = createdAt
         self.revokedAt = revokedAt
         self.settings = settings
+        self.kind = kind
+        self.lastUsedAt = lastUsedAt
+    }
+
+    public func state(at now: Milliseconds) -> State {
+        if revokedAt != nil { return .revoked }
+        if let end = settings.expiresAt, end <= now { return .expired }
+        return settings.isBlocked ? .blocked : .active
+    }
+}
+
+/// Which keys are wanted. What is nil does not matter.
+public struct KeyFilter: Sendable, Hashable {
+    public var org: String?
+    /// Of the org.
+    public var project: String?
+    /// Of the project.
+    public var user: String?
+    public var state: APIKey.State?
+
+    public init(org: String? = nil, project: String? = nil, user: String? = nil, state: APIKey.State? = nil) {
+        self.org = org
+        self.project = project
+        self.user = user
+        self.state = state
     }
 }
 
@@ -69,8 +107,10 @@ public protocol KeyStore: Sendable {
     /// The key with this hash, revoked or not.
     func find(hash: String) async throws -> APIKey?
     func find(id: String) async throws -> APIKey?
-    /// Keys by id, after `cursor`; of one org if given. At most ``StoreLimits/page``.
-    func list(org: String?, after cursor: String?, limit: Int) async throws -> [APIKey]
+    /// Keys by id, after `cursor`. At most ``StoreLimits/page``.
+    ///
+    /// - Parameter now: when the states are looked at.
+    func list(_ filter: KeyFilter, at now: Milliseconds, after cursor: String?, limit: Int) async throws -> [APIKey]
     /// Refuses the key from now on and orders what runs by it to be cut (``Revocation``), in one transaction.
     ///
     /// - Parameter author: the key that gave the order, or how else it came.
@@ -83,4 +123,28 @@ public protocol KeyStore: Sendable {
     func set(_ settings: KeySettings, of id: String) async throws -> Bool
     /// Every org that ever had a key.
     func orgs() async throws -> [String]
+    /// Keeps when keys were last used, by id; never an older time than is known. At most ``StoreLimits/page``.
+    func used(_ uses: [String: Milliseconds]) async throws
+}
+
+extension KeyStore {
+    /// Keys by id, after `cursor`; of one org if given.
+    public func list(org: String?, after cursor: String?, limit: Int) async throws -> [APIKey] {
+        try await list(KeyFilter(org: org), at: Milliseconds(0), after: cursor, limit: limit)
+    }
+}
+
+/// What every back end asks its tables for a list of keys.
+package enum KeyConditions {
+    /// True of the keys in a state at a time, whose place in the statement is `now`.
+    package static func sql(_ state: APIKey.State?, now: String) -> String {
+        let isLive = "revoked_at IS NULL AND (expires_at IS NULL OR expires_at > \(now))"
+        return switch state {
+        case nil: "TRUE"
+        case .revoked: "revoked_at IS NOT NULL"
+        case .expired: "revoked_at IS NULL AND expires_at <= \(now)"
+        case .blocked: "\(isLive) AND coalesce(blocked, FALSE)"
+        case .active: "\(isLive) AND NOT coalesce(blocked, FALSE)"
+        }
+    }
 }

@@ -54,4 +54,7 @@ public protocol LedgerSums: LedgerPages {
 
     /// The oldest day first; at most ``StoreLimits/dayCharges``, and one more where there are more.
     func days(_ query: LedgerQuery) async throws(LedgerStoreError) -> [DayCharges]
+
+    /// The cells of a report, the oldest step first; none where nothing was charged.
+    func spend(_ query: SpendQuery) async throws(LedgerStoreError) -> [SpendCell]
 }

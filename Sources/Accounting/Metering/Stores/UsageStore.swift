@@ -18,6 +18,8 @@ public struct ScopeUsage: Sendable {
 public protocol UsageStore: Sendable {
     /// One consistent reading.
     func usage(of scope: Scope, now: Milliseconds) async throws -> ScopeUsage
+    /// The running windows of these budgets, in their order: also of budgets that are not set.
+    func windows(of budgets: [Budget], now: Milliseconds) async throws -> [WindowSnapshot]
     /// Every scope that has a budget or an org that was ever charged, widest first.
     func scopes() async throws -> [Scope]
 }

@@ -104,7 +104,8 @@ public enum ModelEvent: Sendable, Hashable {
     case toolCallDelta(ToolCallDelta)
     /// The upstream's own count. Where several come, each replaces the one before.
     case usage(ModelUsage)
-    /// In the words of OpenAI: `stop`, `length`, `tool_calls`, `content_filter`.
+    /// In the words of OpenAI: `stop`, `length`, `tool_calls`, `content_filter`; and `stop_sequence`, where an upstream tells that
+    /// one of the client's sequences was met.
     case finished(reason: String)
 }
 
@@ -118,6 +119,8 @@ public struct ModelUsage: Sendable, Hashable {
     public var outputReasoning: Int
     /// True when counted here and not by the upstream.
     public var isEstimated: Bool
+    /// True while the upstream has told of the prompt alone: the output is not counted yet.
+    public var isInputOnly = false
 
     public init(
         inputFresh: Int = 0, inputCacheRead: Int = 0, inputCacheWrite: Int = 0, outputVisible: Int = 0,

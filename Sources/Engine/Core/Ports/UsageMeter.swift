@@ -116,6 +116,18 @@ public struct SettledUsage: Sendable, Hashable {
     public let costUSD: String
     /// True when the tokens were estimated because the upstream told none.
     public let isEstimated: Bool
+    public var details = Details()
+
+    /// Which of the tokens had another price than their kind's.
+    public struct Details: Sendable, Hashable {
+        /// Of the input: read from the upstream's cache, and written to it.
+        public var cacheRead = 0
+        public var cacheWrite = 0
+        /// Of the output.
+        public var reasoning = 0
+
+        public init() {}
+    }
 
     public init(inputTokens: Int, outputTokens: Int, costUSD: String, isEstimated: Bool = false) {
         self.inputTokens = inputTokens
@@ -128,9 +140,13 @@ public struct SettledUsage: Sendable, Hashable {
 
     /// What two attempts of one run were charged for together.
     public func adding(_ other: SettledUsage) -> SettledUsage {
-        SettledUsage(
+        var sum = SettledUsage(
             inputTokens: inputTokens + other.inputTokens, outputTokens: outputTokens + other.outputTokens,
             costUSD: DecimalSum.of(costUSD, other.costUSD), isEstimated: isEstimated || other.isEstimated)
+        sum.details.cacheRead = details.cacheRead + other.details.cacheRead
+        sum.details.cacheWrite = details.cacheWrite + other.details.cacheWrite
+        sum.details.reasoning = details.reasoning + other.details.reasoning
+        return sum
     }
 }
 

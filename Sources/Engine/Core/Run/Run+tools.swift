@@ -48,6 +48,8 @@ extension Run {
 
     private func make(_ calls: [ToolCall], _ tools: RunTools, _ course: inout Course) async -> [ToolAnswer] {
         let desk = ToolDesk(run: self, tools: tools, clock: course.budget.clock)
+        works(on: calls.first?.name)
+        defer { works(on: nil) }
         desk.start(calls)
         let (answers, clock) = await stoppable({ desk.stop() }) { await desk.answers() }
         course.budget.clock = clock

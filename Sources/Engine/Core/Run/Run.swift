@@ -17,6 +17,8 @@ final class Run: Sendable {
         /// Ends what the run's task waits for: the upstream, the pause before the next attempt, the tools.
         var stop: (@Sendable () -> Void)?
         var deliveredTokens = 0
+        /// The first of the server's tools that are under way.
+        var tool: String?
         /// When the end was decided, for the latency of a cut.
         var endDecidedAt: Int64?
         /// The grace after which the run would have been given up, but for the bill of the call that was under way.
@@ -79,9 +81,12 @@ final class Run: Sendable {
     }
 
     var live: LiveRun {
-        let (state, tokens) = control.withLock { ($0.machine.state, $0.deliveredTokens) }
-        return LiveRun(handle: parts.handle, state: state, deliveredTokens: tokens, report: report())
+        let (state, tokens, tool) = control.withLock { ($0.machine.state, $0.deliveredTokens, $0.tool) }
+        return LiveRun(handle: parts.handle, state: state, deliveredTokens: tokens, tool: tool, report: report())
     }
+
+    /// Tells operators which tool the run waits for; nil: none.
+    func works(on tool: String?) { control.withLock { $0.tool = tool } }
 
     var attempt: Attempt { control.withLock { $0.attempt } }
 

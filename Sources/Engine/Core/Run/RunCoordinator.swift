@@ -214,6 +214,9 @@ public final class RunCoordinator: Sendable {
         table.withLock { $0.run(run) }?.requestEnd(ending) ?? false
     }
 
+    /// Lets no new run in from now on; those that live go on.
+    public func refuse() { table.withLock { $0.drain() } }
+
     /// Lets no new run in, waits for the live ones, and ends those that still live after `deadline` with
     /// `server_shutdown`. Returns when the last one is settled.
     public func drain(deadline: Duration) async {

@@ -160,5 +160,7 @@ public struct LiveRun: Sendable {
     public let handle: RunHandle
     public let state: RunStateMachine.State
     public let deliveredTokens: Int
+    /// The first of the server's tools that the run waits for; nil when it waits for none.
+    public let tool: String?
     public let report: UsageReport
 }

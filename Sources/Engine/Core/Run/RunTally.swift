@@ -132,7 +132,7 @@ struct RunTally: Sendable {
         if !wasCalled || (failure.map { !$0.mayBeBilled } ?? false && deliveredTokens == 0) {
             return FinalUsage(usage: ModelUsage(), evidence: .nothingBilled, deliveredTokens: 0, outcome: outcome)
         }
-        if var upstreamUsage, hasLastCount || attempt.decision.deltasTrackBilling {
+        if var upstreamUsage, !upstreamUsage.isInputOnly, hasLastCount || attempt.decision.deltasTrackBilling {
             if outcome != .complete {
                 // Some upstreams count along with every chunk: the last count may lag behind what was forwarded.
                 let visible = deliveredTokens - upstreamUsage.outputReasoning
@@ -143,14 +143,17 @@ struct RunTally: Sendable {
                 usage: upstreamUsage, evidence: .upstream, deliveredTokens: deliveredTokens, outcome: outcome)
         }
         if !attempt.decision.deltasTrackBilling, let reserved {
-            let usage = ModelUsage(
-                inputFresh: reserved.prompt, outputVisible: visibleTokens, outputReasoning: reserved.most - visibleTokens,
-                isEstimated: true)
+            var usage = upstreamUsage ?? ModelUsage(inputFresh: reserved.prompt)
+            (usage.outputVisible, usage.outputReasoning) = (visibleTokens, reserved.most - visibleTokens)
+            usage = reserved.clamp(usage).usage
+            usage.isEstimated = true
             return FinalUsage(usage: usage, evidence: .reserved, deliveredTokens: deliveredTokens, outcome: outcome)
         }
-        let usage = ModelUsage(
-            inputFresh: attempt.prompt.likely, outputVisible: visibleTokens, outputReasoning: thinkingTokens,
-            isEstimated: !attempt.provider.countsAreExact || isFinished)
+        // Where the upstream has told of the prompt, its classes are known however the answer ended.
+        var usage = upstreamUsage ?? ModelUsage(inputFresh: attempt.prompt.likely)
+        (usage.outputVisible, usage.outputReasoning) = (visibleTokens, thinkingTokens)
+        usage.isEstimated = !attempt.provider.countsAreExact || isFinished
+        if let reserved, upstreamUsage != nil { usage = reserved.clamp(usage).usage }
         return FinalUsage(usage: usage, evidence: .counted, deliveredTokens: deliveredTokens, outcome: outcome)
     }
 

@@ -1,20 +1,14 @@
 internal import Engine
+internal import EventStream
 internal import JSON
 
 /// Turns the `data` of `chat.completion.chunk` events into model events. Pure; one for each answer.
 ///
 /// Source: OpenAI API reference, *Chat Completions, streaming*; `reasoning_content` as DeepSeek, vLLM and llama.cpp
 /// send it, `reasoning` as OpenRouter does.
-struct ChatChunkParser: Sendable {
-    /// What a chunk of text is charged as when it is short: most upstreams send a token a chunk.
-    private static let shortChunkBytes = 16
-
+struct ChatChunkParser: AnswerParser {
     private let names: FunctionNames
-    private var estimator = TokenEstimator()
-    private var visible: CalibratedCount
-    private var thinking: CalibratedCount
-    /// Our own counts, before they were scaled.
-    private var counted = (visible: 0, thinking: 0)
+    private var counter: DeltaCounter
     private var reported: ModelUsage?
     /// Set once the model said why it stopped.
     private(set) var finishReason: String?
@@ -26,8 +20,7 @@ struct ChatChunkParser: Sendable {
     ///   - names: what the tools of the request are called upstream.
     init(ratio: CalibrationRatio = .one, names: FunctionNames = FunctionNames()) {
         self.names = names
-        visible = CalibratedCount(ratio)
-        thinking = CalibratedCount(ratio)
+        counter = DeltaCounter(ratio)
     }
 
     /// What this answer has taught about the upstream's count of output; nil without its usage.
@@ -36,14 +29,18 @@ struct ChatChunkParser: Sendable {
     var outputSample: UsageCalibration.Sample? {
         guard let reported else { return nil }
         guard reported.outputReasoning == 0 else {
-            return UsageCalibration.Sample(counted: counted.visible, reported: reported.outputVisible)
+            return UsageCalibration.Sample(counted: counter.counted.visible, reported: reported.outputVisible)
         }
-        return UsageCalibration.Sample(counted: counted.visible + counted.thinking, reported: reported.outputVisible)
+        return UsageCalibration.Sample(counted: counter.counted.visible + counter.counted.thinking, reported: reported.outputVisible)
     }
 
     /// The same for the prompt, of which we had counted `estimate`.
     func promptSample(estimate: Int) -> UsageCalibration.Sample? {
         reported.map { UsageCalibration.Sample(counted: estimate, reported: $0.inputTokens) }
+    }
+
+    mutating func accept(_ event: ServerSentEvent, into events: inout [ModelEvent]) throws(ProviderError) {
+        try accept(event.data, into: &events)
     }
 
     mutating func accept(_ data: [UInt8], into events: inout [ModelEvent]) throws(ProviderError) {
@@ -56,9 +53,9 @@ struct ChatChunkParser: Sendable {
         do {
             chunk = try JSONValue(parsing: data)
         } catch {
-            throw Self.malformed("the upstream sent a chunk that is not JSON (\(error))")
+            throw UpstreamFailure.malformed("the upstream sent a chunk that is not JSON (\(error))")
         }
-        guard chunk.objectValue != nil else { throw Self.malformed("the upstream sent a chunk that is no object") }
+        guard chunk.objectValue != nil else { throw UpstreamFailure.malformed("the upstream sent a chunk that is no object") }
         if let error = chunk["error"], error != .null { throw UpstreamFailure.inBand(error) }
         for choice in chunk["choices"]?.arrayValue ?? [] { try accept(choice: choice, into: &events) }
         if let usage = chunk["usage"], usage.objectValue != nil {
@@ -71,7 +68,7 @@ struct ChatChunkParser: Sendable {
     /// Takes a whole `chat.completion`: its messages are deltas of one piece.
     mutating func accept(whole body: [UInt8], into events: inout [ModelEvent]) throws(ProviderError) {
         guard let answer = try? JSONValue(parsing: body), answer.objectValue != nil else {
-            throw Self.malformed("the upstream sent an answer that is no JSON object")
+            throw UpstreamFailure.malformed("the upstream sent an answer that is no JSON object")
         }
         if let error = answer["error"], error != .null { throw UpstreamFailure.inBand(error) }
         for choice in answer["choices"]?.arrayValue ?? [] {
@@ -79,7 +76,7 @@ struct ChatChunkParser: Sendable {
             members["delta"] = Self.numbered(choice["message"] ?? .null)
             try accept(choice: .object(members), into: &events)
         }
-        guard finishReason != nil || !events.isEmpty else { throw Self.malformed("the upstream sent an answer without choices") }
+        guard finishReason != nil || !events.isEmpty else { throw UpstreamFailure.malformed("the upstream sent an answer without choices") }
         if let usage = answer["usage"], usage.objectValue != nil { events.append(.usage(try Self.usage(usage))) }
     }
 
@@ -114,7 +111,7 @@ struct ChatChunkParser: Sendable {
     ) {
         guard !text.isEmpty else { return }
         events.append(
-            .delta(ModelDelta(text: text, tokens: tokens(of: text, isThinking: marker == .thinking), marker: marker, index: index)))
+            .delta(ModelDelta(text: text, tokens: counter.tokens(of: text, isThinking: marker == .thinking), marker: marker, index: index)))
     }
 
     private mutating func append(call: JSONValue, into events: inout [ModelEvent]) {
@@ -125,46 +122,17 @@ struct ChatChunkParser: Sendable {
                 ToolCallDelta(
                     index: Int(clamping: call["index"]?.integerValue ?? 0), id: call["id"]?.stringValue,
                     name: (function?["name"]?.stringValue).map(names.own), argumentsFragment: arguments,
-                    tokens: tokens(of: arguments, isProven: false))))
-    }
-
-    /// At least 1, and 1 for a short chunk of one piece; the estimate for longer ones; scaled to the upstream's way of counting.
-    ///
-    /// - Parameter isProven: whether the bytes bound the tokens. A tool call's name and frame are billed and not in its text.
-    private mutating func tokens(of text: String, isThinking: Bool = false, isProven: Bool = true) -> Int {
-        let estimate = estimator.add(text)
-        let isShort = text.utf8.count <= Self.shortChunkBytes && !text.dropFirst().contains(where: \.isWhitespace)
-        let count = isShort ? 1 : max(estimate, 1)
-        let bound = isProven ? text.utf8.count : nil
-        if isThinking {
-            counted.thinking += count
-            return thinking.next(count, atMost: bound)
-        }
-        counted.visible += count
-        return visible.next(count, atMost: bound)
+                    tokens: counter.tokens(of: arguments, isProven: false))))
     }
 
     /// OpenAI's classes overlap: cached tokens are inside the prompt, reasoning tokens inside the completion.
     private static func usage(_ usage: JSONValue) throws(ProviderError) -> ModelUsage {
-        let prompt = try count(usage["prompt_tokens"])
-        let completion = try count(usage["completion_tokens"])
-        let cached = min(try count(usage["prompt_tokens_details"]?["cached_tokens"]), prompt)
-        let reasoning = min(try count(usage["completion_tokens_details"]?["reasoning_tokens"]), completion)
+        let prompt = try UsageCount.read(usage["prompt_tokens"])
+        let completion = try UsageCount.read(usage["completion_tokens"])
+        let cached = min(try UsageCount.read(usage["prompt_tokens_details"]?["cached_tokens"]), prompt)
+        let reasoning = min(try UsageCount.read(usage["completion_tokens_details"]?["reasoning_tokens"]), completion)
         return ModelUsage(
             inputFresh: prompt - cached, inputCacheRead: cached, outputVisible: completion - reasoning,
             outputReasoning: reasoning)
-    }
-
-    /// A count that is missing is zero; one that is negative or absurd is not believed.
-    private static func count(_ value: JSONValue?) throws(ProviderError) -> Int {
-        guard let value, value != .null else { return 0 }
-        guard let count = value.integerValue, (0...1_000_000_000).contains(count) else {
-            throw malformed("the upstream sent a usage that cannot be")
-        }
-        return Int(count)
-    }
-
-    static func malformed(_ message: String) -> ProviderError {
-        ProviderError(.malformed, message: message, isRetryable: true, mayBeBilled: true)
     }
 }

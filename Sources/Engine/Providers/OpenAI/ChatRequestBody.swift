@@ -1,7 +1,7 @@
 internal import Engine
 internal import JSON
 
-/// Writes the request body of a chat completion, and counts what it costs.
+/// Writes the request body of a chat completion.
 enum ChatRequestBody {
     /// Parameters that the engine decides, whatever the client passed.
     private static let ours: Set<String> = [
@@ -18,53 +18,31 @@ enum ChatRequestBody {
         for message in request.messages {
             writer.beginObject()
             writer.member("role", message.role)
-            writer.member("content", message.content)
-            for member in message.extra.members where member.key != "role" && member.key != "content" {
+            writer.member("content", AnthropicMembers.removed(from: message.content))
+            for member in message.extra.members
+            where member.key != "role" && member.key != "content" && !AnthropicMembers.isMember(member.key) {
                 writer.member(member.key, names.upstream(member.key, member.value))
             }
             writer.endObject()
         }
         writer.endArray()
-        if let tools = request.tools { writer.member("tools", .array((tools.arrayValue ?? []).map(names.upstream))) }
+        if let tools = request.tools {
+            writer.member("tools", .array((tools.arrayValue ?? []).map { names.upstream(AnthropicMembers.removed(from: $0)) }))
+        }
         if let most = request.outputTokensMax { writer.member(configuration.outputLimit.rawValue, most) }
-        for member in request.parameters.members where !ours.contains(member.key) {
-            writer.member(member.key, member.key == "tool_choice" ? names.upstream(member.value) : member.value)
+        for member in request.parameters.members where !ours.contains(member.key) && !AnthropicMembers.isMember(member.key) {
+            switch member.key {
+            case "tool_choice": writer.member(member.key, names.upstream(member.value))
+            case "thinking":
+                guard let thinking = AnthropicThinking(member.value) else { fallthrough }
+                // OpenAI's word for it, which its reasoning models know and others refuse as they would refuse the budget.
+                if let effort = thinking.effort, request.parameters["reasoning_effort"] == nil { writer.member("reasoning_effort", effort) }
+            default: writer.member(member.key, member.value)
+            }
         }
         writer.member("stream", .bool(configuration.isStreamed))
         if configuration.isStreamed { writer.member("stream_options", .object(JSONObject([("include_usage", .bool(true))]))) }
         writer.endObject()
         return writer.bytes
-    }
-
-    /// The bound is ``PromptBound``'s, the estimate ``TokenEstimator``'s.
-    static func promptTokens(_ request: ModelRequest, overhead: Int) -> PromptCount {
-        let bound = PromptBound(request, overhead: overhead).tokens
-        var estimate = 3
-        for message in request.messages {
-            estimate += 4
-            add(message.content, &estimate)
-            for member in message.extra.members { add(member.value, &estimate) }
-        }
-        if let tools = request.tools { add(tools, &estimate) }
-        if let format = request.parameters["response_format"] { add(format, &estimate) }
-        return .atMost(bound, estimate: min(estimate, bound))
-    }
-
-    private static func add(_ value: JSONValue, _ estimate: inout Int) {
-        switch value {
-        case .null: break
-        case .string(let text): estimate += TokenEstimator.count(text)
-        case .array(let parts) where parts.contains(where: { $0["type"] != nil }):
-            for part in parts {
-                if let text = part["text"]?.stringValue, part["type"]?.stringValue == "text" {
-                    add(.string(text), &estimate)
-                } else if part["type"]?.stringValue == "image_url" {
-                    estimate += 1_000
-                } else {
-                    add(.string(part.jsonText), &estimate)
-                }
-            }
-        default: add(.string(value.jsonText), &estimate)
-        }
     }
 }

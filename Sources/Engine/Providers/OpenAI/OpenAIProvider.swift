@@ -15,17 +15,7 @@ public struct OpenAIProvider: ModelProvider {
         case maxCompletionTokens = "max_completion_tokens"
     }
 
-    /// How long to wait. The time to connect is the shared client's: see ``OpenAIProvider/clientConfiguration()``.
-    public struct Timeouts: Sendable, Hashable {
-        /// Until the first byte of the answer's body: long prompts take time to read.
-        public var firstByte: Duration = .seconds(60)
-        /// Between two chunks, while the engine is ready to read.
-        public var idle: Duration = .seconds(60)
-        /// The whole call.
-        public var call: Duration = .seconds(600)
-
-        public init() {}
-    }
+    public typealias Timeouts = UpstreamTimeouts
 
     /// One upstream model.
     public struct Configuration: Sendable, Hashable {
@@ -82,7 +72,7 @@ public struct OpenAIProvider: ModelProvider {
 
     /// The bound is proven and stays what it is; only the estimate below it follows what the upstream has reported.
     public func promptTokens(_ request: ModelRequest) -> PromptCount {
-        let count = ChatRequestBody.promptTokens(request, overhead: configuration.promptOverhead)
+        let count = PromptTokens.count(request, overhead: configuration.promptOverhead)
         return .atMost(count.bound, estimate: min(calibration.prompt.times(count.likely), count.bound))
     }
 
@@ -93,11 +83,14 @@ public struct OpenAIProvider: ModelProvider {
         call.headers.add(name: "accept", value: configuration.isStreamed ? "text/event-stream" : "application/json")
         if let key = configuration.apiKey { call.headers.add(name: "authorization", value: "Bearer \(key)") }
         call.body = .bytes(ByteBuffer(bytes: ChatRequestBody.encode(request, configuration)))
-        return OpenAIStream(
+        return UpstreamStream(
             UpstreamCall(
                 client: client, request: call, timeouts: configuration.timeouts, clock: clock,
-                calibration: calibration, names: FunctionNames(request.tools),
-                promptEstimate: ChatRequestBody.promptTokens(request, overhead: configuration.promptOverhead).likely,
+                calibration: calibration,
+                makeParser: { [ratio = calibration.output, names = FunctionNames(request.tools)] in
+                    ChatChunkParser(ratio: ratio, names: names)
+                },
+                promptEstimate: PromptTokens.count(request, overhead: configuration.promptOverhead).likely,
                 secret: configuration.apiKey, isStreamed: configuration.isStreamed))
     }
 }

@@ -1,5 +1,5 @@
 internal import NIOCore
-internal import TransportWire
+public import TransportWire
 
 /// What an operator or an application decides about the transport. The defaults are the reference server's
 /// (reference implementation 4.8, *Server options*), with a bounded queue and a stricter origin policy.
@@ -34,6 +34,10 @@ public struct TransportConfiguration: Sendable {
     public let headers: HeaderHook?
     /// Compresses polling answers of ``TransportLimits/compressionBytesMin`` and more for clients that accept it (E24).
     public let httpCompression: Bool
+    /// What WebSockets may agree on of permessage-deflate (RFC 7692); nil: they do not compress.
+    public let deflate: DeflatePolicy?
+    /// How Socket.IO packets are written (S9): one for all clients of a server.
+    public let parser: PacketParser
 
     /// - Throws: ``TransportConfigurationError`` naming the setting that is out of range.
     public init(
@@ -41,7 +45,8 @@ public struct TransportConfiguration: Sendable {
         maxPayload: Int = 1_000_000, upgradeTimeout: Duration = .seconds(10), connectTimeout: Duration = .seconds(45),
         ackTimeout: Duration = .seconds(10), queueBytesMax: Int = 1 << 20, origins: OriginPolicy = .sameHost(),
         allowUpgrades: Bool = true, cookie: String? = nil, nodeID: UInt32? = nil, initialPacket: InitialPacket? = nil,
-        initialHeaders: HeaderHook? = nil, headers: HeaderHook? = nil, httpCompression: Bool = true
+        initialHeaders: HeaderHook? = nil, headers: HeaderHook? = nil, httpCompression: Bool = true,
+        deflate: DeflatePolicy? = nil, parser: PacketParser = .json
     ) throws(TransportConfigurationError) {
         guard path.hasPrefix("/"), path.hasSuffix("/"), path.utf8.count > 1 else {
             throw TransportConfigurationError(setting: "path", reason: "must begin and end with a slash and not be empty")
@@ -81,6 +86,8 @@ public struct TransportConfiguration: Sendable {
         self.initialHeaders = initialHeaders
         self.headers = headers
         self.httpCompression = httpCompression
+        self.deflate = deflate
+        self.parser = parser
     }
 
     /// It must fit in one polling body behind the open packet, and in the queue of a session.

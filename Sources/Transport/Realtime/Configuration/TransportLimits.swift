@@ -28,6 +28,8 @@ public enum TransportLimits {
     public static let compressionBytesMin = 1_024
     /// Bytes that are compressed on the event loop, which takes them less than a millisecond. More go to a thread.
     public static let compressionTurnBytesMax = 64 * 1024
+    /// Bytes of frames that an event loop remembers with what they became when compressed, for the other members of a room.
+    static let rememberedFrameBytesMax = 256 * 1024
     /// Bytes of the initial packet (E10), which every session is sent.
     public static let initialPacketBytesMax = 64 * 1024
     /// Bytes that the open packet and its separator take at most in a polling body.

@@ -60,19 +60,21 @@ extension EngineServer: EngineIOIngress {
         var fields = fields(for: incoming)
         do throws(HandshakeRefusal) {
             let entry = try admit(request.head, incoming.query, incoming.origin, isUpgrade: true)
-            let accept = try Self.acceptKey(request.head)
+            let acceptance = try acceptance(of: request.head)
             guard let shard = shard(of: request.eventLoop), entry != nil || !isFull else {
                 return request.respond(Self.unavailable(fields))
             }
             fields.add(name: "Upgrade", value: "websocket")
             fields.add(name: "Connection", value: "Upgrade")
-            fields.add(name: "Sec-WebSocket-Accept", value: accept)
+            fields.add(name: "Sec-WebSocket-Accept", value: WebSocketAccept.key(for: acceptance.textToHash))
+            if let deflate = acceptance.deflate { fields.add(name: "Sec-WebSocket-Extensions", value: deflate.fieldValue) }
             if let entry {
                 let link = SessionLink(candidateFor: entry, on: request.eventLoop)
-                let handler = WebSocketSessionHandler(link: link, shard: shard, configuration: configuration, metrics: metrics)
+                let handler = WebSocketSessionHandler(
+                    link: link, shard: shard, configuration: configuration, deflate: acceptance.deflate, metrics: metrics)
                 request.upgrade(headers: fields, handler: handler)
             } else {
-                openWebSocket(incoming, fields, shard)
+                openWebSocket(incoming, fields, shard, acceptance.deflate)
             }
         } catch {
             count(error)
@@ -110,12 +112,12 @@ extension EngineServer: EngineIOIngress {
         return nil
     }
 
-    private static func acceptKey(_ head: HTTPRequestHead) throws(HandshakeRefusal) -> String {
+    private func acceptance(of head: HTTPRequestHead) throws(HandshakeRefusal) -> WebSocketAcceptance {
         let request = WebSocketUpgradeRequest(
             method: head.method.rawValue, majorVersion: head.version.major, minorVersion: head.version.minor,
             headers: head.headers.map { ($0.name, $0.value) })
         do throws(WebSocketRefusal) {
-            return WebSocketAccept.key(for: try WebSocketHandshake.accept(request).textToHash)
+            return try WebSocketHandshake.accept(request, deflate: configuration.deflate)
         } catch {
             throw HandshakeRefusal(.badRequest, "websocket handshake: \(error.reason.rawValue)")
         }
@@ -140,10 +142,13 @@ extension EngineServer: EngineIOIngress {
         _ = session.poll(PollingExchange(request, headers: fields, isCompressed: configuration.httpCompression))
     }
 
-    private func openWebSocket(_ incoming: IncomingRequest, _ fields: HTTPHeaders, _ shard: LoopShard) {
+    private func openWebSocket(
+        _ incoming: IncomingRequest, _ fields: HTTPHeaders, _ shard: LoopShard, _ deflate: DeflateAgreement?
+    ) {
         let request = incoming.request
         let link = SessionLink()
-        let handler = WebSocketSessionHandler(link: link, shard: shard, configuration: configuration, metrics: metrics)
+        let handler = WebSocketSessionHandler(
+            link: link, shard: shard, configuration: configuration, deflate: deflate, metrics: metrics)
         let session = EngineSession(
             id: newID(), engine: self, shard: shard, request: record(request, incoming.query), webSocket: .local(handler))
         link.attach(session)

@@ -22,6 +22,8 @@ package final class LoopShard {
     /// A connection's frames are in the cork. What was left over at an upgrade is read outside a read cycle, so that
     /// two connections may want it: the second one does without.
     var isCorkTaken = false
+    /// What connections that compress without a context share.
+    let deflate = SharedDeflate()
 
     init(eventLoop: any EventLoop, granularity: TimeAmount) {
         self.eventLoop = eventLoop

@@ -7,8 +7,14 @@ enum ServerFrames {
     static let ping = WebSocketFrameWriter.frame(EngineIOPacket.ping(ByteBuffer()))
     static let probePong = WebSocketFrameWriter.frame(EngineIOPacket.pong(EngineIOPacket.probe))
 
+    struct Frame {
+        let isBinary: Bool
+        let isControl: Bool
+        let payload: ByteBuffer
+    }
+
     /// Takes the first frame off `buffer`; nil when it is empty. Only for bytes that ``WebSocketFrameWriter`` built.
-    static func next(_ buffer: inout ByteBuffer) -> (isBinary: Bool, payload: ByteBuffer)? {
+    static func next(_ buffer: inout ByteBuffer) -> Frame? {
         guard let first = buffer.readInteger(as: UInt8.self), let second = buffer.readInteger(as: UInt8.self) else { return nil }
         let length: Int? =
             switch second & 0x7F {
@@ -17,7 +23,7 @@ enum ServerFrames {
             case let short: Int(short)
             }
         guard let length, let payload = buffer.readSlice(length: length) else { return nil }
-        return (first & 0x0F == WebSocketOpcode.binary.rawValue, payload)
+        return Frame(isBinary: first & 0x0F == WebSocketOpcode.binary.rawValue, isControl: first & 0x08 != 0, payload: payload)
     }
 }
 
@@ -34,7 +40,8 @@ struct PollBody {
     mutating func take(from frames: inout ByteBuffer) -> Bool {
         while frames.readableBytes > 0 {
             var rest = frames
-            guard let (isBinary, payload) = ServerFrames.next(&rest) else { return true }
+            guard let frame = ServerFrames.next(&rest) else { return true }
+            let (isBinary, payload) = (frame.isBinary, frame.payload)
             let length = isBinary ? 1 + Base64.encodedLength(of: payload.readableBytes) : payload.readableBytes
             if bytes.readableBytes > 0 {
                 guard bytes.readableBytes + 1 + length <= limit else { return false }

@@ -23,6 +23,7 @@ package final class WebSocketSessionHandler: ChannelInboundHandler, RemovableCha
     private let queueBytesMax: Int
     private let metrics: EngineMetrics
     private var parser: WebSocketParser
+    private let deflate: MessageDeflate?
     private var input = ByteBuffer()
     private var state = State.waiting
     private var context: ChannelHandlerContext?
@@ -38,12 +39,18 @@ package final class WebSocketSessionHandler: ChannelInboundHandler, RemovableCha
     private var hasPeerClosed = false
     private var hasToldEnd = false
 
-    init(link: SessionLink, shard: LoopShard, configuration: TransportConfiguration, metrics: EngineMetrics) {
+    init(
+        link: SessionLink, shard: LoopShard, configuration: TransportConfiguration, deflate: DeflateAgreement?, metrics: EngineMetrics
+    ) {
         self.link = link
         self.shard = shard
         self.metrics = metrics
         queueBytesMax = configuration.queueBytesMax
-        parser = WebSocketParser(limits: WebSocketLimits(messageBytes: configuration.maxPayload))
+        let limit = configuration.maxPayload
+        parser = WebSocketParser(limits: WebSocketLimits(messageBytes: limit), allowsCompression: deflate != nil)
+        self.deflate = deflate.map {
+            MessageDeflate($0, threshold: configuration.deflate?.threshold ?? 0, messageBytesMax: limit, shared: shard.deflate)
+        }
     }
 
     var eventLoop: any EventLoop { shard.eventLoop }
@@ -122,6 +129,9 @@ package final class WebSocketSessionHandler: ChannelInboundHandler, RemovableCha
                 switch event {
                 case .text(let message): if state == .open { link.received(message, isBinary: false, from: self) }
                 case .binary(let message): if state == .open { link.received(message, isBinary: true, from: self) }
+                case .deflated(let message, let isText):
+                    guard state == .open, let deflate else { continue }
+                    link.received(try deflate.expand(message, isText: isText), isBinary: !isText, from: self)
                 case .ping(let payload): if state == .open { write(WebSocketFrameWriter.frame(.pong, payload: payload)) }
                 case .pong: break
                 case .close(let code, _): peerClosed(code, context)
@@ -169,6 +179,7 @@ package final class WebSocketSessionHandler: ChannelInboundHandler, RemovableCha
     /// Queues whole frames. They leave with the next ``flush()``.
     func write(_ frames: ByteBuffer) {
         guard state == .open || state == .waiting else { return }
+        let frames = deflate?.compress(frames) ?? frames
         guard queue.isEmpty, let context, context.channel.isWritable else { return enqueue(frames) }
         needsFlush = true
         if isReading, frames.readableBytes <= TransportLimits.corkBytesMax { return gather(frames, context) }

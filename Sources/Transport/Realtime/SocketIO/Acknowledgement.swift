@@ -14,7 +14,7 @@ public final class Acknowledgement: Sendable {
 
     public func send(_ arguments: [JSONValue] = []) {
         guard !isGiven.exchange(true, ordering: .relaxed) else { return }
-        socket.send(PacketFrames.ack(id, arguments, namespace: socket.namespace.name))
+        socket.send(socket.namespace.services.packets.ack(id, arguments, namespace: socket.namespace.name))
     }
 
     public func callAsFunction(_ arguments: JSONValue...) { send(arguments) }

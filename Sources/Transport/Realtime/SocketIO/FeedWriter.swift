@@ -6,10 +6,12 @@ internal import TransportWire
 public struct FeedWriter {
     private(set) var frames = ByteBuffer()
     private let namespace: String
+    private let packets: PacketFrames
     private let limit: Int
 
-    init(namespace: String, limit: Int) {
+    init(namespace: String, packets: PacketFrames, limit: Int) {
         self.namespace = namespace
+        self.packets = packets
         self.limit = limit
     }
 
@@ -18,6 +20,11 @@ public struct FeedWriter {
 
     /// Writes an event of one argument, which is JSON text already.
     public mutating func emit(event: String, json: [UInt8]) {
+        guard packets.parser == .json else {
+            let argument = (try? JSONValue(parsing: json)) ?? .null
+            frames.writeImmutableBuffer(packets.event(event, [argument], namespace: namespace))
+            return
+        }
         let name = JSONValue.string(event).jsonBytes
         let isMain = namespace == "/"
         let length = 2 + (isMain ? 0 : namespace.utf8.count + 1) + 1 + name.count + 1 + json.count + 1

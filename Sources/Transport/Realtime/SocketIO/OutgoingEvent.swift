@@ -9,9 +9,9 @@ struct OutgoingEvent: Sendable {
     let arguments: [JSONValue]
     let frames: ByteBuffer
 
-    init(_ name: String, _ arguments: [JSONValue], namespace: String, ackID: UInt64? = nil) {
+    init(_ name: String, _ arguments: [JSONValue], in namespace: Namespace, ackID: UInt64? = nil) {
         self.name = name
         self.arguments = arguments
-        frames = PacketFrames.event(name, arguments, namespace: namespace, ackID: ackID)
+        frames = namespace.services.packets.event(name, arguments, namespace: namespace.name, ackID: ackID)
     }
 }

@@ -2,9 +2,13 @@ internal import JSON
 internal import NIOCore
 internal import TransportWire
 
-/// Socket.IO packets as finished WebSocket frames: one text frame, then a binary frame for each attachment (S1, E28).
-enum PacketFrames {
-    static func event(_ name: String, _ arguments: [JSONValue], namespace: String, ackID: UInt64? = nil) -> ByteBuffer {
+/// Socket.IO packets as finished WebSocket frames: one text frame, then a binary frame for each attachment (S1, E28); or one binary frame
+/// of MessagePack (S9).
+struct PacketFrames: Sendable {
+    let parser: PacketParser
+
+    func event(_ name: String, _ arguments: [JSONValue], namespace: String, ackID: UInt64? = nil) -> ByteBuffer {
+        guard parser == .json else { return packed(.event, namespace, ackID, .array([.string(name)] + arguments)) }
         var writer = JSONWriter(reserving: 128)
         writer.beginArray()
         writer.value(name)
@@ -13,7 +17,8 @@ enum PacketFrames {
         return frames(.event, namespace: namespace, ackID: ackID, writer)
     }
 
-    static func ack(_ id: UInt64, _ arguments: [JSONValue], namespace: String) -> ByteBuffer {
+    func ack(_ id: UInt64, _ arguments: [JSONValue], namespace: String) -> ByteBuffer {
+        guard parser == .json else { return packed(.ack, namespace, id, .array(arguments)) }
         var writer = JSONWriter(reserving: 128)
         writer.beginArray()
         for argument in arguments { writer.value(argument) }
@@ -22,7 +27,8 @@ enum PacketFrames {
     }
 
     /// The answer to a CONNECT: `sid` and nothing else (S11).
-    static func connect(socket: String, namespace: String) -> ByteBuffer {
+    func connect(socket: String, namespace: String) -> ByteBuffer {
+        guard parser == .json else { return packed(.connect, namespace, nil, ["sid": .string(socket)]) }
         var writer = JSONWriter(reserving: 48)
         writer.beginObject()
         writer.member("sid", socket)
@@ -30,7 +36,12 @@ enum PacketFrames {
         return frames(.connect, namespace: namespace, writer)
     }
 
-    static func connectError(_ refusal: ConnectRefusal, namespace: String) -> ByteBuffer {
+    func connectError(_ refusal: ConnectRefusal, namespace: String) -> ByteBuffer {
+        guard parser == .json else {
+            var object = JSONObject([("message", .string(refusal.message))])
+            object["data"] = refusal.data
+            return packed(.connectError, namespace, nil, .object(object))
+        }
         var writer = JSONWriter(reserving: 128)
         writer.beginObject()
         writer.member("message", refusal.message)
@@ -39,11 +50,17 @@ enum PacketFrames {
         return frames(.connectError, namespace: namespace, writer)
     }
 
-    static func disconnect(namespace: String) -> ByteBuffer {
-        frames(.disconnect, namespace: namespace, JSONWriter(reserving: 0))
+    func disconnect(namespace: String) -> ByteBuffer {
+        guard parser == .json else { return packed(.disconnect, namespace, nil, nil) }
+        return frames(.disconnect, namespace: namespace, JSONWriter(reserving: 0))
     }
 
-    private static func frames(
+    private func packed(_ kind: SocketIOPacket.Kind, _ namespace: String, _ id: UInt64?, _ data: JSONValue?) -> ByteBuffer {
+        let packet = SocketIOPacket(kind: kind, namespace: namespace, ackID: id, data: data)
+        return WebSocketFrameWriter.frame(.binary, payload: ByteBuffer(bytes: MessagePackPackets.encode(packet)))
+    }
+
+    private func frames(
         _ kind: SocketIOPacket.Kind, namespace: String, ackID: UInt64? = nil, _ json: JSONWriter
     ) -> ByteBuffer {
         let attachments = json.attachments
@@ -78,7 +95,7 @@ enum PacketFrames {
         return output
     }
 
-    private static func decimalLength(_ number: UInt64) -> Int {
+    private func decimalLength(_ number: UInt64) -> Int {
         var length = 1
         var rest = number / 10
         while rest > 0 {
@@ -88,7 +105,7 @@ enum PacketFrames {
         return length
     }
 
-    private static func writeDecimal(_ number: UInt64, into output: inout ByteBuffer) {
+    private func writeDecimal(_ number: UInt64, into output: inout ByteBuffer) {
         var divisor: UInt64 = 1
         while number / divisor >= 10 { divisor *= 10 }
         while divisor > 0 {

@@ -56,7 +56,7 @@ public final class Socket: Sendable {
 
     func emit(_ event: String, _ arguments: [JSONValue], _ flags: EmitFlags) {
         guard namespace.mayEmit(event) else { return }
-        let outgoing = OutgoingEvent(event, arguments, namespace: namespace.name)
+        let outgoing = OutgoingEvent(event, arguments, in: namespace)
         let isVolatile = flags.isVolatile
         onLoop { $0.emit(outgoing, isVolatile: isVolatile) }
     }
@@ -72,7 +72,7 @@ public final class Socket: Sendable {
         let token = Self.tokens.add(1, ordering: .relaxed).newValue
         let timeout = (timeout ?? namespace.services.ackTimeout).timeAmount
         let id = namespace.newAckID()
-        let outgoing = OutgoingEvent(event, arguments, namespace: namespace.name, ackID: id)
+        let outgoing = OutgoingEvent(event, arguments, in: namespace, ackID: id)
         let answer: AckTable.Answer = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 onLoop { $0.ask(outgoing, id: id, token: token, timeout: timeout) { continuation.resume(returning: $0) } }

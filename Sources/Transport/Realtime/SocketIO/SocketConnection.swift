@@ -42,12 +42,20 @@ final class SocketConnection: SessionDelegate {
 
     func received(_ message: ByteBuffer, isBinary: Bool) {
         do throws(WireError) {
-            let packet = try isBinary ? decoder.binary(message) : decoder.text(message)
-            if let packet { receive(packet) }
+            if let packet = try packet(of: message, isBinary) { receive(packet) }
         } catch {
             // A client that does not speak the protocol is not negotiated with (S4).
             hub.services.parseErrors.add()
             session.close(.parseError, discard: true)
+        }
+    }
+
+    private func packet(of message: ByteBuffer, _ isBinary: Bool) throws(WireError) -> SocketIOPacket? {
+        switch hub.services.packets.parser {
+        case .json: return try isBinary ? decoder.binary(message) : decoder.text(message)
+        case .msgpack:
+            guard isBinary else { throw .invalidPayload }
+            return try MessagePackPackets.decode(message, limits: hub.wireLimits)
         }
     }
 
@@ -153,7 +161,7 @@ final class SocketConnection: SessionDelegate {
 
     private func refuseUnknown(_ name: String) {
         hub.services.unknownNamespaces.add()
-        session.send(PacketFrames.connectError(ConnectRefusal(message: "Invalid namespace"), namespace: name))
+        session.send(hub.services.packets.connectError(ConnectRefusal(message: "Invalid namespace"), namespace: name))
     }
 
     /// Finds the namespace, if it is not known, and runs its middlewares: one task an attempt.
@@ -191,7 +199,7 @@ final class SocketConnection: SessionDelegate {
         switch verdict {
         case .unknown: if !isGone { refuseUnknown(name) }
         case .refused(let namespace, let refusal):
-            if !isGone { session.send(PacketFrames.connectError(refusal, namespace: name)) }
+            if !isGone { session.send(hub.services.packets.connectError(refusal, namespace: name)) }
             hub.directory.release(namespace)
         case .admitted(let namespace, let table, let context):
             if isGone { hub.directory.release(namespace) } else { join(namespace, table, handshake, context: context) }
@@ -207,7 +215,7 @@ final class SocketConnection: SessionDelegate {
         left.removeAll { $0 == namespace.name }
         connectDeadline = .distantFuture
         hub.services.sockets.add()
-        session.send(PacketFrames.connect(socket: socket.id, namespace: namespace.name))
+        session.send(hub.services.packets.connect(socket: socket.id, namespace: namespace.name))
         for handler in table.handlers.connect { handler(socket) }
     }
 
@@ -215,11 +223,11 @@ final class SocketConnection: SessionDelegate {
 
     func disconnect(_ core: SocketCore, closingSession: Bool) {
         guard closingSession else {
-            session.send(PacketFrames.disconnect(namespace: core.namespace.name))
+            session.send(hub.services.packets.disconnect(namespace: core.namespace.name))
             return leave(core, .serverNamespaceDisconnect)
         }
         for member in members {
-            session.send(PacketFrames.disconnect(namespace: member.namespace.name))
+            session.send(hub.services.packets.disconnect(namespace: member.namespace.name))
             leave(member, .serverNamespaceDisconnect)
         }
         session.close(.forcedClose)

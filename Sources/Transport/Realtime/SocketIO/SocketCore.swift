@@ -180,7 +180,7 @@ final class SocketCore {
         guard let connection, feeds.contains(where: { $0 === feed }) else { return }
         let room = connection.session.room
         guard room > 0 else { return starve(feed) }
-        var writer = FeedWriter(namespace: namespace.name, limit: room)
+        var writer = FeedWriter(namespace: namespace.name, packets: namespace.services.packets, limit: room)
         let state = feed.source.read(into: &writer)
         if writer.frames.readableBytes > 0 { send(writer.frames) }
         switch state {

@@ -7,6 +7,7 @@ final class SocketServices: Sendable {
     let connectTimeout: TimeAmount
     let ackTimeout: Duration
     let cluster: (any ClusterPort)?
+    let packets: PacketFrames
     let sockets: Metric
     let parseErrors: Metric
     let refusedRooms: Metric
@@ -21,6 +22,7 @@ final class SocketServices: Sendable {
     ) {
         self.eventLoops = eventLoops
         self.cluster = cluster
+        packets = PacketFrames(parser: configuration.parser)
         connectTimeout = configuration.connectTimeout.timeAmount
         ackTimeout = configuration.ackTimeout
         sockets = metrics.gauge("kdcube_sockets", "Sockets that have joined a namespace.")

@@ -5,6 +5,8 @@ public enum WebSocketEvent: Sendable, Equatable {
     /// A text message; the bytes are valid UTF-8.
     case text(ByteBuffer)
     case binary(ByteBuffer)
+    /// A compressed message as it came: to be expanded (RFC 7692 §7.2.2), and text to be validated only then.
+    case deflated(ByteBuffer, isText: Bool)
     /// To be answered with a pong of the same payload, before anything that is sent later (§5.5.2).
     case ping(ByteBuffer)
     case pong(ByteBuffer)

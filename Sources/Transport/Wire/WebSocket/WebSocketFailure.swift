@@ -2,6 +2,10 @@
 public enum WebSocketFailure: Error, Sendable, Hashable {
     /// RSV1 without permessage-deflate: that extension has not been negotiated (§5.2, RFC 7692 §6).
     case compressionNotNegotiated
+    /// RSV1 on a control frame, or on a frame that is not the first of its message (RFC 7692 §6.1).
+    case misplacedCompression
+    /// Compressed data that cannot be expanded (RFC 7692 §7.2.2).
+    case invalidCompressedData
     /// RSV2 or RSV3, which no extension we know defines (§5.2).
     case reservedBits
     /// Opcodes 3-7 and 11-15 (§5.2).
@@ -37,10 +41,11 @@ public enum WebSocketFailure: Error, Sendable, Hashable {
     /// The status that the close frame reports.
     public var closeCode: UInt16 {
         switch self {
-        case .invalidUTF8: 1007
+        case .invalidUTF8, .invalidCompressedData: 1007
         case .tooManyFragments: 1008
         case .messageTooBig: 1009
-        case .compressionNotNegotiated, .reservedBits, .reservedOpcode, .fragmentedControl, .controlTooLong, .maskRequired,
+        case .compressionNotNegotiated, .misplacedCompression, .reservedBits, .reservedOpcode, .fragmentedControl, .controlTooLong,
+            .maskRequired,
             .maskForbidden, .unexpectedContinuation, .continuationExpected, .lengthNotMinimal, .truncatedCloseCode,
             .invalidCloseCode:
             1002

@@ -3,6 +3,8 @@ import NIOCore
 /// The header of one frame (RFC 6455 §5.2), checked for everything that needs no knowledge of earlier frames.
 struct WebSocketFrameHeader: Sendable, Equatable {
     let isFinal: Bool
+    /// RSV1: the message that this frame begins is compressed (RFC 7692 §6).
+    let isCompressed: Bool
     let opcode: WebSocketOpcode
     /// Bytes of payload that follow the header.
     let length: Int
@@ -12,12 +14,15 @@ struct WebSocketFrameHeader: Sendable, Equatable {
     /// Reads a header from the front of `buffer`; nil, and nothing is consumed, until all of it is there.
     ///
     /// The first two bytes are judged as soon as they have come.
-    static func read(from buffer: inout ByteBuffer, role: WebSocketRole) throws(WebSocketFailure) -> WebSocketFrameHeader? {
+    static func read(
+        from buffer: inout ByteBuffer, role: WebSocketRole, allowsCompression: Bool
+    ) throws(WebSocketFailure) -> WebSocketFrameHeader? {
         let start = buffer.readerIndex
         guard let first = buffer.getInteger(at: start, as: UInt8.self), let second = buffer.getInteger(at: start + 1, as: UInt8.self)
         else { return nil }
         guard first & 0x30 == 0 else { throw .reservedBits }
-        guard first & 0x40 == 0 else { throw .compressionNotNegotiated }
+        let isCompressed = first & 0x40 != 0
+        guard !isCompressed || allowsCompression else { throw .compressionNotNegotiated }
         guard let opcode = WebSocketOpcode(rawValue: first & 0x0F) else { throw .reservedOpcode(first & 0x0F) }
         let isFinal = first & 0x80 != 0
         let isMasked = second & 0x80 != 0
@@ -25,6 +30,7 @@ struct WebSocketFrameHeader: Sendable, Equatable {
         case .server: guard isMasked else { throw .maskRequired }
         case .client: guard !isMasked else { throw .maskForbidden }
         }
+        guard !isCompressed || opcode == .text || opcode == .binary else { throw .misplacedCompression }
         if opcode.isControl {
             guard isFinal else { throw .fragmentedControl }
             guard second & 0x7F <= 125 else { throw .controlTooLong }
@@ -38,7 +44,7 @@ struct WebSocketFrameHeader: Sendable, Equatable {
             size += 4
         }
         buffer.moveReaderIndex(forwardBy: size)
-        return WebSocketFrameHeader(isFinal: isFinal, opcode: opcode, length: length, mask: mask)
+        return WebSocketFrameHeader(isFinal: isFinal, isCompressed: isCompressed, opcode: opcode, length: length, mask: mask)
     }
 
     private static func readLength(

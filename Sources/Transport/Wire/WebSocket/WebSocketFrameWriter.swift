@@ -105,6 +105,13 @@ public enum WebSocketFrameWriter {
         return output
     }
 
+    /// Appends the header of a whole message that permessage-deflate has compressed: RSV1 is set (RFC 7692 §6).
+    public static func compressedHeader(_ opcode: WebSocketOpcode, length: Int, into output: inout ByteBuffer) {
+        let start = output.writerIndex
+        header(opcode, length: length, into: &output)
+        output.setInteger(0xC0 | opcode.rawValue, at: start)
+    }
+
     /// Appends a header alone, for a payload that is written separately.
     public static func header(
         _ opcode: WebSocketOpcode, length: Int, isFinal: Bool = true, isMasked: Bool = false, into output: inout ByteBuffer

@@ -4,11 +4,13 @@ import NIOCore
 public enum WebSocketHandshake {
     private static let guid = "258EAFA5-E914-47DA-95CA-C5AB0DC85B11"
 
-    /// Judges an upgrade request. No extension is ever agreed to: permessage-deflate is not offered by this server.
+    /// Judges an upgrade request.
     ///
-    /// - Parameter subprotocols: what the server speaks; the first one that the client offers is agreed on.
+    /// - Parameters:
+    ///   - subprotocols: what the server speaks; the first one that the client offers is agreed on.
+    ///   - deflate: what may be agreed on of permessage-deflate; nil declines it, and no other extension is known.
     public static func accept(
-        _ request: WebSocketUpgradeRequest, subprotocols: [String] = []
+        _ request: WebSocketUpgradeRequest, subprotocols: [String] = [], deflate: DeflatePolicy? = nil
     ) throws(WebSocketRefusal) -> WebSocketAcceptance {
         guard request.method == "GET" else { throw WebSocketRefusal(reason: .method) }
         guard request.majorVersion == 1, request.minorVersion >= 1 else { throw WebSocketRefusal(reason: .httpVersion) }
@@ -23,7 +25,12 @@ public enum WebSocketHandshake {
             guard let offered = offers(in: fields.subprotocols) else { throw WebSocketRefusal(reason: .subprotocol) }
             subprotocol = offered.first { subprotocols.contains($0) }
         }
-        return WebSocketAcceptance(textToHash: fields.keys[0] + guid, subprotocol: subprotocol)
+        var agreement: DeflateAgreement?
+        if let deflate, !fields.extensions.isEmpty {
+            guard let offers = ExtensionOffer.parse(fields.extensions) else { throw WebSocketRefusal(reason: .extensions) }
+            agreement = DeflateAgreement.choose(among: offers, under: deflate)
+        }
+        return WebSocketAcceptance(textToHash: fields.keys[0] + guid, subprotocol: subprotocol, deflate: agreement)
     }
 
     /// The text whose SHA-1 the accept field carries, for a client that checks it.
@@ -57,6 +64,7 @@ public enum WebSocketHandshake {
         var keys: [String] = []
         var versions: [String] = []
         var subprotocols: [String] = []
+        var extensions: [String] = []
 
         init(_ headers: [(name: String, value: String)]) {
             for (name, value) in headers {
@@ -74,6 +82,8 @@ public enum WebSocketHandshake {
                     versions.append(String(Substring(HTTPListItem.trimmed(value.utf8[...]))))
                 case 22 where HTTPListItem.equal(name.utf8, "sec-websocket-protocol"):
                     subprotocols.append(value)
+                case 24 where HTTPListItem.equal(name.utf8, "sec-websocket-extensions"):
+                    extensions.append(value)
                 default:
                     break
                 }

@@ -20,18 +20,22 @@ public struct WebSocketParser: Sendable {
 
     private let limits: WebSocketLimits
     private let role: WebSocketRole
+    private let allowsCompression: Bool
     private var state = State.header
     /// Bytes of the current payload that are already unmasked, and validated if they are text.
     private var processed = 0
     /// The kind of the message that fragments are gathered for; nil outside a fragmented message.
     private var messageOpcode: WebSocketOpcode?
+    private var isMessageCompressed = false
     private var fragments = 0
     private var assembled = ByteBuffer()
     private var validator = UTF8Validator()
 
-    public init(limits: WebSocketLimits = WebSocketLimits(), role: WebSocketRole = .server) {
+    /// - Parameter allowsCompression: whether permessage-deflate has been agreed on; without it RSV1 is a failure.
+    public init(limits: WebSocketLimits = WebSocketLimits(), role: WebSocketRole = .server, allowsCompression: Bool = false) {
         self.limits = limits
         self.role = role
+        self.allowsCompression = allowsCompression
     }
 
     /// True after a close frame or a failure: what else arrives is discarded.
@@ -59,7 +63,8 @@ public struct WebSocketParser: Sendable {
         while true {
             switch state {
             case .header:
-                guard let header = try WebSocketFrameHeader.read(from: &buffer, role: role) else { return nil }
+                guard let header = try WebSocketFrameHeader.read(from: &buffer, role: role, allowsCompression: allowsCompression)
+                else { return nil }
                 try begin(header)
                 state = .payload(header)
                 processed = 0
@@ -82,6 +87,7 @@ public struct WebSocketParser: Sendable {
         } else {
             guard messageOpcode == nil else { throw .continuationExpected }
             validator = UTF8Validator()
+            isMessageCompressed = header.isCompressed
             if !header.isFinal {
                 messageOpcode = header.opcode
                 fragments = 0
@@ -94,8 +100,10 @@ public struct WebSocketParser: Sendable {
         }
     }
 
+    /// Whether the payload is text as it stands. What a compressed message says is seen when it is expanded.
     private func isText(_ header: WebSocketFrameHeader) -> Bool {
-        header.opcode == .text || (header.opcode == .continuation && messageOpcode == .text)
+        guard !isMessageCompressed else { return false }
+        return header.opcode == .text || (header.opcode == .continuation && messageOpcode == .text)
     }
 
     // MARK: Payload
@@ -188,6 +196,8 @@ public struct WebSocketParser: Sendable {
             let event = try WebSocketClosePayload.parse(payload)
             finish()
             return event
+        case .text where header.isFinal && isMessageCompressed, .binary where header.isFinal && isMessageCompressed:
+            return .deflated(payload, isText: header.opcode == .text)
         case .text where header.isFinal:
             guard validator.isComplete else { throw .invalidUTF8 }
             return .text(payload)
@@ -204,6 +214,7 @@ public struct WebSocketParser: Sendable {
         let message = assembled
         messageOpcode = nil
         assembled = ByteBuffer()
+        guard !isMessageCompressed else { return .deflated(message, isText: isText) }
         guard isText else { return .binary(message) }
         guard validator.isComplete else { throw .invalidUTF8 }
         return .text(message)

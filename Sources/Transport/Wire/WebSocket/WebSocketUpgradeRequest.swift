@@ -20,6 +20,8 @@ public struct WebSocketAcceptance: Sendable, Hashable {
     public var textToHash: String
     /// The subprotocol to echo; nil when none was agreed.
     public var subprotocol: String?
+    /// How messages may be compressed, to be told in `Sec-WebSocket-Extensions`; nil when they may not.
+    public var deflate: DeflateAgreement?
 }
 
 /// Why an upgrade request is refused, and how to say so.
@@ -33,6 +35,7 @@ public struct WebSocketRefusal: Error, Sendable, Hashable {
         case key = "Sec-WebSocket-Key is not 16 bytes of base64"
         case version = "Only WebSocket version 13 is spoken here"
         case subprotocol = "Sec-WebSocket-Protocol is not a list of distinct tokens"
+        case extensions = "Sec-WebSocket-Extensions is not a list of extensions"
     }
 
     public let reason: Reason

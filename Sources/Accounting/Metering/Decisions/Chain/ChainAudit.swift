@@ -132,35 +132,64 @@ public struct ChainExport: Sendable {
 
     /// The lines of an org, or of all, in pages.
     public func forEachPage(org: String?, _ body: ([String]) async throws -> Void) async throws {
-        if let org {
-            if let extent = try await store.extent(of: org) { try await write(extent, body) }
-            return
-        }
-        var org = ""
-        while true {
-            let extents = try await store.extents(after: org)
-            for extent in extents { try await write(extent, body) }
-            guard extents.count == ChainLimits.rows, let last = extents.last else { return }
-            org = last.org
-        }
+        var pages = try await pages(org: org)
+        while let lines = try await pages.next() { try await body(lines) }
     }
 
-    private func write(_ extent: ChainExtent, _ body: ([String]) async throws -> Void) async throws {
-        var (seq, prev): (Int64, String?) = (1, nil)
-        while seq <= extent.last {
+    /// The same, for whoever asks for one page after the other.
+    public func pages(org: String?) async throws -> Pages {
+        var pages = Pages(export: self)
+        if let org {
+            pages.extents = try await store.extent(of: org).map { [$0] } ?? []
+        } else {
+            pages.after = ""
+        }
+        return pages
+    }
+
+    /// A walk over the log. A value.
+    public struct Pages: Sendable {
+        fileprivate let export: ChainExport
+        /// Orgs to come, and the last one that was asked for; nil when there are no more to ask for.
+        fileprivate var extents: [ChainExtent] = []
+        fileprivate var after: String?
+        private var current: (extent: ChainExtent, seq: Int64, prev: String?)?
+
+        fileprivate init(export: ChainExport) { self.export = export }
+
+        /// - Returns: the next lines, at least one; nil at the end.
+        public mutating func next() async throws -> [String]? {
+            while true {
+                if let (extent, seq, prev) = current {
+                    current = nil
+                    let lines = try await read(extent, from: seq, after: prev)
+                    if !lines.isEmpty { return lines }
+                } else if !extents.isEmpty {
+                    current = (extents.removeFirst(), 1, nil)
+                } else if let org = after {
+                    extents = try await export.store.extents(after: org)
+                    after = extents.count == ChainLimits.rows ? extents.last?.org : nil
+                } else {
+                    return nil
+                }
+            }
+        }
+
+        private mutating func read(_ extent: ChainExtent, from seq: Int64, after prev: String?) async throws -> [String] {
+            guard seq <= extent.last else { return [] }
             let page = seq...min(extent.last, seq + ChainLimits.page - 1)
-            var lines: [String] = []
-            let entries = try await store.entries(of: extent.org, page)
+            let entries = try await export.store.entries(of: extent.org, page)
             // Somebody took them away, or moved the end to where nobody ever comes: a verification names it.
-            guard !entries.isEmpty else { return }
+            guard !entries.isEmpty else { return [] }
+            var (lines, prev): ([String], String?) = ([], prev)
             for entry in entries {
                 let before = entry.seq == extent.first ? ChainRecord.genesis : prev
                 prev = entry.hash
-                guard let record = entry.record, takes(record.at) else { continue }
+                guard let record = entry.record, export.takes(record.at) else { continue }
                 lines.append(record.line(prev: entry.hash == nil ? nil : before, hash: entry.hash))
             }
-            if !lines.isEmpty { try await body(lines) }
-            seq = page.upperBound + 1
+            current = (extent, page.upperBound + 1, prev)
+            return lines
         }
     }
 

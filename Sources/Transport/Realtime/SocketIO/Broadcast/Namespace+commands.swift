@@ -6,7 +6,7 @@ extension Namespace {
     func perform(_ command: ClusterCommand) {
         switch command {
         case .emit(let event, let arguments, let target, let flags):
-            let outgoing = OutgoingEvent(event, arguments, namespace: name)
+            let outgoing = OutgoingEvent(event, arguments, in: self)
             forEachShard { $0.deliver(outgoing, to: target, isVolatile: flags.isVolatile) }
         case .join(let rooms, let target):
             forEachShard { shard in for socket in shard.matching(target) { socket.join(rooms) } }
@@ -27,7 +27,7 @@ extension Namespace {
     /// Sends an event to the sockets here and gathers their answers (S23).
     func ask(_ event: String, _ arguments: [JSONValue], _ target: BroadcastTarget, timeout: Duration) async -> GatheredAnswers {
         let id = newAckID()
-        let outgoing = OutgoingEvent(event, arguments, namespace: name, ackID: id)
+        let outgoing = OutgoingEvent(event, arguments, in: self, ackID: id)
         let timeout = timeout.timeAmount
         let parts = await withTaskCancellationHandler {
             await gatherLater { shard, promise in shard.ask(outgoing, id: id, target, timeout: timeout, promise) }

@@ -55,6 +55,11 @@ enum UpstreamFailure {
     static let dropped = ProviderError(
         .dropped, message: "the upstream ended its answer too early", isRetryable: true, mayBeBilled: true)
 
+    /// An answer that is not what its dialect says.
+    static func malformed(_ message: String) -> ProviderError {
+        ProviderError(.malformed, message: message, isRetryable: true, mayBeBilled: true)
+    }
+
     static func timeout(_ kind: ProviderError.Kind) -> ProviderError {
         let message =
             switch kind {

@@ -69,7 +69,7 @@ struct CalibrationRatio: Sendable, Hashable {
 
     init(parts: Int64) { self.parts = min(max(parts, CalibrationLimits.ratio.lowerBound), CalibrationLimits.ratio.upperBound) }
 
-    /// Rounded down, because ``times(_:)`` rounds up. Counts are below a billion (``ChatChunkParser``), so nothing overflows.
+    /// Rounded down, because ``times(_:)`` rounds up. Counts are below a billion (``UsageCount``), so nothing overflows.
     init(reported: Int, counted: Int) {
         self.init(parts: Int64(reported) * Self.scale / Int64(max(1, counted)))
     }

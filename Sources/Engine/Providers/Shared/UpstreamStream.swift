@@ -4,11 +4,11 @@ internal import EventStream
 internal import NIOCore
 internal import NIOHTTP1
 
-/// One answer of an OpenAI-compatible upstream.
+/// One answer of an upstream, whatever its dialect.
 ///
 /// A reader task below it owns the connection, so that ``close()`` can end the connection at any moment and a timeout
 /// can tell why it did. Confined to the task that asks.
-final class OpenAIStream: ModelStream {
+final class UpstreamStream: ModelStream {
     private let call: UpstreamCall
     private let handoff = Handoff()
     private var reader: Task<Void, Never>?
@@ -73,10 +73,11 @@ struct UpstreamCall: Sendable {
 
     let client: HTTPClient
     let request: HTTPClientRequest
-    let timeouts: OpenAIProvider.Timeouts
+    let timeouts: UpstreamTimeouts
     let clock: any EngineClock
     let calibration: UsageCalibration
-    let names: FunctionNames
+    /// Reads the dialect; made anew for each answer.
+    let makeParser: @Sendable () -> any AnswerParser
     /// Our own count of the prompt, before it was scaled.
     let promptEstimate: Int
     /// Never shown, should the upstream repeat it.
@@ -103,7 +104,7 @@ struct UpstreamCall: Sendable {
             guard response.status.code == 200 else { return .failure(await refusal(response)) }
             guard isStreamed else { return await readWhole(response, watch, handoff) }
             var parser = EventStreamParser()
-            var chunks = ChatChunkParser(ratio: calibration.output, names: names)
+            var chunks = makeParser()
             var received: [ServerSentEvent] = []
             var hasLearned = false
             for try await buffer in response.body {
@@ -115,7 +116,7 @@ struct UpstreamCall: Sendable {
                 var events: [ModelEvent] = []
                 var failure: ProviderError?
                 do {
-                    for event in received { try chunks.accept(event.data, into: &events) }
+                    for event in received { try chunks.accept(event, into: &events) }
                 } catch {
                     // What came before the bad chunk is still good.
                     failure = error
@@ -136,7 +137,7 @@ struct UpstreamCall: Sendable {
             }
             return .success(reason)
         } catch let error as EventStreamError {
-            return .failure(ChatChunkParser.malformed("the upstream sent an event that is too long (\(error))"))
+            return .failure(UpstreamFailure.malformed("the upstream sent an event that is too long (\(error))"))
         } catch {
             return .failure(Task.isCancelled ? .cancelled : UpstreamFailure.transport(error, hasBegun: hasBegun))
         }

@@ -15,14 +15,14 @@ extension UpstreamCall {
                 watch.enter(.idle)
                 body.append(contentsOf: buffer.readableBytesView)
                 guard body.count <= Self.answerBytesMax else {
-                    return .failure(ChatChunkParser.malformed("the upstream's answer is too long"))
+                    return .failure(UpstreamFailure.malformed("the upstream's answer is too long"))
                 }
             }
         } catch {
             return .failure(Task.isCancelled ? .cancelled : UpstreamFailure.transport(error, hasBegun: true))
         }
         if Task.isCancelled { return .failure(.cancelled) }
-        var parser = ChatChunkParser(names: names)
+        var parser = makeParser()
         var events: [ModelEvent] = []
         do {
             try parser.accept(whole: body, into: &events)

@@ -19,18 +19,18 @@ final class CallWatch: Sendable {
         var due: Int64
     }
 
-    /// How long to wait for the end of a body after `[DONE]`.
+    /// How long to wait for the end of a body after the answer's own end.
     private static let trailerNanoseconds: Int64 = 250_000_000
     /// A chunk moves the deadline back, and the sleeper then finds it moved. Only the end of a pause and the trailer
     /// bring it nearer; looking this often bounds how late that is seen.
     private static let lookNanoseconds: Int64 = 1_000_000_000
 
-    private let timeouts: OpenAIProvider.Timeouts
+    private let timeouts: UpstreamTimeouts
     private let clock: any EngineClock
     private let callDue: Int64
     private let state: Mutex<State>
 
-    init(_ timeouts: OpenAIProvider.Timeouts, _ clock: any EngineClock) {
+    init(_ timeouts: UpstreamTimeouts, _ clock: any EngineClock) {
         self.timeouts = timeouts
         self.clock = clock
         let now = clock.nowNanoseconds

@@ -1,0 +1,109 @@
+internal import Accounting
+
+/// What a new key is to be. A value of names that were not checked yet.
+struct KeyDraft: Sendable {
+    var org: String
+    var project: String
+    var user: String?
+    var identity: String?
+    var roles: [String] = []
+    var onCut = APIKey.OnCut.error
+    var kind = APIKey.Kind.person
+    var settings = KeySettings()
+}
+
+/// A budget of a key, without the key's name.
+struct KeyBudget: Sendable {
+    var model: String?
+    var tool: String?
+    var unit: String
+    var window: String
+    var zone = ""
+    var limit: String
+
+    func budget(of key: String) throws(BudgetError) -> Budget {
+        try Budget(scope: Scope.key(key).text, model: model, tool: tool, unit: unit, period: window, zone: zone, limit: limit)
+    }
+}
+
+/// Makes, changes, exchanges and revokes keys: one way for `/api/admin`, for LiteLLM's addresses and for the command line.
+///
+/// Every change stands in the decision log before it is made, by ``AuditAuthor/current``.
+struct KeyDesk: Sendable {
+    /// A key before it is stored, with the secret that is shown once.
+    struct Made: Sendable {
+        let key: APIKey
+        let secret: String
+        let hash: String
+
+        /// - Throws: ``ScopeError`` for what is no name.
+        init(_ draft: KeyDraft, at now: Milliseconds) throws(ScopeError) {
+            let secret = APISecret()
+            guard let hash = APISecret.hash(ofCredential: secret.secret) else { preconditionFailure("a secret of ours is no credential") }
+            key = try APIKey(
+                id: "key_" + RandomText.urlSafe(bytes: 12), org: draft.org, project: draft.project, user: draft.user, roles: draft.roles,
+                onCut: draft.onCut, createdAt: now, settings: draft.settings, identity: draft.identity, kind: draft.kind)
+            self.secret = secret.secret
+            self.hash = hash
+        }
+    }
+
+    let stores: Stores
+
+    /// - Throws: ``ScopeError`` or ``BudgetError`` for what cannot be, before anything was made.
+    func make(_ draft: KeyDraft, budgets: [KeyBudget] = [], at now: Milliseconds) async throws -> Made {
+        let made = try Made(draft, at: now)
+        let budgets = try budgets.map { try $0.budget(of: made.key.id) }
+        // Before the key can be used, so that no run of it is without its caps.
+        for budget in budgets { try await stores.budgets.set(budget) }
+        try await stores.keys.create(made.key, hash: made.hash)
+        return made
+    }
+
+    /// What is blocked, or over from now on, is cut as well: who says so means what runs by it too.
+    ///
+    /// - Returns: the key as it is now; nil when there is none.
+    @discardableResult
+    func change(_ key: APIKey, to settings: KeySettings, at now: Milliseconds) async throws -> APIKey? {
+        guard try await stores.keys.set(settings, of: key.id) else { return nil }
+        if settings.refuses(at: now), !key.settings.refuses(at: now) { try await cut(key, at: now) }
+        return try await stores.keys.find(id: key.id)
+    }
+
+    /// Another secret and id for what the key was, with its budgets. The windows of those begin at nothing used.
+    ///
+    /// - Parameter grace: how long the old key goes on; none: it is revoked, and what runs by it is cut.
+    /// - Returns: nil when the key is not in use.
+    func rotate(_ key: APIKey, grace: Milliseconds, at now: Milliseconds) async throws -> Made? {
+        guard key.state(at: now) == .active else { return nil }
+        let draft = KeyDraft(
+            org: key.org, project: key.project, user: key.user, identity: key.identity, roles: key.roles, onCut: key.onCut, kind: key.kind,
+            settings: key.settings)
+        let made = try Made(draft, at: now)
+        for budget in try await stores.budgets.list(scope: .key(key.id)) {
+            try await stores.budgets.set(
+                Budget(
+                    scope: .key(made.key.id), model: budget.model, unit: budget.unit, period: budget.period, zone: budget.zone,
+                    limit: budget.limit))
+        }
+        try await stores.keys.create(made.key, hash: made.hash)
+        if grace > Milliseconds(0) {
+            var settings = key.settings
+            settings.expiresAt = min(settings.expiresAt ?? WindowSpan.never, now + grace)
+            try await stores.keys.set(settings, of: key.id)
+        } else {
+            _ = try await stores.keys.revoke(id: key.id, author: AuditAuthor.current.name, at: now)
+        }
+        return made
+    }
+
+    /// - Returns: the key as it is now; nil when there is none.
+    func revoke(_ id: String, at now: Milliseconds) async throws -> APIKey? {
+        _ = try await stores.keys.revoke(id: id, author: AuditAuthor.current.name, at: now)
+        return try await stores.keys.find(id: id)
+    }
+
+    private func cut(_ key: APIKey, at now: Milliseconds) async throws {
+        try await stores.revocations.add(.scope(.key(key.id)), org: key.org, author: AuditAuthor.current.name, at: now)
+    }
+}

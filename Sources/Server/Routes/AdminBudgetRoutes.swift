@@ -1,0 +1,153 @@
+internal import Accounting
+internal import Engine
+internal import HTTPTypes
+internal import Hummingbird
+internal import JSON
+
+/// `/api/admin/budgets`: with what is used, held and free now; set, removed, and tried before they are set.
+struct AdminBudgetRoutes: Sendable {
+    /// Runs of one preview that are named; of more it is enough to know that there are many.
+    private static let cutsMax = 1_000
+
+    let stores: Stores
+    let windows: WindowReader
+    let coordinator: RunCoordinator
+
+    func add(to group: RouterGroup<AppContext>) {
+        group.get("budgets", use: list)
+        group.put("budgets", use: put)
+        group.delete("budgets", use: remove)
+        group.post("budgets/preview", use: preview)
+    }
+
+    @Sendable private func list(_ request: Request, context: AppContext) async throws -> Response {
+        let page = try AdminPage(request)
+        let area = try AdminArea(request, context.principal)
+        if let text = request.uri.queryParameters["scope"] {
+            let scope = try await AdminArea.scope(String(text), by: context.principal, windows)
+            let budgets = try await stores.budgets.list(scope: scope)
+            return page.answer(try await windows.windows(of: budgets).map(\.row), next: nil)
+        }
+        var after: BudgetName?
+        if !page.cursor.isEmpty {
+            after = BudgetName(parts: page.cursor.split(separator: "\n", omittingEmptySubsequences: false).map(String.init))
+            guard after != nil else { throw HTTPFailure.badRequest("cursor is none of ours.", param: "cursor") }
+        }
+        let budgets = try await stores.budgets.page(org: area.org, after: after, limit: page.limit)
+        let next = budgets.count == page.limit ? budgets.last.map { BudgetName($0).parts.joined(separator: "\n") } : nil
+        return page.answer(try await windows.windows(of: budgets).map(\.row), next: next)
+    }
+
+    @Sendable private func put(_ request: Request, context: AppContext) async throws -> Response {
+        let (budget, known) = try await budget(request, context)
+        let set = try await stores.budgets.set(budget)
+        guard var row = try await windows.window(of: set, isSet: true)?.row else { throw Self.absent }
+        row["created"] = .bool(known == nil)
+        return .json(.object(row), status: known == nil ? .created : .ok)
+    }
+
+    @Sendable private func remove(_ request: Request, context: AppContext) async throws -> Response {
+        let query = request.uri.queryParameters
+        func text(_ name: Substring) -> String? { query[name].map(String.init) }
+        let scope = try await AdminArea.scope(text("scope") ?? "", by: context.principal, windows)
+        let named: Budget
+        do throws(BudgetError) {
+            // The limit is not part of a budget's name; zero stands in to have the rest checked.
+            named = try Budget(
+                scope: scope.text, model: text("model"), tool: text("tool"), unit: text("unit") ?? "", period: text("window") ?? "",
+                limit: "0")
+        } catch { throw HTTPFailure(error) }
+        guard try await stores.budgets.remove(scope: scope, model: named.model, unit: named.unit, period: named.period) else {
+            throw Self.absent
+        }
+        return .json(["removed": true])
+    }
+
+    /// What the limit would do now to what runs on this server; nothing is changed.
+    @Sendable private func preview(_ request: Request, context: AppContext) async throws -> Response {
+        let (budget, known) = try await budget(request, context)
+        let isSet = known?.zone == budget.zone && known != nil
+        guard let window = try await windows.window(of: isSet ? budget.like(known) : budget, isSet: isSet) else { throw Self.absent }
+        let unit = budget.unit
+        let isSpent = window.headroom <= 0
+        let cut = isSpent && unit.endsRuns ? coordinator.live().filter { budget.covers($0) } : []
+        return .json([
+            "scope": .string(budget.scope.text), "unit": .string(unit.rawValue), "window": .string(budget.period.rawValue),
+            "used": unit.json(window.used), "held": unit.json(window.held), "suspense": unit.json(window.suspense),
+            "limit": unit.json(budget.limit), "resets_at": window.resetsAt.map { .integer($0.rawValue) } ?? .null,
+            "would_refuse": .bool(isSpent), "would_cut": .array(cut.prefix(Self.cutsMax).map(\.brief)),
+        ])
+    }
+
+    /// The budget of a body, and the one that is set under its name.
+    private func budget(_ request: Request, _ context: AppContext) async throws -> (Budget, known: Budget?) {
+        let fields = try FieldReader(await JSONBody.read(request))
+        try fields.allow(only: BudgetBody.members)
+        guard let text = try fields.string("scope", bytesMax: 512) else { throw fields.failure("scope", "is needed") }
+        let scope = try await AdminArea.scope(text, by: context.principal, windows)
+        let asked = try BudgetBody.keyBudget(fields)
+        var budget: Budget
+        do throws(BudgetError) {
+            budget = try Budget(
+                scope: scope.text, model: asked.model, tool: asked.tool, unit: asked.unit, period: asked.window, zone: asked.zone,
+                limit: asked.limit)
+        } catch { throw HTTPFailure(error) }
+        let known = try await stores.budgets.list(scope: scope).first {
+            $0.model == budget.model && $0.unit == budget.unit && $0.period == budget.period
+        }
+        // Whoever changes a limit does not say when its windows begin; null says UTC.
+        if fields.object["zone"] == nil, let zone = known?.zone {
+            budget = try Budget(
+                scope: scope, model: budget.model, unit: budget.unit, period: budget.period, zone: zone, limit: budget.limit)
+        }
+        return (budget, known)
+    }
+
+    private static let absent = HTTPFailure.notFound("such budget")
+}
+
+extension MeterUnit {
+    /// Whether a run that lives is cut when a window of it is spent. Requests and runs are admitted or not; a call is refused.
+    fileprivate var endsRuns: Bool {
+        switch self {
+        case .usd, .tokens, .inputTokens, .outputTokens: true
+        case .requests, .runs, .calls: false
+        }
+    }
+}
+
+extension Budget {
+    fileprivate func covers(_ run: LiveRun) -> Bool {
+        guard let path = try? TenancyPath(of: run.handle.tenant), path.scopes.contains(scope), tool == nil else { return false }
+        return model == nil || model == run.handle.model
+    }
+
+    /// With the version of the one that is set, so that the counters' figures are its own.
+    fileprivate func like(_ known: Budget?) throws(BudgetError) -> Budget {
+        guard let known else { return self }
+        return try Budget(
+            scope: scope, model: model, unit: unit, period: period, zone: zone, limit: limit, version: known.version,
+            generation: known.generation)
+    }
+}
+
+extension WindowSnapshot {
+    /// A row of `/api/admin/budgets`.
+    var row: JSONObject {
+        var object = json.objectValue ?? JSONObject()
+        object["free"] = key.unit.json(max(0, headroom))
+        return object
+    }
+}
+
+extension LiveRun {
+    fileprivate var brief: JSONValue {
+        func text(_ value: String?) -> JSONValue { value.map { .string($0) } ?? .null }
+        let tenant = handle.tenant
+        return [
+            "run_id": .string(handle.identity.run.text), "org": .string(tenant.org), "project": .string(tenant.project),
+            "user": text(tenant.user), "key": text(tenant.key), "model": .string(handle.model), "started_at": .integer(handle.startedAt),
+            "output_tokens": .integer(Int64(report.outputTokens)), "cost_usd": .string(report.costUSD),
+        ]
+    }
+}
