@@ -79,7 +79,7 @@ extension PostgresDecisions {
                 """
                 SELECT d.tool, coalesce(d.subject, ''), coalesce(o.status = 'ok', false), d.approval IS NOT NULL
                 FROM tool_decisions d LEFT JOIN tool_outcomes o ON o.org = d.org AND o.decision = d.id
-                WHERE d.org = $1 AND d.conversation = $2 AND d.project = $3 AND coalesce(d.user_id, '') = $4 AND d.kind = 'call'
+                WHERE d.org = $1 AND d.conversation = $2 AND d.project = $3 AND coalesce(d.user_id, '/' || d.key_id, '') = $4 AND d.kind = 'call'
                 AND d.decision = 'allow' AND d.rule IS DISTINCT FROM $5 ORDER BY d.seq LIMIT $6
                 """, values
             ).map { row throws(PostgresError) in

@@ -67,7 +67,7 @@ extension DecisionTable {
                     SELECT d.tool, coalesce(d.subject, '') AS subject, coalesce(o.status = 'ok', 0) AS is_done,
                     d.approval IS NOT NULL AS is_approved
                     FROM tool_decisions d LEFT JOIN tool_outcomes o ON o.org = d.org AND o.decision = d.id
-                    WHERE d.org = ? AND d.conversation = ? AND d.project = ? AND coalesce(d.user, '') = ? AND d.kind = 'call'
+                    WHERE d.org = ? AND d.conversation = ? AND d.project = ? AND coalesce(d.user, '/' || d.key, '') = ? AND d.kind = 'call'
                     AND d.decision = 'allow' AND d.rule IS NOT ? ORDER BY d.seq LIMIT ?
                     """)
             return try Row.fetchAll(

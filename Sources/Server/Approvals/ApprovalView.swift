@@ -29,7 +29,9 @@ extension Approval {
 
     /// Whether the approver has asked, or may have a say, now or before.
     func concerns(_ approver: Approver) -> Bool {
-        user == approver.user && project == approver.project || refusal(of: approver) != .notAnApprover
+        // Keys that are bound to no user are nobody's together: each asks for itself.
+        let isAsker = user == approver.user && project == approver.project && (!user.isEmpty || key == approver.key)
+        return isAsker || refusal(of: approver) != .notAnApprover
     }
 }
 

@@ -43,6 +43,11 @@ struct Authenticator: Sendable {
             }
         }
         guard let hash = APISecret.hash(ofCredential: credential) else { throw counted(.badCredential, "bad") }
+        return try await principal(forKeyHash: hash)
+    }
+
+    /// Who a key speaks for now. A connection that outlives its request asks again before each of its requests.
+    func principal(forKeyHash hash: String) async throws(Failure) -> Principal {
         let found: Principal?
         do { found = try await directory.principal(forKeyHash: hash) } catch { throw counted(.unavailable, "unavailable") }
         guard let principal = found else { throw counted(.badCredential, "bad") }

@@ -7,6 +7,8 @@ internal import Transport
 final class Caller: Sendable {
     private struct State {
         var principal: Principal
+        /// Of an API key, by which it is looked up again; nil of a token.
+        var keyHash: String?
         var requests = 0
     }
 
@@ -14,14 +16,27 @@ final class Caller: Sendable {
     private let userSessionID: String?
     private let connectedAt = WallClock.now().rawValue
 
-    init(principal: Principal, userSessionID: String?) {
-        state = Mutex(State(principal: principal))
+    init(principal: Principal, keyHash: String?, userSessionID: String?) {
+        state = Mutex(State(principal: principal, keyHash: keyHash))
         self.userSessionID = userSessionID
     }
 
     var principal: Principal { state.withLock { $0.principal } }
 
-    func refresh(_ principal: Principal) { state.withLock { $0.principal = principal } }
+    /// Goes on by another credential of the same tenant.
+    func refresh(_ principal: Principal, keyHash: String?) { state.withLock { ($0.principal, $0.keyHash) = (principal, keyHash) } }
+
+    /// Looks its credential up again: what it may do now, not when it came.
+    ///
+    /// - Throws: the refusal, when the key was revoked or blocked or has expired since, or the store cannot be asked.
+    func recheck(_ authenticator: Authenticator) async throws(Authenticator.Failure) -> Principal {
+        let (principal, hash) = state.withLock { ($0.principal, $0.keyHash) }
+        guard let hash else { return principal }
+        let now = try await authenticator.principal(forKeyHash: hash)
+        // Unless another credential came meanwhile.
+        state.withLock { if $0.keyHash == hash { $0.principal = now } }
+        return now
+    }
 
     /// Counts a request in.
     ///

@@ -22,26 +22,31 @@ struct ChatNamespace: Sendable {
     /// Requests of one socket that wait for an answer at once: a person types one, a program a few.
     static let requestsPerSocketMax = 32
 
-    private static let refreshEvent = "auth_refresh"
-
     func install(on server: SocketIOServer) {
         let namespace = server.namespace("/")
         let credential = SocketCredential(authenticator: authenticator)
         namespace.use { handshake throws(ConnectRefusal) in try await credential.caller(of: handshake) }
         namespace.onConnect { socket in
             guard let caller = socket.context as? Caller else { return socket.disconnect() }
-            socket.emit("session_info", [caller.info(socket)])
+            socket.emit(.sessionInfo, caller.info(socket))
         }
-        on(namespace, "chat_message", answersWithoutAck: true, message)
-        on(namespace, "chat_resume", resume)
-        on(namespace, "chat_cancel", cancel)
-        on(namespace, "conv_status.get", status)
-        on(namespace, "approval_decide", decideApproval)
-        on(namespace, Self.refreshEvent, refresh)
-        namespace.on("ping") { socket, _, acknowledgement in
-            let pong: JSONValue = ["timestamp": .integer(Int64(Date().timeIntervalSince1970 * 1_000))]
-            socket.emit("pong", [pong])
-            acknowledgement?(pong)
+        for event in ChatEvent.allCases { install(event, on: namespace) }
+    }
+
+    private func install(_ event: ChatEvent, on namespace: Namespace) {
+        switch event {
+        case .message: on(namespace, event, answersWithoutAck: true, message)
+        case .resume: on(namespace, event, resume)
+        case .cancel: on(namespace, event, cancel)
+        case .status: on(namespace, event, status)
+        case .decideApproval: on(namespace, event, decideApproval)
+        case .refresh: on(namespace, event, refresh)
+        case .ping:
+            namespace.on(event.rawValue) { socket, _, acknowledgement in
+                let pong: JSONValue = ["timestamp": .integer(Int64(Date().timeIntervalSince1970 * 1_000))]
+                socket.emit(.pong, pong)
+                acknowledgement?(pong)
+            }
         }
     }
 
@@ -49,11 +54,11 @@ struct ChatNamespace: Sendable {
 
     private typealias Request = @Sendable (Socket, Caller, JSONValue) async throws(HTTPFailure) -> JSONValue
 
-    private func on(_ namespace: Namespace, _ event: String, answersWithoutAck: Bool = false, _ handle: @escaping Request) {
-        namespace.on(event) { socket, arguments, acknowledgement in
+    private func on(_ namespace: Namespace, _ event: ChatEvent, answersWithoutAck: Bool = false, _ handle: @escaping Request) {
+        namespace.on(event.rawValue) { socket, arguments, acknowledgement in
             guard let caller = socket.context as? Caller else { return }
             // The socket stays, and its runs with it, so that there is time for another token.
-            guard event == Self.refreshEvent || !caller.principal.isRefused(at: WallClock.now()) else {
+            guard event == .refresh || !caller.principal.isRefused(at: WallClock.now()) else {
                 return answer(.tokenExpired, socket, acknowledgement, answersWithoutAck)
             }
             guard caller.begin() else {
@@ -62,6 +67,7 @@ struct ChatNamespace: Sendable {
             Task {
                 defer { caller.end() }
                 do throws(HTTPFailure) {
+                    if event != .refresh { try await recheck(caller) }
                     let reply = try await handle(socket, caller, arguments.first ?? .null)
                     acknowledgement?(reply)
                 } catch {
@@ -71,12 +77,17 @@ struct ChatNamespace: Sendable {
         }
     }
 
+    /// A key that was taken away is refused from the next request on, also on a socket that is open.
+    private func recheck(_ caller: Caller) async throws(HTTPFailure) {
+        do throws(Authenticator.Failure) { _ = try await caller.recheck(authenticator) } catch { throw HTTPFailure(error) }
+    }
+
     private func answer(_ failure: HTTPFailure, _ socket: Socket, _ acknowledgement: Acknowledgement?, _ answersWithoutAck: Bool) {
         metrics.requestsRefused(code: failure.code).add()
         if let acknowledgement {
             acknowledgement(["ok": false, "error": failure.error])
         } else if answersWithoutAck {
-            socket.emit("chat_error", [["type": "chat.error", "error": failure.error]])
+            socket.emit(RunEventName.error.rawValue, [["type": "chat.error", "error": failure.error]])
         }
     }
 
@@ -111,7 +122,7 @@ struct ChatNamespace: Sendable {
             "ok": true, "conversation_id": .string(conversation), "state": live == nil ? "idle" : "running",
             "run_id": live.map { .string($0.handle.identity.run.text) } ?? .null,
         ]
-        socket.emit("conv_status", [status])
+        socket.emit(.conversationStatus, status)
         return status
     }
 
@@ -137,7 +148,7 @@ struct ChatNamespace: Sendable {
             authenticator.trail.mismatch(mismatch, of: caller.principal)
             throw .tenantMismatch(mismatch)
         }
-        caller.refresh(principal)
+        caller.refresh(principal, keyHash: token.flatMap { APISecret.hash(ofCredential: $0) })
         return ["ok": true, "expires_at": principal.expiresAt.map { .integer($0.rawValue) } ?? .null]
     }
 

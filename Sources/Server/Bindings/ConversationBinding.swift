@@ -46,7 +46,7 @@ struct ConversationBinding: ConversationStore {
 
     private func table(for tenant: Tenant) throws(ConversationError) -> any ConversationArchive {
         do {
-            return stores.conversations(of: try ConversationOwner(org: tenant.org, project: tenant.project, user: tenant.user))
+            return stores.conversations(of: try ConversationOwner(of: tenant))
         } catch {
             throw .unavailable
         }

@@ -17,7 +17,8 @@ struct SocketCredential: Sendable {
             let session = try fields.string("user_session_id", bytesMax: 256)
             do throws(Authenticator.Failure) {
                 let principal = try await authenticator.authenticate(token ?? bearer, hints: hints)
-                return Caller(principal: principal, userSessionID: session)
+                let hash = (token ?? bearer).flatMap { APISecret.hash(ofCredential: $0) }
+                return Caller(principal: principal, keyHash: hash, userSessionID: session)
             } catch {
                 throw HTTPFailure(error)
             }

@@ -6,6 +6,12 @@ extension ProjectHandle {
     init(of tenant: Tenant) throws(ScopeError) { try self.init(org: tenant.org, project: tenant.project) }
 }
 
+extension ConversationOwner {
+    init(of tenant: Tenant) throws(ScopeError) {
+        try self.init(org: tenant.org, project: tenant.project, user: tenant.user, key: tenant.key)
+    }
+}
+
 extension UserHandle {
     /// - Returns: nil when the tenant is bound to no user, and so has no memory.
     init?(of tenant: Tenant) throws(ScopeError) {

@@ -5,18 +5,26 @@ internal import Transport
 struct ConsoleNamespace: Sendable {
     private struct Watcher: Sendable {
         let choice: OrgChoice
+        let org: String
+        let caller: Caller
     }
 
     let authenticator: Authenticator
     let feed: ConsoleFeed
     let live: LiveFeed
+    let door: ConsoleDoor
 
     func install(on namespace: Namespace) {
         namespace.use { handshake throws(ConnectRefusal) in try await connect(handshake) }
         namespace.onConnect { socket in
-            guard let choice = (socket.context as? Watcher)?.choice, live.opened(choice) else { return socket.disconnect() }
+            guard let watcher = socket.context as? Watcher, live.opened(watcher.choice) else { return socket.disconnect() }
+            let choice = watcher.choice
             socket.join(ConsoleFeed.room(choice.name))
-            socket.onDisconnect { _ in live.closed(choice) }
+            door.entered(socket, watcher.caller, of: watcher.org)
+            socket.onDisconnect { [id = socket.id] _ in
+                door.left(id)
+                live.closed(choice)
+            }
             Task { await live.snapshot(choice, to: socket) }
             // Decisions and approvals are one organisation's: there is no list over all of them.
             guard case .one(let org) = choice else { return }
@@ -35,6 +43,6 @@ struct ConsoleNamespace: Sendable {
             throw ConnectRefusal(
                 message: "The console needs a key with the role admin of this organisation.", data: ["code": "role_required"])
         }
-        return Watcher(choice: OrgChoice(org))
+        return Watcher(choice: OrgChoice(org), org: org, caller: caller)
     }
 }

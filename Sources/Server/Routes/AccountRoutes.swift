@@ -59,8 +59,7 @@ struct AccountRoutes: Sendable {
     // MARK: Conversations
 
     private func table(_ context: AppContext) throws -> any ConversationArchive {
-        let principal = try context.principal
-        return stores.conversations(of: try ConversationOwner(org: principal.org, project: principal.project, user: principal.user))
+        stores.conversations(of: try ConversationOwner(of: context.principal.tenant))
     }
 
     @Sendable private func list(_ request: Request, context: AppContext) async throws -> Response {

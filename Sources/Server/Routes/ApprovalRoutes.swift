@@ -111,8 +111,15 @@ struct ApprovalAnswer: Sendable {
         do throws(ApprovalRefusal) {
             return try await desk.decide(id, by: Approver(principal), answer, reason: reason).get()
         } catch {
-            throw HTTPFailure(error)
+            guard error.code == .notAnApprover, await !isShown(id, to: principal, at: desk) else { throw HTTPFailure(error) }
+            throw HTTPFailure(ApprovalRefusal.absent)
         }
+    }
+
+    /// Whether the approval is in one of the caller's lists; else it is as absent as one that never was.
+    private func isShown(_ id: String, to principal: Principal, at desk: ApprovalDesk) async -> Bool {
+        guard case .found(let approval) = await desk.store.approval(id, of: principal.org) else { return false }
+        return principal.administers(org: approval.org) || approval.concerns(Approver(principal))
     }
 }
 

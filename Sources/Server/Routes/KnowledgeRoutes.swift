@@ -7,6 +7,7 @@ internal import JSON
 /// `/v1/knowledge`: the documents of the caller's project, and the search in them (contract, *HTTP*).
 struct KnowledgeRoutes: Sendable {
     let knowledge: any KnowledgeStore
+    let trail: AuditTrail
 
     func add(to group: RouterGroup<AppContext>) {
         group.get("knowledge", use: searchOrList)
@@ -19,7 +20,10 @@ struct KnowledgeRoutes: Sendable {
         let (project, id) = try (handle(context), id(context))
         let body = try await DocumentBody.read(request)
         let principal = try context.principal
-        do { try body.hints.check(against: principal) } catch { throw HTTPFailure.tenantMismatch(error) }
+        do { try body.hints.check(against: principal) } catch {
+            trail.mismatch(error, of: principal)
+            throw HTTPFailure.tenantMismatch(error)
+        }
         let put = try await answering { () async throws(KnowledgeError) in
             try await knowledge.put(
                 project, try KnowledgeDocument(id: id, title: body.title, text: body.text), at: WallClock.now())

@@ -30,7 +30,7 @@ struct LostRuns: Sendable {
     }
 
     private static func finishTurn(of end: RunEnd, in stores: Stores) async throws {
-        let archive = stores.conversations(of: try ConversationOwner(org: end.path.org, project: end.path.project, user: end.path.user))
+        let archive = stores.conversations(of: ConversationOwner(end.path))
         guard try await archive.turn(ofRun: end.run)?.turn.status == "running" else { return }
         try await archive.finishTurn(run: end.run, assistantText: "", status: RunOutcome.error.rawValue)
     }
@@ -58,7 +58,7 @@ struct LostRuns: Sendable {
     }
 
     private func look(for run: RunID, of tenant: Tenant) async throws -> (RunHandle?, isPending: Bool) {
-        let owner = try ConversationOwner(org: tenant.org, project: tenant.project, user: tenant.user)
+        let owner = try ConversationOwner(of: tenant)
         guard let placed = try await stores.conversations(of: owner).turn(ofRun: run.text),
             let conversation = ConversationID(placed.conversation), let turn = TurnID(placed.turn.turn)
         else { return (nil, false) }

@@ -105,6 +105,7 @@ struct ServerGraph {
         ChatNamespace(intake: intake, authenticator: authenticator, desk: tools?.desk, metrics: metrics).install(on: sockets)
         let console = sockets.namespace("/console")
         let feed = ConsoleFeed(console, decisions: stores.decisions, desk: tools?.desk)
+        let door = ConsoleDoor(authenticator)
         let readiness = Readiness(stores: stores, redis: counters.connection)
         let live = LiveServer(
             board: board, store: stores.nodes,
@@ -113,7 +114,7 @@ struct ServerGraph {
             logger: logger)
         let approvals = ApprovalCount(store: tools?.desk.store, keys: stores.keys)
         let liveFeed = LiveFeed(console, live: live, stores: stores, accountant: accountant, approvals: approvals)
-        ConsoleNamespace(authenticator: authenticator, feed: feed, live: liveFeed).install(on: console)
+        ConsoleNamespace(authenticator: authenticator, feed: feed, live: liveFeed, door: door).install(on: console)
         tools?.listeners.add { feed.changed($0) }
         let routes = ServerRoutes(
             configuration: configuration, intake: intake, authenticator: authenticator, models: models, prices: book,
@@ -148,6 +149,7 @@ struct ServerGraph {
                 Background { await live.writeReports() },
                 Background { await liveFeed.run() },
                 Background { await liveFeed.runStores() },
+                Background { await door.run() },
             ] + (tools?.loops ?? []).map { Background($0) } + [
                 front,
                 RunDrain(coordinator: coordinator, tools: tools?.supervisor, readiness: readiness, grace: configuration.server.grace),

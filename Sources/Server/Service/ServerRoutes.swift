@@ -43,7 +43,7 @@ struct ServerRoutes: Sendable {
         ResponseRoutes(intake: intake).add(to: api)
         MessageRoutes(intake: intake, models: models).add(to: api)
         AccountRoutes(models: models, prices: prices, windows: windows, stores: stores).add(to: api)
-        KnowledgeRoutes(knowledge: stores.knowledge).add(to: api)
+        KnowledgeRoutes(knowledge: stores.knowledge, trail: trail).add(to: api)
         let twoCall = router.group("sse").add(middleware: refusals).add(middleware: authentication)
         TwoCallRoutes(intake: intake).add(to: twoCall)
         VirtualKeyRoutes(stores: stores).add(to: router.group("key").add(middleware: refusals).add(middleware: authentication))

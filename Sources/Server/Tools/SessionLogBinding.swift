@@ -12,7 +12,7 @@ struct SessionLogBinding: SessionLog {
         guard let conversation = caller.conversation else { return nil }
         do {
             let owner = try ConversationOwner(
-                org: caller.org, project: caller.project, user: caller.user.isEmpty ? nil : caller.user)
+                org: caller.org, project: caller.project, user: caller.user.isEmpty ? nil : caller.user, key: caller.key)
             let found = try await decisions.sessionCalls(
                 of: owner, conversation: conversation, limit: SupervisorLimits.sessionCallsMax)
             guard found.count <= SupervisorLimits.sessionCallsMax else { return nil }

@@ -90,8 +90,10 @@ extension DecisionContract {
         try await server.decisions.append(outcomes: [
             try Self.outcome("m"), try Self.outcome("a", .error), try Self.outcome("l"), try Self.outcome("d", .unknown),
         ])
-        func calls(_ user: String? = "ann", _ conversation: String = "c1", _ limit: Int = 100) async throws -> [RecordedCall] {
-            let owner = try ConversationOwner(org: "acme", project: "web", user: user)
+        func calls(
+            _ user: String? = "ann", _ conversation: String = "c1", _ limit: Int = 100, key: String? = nil
+        ) async throws -> [RecordedCall] {
+            let owner = try ConversationOwner(org: "acme", project: "web", user: user, key: key)
             return try await other.decisions.sessionCalls(of: owner, conversation: conversation, limit: limit)
         }
         let expected = [
@@ -105,7 +107,9 @@ extension DecisionContract {
         #expect(try await calls("ann", "c1", 3) == expected, "one more says that there are more")
         #expect(try await calls("ann", "c1", 1) == Array(expected.prefix(2)))
         #expect(try await calls("ann", "c2").count == 1)
-        #expect(try await calls(nil).count == 1)
+        #expect(try await calls(nil, key: "k1").count == 1, "a key of no user is by itself")
+        #expect(try await calls(nil, key: "k2").isEmpty)
+        #expect(try await calls(nil).isEmpty)
         #expect(try await calls("bob").count == 1)
         #expect(try await calls("ann", "c3").isEmpty)
         #expect(try await calls("ann", "c\u{0}").isEmpty)

@@ -55,6 +55,7 @@ class Plan:
     cache_read: int = 0  # prompt tokens beside the others that the cache gave, and took (Anthropic's dialect)
     cache_write: int = 0
     stop_reason: str = "end_turn"  # (Anthropic's dialect)
+    says: str = ""  # a word that is said before the tokens
     stamp: bool = False  # a token is the wall-clock time at which it was sent, for measuring
 
     def prompt(self) -> str:
@@ -172,6 +173,8 @@ class Witness:
         await asyncio.sleep(plan.first_byte_delay)
         writer.write(b"HTTP/1.1 200 OK\r\ncontent-type: text/event-stream\r\ntransfer-encoding: chunked\r\n\r\n")
         started = time.monotonic()
+        if plan.says:
+            self._chunk(writer, {"delta": {"content": plan.says}, "finish_reason": None})
         for index in range(plan.tokens):
             if index == plan.drop_after:
                 writer.close()

@@ -102,6 +102,9 @@ struct ObligationTests {
         let talk = try id("3 per session", [("run", ["id": "run_1", "conversation": "c1"])])
         #expect(try id("3 per session", [("run", ["id": "run_2", "conversation": "c1"])]) == talk)
         #expect(try id("3 per session", [("run", ["id": "run_2", "conversation": "c2"])]) != talk)
+        #expect(
+            try id("3 per session", identity("acme", "web", "bert") + [("run", ["id": "run_2", "conversation": "c1"])]) != talk,
+            "another user's conversation of the same name is another session")
         let perDay = try id("3 per day", identity())
         #expect(try id("3 per day", identity("acme", "web", "bert")) == perDay)
         #expect(try id("3 per day", identity("acme", "shop")) != perDay)

@@ -105,7 +105,7 @@ public final class MemoryDecisionStore: DecisionStore {
                 let decision = record.decision
                 return decision.conversation.map(ByteText.init) == ByteText(conversation) && decision.kind == .call
                     && decision.decision == .allow && ByteText(decision.path.project) == ByteText(owner.project)
-                    && ByteText(decision.path.user ?? "") == ByteText(owner.user) && decision.rule != ToolDecision.replayRule
+                    && ByteText(ConversationOwner(decision.path).user) == ByteText(owner.user) && decision.rule != ToolDecision.replayRule
             }
             return calls.prefix(limit + 1).map { record in
                 RecordedCall(

@@ -2,15 +2,20 @@
 public struct ConversationOwner: Sendable, Hashable {
     public let org: String
     public let project: String
-    /// Empty for a key that is bound to no user.
+    /// The user; of a key that is bound to no user `/` and the key's id, which is no user's name: such keys share nothing. Empty without both.
     public let user: String
 
-    public init(org: String, project: String, user: String?) throws(ScopeError) {
-        _ = try TenancyPath(org: org, project: project, user: user)
-        self.org = org
-        self.project = project
-        self.user = user ?? ""
+    public init(_ path: TenancyPath) {
+        org = path.org
+        project = path.project
+        user = Self.name(user: path.user, key: path.key)
     }
+
+    public init(org: String, project: String, user: String?, key: String? = nil) throws(ScopeError) {
+        self.init(try TenancyPath(org: org, project: project, user: user, key: key))
+    }
+
+    static func name(user: String?, key: String?) -> String { user ?? key.map { "/\($0)" } ?? "" }
 }
 
 public struct StoredConversation: Sendable, Hashable {

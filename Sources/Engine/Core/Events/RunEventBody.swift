@@ -1,5 +1,18 @@
 public import JSON
 
+/// The events of a run by the names under which Socket.IO and SSE carry them (contract §3). There are no others.
+public enum RunEventName: String, Sendable, Hashable, CaseIterable {
+    case start = "chat_start"
+    case step = "chat_step"
+    case delta = "chat_delta"
+    case usage = "chat_usage"
+    case approval = "chat_approval"
+    case cut = "chat_cut"
+    case complete = "chat_complete"
+    case error = "chat_error"
+    case gap
+}
+
 /// What one event of a run says, without its envelope (contract §3). Boxed: one word wherever it is kept.
 public indirect enum RunEventBody: Sendable, Hashable {
     case start(model: String, message: String)
@@ -29,17 +42,20 @@ public indirect enum RunEventBody: Sendable, Hashable {
     }
 
     /// The name under which Socket.IO and SSE carry it.
-    public var eventName: String {
+    public var eventName: String { name.rawValue }
+
+    /// Which of the events it is.
+    public var name: RunEventName {
         switch self {
-        case .start: "chat_start"
-        case .step: "chat_step"
-        case .delta: "chat_delta"
-        case .usage: "chat_usage"
-        case .approval: "chat_approval"
-        case .cut: "chat_cut"
-        case .complete: "chat_complete"
-        case .error: "chat_error"
-        case .gap: "gap"
+        case .start: .start
+        case .step: .step
+        case .delta: .delta
+        case .usage: .usage
+        case .approval: .approval
+        case .cut: .cut
+        case .complete: .complete
+        case .error: .error
+        case .gap: .gap
         }
     }
 

@@ -233,6 +233,9 @@ public struct ApprovalRefusal: Error, Sendable, Hashable {
         case used = "approval_used"
     }
 
+    /// What there is none of, and what is none of the caller's business, read alike.
+    public static let absent = ApprovalRefusal(.unknown, "There is no such approval.")
+
     public let code: Code
     public let message: String
 

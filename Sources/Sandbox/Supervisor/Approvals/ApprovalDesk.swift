@@ -76,7 +76,7 @@ public final class ApprovalDesk: Sendable {
                 let current: Approval
                 switch await store.approval(id, of: org) {
                 case .found(let found): current = found
-                case .missing: return .failure(ApprovalRefusal(.unknown, "There is no such approval."))
+                case .missing: return .failure(.absent)
                 case .unavailable: return .failure(Self.unavailable)
                 }
                 if let answer = await change(current, by: event, now: now) { return answer }

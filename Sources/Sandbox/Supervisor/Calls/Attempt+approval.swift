@@ -91,6 +91,8 @@ extension Attempt {
         _ open: [Approval], _ question: ApprovalQuestion, _ demand: ApprovalDemand, _ desk: ApprovalDesk
     ) async -> Approval? {
         for approval in open where approval.question.isSame(as: question) {
+            // Keys that are bound to no user share no approval.
+            guard !question.user.isEmpty || approval.key == request.caller.key else { continue }
             let now = ports.clock.unixMilliseconds
             guard approval.waitedUntil <= now, now < approval.expiresAt else { continue }
             switch approval.state {

@@ -8,6 +8,7 @@ final class SessionTurns: Sendable {
     struct Session: Sendable, Hashable {
         let org: String
         let project: String
+        /// Of a key that is bound to no user the key.
         let user: String
         /// The run where there is none.
         let conversation: String
@@ -15,7 +16,7 @@ final class SessionTurns: Sendable {
         init(_ caller: CallerIdentity) {
             org = caller.org
             project = caller.project
-            user = caller.user
+            user = caller.user.isEmpty ? "/\(caller.key ?? "")" : caller.user
             conversation = caller.conversation.map { "conversation \($0)" } ?? "run \(caller.run)"
         }
     }

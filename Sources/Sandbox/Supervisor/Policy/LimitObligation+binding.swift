@@ -96,7 +96,7 @@ struct BoundLimit: Sendable {
         for key in limit.keys {
             let value: JSONValue
             switch key {
-            case .session: value = .string(caller.conversation.map { "c:\($0)" } ?? "r:\(caller.run)")
+            case .session: value = session(of: caller)
             case .run: value = .string(caller.run)
             case .user: value = .string(caller.user)
             case .project: value = .string(caller.project)
@@ -124,6 +124,13 @@ struct BoundLimit: Sendable {
             .array(keys.map { [.string($0.0), $0.1] }), .string(limit.period.rawValue),
         ]
         return String(Digest.hex(Digest.sha256(name.canonicalBytes)).prefix(32))
+    }
+
+    /// A conversation belongs to its user: another user's of the same name is another session.
+    private func session(of caller: CallerIdentity) -> JSONValue {
+        guard let conversation = caller.conversation else { return .string("r:\(caller.run)") }
+        let owner = caller.user.isEmpty ? "/\(caller.key ?? "")" : caller.user
+        return ["c", .string(owner), .string(conversation)]
     }
 
     private static func value(_ arguments: JSONObject, _ path: [String]) -> JSONValue? {

@@ -1,0 +1,46 @@
+internal import Accounting
+internal import Synchronization
+internal import Transport
+
+/// Shows consoles out whose credential is no longer good: what is pushed asks for nothing, so nothing else would find out.
+///
+/// The table is in a `Mutex` held for a look-up; one task looks.
+final class ConsoleDoor: Sendable {
+    /// How long a key that was taken away may still see. One small read a console is nothing to a store.
+    private static let interval = Duration.seconds(2)
+
+    private struct Guest: Sendable {
+        let socket: Socket
+        let caller: Caller
+        let org: String
+    }
+
+    private let authenticator: Authenticator
+    private let guests = Mutex<[String: Guest]>([:])
+
+    init(_ authenticator: Authenticator) { self.authenticator = authenticator }
+
+    func entered(_ socket: Socket, _ caller: Caller, of org: String) {
+        guests.withLock { $0[socket.id] = Guest(socket: socket, caller: caller, org: org) }
+    }
+
+    func left(_ id: String) { guests.withLock { $0[id] = nil } }
+
+    /// Until the task is cancelled.
+    func run() async {
+        while !Task.isCancelled {
+            for guest in guests.withLock({ Array($0.values) }) where await !mayStay(guest) { guest.socket.disconnect() }
+            try? await Task.sleep(for: Self.interval)
+        }
+    }
+
+    /// While the store cannot be asked everybody stays: there is nothing to be shown either.
+    private func mayStay(_ guest: Guest) async -> Bool {
+        do throws(Authenticator.Failure) {
+            let principal = try await guest.caller.recheck(authenticator)
+            return !principal.isRefused(at: WallClock.now()) && principal.administers(org: guest.org)
+        } catch {
+            return error == .unavailable
+        }
+    }
+}
