@@ -22,9 +22,10 @@ struct PageRoutes: Sendable {
 
     private func page(_ path: String, _ request: Request) throws(HTTPFailure) -> Response {
         guard let response = files.response(for: path, request: request) else {
-            // The set-up installs what others have made: Socket.IO's client, Chart.js.
-            throw .notFound(
-                path.hasPrefix("vendor/") ? "file of that name; scripts/setup.sh installs web-client/vendor" : "file of that name")
+            throw path.hasPrefix("vendor/")
+                ? .notFound(
+                    "file of that name; scripts/setup.sh installs the official Socket.IO client and Chart.js into web-client/vendor")
+                : .notFound("file of that name")
         }
         return response
     }

@@ -119,7 +119,8 @@ public final class Span: Sendable {
             guard !state.isOver else { return nil }
             state.isOver = true
             return SpanRecord(
-                name: name, kind: kind, context: context, parent: parent, began: began, ended: max(began, ended), attributes: state.attributes,
+                name: name, kind: kind, context: context, parent: parent, began: began, ended: max(began, ended),
+                attributes: state.attributes,
                 events: state.events, fault: state.fault)
         }
         if let record { tracer.queue.push(record) }
