@@ -145,6 +145,26 @@ export function fullest(windows) {
   return real.reduce((best, window) => (best === null || filled(window) > filled(best) ? window : best), null);
 }
 
+const ENDS_RUNS = new Set(['usd', 'tokens', 'input_tokens', 'output_tokens']);
+
+/** Whether a run stands under a scope. */
+function isUnder({ kind, id }, run) {
+  const path = { org: run.org, project: `${run.org}/${run.project}`, user: `${run.org}/${run.project}/${run.user ?? ''}`, key: run.key };
+  return path[kind] === id;
+}
+
+/**
+ * The preview with the runs of all servers: the one that answers knows its own. A spent window cuts whatever runs under it.
+ * @param {object[]} streams rows of all runs that live
+ */
+export function widened(asked, answer, streams) {
+  const scope = parseScope(asked.scope);
+  if (!answer.would_refuse || !ENDS_RUNS.has(asked.unit) || asked.tool || !scope) return answer;
+  const known = new Map((answer.would_cut ?? []).map((run) => [run.run_id, run]));
+  for (const run of streams) if (isUnder(scope, run) && (!asked.model || run.model === asked.model) && !known.has(run.run_id)) known.set(run.run_id, run);
+  return { ...answer, would_cut: [...known.values()] };
+}
+
 /** What the preview of a limit means, in a sentence, with its tone. @returns {[string, string, string]} text, icon, tone */
 export function previewWords(answer) {
   const cut = answer?.would_cut?.length ?? 0;

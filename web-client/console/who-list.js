@@ -48,6 +48,16 @@ export class WhoList {
     this.draw();
   }
 
+  /** To the next row, or back. */
+  move(step) {
+    const rows = this.list.items;
+    const at = rows.findIndex((row) => this.list.view(row.id)?.element.contains(document.activeElement));
+    const next = rows[Math.max(0, Math.min(rows.length - 1, at + (at < 0 ? 1 : step)))];
+    if (!next) return;
+    this.list.reveal(next.id);
+    this.list.view(next.id)?.element.querySelector('a').focus({ preventScroll: true });
+  }
+
   draw() {
     const rows = whoRows(this.#data);
     this.list.set(this.text ? rows.filter((one) => `${one.id} ${one.row.name ?? ''}`.toLowerCase().includes(this.text)) : rows);

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { filled, fullest, limitProblem, partWords, parts, previewWords, subject, toneOf, treeRows, windowOf } from '../console/budget-model.js';
+import { filled, fullest, limitProblem, partWords, parts, previewWords, subject, toneOf, treeRows, widened, windowOf } from '../console/budget-model.js';
 import { endOf, keyBody, keyMark, lifeWords, nameProblem, passing, usedWords, whoRows } from '../console/key-model.js';
 import { decisionWords, healthWords, lineOf, standOut, tiles } from '../console/now-model.js';
 import { asText, chargeRows, cuttingWindow, decisionIds, eventMark, eventWords, groupCharges, pathWindows, sentences, storyParts, totalWords } from '../console/run-model.js';
@@ -56,6 +56,16 @@ test('a limit is checked before it is sent, and a preview is a sentence', () => 
   assert.equal(previewWords({ would_cut: [{}, {}] })[0], '2 runs would be cut now.');
   assert.equal(previewWords({ would_cut: [], would_refuse: true })[2], 'warning');
   assert.equal(previewWords({ would_cut: [], would_refuse: false })[2], 'done');
+});
+
+test('a preview knows the runs of all servers', () => {
+  const streams = [run(), run({ run_id: 'run_2', user: 'ben', model: 'other' }), run({ run_id: 'run_3', project: 'support' })];
+  const ids = (asked, answer) => widened({ unit: 'usd', ...asked }, { would_cut: [], ...answer }, streams).would_cut.map((one) => one.run_id);
+  assert.deepEqual(ids({ scope: 'project:acme/web' }, { would_refuse: true }), ['run_1', 'run_2']);
+  assert.deepEqual(ids({ scope: 'project:acme/web', model: 'demo' }, { would_refuse: true, would_cut: [{ run_id: 'run_1' }] }), ['run_1']);
+  assert.deepEqual(ids({ scope: 'user:acme/web/ben' }, { would_refuse: true }), ['run_2']);
+  assert.deepEqual(ids({ scope: 'org:acme' }, { would_refuse: false }), []);
+  assert.deepEqual(ids({ scope: 'org:acme', unit: 'requests' }, { would_refuse: true }), [], 'these are refused, not cut');
 });
 
 test('the fullest is no count of runs', () => {
