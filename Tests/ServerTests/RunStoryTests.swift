@@ -26,7 +26,8 @@ struct RunStoryTests {
 
     private func row(_ number: Int64, _ kind: LedgerRow.Kind = .commit) throws -> LedgerRow {
         LedgerRow(
-            chargeID: "c\(number)", kind: kind, lease: "l", attribution: Attribution(path: try path(), run: "run_a", model: "demo", priceVersion: "1"),
+            chargeID: "c\(number)", kind: kind, lease: "l",
+            attribution: Attribution(path: try path(), run: "run_a", model: "demo", priceVersion: "1"),
             nanoUSD: 1_000, usage: UsageClasses(inputFresh: 1, outputVisible: 2), requests: 0, estimated: false,
             at: start + Milliseconds(number * 1_000 + 500))
     }

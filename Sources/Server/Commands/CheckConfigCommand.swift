@@ -61,7 +61,7 @@ extension Configuration {
                 "candidate": .string(policies.candidate), "publish": .string(policies.publish.rawValue),
             ],
             "telemetry": [
-                "otlp": .string(telemetry.otlp), "service": .string(telemetry.service), "sample": .number("\(telemetry.sample)"),
+                "otlp": .string(Self.masked(url: telemetry.otlp)), "service": .string(telemetry.service), "sample": .number("\(telemetry.sample)"),
                 "headers": .object(JSONObject(telemetry.headers.keys.sorted().map { ($0, .string("***")) })),
             ],
             "log": ["level": .string(logLevel.rawValue)],
