@@ -103,11 +103,14 @@ struct TracerTests {
     }
 
     /// Answers in turn, and ends the exporter when there are no more.
-    private func export(_ replies: [SpanExporter.Reply], spans: Int = 1) async -> (sent: Int, news: [SpanExporter.News], pauses: [Duration]) {
+    private func export(_ replies: [SpanExporter.Reply], spans: Int = 1) async -> (sent: Int, news: [SpanExporter.News], pauses: [Duration])
+    {
         let queue = queue()
         let tracer = Tracer(share: 1, queue: queue)
         for _ in 0..<spans { tracer.begin("a", .work, parent: nil)?.end() }
-        let (sent, news, pauses) = (Losses(), Mutex<[SpanExporter.News]>([]), Mutex<[Duration]>([]))
+        let sent = Losses()
+        let news = Mutex<[SpanExporter.News]>([])
+        let pauses = Mutex<[Duration]>([])
         let script = Mutex(replies[...])
         let exporter = SpanExporter(
             queue: queue, encoder: OTLPEncoder(resource: [], version: "1"),

@@ -23,7 +23,9 @@ struct PageRoutes: Sendable {
     private func page(_ path: String, _ request: Request) throws(HTTPFailure) -> Response {
         guard let response = files.response(for: path, request: request) else {
             throw path.hasPrefix("vendor/")
-                ? .notFound("file of that name; scripts/setup.sh installs the official Socket.IO client and Chart.js into web-client/vendor") : .notFound("file of that name")
+                ? .notFound(
+                    "file of that name; scripts/setup.sh installs the official Socket.IO client and Chart.js into web-client/vendor")
+                : .notFound("file of that name")
         }
         return response
     }

@@ -31,7 +31,8 @@ public struct TraceContext: Sendable, Hashable {
         let bytes = Array(traceparent.utf8)
         // `vv-` 32 digits `-` 16 digits `-ff`; a later version may have more behind a dash.
         guard bytes.count >= 55, bytes.count <= 256, bytes[2] == Hex.dash, bytes[35] == Hex.dash, bytes[52] == Hex.dash,
-            let version = Hex.value(bytes[0..<2]), version != 0xFF, version == 0 ? bytes.count == 55 : bytes.count == 55 || bytes[55] == Hex.dash,
+            let version = Hex.value(bytes[0..<2]), version != 0xFF,
+            version == 0 ? bytes.count == 55 : bytes.count == 55 || bytes[55] == Hex.dash,
             let high = Hex.value(bytes[3..<19]), let low = Hex.value(bytes[19..<35]), high != 0 || low != 0,
             let span = Hex.value(bytes[36..<52]), span != 0, let flags = Hex.value(bytes[53..<55])
         else { return nil }
