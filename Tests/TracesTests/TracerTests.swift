@@ -108,7 +108,9 @@ struct TracerTests {
         let queue = queue()
         let tracer = Tracer(share: 1, queue: queue)
         for _ in 0..<spans { tracer.begin("a", .work, parent: nil)?.end() }
-        let (sent, news, pauses) = (Losses(), Mutex<[SpanExporter.News]>([]), Mutex<[Duration]>([]))
+        let sent = Losses()
+        let news = Mutex<[SpanExporter.News]>([])
+        let pauses = Mutex<[Duration]>([])
         let script = Mutex(replies[...])
         let exporter = SpanExporter(
             queue: queue, encoder: OTLPEncoder(resource: [], version: "1"),
