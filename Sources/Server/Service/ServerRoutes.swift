@@ -75,6 +75,7 @@ struct ServerRoutes: Sendable {
         AdminPublishRoutes(room: tools).add(to: admin)
         AdminLogRoutes(trail: trail).add(to: admin)
         approvals.add(toAdmin: admin)
+        ReferenceRoutes().add(to: router)
         return router
     }
 }

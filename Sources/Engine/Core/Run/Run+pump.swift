@@ -91,6 +91,9 @@ extension Run {
                 }
                 if let call, cutsStream(call) { return .upstreamStopped }
                 await afterDelta(arrived: arrived)
+            case .sealed(let seal):
+                tally.add(seal)
+                run.log.append(.step(seal.told), at: run.timestamp(now))
             case .usage(let usage): tally.upstreamUsage = usage
             case .finished(let reason):
                 tally.isFinished = true

@@ -108,9 +108,11 @@ struct MessagesParser: AnswerParser {
             open[index] = .thinking
             hasThought = true
             append(block["thinking"], .thinking, into: &events)
+            seal(block["signature"], into: &events)
         case "redacted_thinking":
             open[index] = .other
             hasThought = true
+            if let data = block["data"]?.stringValue { events.append(.sealed(.redacted(data))) }
         case "tool_use":
             guard let name = block["name"]?.stringValue, let id = block["id"]?.stringValue else {
                 throw UpstreamFailure.malformed("the upstream sent a tool call without a name")
@@ -140,7 +142,8 @@ struct MessagesParser: AnswerParser {
             guard let fragment = delta["partial_json"]?.stringValue, !fragment.isEmpty else { return }
             open[index] = .tool(index: call, hasArguments: true)
             append(fragment, of: call, into: &events)
-        // Signatures, citations, and what is yet to come.
+        case (.thinking, "signature_delta"): seal(delta["signature"], into: &events)
+        // Citations, and what is yet to come.
         default: break
         }
     }
@@ -154,6 +157,11 @@ struct MessagesParser: AnswerParser {
     private mutating func append(_ text: JSONValue?, _ marker: DeltaMarker, into events: inout [ModelEvent]) {
         guard let text = text?.stringValue, !text.isEmpty else { return }
         events.append(.delta(ModelDelta(text: text, tokens: counter.tokens(of: text, isThinking: marker == .thinking), marker: marker)))
+    }
+
+    private func seal(_ signature: JSONValue?, into events: inout [ModelEvent]) {
+        guard let signature = signature?.stringValue, !signature.isEmpty else { return }
+        events.append(.sealed(.signature(signature)))
     }
 
     private mutating func append(_ fragment: String, of call: Int, into events: inout [ModelEvent]) {
