@@ -189,7 +189,9 @@ final class PolicyRoom: Sendable {
 
     /// A change that was written down, and then could not be made.
     func keepFailure(_ action: String, version: String) async {
-        guard var act = try? AuditAuthor.current.act(action, in: AuditAuthor.noOrg, JSONObject([("version", .string(version))])) else { return }
+        guard var act = try? AuditAuthor.current.act(action, in: AuditAuthor.noOrg, JSONObject([("version", .string(version))])) else {
+            return
+        }
         act.decision = .deny
         act.code = "directory_not_writable"
         _ = await trail.record(act)
