@@ -356,11 +356,32 @@ def test_thinking_is_shown_and_reserved(client, tenant, upstream, plan):
     assert message.content[0].thinking == text(10) and message.usage.output_tokens == 540
     assert upstream.request(wanted.id).body["thinking"] == asked
     assert tenant.usage()["totals"]["output_tokens"] == 540
-    # Not signed here, and so not sent there again.
-    history = [{"role": "assistant", "content": [block.model_dump() for block in message.content]}]
-    again = plan(tokens=3)
-    client.messages.create(model="claude", max_tokens=9, messages=user("x") + history + user(again.prompt()))
-    assert upstream.request(again.id).body["messages"][1] == {"role": "assistant", "content": message.content[1].text}
+    assert message.content[0].signature == "c2lnbmVk"
+
+
+def test_thinking_that_led_to_a_call_goes_back_to_its_author(client, upstream, plan):
+    asked = {"type": "enabled", "budget_tokens": 1_500}
+    wanted = plan(tokens=20, thinking=10, calls=[["get_weather", {"city": "Oslo"}]])
+    first = client.messages.create(model="claude", max_tokens=2_000, messages=user(wanted.prompt()), tools=[WEATHER], thinking=asked)
+    assert [block.type for block in first.content] == ["thinking", "text", "tool_use"]
+    result = {"type": "tool_result", "tool_use_id": first.content[2].id, "content": "rain"}
+    history = [{"role": "assistant", "content": [block.model_dump() for block in first.content]}, {"role": "user", "content": [result]}]
+    client.messages.create(model="claude", max_tokens=2_000, messages=user(wanted.prompt()) + history, tools=[WEATHER], thinking=asked)
+    thought = {"type": "thinking", "thinking": text(10), "signature": "c2lnbmVk"}
+    body = upstream.requests_of(wanted.id)[1].body
+    assert body["thinking"] == asked and body["messages"][1]["content"][0] == thought
+    # The same between two rounds of the server's own tools.
+    wanted = plan(tokens=20, thinking=10, calls=[["crm-lookup", {"customer": "C-2"}]])
+    extra = {"server_tools": True}
+    client.messages.create(model="claude", max_tokens=2_000, messages=user(wanted.prompt()), thinking=asked, extra_body=extra)
+    body = upstream.requests_of(wanted.id)[1].body
+    assert body["thinking"] == asked and body["messages"][1]["content"][0] == thought
+    # Without its thinking the call is answered by a model that does not think: the upstream refuses anything else.
+    history[0]["content"] = history[0]["content"][1:]
+    wanted = plan(tokens=3)
+    history[1]["content"].append({"type": "text", "text": wanted.prompt()})
+    client.messages.create(model="claude", max_tokens=2_000, messages=user("x") + history, tools=[WEATHER], thinking=asked)
+    assert "thinking" not in upstream.request(wanted.id).body
 
 
 def test_a_model_that_answers_as_a_whole(client, tenant, upstream, plan):

@@ -71,6 +71,30 @@ struct MessageStreamTests {
             ])
     }
 
+    @Test("thinking is sealed by its author, also where it is not shown")
+    func seals() throws {
+        func seal(_ key: String, _ text: String) -> RunEventBody {
+            .step(RunStep(step: ThinkingSeal.step, status: .completed, title: "", data: JSONObject([(key, .string(text))])))
+        }
+        let bodies = [
+            delta("hm", .thinking), seal("signature", "s1"), seal("signature", "s2"), seal("redacted", "r"), delta("a"),
+            .complete(finalAnswer: "a", finishReason: "stop", Self.settled),
+        ]
+        let events = try events(bodies)
+        #expect(
+            names(events).dropFirst(2).dropLast(2) == [
+                "content_block_start:0", "content_block_delta:0", "content_block_delta:0", "content_block_stop:0", "content_block_start:1",
+                "content_block_delta:1", "content_block_stop:1", "content_block_start:2", "content_block_stop:2", "content_block_start:3",
+                "content_block_delta:3", "content_block_stop:3",
+            ])
+        #expect(events[4]["delta"] == ["type": "signature_delta", "signature": "s1"])
+        #expect(
+            try whole(bodies)["content"] == [
+                ["type": "thinking", "thinking": "hm", "signature": "s1"], ["type": "thinking", "thinking": "", "signature": "s2"],
+                ["type": "redacted_thinking", "data": "r"], ["type": "text", "text": "a"],
+            ])
+    }
+
     private func whole(_ bodies: [RunEventBody]) throws -> JSONValue {
         var content = MessageContent()
         for body in bodies { _ = content.take(body) }

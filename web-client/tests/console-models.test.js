@@ -140,12 +140,14 @@ test('a sentence says its instants as people do, and leads to its decisions', ()
   assert.equal(parts[1].at, Date.parse('2026-11-28T11:02:10Z'));
   assert.equal(eventWords({ text: '0.0002 usd for 9 tokens' }), '$0.0002 for 9 tokens');
   assert.equal(eventWords({ text: 'admitted to demo' }), 'Admitted to demo');
+  assert.equal(eventWords({ text: 'payments.refund allowed, ok after 3 ms' }), 'payments.refund allowed, ok after 3 ms');
+  assert.equal(eventWords({ kind: 'approval', text: 'approval.pending: allow' }), 'People were asked to agree');
   assert.deepEqual([eventWords({ kind: 'end', text: 'cut' }), eventMark({ kind: 'end', text: 'cut' })[1]], ['It was cut', 'cut']);
 });
 
 test('charges that follow each other are one event', () => {
   const charge = (at) => ({ at, kind: 'charge', text: '0.1 usd for 3 tokens', data: { cost_usd: '0.1', input_fresh: 1, output_visible: 2 } });
-  const grouped = groupCharges([{ at: 0, kind: 'admission', text: 'in' }, charge(1), charge(2), charge(9), { at: 10, kind: 'tool', text: 'x' }, charge(11)]);
+  const grouped = groupCharges([{ at: 0, kind: 'admission', text: 'in' }, charge(1), charge(2), charge(9), { at: 10, kind: 'tool', text: 'x' }, charge(11), { at: 12, kind: 'charge', text: '', data: { cost_usd: '0.00' } }]);
   assert.deepEqual(grouped.map((one) => [one.kind, one.events.length]), [['admission', 0], ['charge', 3], ['tool', 0], ['charge', 0]]);
   assert.equal(grouped[1].text, '3 charges: $0.300000 for 9 tokens');
   assert.equal(grouped[1].until, 9);

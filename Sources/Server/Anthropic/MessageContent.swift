@@ -8,17 +8,22 @@ struct MessageContent: Sendable {
     enum Kind: Sendable, Hashable {
         case text, thinking
         case toolUse(id: String, name: String)
+        /// Thinking that its author shows to nobody.
+        case redacted(String)
     }
 
     struct Block: Sendable, Hashable {
         let kind: Kind
         /// A call's is the JSON of its input.
         var text = ""
+        /// Of thinking: what its author wants to see before it takes it back. Other models have none.
+        var signature = ""
     }
 
     enum Change: Sendable, Hashable {
         case opened(Int)
         case grew(Int, by: String)
+        case signed(Int)
         case closed(Int)
     }
 
@@ -33,6 +38,7 @@ struct MessageContent: Sendable {
     mutating func take(_ body: RunEventBody) -> [Change] {
         switch body {
         case .delta(let delta): return take(delta)
+        case .step(let step) where step.step == ThinkingSeal.step: return seal(step.data)
         case .step(let step):
             guard step.toolCallOpening != nil, let index = step.data["index"]?.integerValue else { return [] }
             calls[Int(clamping: index)] = blocks.count
@@ -67,6 +73,16 @@ struct MessageContent: Sendable {
         return changes + [.grew(growing, by: text)]
     }
 
+    private mutating func seal(_ data: JSONObject) -> [Change] {
+        if let redacted = data["redacted"]?.stringValue { return close() + [open(.redacted(redacted))] + close() }
+        guard let signature = data["signature"]?.stringValue else { return [] }
+        var changes: [Change] = []
+        if growing.map({ blocks[$0].kind != .thinking }) ?? true { changes = close() + [open(.thinking)] }
+        guard let growing else { return changes }
+        blocks[growing].signature = signature
+        return changes + [.signed(growing)] + close()
+    }
+
     private mutating func open(_ kind: Kind) -> Change {
         growing = blocks.count
         blocks.append(Block(kind: kind))
@@ -81,19 +97,20 @@ struct MessageContent: Sendable {
 }
 
 extension MessageContent.Block {
-    /// As the stream opens it: empty. A thinking block of another model than Anthropic's has no signature.
+    /// As the stream opens it: empty.
     var opening: JSONValue {
         switch kind {
         case .text: ["type": "text", "text": ""]
         case .thinking: ["type": "thinking", "thinking": "", "signature": ""]
         case .toolUse(let id, let name):
             ["type": "tool_use", "id": .string(id), "name": .string(name), "input": .object(JSONObject())]
+        case .redacted(let data): ["type": "redacted_thinking", "data": .string(data)]
         }
     }
 
     func delta(_ text: String) -> JSONValue {
         switch kind {
-        case .text: ["type": "text_delta", "text": .string(text)]
+        case .text, .redacted: ["type": "text_delta", "text": .string(text)]
         case .thinking: ["type": "thinking_delta", "thinking": .string(text)]
         case .toolUse: ["type": "input_json_delta", "partial_json": .string(text)]
         }
@@ -103,7 +120,8 @@ extension MessageContent.Block {
     var whole: JSONValue? {
         switch kind {
         case .text: return ["type": "text", "text": .string(text)]
-        case .thinking: return ["type": "thinking", "thinking": .string(text), "signature": ""]
+        case .thinking: return ["type": "thinking", "thinking": .string(text), "signature": .string(signature)]
+        case .redacted: return opening
         case .toolUse(let id, let name):
             let input = text.isEmpty ? .object(JSONObject()) : (try? JSONValue(parsing: text)) ?? .null
             guard input.objectValue != nil else { return nil }

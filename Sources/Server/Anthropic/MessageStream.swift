@@ -45,6 +45,10 @@ struct MessageStream: AnswerStream {
         case .opened(let index):
             event("content_block_start", index) { $0.member("content_block", content.blocks[index].opening) }
         case .grew(let index, let text): event("content_block_delta", index) { $0.member("delta", content.blocks[index].delta(text)) }
+        case .signed(let index):
+            event("content_block_delta", index) {
+                $0.member("delta", ["type": "signature_delta", "signature": .string(content.blocks[index].signature)])
+            }
         case .closed(let index): event("content_block_stop", index) { _ in }
         }
     }

@@ -66,10 +66,11 @@ enum MessagesContent {
             switch block.value("type") {
             case "text": parts.append(try part(block))
             case "tool_use": calls.append(try call(block))
+            // Only what its author has sealed is taken back, and of several rounds what the answer began with.
             case "thinking":
-                // Only what its author has signed is taken back; other upstreams' thinking is not theirs to read again.
-                if let signature = block.value("signature")?.stringValue, !signature.isEmpty { thoughts.append(value) }
-            case "redacted_thinking": thoughts.append(value)
+                let isSigned = !(block.value("signature")?.stringValue ?? "").isEmpty
+                if isSigned, parts.isEmpty, calls.isEmpty { thoughts.append(value) }
+            case "redacted_thinking": if parts.isEmpty, calls.isEmpty { thoughts.append(value) }
             default: throw block.failure("type", "may only be text, tool_use, thinking or redacted_thinking")
             }
         }

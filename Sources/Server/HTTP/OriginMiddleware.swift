@@ -46,8 +46,8 @@ struct OriginMiddleware: RouterMiddleware {
         Response(
             status: .noContent,
             headers: [
-                .accessControlAllowOrigin: allowed, .accessControlAllowMethods: "GET, POST, PUT, DELETE",
-                .accessControlAllowHeaders: "authorization, content-type, x-api-key, last-event-id, x-request-id",
+                .accessControlAllowOrigin: allowed, .accessControlAllowMethods: "GET, POST, PUT, PATCH, DELETE",
+                .accessControlAllowHeaders: "authorization, content-type, x-api-key, last-event-id, x-request-id, traceparent, tracestate",
                 .accessControlMaxAge: "600", .vary: "Origin",
             ])
     }

@@ -52,7 +52,7 @@ struct MessagesParserTests {
 
     static let expected: [ModelEvent] = [
         .usage(opening), .delta(ModelDelta(text: "Let me", tokens: 2, marker: .thinking)),
-        .delta(ModelDelta(text: "Hi é😀", tokens: 3)),
+        .sealed(.signature("EqQB")), .delta(ModelDelta(text: "Hi é😀", tokens: 3)),
         .toolCallDelta(ToolCallDelta(index: 0, id: "toolu_1", name: "get_weather", argumentsFragment: "", tokens: 1)),
         .toolCallDelta(ToolCallDelta(index: 0, id: nil, name: nil, argumentsFragment: #"{"city":"#, tokens: 1)),
         .toolCallDelta(ToolCallDelta(index: 0, id: nil, name: nil, argumentsFragment: #""Oslo"}"#, tokens: 1)),

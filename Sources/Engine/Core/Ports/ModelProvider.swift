@@ -102,6 +102,8 @@ public struct ToolCallDelta: Sendable, Hashable {
 public enum ModelEvent: Sendable, Hashable {
     case delta(ModelDelta)
     case toolCallDelta(ToolCallDelta)
+    /// The thinking so far may be given back to the upstream with this.
+    case sealed(ThinkingSeal)
     /// The upstream's own count. Where several come, each replaces the one before.
     case usage(ModelUsage)
     /// In the words of OpenAI: `stop`, `length`, `tool_calls`, `content_filter`; and `stop_sequence`, where an upstream tells that

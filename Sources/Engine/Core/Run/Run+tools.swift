@@ -18,7 +18,7 @@ extension Run {
         let contents = course.budget.contents(of: answers)
         let outcome = course.budget.outcome(answers, onDeny: tools.onDeny, handsThrough: ours.count < calls.count)
         if outcome == .goOn {
-            course.opener.request.add(calls, text: course.tally.roundText, contents)
+            course.opener.request.add(calls, text: course.tally.roundText, contents, thinking: course.tally.thinkingBlocks)
             course.tally = course.tally.nextRound()
         }
         return outcome
@@ -72,8 +72,9 @@ extension Run {
 
 extension ModelRequest {
     /// What the model reads in the next round: its own answer, and of each call what came of it, in the order of the calls.
-    mutating func add(_ calls: [ToolCall], text: String, _ contents: [String]) {
-        let toolCalls = JSONObject([("tool_calls", .array(calls.map(\.message)))])
+    mutating func add(_ calls: [ToolCall], text: String, _ contents: [String], thinking: [JSONValue]) {
+        var toolCalls = JSONObject([("tool_calls", .array(calls.map(\.message)))])
+        if !thinking.isEmpty { toolCalls[ModelMessage.thinkingMember] = .array(thinking) }
         messages.append(ModelMessage(role: "assistant", content: text.isEmpty ? .null : .string(text), extra: toolCalls))
         for (call, content) in zip(calls, contents) {
             let extra = JSONObject([("tool_call_id", .string(call.id))])

@@ -18,6 +18,9 @@ struct RunTally: Sendable {
     private(set) var visibleTokens = 0
     private(set) var thinkingTokens = 0
     private var toolCalls: [Int: ToolCall] = [:]
+    /// What the model has thought in this attempt, as far as its upstream would take it back.
+    private(set) var thinkingBlocks: [JSONValue] = []
+    private var unsealed = ""
     /// The upstream's own count, once it has come.
     var upstreamUsage: ModelUsage?
     /// The model said that it was done; without a usage by then there will be none.
@@ -60,10 +63,22 @@ struct RunTally: Sendable {
     mutating func add(_ delta: ModelDelta, paid: Int) {
         var text = delta.text
         textBytes += text.utf8.count
-        if delta.marker == .thinking { thinkingTokens += paid } else { visibleTokens += paid }
+        if delta.marker == .thinking {
+            thinkingTokens += paid
+            unsealed += text
+        } else {
+            visibleTokens += paid
+        }
         // Parallel answers are streamed each under its index; the final answer is the first.
         guard delta.marker == .answer, delta.index == 0 else { return }
         text.withUTF8 { answer.append(contentsOf: $0) }
+    }
+
+    mutating func add(_ seal: ThinkingSeal) {
+        textBytes += seal.byteCount
+        guard case .signature = seal else { return thinkingBlocks.append(seal.block("")) }
+        thinkingBlocks.append(seal.block(unsealed))
+        unsealed = ""
     }
 
     /// Adds a fragment.

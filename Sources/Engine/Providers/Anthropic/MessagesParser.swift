@@ -29,6 +29,7 @@ struct MessagesParser: AnswerParser {
     /// Thinking is billed as it was and may be shown shortened or not at all: such an answer teaches nothing about our count.
     private var hasThought = false
     private(set) var finishReason: String?
+    private(set) var model: String?
     private(set) var isDone = false
 
     /// - Parameters:
@@ -58,7 +59,9 @@ struct MessagesParser: AnswerParser {
         }
         guard data.objectValue != nil else { throw UpstreamFailure.malformed("the upstream sent an event that is no object") }
         switch data["type"]?.stringValue ?? event.name {
-        case "message_start": try take(usage: data["message"]?["usage"], isLast: false, into: &events)
+        case "message_start":
+            model = data["message"]?["model"]?.stringValue
+            try take(usage: data["message"]?["usage"], isLast: false, into: &events)
         case "content_block_start": try begin(data, into: &events)
         case "content_block_delta": try add(data, into: &events)
         case "content_block_stop": end(try Self.index(data), into: &events)
@@ -84,6 +87,7 @@ struct MessagesParser: AnswerParser {
             try begin(["index": .integer(Int64(index)), "content_block": block], into: &events)
             end(Int64(index), into: &events)
         }
+        model = answer["model"]?.stringValue
         if let reason = answer["stop_reason"]?.stringValue { finishReason = Self.finishReason(reason) }
         try take(usage: answer["usage"], isLast: true, into: &events)
         isDone = true
@@ -104,9 +108,11 @@ struct MessagesParser: AnswerParser {
             open[index] = .thinking
             hasThought = true
             append(block["thinking"], .thinking, into: &events)
+            seal(block["signature"], into: &events)
         case "redacted_thinking":
             open[index] = .other
             hasThought = true
+            if let data = block["data"]?.stringValue { events.append(.sealed(.redacted(data))) }
         case "tool_use":
             guard let name = block["name"]?.stringValue, let id = block["id"]?.stringValue else {
                 throw UpstreamFailure.malformed("the upstream sent a tool call without a name")
@@ -136,7 +142,8 @@ struct MessagesParser: AnswerParser {
             guard let fragment = delta["partial_json"]?.stringValue, !fragment.isEmpty else { return }
             open[index] = .tool(index: call, hasArguments: true)
             append(fragment, of: call, into: &events)
-        // Signatures, citations, and what is yet to come.
+        case (.thinking, "signature_delta"): seal(delta["signature"], into: &events)
+        // Citations, and what is yet to come.
         default: break
         }
     }
@@ -150,6 +157,11 @@ struct MessagesParser: AnswerParser {
     private mutating func append(_ text: JSONValue?, _ marker: DeltaMarker, into events: inout [ModelEvent]) {
         guard let text = text?.stringValue, !text.isEmpty else { return }
         events.append(.delta(ModelDelta(text: text, tokens: counter.tokens(of: text, isThinking: marker == .thinking), marker: marker)))
+    }
+
+    private func seal(_ signature: JSONValue?, into events: inout [ModelEvent]) {
+        guard let signature = signature?.stringValue, !signature.isEmpty else { return }
+        events.append(.sealed(.signature(signature)))
     }
 
     private mutating func append(_ fragment: String, of call: Int, into events: inout [ModelEvent]) {

@@ -1,3 +1,4 @@
+internal import Engine
 internal import JSON
 
 /// What Anthropic's dialect says and OpenAI's has no word for, kept beside it in a request: members that begin with `x_anthropic_`.
@@ -9,7 +10,7 @@ public enum AnthropicMembers {
     /// A cache breakpoint: of a text part, a tool, a tool's result, or the whole request.
     public static let cacheControl = prefix + "cache_control"
     /// Of an assistant message: its `thinking` and `redacted_thinking` blocks as they came.
-    public static let thinking = prefix + "thinking"
+    public static let thinking = ModelMessage.thinkingMember
     /// Of a tool's result: whether it tells of a failure.
     public static let isError = prefix + "is_error"
     /// Of a request: `standard_only`.
