@@ -38,8 +38,8 @@ BEYOND = """() => Math.max(0, ...[...document.querySelectorAll('#page, #page *')
 class Camera:
     """Opens pages in one view, and keeps what went wrong in them."""
 
-    def __init__(self, browser, demo, view: str, folder: pathlib.Path):
-        self.demo, self.view, self.folder = demo, view, folder
+    def __init__(self, browser, view: str, folder: pathlib.Path):
+        self.browser, self.view, self.folder = browser, view, folder
         self.problems: list[str] = []
         self.width, scheme, touch = VIEWS[view]
         self.options = {
@@ -48,7 +48,6 @@ class Camera:
             "reduced_motion": "reduce",
             "viewport": {"width": self.width, "height": HEIGHT},
         }
-        self.browser = browser
 
     def take(self, name: str, address: str, ready: str, prepare: Callable = lambda page: None) -> None:
         """One picture: `ready` is what the page shows when it is done, `prepare` does something in it first."""
@@ -171,7 +170,7 @@ def main() -> int:
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
             wanted = given.only.split(",") if given.only else []
             for view in given.views.split(","):
-                camera = Camera(browser, demo, view, given.out)
+                camera = Camera(browser, view, given.out)
                 for name, shot in shots(demo, host).items():
                     if not wanted or name in wanted:
                         camera.take(name, *shot)
