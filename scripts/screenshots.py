@@ -83,21 +83,24 @@ def shots(demo, host) -> dict[str, tuple]:
     """Every picture by its name: who looks, at which address, what is there when it is done, what is done first."""
     console = f"{demo.server.url}/console/"
     pages = {
-        "now": ("?page=now", ".page"),
-        "streams": ("?page=streams", ".page"),
-        "budgets": ("?page=budgets", ".page"),
+        "now": ("?page=now", ".now-tile"),
+        "streams": ("?page=streams", ".st-row"),
+        "budgets": ("?page=budgets", ".bg-window"),
         "spend": ("?page=spend&org=acme&range=30d&by=model", ".sp-table"),
         "decisions": ("?page=decisions", "a.dc-row"),
+        "decision": (f"?page=decisions&id={demo.denial}", ".rc-head"),
         "approvals": ("?page=approvals", "article.ap"),
         "policies": ("?page=policies", ".code-lines"),
         "policies-edit": ("?page=policies", ".code-lines", edit),
+        "policies-version": (f"?page=policies&version={demo.old_version}", ".df"),
         "tools": ("?page=tools", ".tl"),
-        "keys": ("?page=keys", ".page"),
+        "keys": ("?page=keys", ".ky"),
+        "keys-who": ("?page=keys&tab=who", ".who-row"),
         "sandboxes": ("?page=sandboxes", ".sb-level"),
         "audit": ("?page=audit&org=acme", ".au-bar", verify),
         "system": ("?page=system", ".sy-head"),
         "system-config": ("?page=system&part=config", ".sy-config .line"),
-        "run": (f"?page=run&id={demo.cut_run}", ".page"),
+        "run": (f"?page=run&id={demo.cut_run}", ".run-event"),
     }
     whole = {
         name: (f"{console}{query}#key={demo.keys['ola' if name.startswith(('policies-', 'system')) else 'olga']}", *rest)
