@@ -68,6 +68,12 @@ extension HTTPFailure {
         .unauthorized, code: "invalid_api_key", type: "authentication_error",
         message: "Send a valid API key as “Authorization: Bearer kd-…” or “x-api-key”.", headers: [.wwwAuthenticate: "Bearer"])
 
+    /// What a request names is another organisation's, or none's.
+    static func scopeDenied(_ param: String) -> HTTPFailure {
+        HTTPFailure(
+            .forbidden, code: "scope_denied", type: "permission_error", message: "This key administers another organisation.", param: param)
+    }
+
     static func tenantMismatch(_ mismatch: TenantMismatch) -> HTTPFailure {
         HTTPFailure(
             .forbidden, code: "tenant_mismatch", type: "permission_error",
