@@ -69,7 +69,7 @@ extension HTTPFailure {
         message: "Send a valid API key as “Authorization: Bearer kd-…” or “x-api-key”.", headers: [.wwwAuthenticate: "Bearer"])
 
     /// What a request names is another organisation's, or none's.
-    static func scopeDenied(_ param: String) -> HTTPFailure {
+    static func scopeDenied(param: String) -> HTTPFailure {
         HTTPFailure(
             .forbidden, code: "scope_denied", type: "permission_error", message: "This key administers another organisation.", param: param)
     }
