@@ -47,7 +47,7 @@ struct OriginMiddleware: RouterMiddleware {
             status: .noContent,
             headers: [
                 .accessControlAllowOrigin: allowed, .accessControlAllowMethods: "GET, POST, PUT, DELETE",
-                .accessControlAllowHeaders: "authorization, content-type, x-api-key, last-event-id, x-request-id",
+                .accessControlAllowHeaders: "authorization, content-type, x-api-key, anthropic-version, last-event-id, x-request-id",
                 .accessControlMaxAge: "600", .vary: "Origin",
             ])
     }
