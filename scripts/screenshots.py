@@ -29,6 +29,11 @@ WRONG = ".panel.is-problem, .key-panel, .ap-problem:not(:empty)"
 #: Chromium says this of an address that the page itself has asked for and handled.
 HANDLED = "Failed to load resource"
 
+#: How much of the page, or of a list that takes most of it, is out of sight.
+BEYOND = """() => Math.max(0, ...[...document.querySelectorAll('#page, #page *')]
+    .filter((box) => box.clientHeight > 250 && ['auto', 'scroll'].includes(getComputedStyle(box).overflowY))
+    .map((box) => box.scrollHeight - box.clientHeight))"""
+
 
 class Camera:
     """Opens pages in one view, and keeps what went wrong in them."""
@@ -68,10 +73,8 @@ class Camera:
         self.problems += [f"{name}-{self.view}: {text}" for text in said if HANDLED not in text]
 
     def _stretch(self, page) -> None:
-        """The console scrolls within its page: the window becomes as high as all of it."""
-        beyond = page.evaluate(
-            "() => { const box = document.querySelector('#page'); return box ? box.scrollHeight - box.clientHeight : 0; }"
-        )
+        """The console scrolls within its page, or within a list of it: the window becomes as high as all of it."""
+        beyond = page.evaluate(BEYOND)
         page.set_viewport_size({"width": self.width, "height": min(HEIGHT + max(0, int(beyond)), HEIGHT_MAX)})
         # Two frames: one for the new size, one for charts that follow it.
         page.evaluate("() => new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")

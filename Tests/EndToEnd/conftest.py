@@ -10,6 +10,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 
 from rig.examples import ALL_DAY, Example  # noqa: E402
 from rig.host import SDK, Host  # noqa: E402
+from rig.made_up import Fake  # noqa: E402
 from rig.proxy import Proxy  # noqa: E402
 from rig.server import BINARIES, Installation  # noqa: E402
 from rig.stores import Postgres, Redis  # noqa: E402
@@ -212,3 +213,49 @@ def make_example(tmp_path):
     yield make
     for example in made:
         example.stop()
+
+
+@pytest.fixture(scope="module")
+def fake(tmp_path_factory):
+    fake = Fake(tmp_path_factory.mktemp("fake"))
+    yield fake
+    fake.process.stop()
+
+
+@pytest.fixture
+def fresh(tmp_path):
+    """One of the test's own: for what counts rows, or takes the server away."""
+    fake = Fake(tmp_path)
+    yield fake
+    fake.process.stop()
+
+
+@pytest.fixture
+def crowd(tmp_path):
+    """One with ten thousand runs."""
+    fake = Fake(tmp_path, "--streams", "10000")
+    yield fake
+    fake.process.stop()
+
+
+@pytest.fixture
+def console(browser, request):
+    """Opens the console as somebody. An error of a script, or something that the policy of content forbids, fails the test."""
+    contexts, problems = [], []
+
+    def console(key: str, query: str = "", width: int = 1440, **options):
+        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
+        contexts.append(context)
+        page = context.new_page()
+        page.set_default_timeout(15_000)
+        page.on("pageerror", lambda error: problems.append(str(error)))
+        page.on("console", lambda message: "Content Security Policy" in message.text and problems.append(message.text))
+        own = next((name for name in ("fresh", "crowd") if name in request.fixturenames), "fake")
+        page.goto(f"{request.getfixturevalue(own).url}/console/{query}#key={key}")
+        page.locator("#connection:is([data-state=live], [data-state=poll])").wait_for()
+        return page
+
+    yield console
+    for context in contexts:
+        context.close()
+    assert not problems, problems

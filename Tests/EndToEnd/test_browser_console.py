@@ -1,85 +1,10 @@
 """The console's pages in headless Chromium, against a server that answers with made-up data: what a page shows and does, not what is decided."""
 
-import json
 import re
-import sys
-import urllib.request
 
 import pytest
 
-from rig.process import Process
-from rig.server import ROOT
-from rig.waiting import free_port, wait_until
-
-FAKE = ROOT / "web-client" / "tests" / "fake_console.py"
-
-
-class Fake:
-    def __init__(self, folder, *options: str):
-        port = free_port()
-        self.url = f"http://127.0.0.1:{port}"
-        self.process = Process([sys.executable, str(FAKE), "--port", str(port), *options], folder / "fake.log")
-        wait_until("the made-up server to answer", self.answers, 20)
-
-    def answers(self) -> bool:
-        try:
-            return urllib.request.urlopen(f"{self.url}/console/", timeout=2).status == 200
-        except OSError:
-            return False
-
-    def post(self, path: str, **body) -> dict:
-        request = urllib.request.Request(self.url + path, json.dumps(body).encode(), {"content-type": "application/json"})
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return json.load(answer)
-
-    def approval(self, **fields) -> dict:
-        return self.post("/fake/approval", **{"args": {"amount": "310.00", "customer": "C-9", "order_id": "Z-1"}, **fields})
-
-
-@pytest.fixture(scope="module")
-def fake(tmp_path_factory):
-    fake = Fake(tmp_path_factory.mktemp("fake"))
-    yield fake
-    fake.process.stop()
-
-
-@pytest.fixture
-def fresh(tmp_path):
-    """One of the test's own: for what counts rows, or takes the server away."""
-    fake = Fake(tmp_path)
-    yield fake
-    fake.process.stop()
-
-
-@pytest.fixture
-def crowd(tmp_path):
-    """One with ten thousand runs."""
-    fake = Fake(tmp_path, "--streams", "10000")
-    yield fake
-    fake.process.stop()
-
-
-@pytest.fixture
-def console(browser, request):
-    """Opens the console as somebody. An error of a script, or something that the policy of content forbids, fails the test."""
-    contexts, problems = [], []
-
-    def console(key: str, query: str = "", width: int = 1440, **options):
-        context = browser.new_context(viewport={"width": width, "height": 900}, **options)
-        contexts.append(context)
-        page = context.new_page()
-        page.set_default_timeout(15_000)
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.on("console", lambda message: "Content Security Policy" in message.text and problems.append(message.text))
-        own = next((name for name in ("fresh", "crowd") if name in request.fixturenames), "fake")
-        page.goto(f"{request.getfixturevalue(own).url}/console/{query}#key={key}")
-        page.locator("#connection:is([data-state=live], [data-state=poll])").wait_for()
-        return page
-
-    yield console
-    for context in contexts:
-        context.close()
-    assert not problems, problems
+from rig.waiting import wait_until
 
 
 def card(page, approval: dict):
@@ -281,86 +206,6 @@ def test_a_tool_is_switched_off_with_a_reason(console):
     tool.locator(".tl-state", has_text="On").wait_for()
 
 
-def test_ten_thousand_runs_scroll_and_only_those_in_sight_are_in_the_page(crowd, console):
-    page = console("kd-admin", "?page=streams&sort=newest")
-    page.get_by_text("10,000 runs").wait_for()
-    assert 10 < page.locator(".st-row").count() < 60
-    first = page.locator(".st-row").first.get_attribute("data-run")
-    page.locator(".vl").evaluate("list => list.scrollTop = list.scrollHeight")
-    wait_until("the last rows", lambda: page.locator(".st-row[aria-posinset='10000']").count() == 1)
-    assert page.locator(f"[data-run={first}]").count() == 0 and page.locator(".st-row").count() < 60
-
-
-def test_the_dearest_run_is_ended_with_a_reason_by_keys(fresh, console):
-    page = console("kd-admin", "?page=streams")
-    page.locator(".st-row").first.wait_for()
-    page.keyboard.press("j")
-    run = page.locator(".st-row.is-chosen").get_attribute("data-run")
-    page.keyboard.press("x")
-    dialog = page.get_by_role("dialog", name="End this run?")
-    page.keyboard.press("Enter")
-    assert "Say why" in dialog.get_by_role("alert").inner_text()
-    page.keyboard.type("A loop.")
-    page.keyboard.press("Enter")
-    dialog.wait_for(state="hidden")
-    wait_until("it is gone", lambda: page.locator(f"[data-run={run}]").count() == 0)
-    page.goto(f"{fresh.url}/console/?page=run&id={run}")
-    page.locator(".run-story", has_text="An administrator ended it: “A loop.”.").wait_for()
-
-
-def test_a_budget_is_previewed_before_it_is_set(fresh, console):
-    page = console("kd-admin", "?page=budgets&find=acme/web")
-    row = page.locator("[data-window='project:acme/web|usd|day|||']")
-    row.get_by_role("button", name="Change the limit").click()
-    page.get_by_role("textbox", name="Limit").fill("9.00")
-    page.locator(".bg-verdict", has_text="would be cut now").wait_for()
-    page.get_by_role("textbox", name="Limit").fill("12.00")
-    page.locator(".bg-verdict", has_text="Nothing that runs now would be cut.").wait_for()
-    page.get_by_role("button", name="Change it").click()
-    row.get_by_text("of $12.00").wait_for()
-    row.get_by_role("button", name="Remove the budget").click()
-    page.get_by_role("button", name="Remove it").click()
-    row.wait_for(state="detached")
-
-
-def test_a_secret_is_shown_once_and_only_its_button_puts_it_away(fresh, console):
-    page = console("kd-admin", "?page=keys")
-    page.get_by_role("button", name="New key").click()
-    page.get_by_role("textbox", name="Alias").fill("billing")
-    page.keyboard.press("Enter")
-    assert "Say which project." in page.locator(".dg-problem").inner_text()
-    page.get_by_role("dialog").get_by_role("combobox", name="Project").fill("web")
-    page.keyboard.press("Enter")
-    secret = page.locator(".ky-secret output").inner_text()
-    assert secret.startswith("kd-")
-    page.keyboard.press("Escape")
-    page.mouse.click(4, 4)
-    assert page.locator(".ky-secret").is_visible()
-    page.get_by_role("button", name="I have kept it").click()
-    key = page.locator(".ky", has_text="billing")
-    key.locator("summary").click()
-    key.get_by_role("button", name="Block").click()
-    key.locator(".ky-state", has_text="Blocked").wait_for()
-    key.get_by_role("button", name="Revoke").click()
-    page.get_by_role("button", name="Revoke it").click()
-    key.locator(".ky-state", has_text="Revoked").wait_for()
-    assert secret not in page.content()
-
-
-def test_a_newcomer_makes_project_user_and_key_from_the_console_alone(fresh, console):
-    page = console("kd-admin", "?page=keys&tab=who")
-    page.get_by_role("button", name="New project in acme").click()
-    page.get_by_role("textbox", name="Name").fill("shop")
-    page.keyboard.press("Enter")
-    page.get_by_role("button", name="New user in shop").click()
-    page.get_by_role("textbox", name="Name").fill("zoe")
-    page.keyboard.press("Enter")
-    page.get_by_role("button", name="New key in zoe").click()
-    assert page.get_by_role("dialog").get_by_role("combobox", name="Project").input_value() == "shop"
-    page.get_by_role("button", name="Make the key").click()
-    assert page.locator(".ky-secret output").inner_text().startswith("kd-")
-
-
 PAGES = {
     "now": ".now-tile",
     "streams": ".st-row",
@@ -386,11 +231,15 @@ BEYOND = """() => [...document.querySelectorAll('.page *')].filter((one) => {
 }).map((one) => one.className)"""
 
 
+#: As a link within the console does it: nothing is loaded again.
+GO = "search => { history.pushState(null, '', search); dispatchEvent(new PopStateEvent('popstate')); }"
+
+
 @pytest.mark.parametrize("width", [1440, 1024, 390])
-def test_nothing_runs_out_of_a_page(console, fake, width):
+def test_nothing_runs_out_of_a_page(console, width):
     page = console("kd-admin", width=width)
     for name, shown in PAGES.items():
-        page.goto(f"{fake.url}/console/?page={name}")
+        page.evaluate(GO, f"?page={name}")
         page.locator(shown).first.wait_for()
         assert page.evaluate(BEYOND) == [], name
         assert page.evaluate("document.documentElement.scrollWidth <= innerWidth"), name

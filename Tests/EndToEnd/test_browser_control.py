@@ -8,6 +8,7 @@ import requests
 
 from rig.page import answer, ended
 from rig.page import ask as chat
+from rig.server import Installation
 from rig.sse import collect
 from rig.waiting import wait_until
 
@@ -33,18 +34,19 @@ class Run:
 
 
 @pytest.fixture
-def console(browser, server, installation, tenant):
+def console(browser, server, tenant):
     """Opens the console of the tenant's organisation. An error of a script, or what the policy of content forbids, fails the test."""
     contexts, problems = [], []
 
-    def console(query: str = "", *roles: str, width: int = 1440):
+    def console(query: str = "", *roles: str, width: int = 1440, at=(server, tenant)):
+        where, whose = at
         words = [word for role in roles or ("admin",) for word in ("--role", role)]
         contexts.append(browser.new_context(viewport={"width": width, "height": 900}))
         page = contexts[-1].new_page()
         page.set_default_timeout(15_000)
         page.on("pageerror", lambda error: problems.append(str(error)))
         page.on("console", lambda message: "Content Security Policy" in message.text and problems.append(message.text))
-        page.goto(f"{server.url}/console/{query}#key={installation.key(tenant.org, 'web', 'boss', *words)['key']}")
+        page.goto(f"{where.url}/console/{query}#key={whose.installation.key(whose.org, 'web', 'boss', *words)['key']}")
         page.locator("#connection[data-state=live]").wait_for()
         return page
 
@@ -55,7 +57,7 @@ def console(browser, server, installation, tenant):
 
 
 @pytest.fixture
-def start(server, tenant):
+def start(server, installation, tenant):
     """Starts runs of the tenant, and ends those that a test leaves."""
     runs = []
 
@@ -64,8 +66,13 @@ def start(server, tenant):
         return runs[-1]
 
     yield start
+    if any(not run.last for run in runs):
+        admin = requests.Session()
+        admin.headers["authorization"] = f"Bearer {installation.key(tenant.org, 'web', 'boss', '--role', 'admin')['key']}"
+        for row in admin.get(f"{server.url}/api/admin/streams", timeout=10).json()["data"]:
+            admin.post(f"{server.url}/api/admin/streams/{row['run_id']}/kill", timeout=10)
     for run in runs:
-        run.thread.join(0 if run.last else 60)
+        run.thread.join(20)
 
 
 def ask(url: str, key: str, text: str = "hi\n@tokens 3\n@rate 0") -> requests.Response:
@@ -98,6 +105,24 @@ def test_a_stream_is_seen_as_it_spends_and_killed_with_a_reason(console, start, 
     page.locator(".run-section", has_text="Proof").get_by_role("link").first.click()
     page.locator(".rc-head").wait_for()
     assert "It only tells tales." in page.locator(".rc").inner_text()
+
+
+def test_a_run_of_another_server_is_seen_and_killed(console, tmp_path, redis_server, shared_postgres, make_tenant):
+    shared = Installation(tmp_path / "two", redis=redis_server.url, postgres=shared_postgres.database())
+    try:
+        here, there = shared.serve(), shared.serve()
+        tenant = make_tenant(shared)
+        page = console("?page=streams", at=(here, tenant))
+        run = Run(there.url, tenant.key)
+        row = page.locator(".st-row")
+        row.get_by_text("Writes").wait_for()
+        row.get_by_role("button", name="End run").click()
+        page.get_by_role("textbox", name="Reason").fill("From here.")
+        page.keyboard.press("Enter")
+        assert run.end()["cut"]["reason"] == "killed"
+        row.wait_for(state="detached")
+    finally:
+        shared.stop()
 
 
 def test_why_a_run_was_cut_is_found_from_the_first_page(console, server, tenant):
@@ -254,9 +279,9 @@ BEYOND = """() => [...document.querySelectorAll('.page *')].filter((one) => {
 
 def test_nothing_runs_out_of_a_page_on_a_phone(console, start, server, tenant):
     tenant.cap("10.00", window="day")
-    start("hi\n@tokens 200\n@rate 50")
+    start()
     page = console(width=390)
-    shown = {"now": ".now-tile", "streams": ".st-row", "budgets": ".bg-window", "keys": ".ky", "keys&tab=who": ".who-row"}
+    shown = {"streams": ".st-row", "now": ".now-one", "budgets": ".bg-window", "keys": ".ky", "keys&tab=who": ".who-row"}
     for name, what in shown.items():
         page.goto(f"{server.url}/console/?page={name}")
         page.locator(what).first.wait_for()

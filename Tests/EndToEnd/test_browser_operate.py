@@ -80,7 +80,7 @@ def test_policies_are_edited_checked_tried_published_and_rolled_back(shop, opera
     page.get_by_role("button", name="Roll back", exact=True).click()
     page.get_by_role("button", name="Edit").wait_for()
     assert decided(shop, "45.00", "C-3") == "allow"
-    page.goto(page.url.partition("?")[0] + "?page=decisions&org=-&kind=change")
+    page.get_by_role("link", name="Who changed them, and why").click()
     page.locator("a.dc-row", has_text="policies.rollback").wait_for()
     assert page.locator("a.dc-row", has_text="policies.publish").count() == 1
 

@@ -3,8 +3,12 @@
 import collections
 import contextlib
 import json
+import os
+import pty
+import select
 import sqlite3
 import subprocess
+import termios
 import threading
 import time
 
@@ -106,11 +110,12 @@ def test_a_stream_of_one_server_is_seen_and_killed_at_the_other(pair, make_tenan
         assert (row["org"], row["project"], row["user"], row["key"]) == (tenant.org, "web", "ada", tenant.key_id)
         assert (row["model"], row["state"]) == ("demo", "running")
 
-        row = wait_until(
-            "it has a speed",
-            lambda: next((row for row in admin.get(second, "streams")["data"] if 60 < row["tokens_per_second"] < 140), None),
-        )
-        assert float(row["cost_per_minute_usd"]) > 0 and row["output_tokens"] > 20 and row["waiting"] is None
+        def moving() -> dict | None:
+            rows = admin.get(second, "streams")["data"]
+            return next((row for row in rows if 60 < row["tokens_per_second"] < 140 and float(row["cost_per_minute_usd"]) > 0), None)
+
+        row = wait_until("it has a speed", moving)
+        assert row["output_tokens"] > 20 and row["waiting"] is None
         stops = wait_until("what will stop it is known", lambda: admin.get(second, "streams")["data"][0]["stops"])
         assert (stops["scope"], stops["unit"], stops["window"], stops["limit"]) == (tenant.scope, "usd", "day", "0.50")
         # 0.50 at 100 tokens of 0.000002 a second is spent in the better part of an hour.
@@ -324,3 +329,32 @@ def test_top_for_scripts_from_the_stores_and_from_a_server(server, installation,
     finally:
         admin.post(server, f"streams/{row['run_id']}/kill")
     reader.end()
+
+
+def test_top_gives_the_terminal_back_as_it_was(installation, server):
+    child, terminal = pty.fork()
+    if child == 0:
+        os.execve(BINARIES / "kdcube", ["kdcube", "top", "--config", str(installation.config)], environment())
+    shown = b""
+
+    def look(text: bytes) -> bool:
+        nonlocal shown
+        while select.select([terminal], [], [], 0.1)[0]:
+            try:
+                shown += os.read(terminal, 1 << 16)
+            except OSError:
+                break
+        return text in shown
+
+    wait_until("a picture is there", lambda: look(b"k kills a run"))
+    assert not termios.tcgetattr(terminal)[3] & (termios.ICANON | termios.ECHO)
+    os.write(terminal, b"k")
+    wait_until("it asks", lambda: look(b"kill which run?"))
+    os.write(terminal, b"nobody\r")
+    wait_until("there is none", lambda: look(b"there is no run nobody"))
+    os.write(terminal, b"q")
+    wait_until("the screen is given back", lambda: look(b"\x1b[?1049l"))
+    assert os.waitpid(child, 0)[1] == 0
+    flags = termios.tcgetattr(terminal)[3]
+    assert flags & termios.ICANON and flags & termios.ECHO
+    os.close(terminal)

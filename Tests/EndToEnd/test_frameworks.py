@@ -11,6 +11,9 @@ from rig.ledger import charged_nano
 from rig.server import INPUT_NANO, OUTPUT_NANO, ROOT, nano
 from rig.tools import call
 
+# What OpenAI's own types do not foresee shows as a warning of pydantic.
+pytestmark = pytest.mark.filterwarnings("error::UserWarning")
+
 CAP = "0.0005"
 SNIPPETS = re.findall(r"^```python\n(.*?)^```$", (ROOT / "docs" / "clients.md").read_text(), re.M | re.S)
 

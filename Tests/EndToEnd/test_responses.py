@@ -13,6 +13,7 @@ from openai.types.responses import Response, ResponseStreamEvent
 
 from rig.envelopes import tokens
 from rig.ledger import charged_nano
+from rig.messages import MessagesWitness
 from rig.server import INPUT_NANO, OUTPUT_NANO, ROOT, Installation, nano
 from rig.tools import call, prompt
 from rig.waiting import wait_until
@@ -34,13 +35,21 @@ WEATHER = {
 
 
 @pytest.fixture(scope="module")
-def installation(tmp_path_factory, witness):
+def anthropic_upstream():
+    witness = MessagesWitness()
+    yield witness
+    witness.stop()
+
+
+@pytest.fixture(scope="module")
+def installation(tmp_path_factory, witness, anthropic_upstream):
     folder = tmp_path_factory.mktemp("responses")
     catalog = yaml.safe_load((ROOT / "scripts" / "demo" / "tools.yaml").read_text())
     lookup = [tool for tool in catalog["tools"] if tool["name"] == "crm.lookup"]
     (folder / "tools.yaml").write_text(yaml.safe_dump({"tools": lookup}))
     upstream = {"provider": "openai", "base_url": witness.url, "api_key": "w", "prompt_overhead": 16}
     models = [upstream | {"id": "flaky", "retries": 2}, upstream | {"id": "chained", "fallback": ["steady"]}, upstream | {"id": "steady"}]
+    models.append({"id": "claude", "provider": "anthropic", "base_url": anthropic_upstream.url, "api_key": "a", "prompt_overhead": 0})
     installation = Installation(folder, upstream=witness.url, extra_models=models, tools={"file": str(folder / "tools.yaml")})
     prices = json.loads((folder / "prices.json").read_text())
     prices["steady"] = prices["steady"] | {"output_cost_per_token": STEADY_NANO / 1e9}
@@ -154,6 +163,24 @@ def test_a_function_call_goes_to_the_client_and_its_output_comes_back(server, cl
     assert "sunny, 21 degrees" in final.output_text
     events = wire(server, tenant, model="demo", input=[question], tools=[WEATHER], tool_choice="auto")
     assert events[-1]["response"]["output"][0]["status"] == "completed"
+
+
+def test_a_model_behind_anthropics_api_thinks_calls_and_goes_on(client, anthropic_upstream, plan):
+    wanted = plan(tokens=20, thinking=8, calls=[["weather", {"town": "Oslo"}]])
+    question = {"role": "user", "content": wanted.prompt()}
+    options = {"model": "claude", "tools": [WEATHER], "max_output_tokens": 4_000, "instructions": "Be brief."}
+    first = client.responses.create(input=[question], reasoning={"effort": "low"}, **options)
+    assert [item.type for item in first.output] == ["reasoning", "message", "function_call"]
+    thought, said, asked = first.output
+    assert thought.summary[0].text + said.content[0].text == text(20) and json.loads(asked.arguments) == {"town": "Oslo"}
+    answer = {"type": "function_call_output", "call_id": asked.call_id, "output": "rain"}
+    items = [question, *(item.to_dict() for item in first.output), answer]
+    # What the client sends back has no signature of the thinking, without which the upstream would refuse to go on thinking.
+    last = client.responses.create(input=items, reasoning={"effort": "low"}, **options)
+    assert last.output_text == text(20) and last.status == "completed"
+    sent = anthropic_upstream.requests_of(wanted.id)[-1].body
+    assert sent["system"] == "Be brief." and "thinking" not in sent
+    assert sent["messages"][-1]["content"] == [{"type": "tool_result", "tool_use_id": asked.call_id, "content": "rain"}]
 
 
 def test_the_tools_of_the_server_are_called_out_of_sight(client):

@@ -340,3 +340,47 @@ def test_words_between_the_rounds_are_charged_like_any_other(server, tenant):
     end = envelopes[-1]
     assert nano(end["cost_usd"]) == nano(tenant.usage()["totals"]["cost_usd"])
     assert len(answer(envelopes)) > 0
+
+
+#: Every metric that clients of `/metrics` may rely on, with its labels.
+METRICS = {
+    "kdcube_connections": set(),
+    "kdcube_sockets": set(),
+    "kdcube_runs_active": set(),
+    "kdcube_runs_total": {"outcome"},
+    "kdcube_tokens_total": {"kind", "model"},
+    "kdcube_cost_nanousd_total": set(),
+    "kdcube_cuts_total": {"reason"},
+    "kdcube_cut_latency_seconds_count": set(),
+    "kdcube_time_to_first_token_seconds_count": set(),
+    "kdcube_delta_latency_seconds_count": set(),
+    "kdcube_counter_ops_total": {"op"},
+    "kdcube_decisions_total": {"decision", "tool"},
+    "kdcube_tool_seconds_count": {"status"},
+    "kdcube_sandbox_starts_total": {"kind"},
+    "kdcube_sandbox_kills_total": {"reason"},
+    "kdcube_slow_consumers_total": set(),
+    "kdcube_outbox_rows": set(),
+}
+
+
+def test_every_metric_is_there_with_its_labels_and_moves(server, tenant):
+    before = server.metrics()
+    run(
+        server,
+        tenant,
+        prompt(call("crm.lookup", customer="C-17"), call("mail.send", draft_id="x"), code("while True: print('x' * 100_000)")),
+    )
+    tenant.cap("0.000200")
+    cut = run(server, tenant, "@tokens 4000\n@rate 1000")
+    assert cut[-1]["type"] == "chat.cut"
+    after = server.metrics()
+    for name, labels in METRICS.items():
+        found = [sample for sample in after if sample.partition("{")[0] == name]
+        assert found, f"{name} is not there"
+        for sample in found:
+            assert {part.partition("=")[0] for part in sample.partition("{")[2].rstrip("}").split(",") if part} == labels, sample
+        moves = sum(after[sample] for sample in found) != sum(before.get(sample, 0) for sample in found)
+        still = name in ("kdcube_connections", "kdcube_sockets", "kdcube_runs_active", "kdcube_slow_consumers_total", "kdcube_outbox_rows")
+        assert moves or still, f"{name} has not moved"
+    assert tenant.key not in str(after) and tenant.org not in str(after), "labels carry nothing of a client's"

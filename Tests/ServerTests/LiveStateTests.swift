@@ -22,7 +22,7 @@ struct LiveStateTests {
 
     @Test("a speed follows the last five seconds, and what a prompt cost is no speed")
     func rates() {
-        var meter = RateMeter(startedAt: start, cost: 1_000)
+        var meter = RateMeter(startedAt: start, seenAt: start, cost: 1_000)
         #expect(meter.note(tokens: 0, cost: 1_000, now: start) == StreamRate())
         #expect(meter.note(tokens: 10, cost: 1_100, now: start + 1_000) == StreamRate(tokens: 100, cost: 6_000))
         for second in 2...10 {
@@ -35,9 +35,16 @@ struct LiveStateTests {
         #expect(meter.isSilent(now: start + 16_500))
     }
 
+    @Test("what was spent before a stream was first seen is no speed, its tokens are")
+    func late() {
+        var meter = RateMeter(startedAt: start, seenAt: start + 1_000, cost: 5_000)
+        #expect(meter.note(tokens: 100, cost: 5_000, now: start + 1_000) == StreamRate(tokens: 1_000, cost: 0))
+        #expect(meter.note(tokens: 200, cost: 6_000, now: start + 2_000) == StreamRate(tokens: 1_000, cost: 60_000))
+    }
+
     @Test("many looks in a second keep a handful of points, and a clock that is put back begins anew")
     func clocks() {
-        var meter = RateMeter(startedAt: start, cost: 0)
+        var meter = RateMeter(startedAt: start, seenAt: start, cost: 0)
         for look in 1...40 { _ = meter.note(tokens: Int64(look), cost: 0, now: start + Int64(look) * 250) }
         #expect(meter.note(tokens: 41, cost: 0, now: start + 41 * 250).tokens == 40)
         #expect(meter.note(tokens: 50, cost: 0, now: start - 60_000) == StreamRate())

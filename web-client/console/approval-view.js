@@ -195,7 +195,7 @@ export function overRow(approval, deps) {
       argumentsTable(approval.args),
       votes.length > 0 && h('ul.ap-votes', null, ...votes.map((vote) => h('li', null, h('strong', null, vote.by),
         ` ${vote.decision === 'deny' ? 'denied' : 'agreed'}${standingWords(vote) ? ` as ${standingWords(vote)}` : ''}${vote.reason ? `: “${vote.reason}”` : '.'}`))),
-      deps.me.isAdmin && h('p.links', null, h('a', { href: deps.href('decisions', { run: approval.run }) }, 'Decisions of this run'),
+      deps.me.isAdmin && h('p.links', null, h('a', { href: deps.href('run', { id: approval.run }) }, 'The story of this run'), h('a', { href: deps.href('decisions', { run: approval.run }) }, 'Decisions of this run'),
         approval.decision_id && h('a', { href: deps.href('decisions', { id: approval.decision_id }) }, 'The decision'))));
 }
 

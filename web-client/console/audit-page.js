@@ -1,6 +1,6 @@
 import { copyButton, h, icon, setText } from '../shared/dom.js';
 import { formatCount } from '../shared/money.js';
-import { formatInstant, parseInstant } from '../shared/time.js';
+import { formatClock, formatInstant, parseInstant } from '../shared/time.js';
 import { readAddress, withFilters } from './address.js';
 import { agoWords } from './approval-view.js';
 import { barOf, countsOf, exportName, exportQuery, fingerprint, rangeWords, STATES, verdictOf } from './audit-model.js';
@@ -93,7 +93,7 @@ export class AuditPage {
       const result = await this.api.verifyAudit(this.#org);
       if (ticket !== this.#verifying) return;
       const { tone, icon: sign, title, lines } = verdictOf(result);
-      this.verdict.replaceChildren(h(`section.panel.au-result`, { data: { tone, ok: String(result.ok === true) } }, icon(sign), h('div', null, h('p', null, h('strong', null, title), h('span.hint', null, `  ${new Date().toLocaleTimeString()}`)),
+      this.verdict.replaceChildren(h(`section.panel.au-result`, { data: { tone, ok: String(result.ok === true) } }, icon(sign), h('div', null, h('p', null, h('strong', null, title), h('span.hint', null, ` at ${formatClock(Date.now(), true)}`)),
         ...lines.map((line) => h('p', null, line)))));
     } catch (error) {
       if (ticket !== this.#verifying || this.deps.refused(error)) return;

@@ -1,7 +1,7 @@
 import { h, icon } from '../shared/dom.js';
 import { parseAmount } from '../chat/windows.js';
 import { Bar } from './bar.js';
-import { limitProblem, limitWords, PERIODS, previewWords, scopeText, subject, UNITS, windowOf } from './budget-model.js';
+import { limitProblem, limitWords, PERIODS, previewWords, scopeText, subject, UNITS, widened, windowOf } from './budget-model.js';
 import { ask, choiceField, labelled, textField, wrong } from './dialog.js';
 
 /** A preview is asked for when the typing rests. */
@@ -12,7 +12,7 @@ const RUNS_SHOWN = 5;
  * Sets a budget, or changes the limit of one: with what would be cut by it now.
  * @param {{scope?: string, window?: object, scopes?: string[], models?: string[], tools?: string[]}} about `window` is the one to be changed.
  */
-export function askForBudget({ scope = '', window = null, scopes = [] }, { api, say, refused }, ondone) {
+export function askForBudget({ scope = '', window = null, scopes = [] }, { api, say, refused, streams }, ondone) {
   const whose = textField('scope', { value: scope || window?.text || '', placeholder: 'project:acme/web', offers: scopes, maxLength: 400, disabled: Boolean(window) });
   const unit = choiceField('unit', Object.entries(UNITS).map(([value, [, word]]) => [value, word]), window?.unit ?? 'usd', { disabled: Boolean(window) });
   const period = choiceField('window', Object.entries(PERIODS), window?.period ?? 'day', { disabled: Boolean(window) });
@@ -41,7 +41,7 @@ export function askForBudget({ scope = '', window = null, scopes = [] }, { api, 
     if (!/^(org|project|user|key):\S+$/.test(asked.scope) || limitProblem(asked.limit, asked.unit) !== '') return preview.replaceChildren();
     try {
       const answer = await api.send('POST', '/api/admin/budgets/preview', asked);
-      if (mine === ticket) preview.replaceChildren(...previewParts(asked, answer));
+      if (mine === ticket) preview.replaceChildren(...previewParts(asked, widened(asked, answer, streams.all)));
     } catch (error) {
       if (mine === ticket && !refused(error)) preview.replaceChildren(h('p.hint', null, `There is no preview: ${error.message}`));
     }

@@ -85,10 +85,11 @@ export function scopeText(scope) {
 /**
  * The tree as rows in order: the organisation, its projects, their users, and keys under whom they belong to.
  * @param {object[]} windows of `windowOf`
- * @param {{projects?: object[], keys?: Map<string, object>, org?: string}} known projects that have no budget stand there too.
+ * @param {{projects?: object[], keys?: Map<string, object>, org?: string, extra?: string[]}} known projects that have no budget stand there too,
+ *   and the scopes of `extra`, which somebody asks for.
  * @returns {{type: 'scope'|'window', id: string, depth: number, scope: {kind, id}, window?: object, count?: number, name?: string}[]}
  */
-export function treeRows(windows, { projects = [], keys = new Map(), org = '' } = {}) {
+export function treeRows(windows, { projects = [], keys = new Map(), org = '', extra = [] } = {}) {
   const nodes = new Map();
   const node = (kind, id, parts) => {
     const name = `${kind}:${id}`;
@@ -102,13 +103,17 @@ export function treeRows(windows, { projects = [], keys = new Map(), org = '' } 
   };
   if (org) above([org]);
   for (const one of projects) above([one.org, one.project]);
-  for (const window of windows) {
-    const { kind, id } = window.scope;
+  const place = ({ kind, id }) => {
     const owner = kind === 'key' ? keys.get(id) : null;
     const parts = kind === 'key' ? [owner?.org ?? org, owner?.project ?? '', owner?.user ?? '', id] : id.split('/');
     above(kind === 'key' ? parts.slice(0, 3) : parts);
-    node(kind, id, parts).windows.push(window);
+    return node(kind, id, parts);
+  };
+  for (const text of extra) {
+    const scope = parseScope(text);
+    if (scope) place(scope);
   }
+  for (const window of windows) place(window.scope).windows.push(window);
   // Names sort by level; what stands directly under a project (a key without a user) comes before its users.
   const sorted = [...nodes.values()].sort((a, b) => compareParts(a.parts, b.parts));
   const depths = { org: 0, project: 1, user: 2 };
@@ -138,6 +143,26 @@ const byImportance = (a, b) => Number(Boolean(a.tool || a.model)) - Number(Boole
 export function fullest(windows) {
   const real = windows.filter((window) => window.unit !== 'runs');
   return real.reduce((best, window) => (best === null || filled(window) > filled(best) ? window : best), null);
+}
+
+const ENDS_RUNS = new Set(['usd', 'tokens', 'input_tokens', 'output_tokens']);
+
+/** Whether a run stands under a scope. */
+function isUnder({ kind, id }, run) {
+  const path = { org: run.org, project: `${run.org}/${run.project}`, user: `${run.org}/${run.project}/${run.user ?? ''}`, key: run.key };
+  return path[kind] === id;
+}
+
+/**
+ * The preview with the runs of all servers: the one that answers knows its own. A spent window cuts whatever runs under it.
+ * @param {object[]} streams rows of all runs that live
+ */
+export function widened(asked, answer, streams) {
+  const scope = parseScope(asked.scope);
+  if (!answer.would_refuse || !ENDS_RUNS.has(asked.unit) || asked.tool || !scope) return answer;
+  const known = new Map((answer.would_cut ?? []).map((run) => [run.run_id, run]));
+  for (const run of streams) if (isUnder(scope, run) && (!asked.model || run.model === asked.model) && !known.has(run.run_id)) known.set(run.run_id, run);
+  return { ...answer, would_cut: [...known.values()] };
 }
 
 /** What the preview of a limit means, in a sentence, with its tone. @returns {[string, string, string]} text, icon, tone */

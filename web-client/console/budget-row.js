@@ -34,7 +34,7 @@ export class WindowRow {
     this.bar = new Bar();
     this.edit = h('button.quiet', { type: 'button', title: 'Change the limit', onclick: () => onset(this.window.text, this.window) }, icon('edit'));
     this.remove = h('button.quiet', { type: 'button', title: 'Remove the budget', onclick: () => onremove(this.window) }, icon('trash'));
-    this.element = h('div.bg-window', { role: 'listitem', tabIndex: -1, data: { window: row.id } }, h('div.bg-what', null, this.subject, this.reset), this.bar.element,
+    this.element = h('div.bg-window', { role: 'listitem', tabIndex: -1, data: { window: row.id }, onkeydown: (event) => event.key === 'Enter' && event.target === this.element && onset(this.window.text, this.window) }, h('div.bg-what', null, this.subject, this.reset), this.bar.element,
       h('span.bg-actions', null, this.edit, this.remove));
     this.element.style.setProperty('--depth', String(row.depth));
   }

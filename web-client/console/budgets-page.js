@@ -108,9 +108,10 @@ export class BudgetsPage {
     const rows = this.#rows(all);
     const near = all.filter((window) => toneOf(window) !== 'muted').length;
     setText(this.sum, all.length > 0 ? `${all.length === 1 ? '1 budget' : `${all.length} budgets`}${near > 0 ? ` · ${near} over 80 %` : ''}` : '');
-    this.list.element.hidden = rows.length === 0 || all.length === 0;
-    this.list.set(all.length === 0 ? [] : rows);
-    this.#drawMessage(all.length, rows.length, store);
+    const isEmpty = rows.length === 0 || (all.length === 0 && !rows.some((row) => row.scope.kind === 'key' || row.scope.kind === 'user'));
+    this.list.element.hidden = isEmpty;
+    this.list.set(isEmpty ? [] : rows);
+    this.#drawMessage(all.length, isEmpty ? 0 : rows.length, store);
   }
 
   #rows(all) {
@@ -129,11 +130,12 @@ export class BudgetsPage {
     };
     const isFiltered = words.length > 0 || at !== '';
     const projects = isFiltered ? [] : this.#projects.filter((one) => !project || one.project === project);
-    return treeRows(all.filter(keep), { projects, keys: this.#keys, org: isFiltered ? '' : this.#one() });
+    const extra = [...(this.#keys.has(find) ? [`key:${find}`] : []), ...(!isFiltered && user && project && this.#one() ? [`user:${this.#one()}/${project}/${user}`] : [])];
+    return treeRows(all.filter(keep), { projects, keys: this.#keys, extra, org: isFiltered ? '' : this.#one() });
   }
 
   #drawMessage(count, shown, { state, error }) {
-    const key = count > 0 && shown > 0 ? '' : state === 'loading' || state === 'idle' ? 'loading' : state === 'failed' ? `failed ${error.message}` : count > 0 ? 'filtered' : 'empty';
+    const key = shown > 0 ? '' : state === 'loading' || state === 'idle' ? 'loading' : state === 'failed' ? `failed ${error.message}` : count > 0 ? 'filtered' : 'empty';
     if (this.message.dataset.drawn === key) return;
     this.message.dataset.drawn = key;
     const parts = {

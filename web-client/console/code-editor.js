@@ -2,6 +2,9 @@ import { h } from '../shared/dom.js';
 import { lineRange, severityMark, sortFindings } from './policies-model.js';
 import { pieces } from './policy-file.js';
 
+/** Lines of a long text. */
+const LONG = 1500;
+
 /**
  * A text that can be edited, with its lines numbered, its words told apart, and what was found behind the line it is about.
  *
@@ -49,25 +52,30 @@ export class CodeEditor {
     this.#lines[Math.max(0, Math.min(this.#lines.length - 1, (line ?? 1) - 1))]?.element.scrollIntoView({ block: 'center', inline: 'nearest' });
   }
 
-  /** Only lines that are different are painted anew. */
+  /** Only lines that are different are painted anew: those between what begins and what ends the same. They number themselves (by style). */
   #draw() {
     const texts = this.area.value.split('\n');
     const at = groupBy(this.#findings, (one) => lineAt(one, texts));
-    const lines = texts.map((text, index) => {
-      const findings = at.get(index) ?? [];
-      const said = findings.map((one) => `${one.severity}:${one.message}`).join('\n');
-      const known = this.#lines[index];
-      if (known && known.text === text && known.said === said) return known;
-      const element = paintLine(index + 1, text, findings);
-      if (known) known.element.replaceWith(element);
-      else this.paint.append(element);
-      return { text, said, element };
-    });
-    for (const gone of this.#lines.slice(lines.length)) gone.element.remove();
-    this.#lines = lines;
+    const said = texts.map((_, index) => (at.get(index) ?? []).map((one) => `${one.severity}:${one.message}`).join('\n'));
+    const before = this.#lines;
+    const isSame = (old, index) => old.text === texts[index] && old.said === said[index];
+    const least = Math.min(before.length, texts.length);
+    let start = 0;
+    while (start < least && isSame(before[start], start)) start += 1;
+    let end = 0;
+    while (end < least - start && isSame(before[before.length - 1 - end], texts.length - 1 - end)) end += 1;
+    const made = texts.slice(start, texts.length - end).map((text, offset) => ({ text, said: said[start + offset], element: paintLine(text, at.get(start + offset) ?? []) }));
+    const gone = before.slice(start, before.length - end);
+    const next = before[before.length - end]?.element ?? null;
+    for (const line of gone) line.element.remove();
+    const fresh = document.createDocumentFragment();
+    fresh.append(...made.map((line) => line.element));
+    this.paint.insertBefore(fresh, next);
+    this.#lines = [...before.slice(0, start), ...made, ...before.slice(before.length - end)];
+    // So many lines are only painted where they are seen; then their width is not known to the browser.
+    this.element.classList.toggle('is-long', texts.length > LONG);
     const style = this.element.style;
-    style.setProperty('--rows', String(texts.length));
-    style.setProperty('--columns', String(texts.reduce((most, text) => Math.max(most, text.length), 0)));
+    if (texts.length > LONG) style.setProperty('--columns', String(texts.reduce((most, text, index) => Math.max(most, text.length + Math.min(64, said[index].length)), 0)));
     style.setProperty('--digits', String(String(texts.length).length));
   }
 }
@@ -80,9 +88,9 @@ function groupBy(list, keyOf) {
   return groups;
 }
 
-function paintLine(number, text, findings) {
+function paintLine(text, findings) {
   const [worst, ...more] = sortFindings(findings);
   return h('div.ce-line', worst ? { data: { tone: severityMark(worst.severity)[2] } } : null,
-    h('span.ce-number.num', null, String(number)), h('span.ce-text', null, ...pieces(text)),
+    h('span.ce-number.num'), h('span.ce-text', null, ...pieces(text)),
     worst && h('span.ce-says', { title: findings.map((one) => one.message).join('\n') }, `${severityMark(worst.severity)[0]}: ${worst.message}${more.length > 0 ? ` (and ${more.length} more)` : ''}`));
 }

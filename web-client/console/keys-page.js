@@ -68,6 +68,7 @@ export class KeysPage {
   key(name) {
     if (name === '/') return this.find.select();
     if (name !== 'j' && name !== 'k') return undefined;
+    if (this.#address.filters.tab === 'who') return this.who.move(name === 'j' ? 1 : -1);
     const lines = [...this.list.querySelectorAll('.ky:not([hidden]) > summary')];
     const at = lines.findIndex((line) => line.parentElement.contains(document.activeElement));
     return lines[Math.max(0, Math.min(lines.length - 1, at + (name === 'j' ? 1 : -1)))]?.focus();
@@ -127,6 +128,7 @@ export class KeysPage {
 
   #settled() {
     this.#busy = false;
+    this.#draw();
     this.atEnd.unobserve(this.end);
     if (this.#cursor !== null) this.atEnd.observe(this.end);
   }

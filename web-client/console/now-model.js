@@ -20,7 +20,7 @@ export function tiles(now) {
   const money = parseMoney(now?.cost_per_minute_usd) ?? 0n;
   const cuts = now?.cuts_last_hour ?? 0;
   return [
-    { name: 'runs', title: 'Runs', value: formatCount(now?.runs ?? 0), unit: 'live now', page: 'streams', line: lineOf(lines.runs), say: (value) => `${formatCount(Math.round(value))} runs` },
+    { name: 'runs', title: 'Runs', value: formatCount(now?.runs ?? 0), unit: 'live now', page: 'streams', line: lineOf(lines.runs), say: (value) => (Math.round(value) === 1 ? '1 run' : `${formatCount(Math.round(value))} runs`) },
     { name: 'tokens', title: 'Tokens', value: formatCount(Math.round(now?.tokens_per_second ?? 0)), unit: 'a second', page: 'streams', line: lineOf(lines.tokens), say: (value) => `${formatCount(Math.round(value))}/min` },
     { name: 'cost', title: 'Money', value: formatMoney(money, money > 0n && money < 100_000_000n ? 4 : 2), unit: 'a minute', page: 'spend', line: lineOf(lines.cost_usd), say: (value) => `$${value.toFixed(4)}/min` },
     { name: 'cuts', title: 'Cuts', value: formatCount(cuts), unit: 'in the last hour', page: 'decisions', line: lineOf(lines.cuts), say: (value) => (value === 1 ? '1 cut' : `${formatCount(Math.round(value))} cuts`) },
@@ -64,6 +64,6 @@ export function standOut({ streams, windows }) {
     found.push({ kind: 'dearest', sign: 'spend', tone: 'muted', title: 'Burns fastest', text: `${dearest.user ?? dearest.project}’s run on ${dearest.model}: ${rateText(dearest)}, ${costText(dearest.cost_usd)} so far`, page: 'run', filters: { id: dearest.run_id } });
   }
   const waiting = streams.filter((row) => row.waiting === 'approval').length;
-  if (waiting > 0) found.push({ kind: 'waiting', sign: 'person', tone: 'waiting', title: 'Wait for a person', text: waiting === 1 ? 'One run stands still until somebody decides' : `${waiting} runs stand still until somebody decides`, page: 'approvals', filters: {} });
+  if (waiting > 0) found.push({ kind: 'waiting', sign: 'person', tone: 'waiting', title: waiting === 1 ? 'Waits for a person' : 'Wait for a person', text: waiting === 1 ? 'One run stands still until somebody decides' : `${waiting} runs stand still until somebody decides`, page: 'approvals', filters: {} });
   return found;
 }

@@ -1,12 +1,11 @@
 import { h, icon, setIcon, setText } from '../shared/dom.js';
 import { formatClock } from '../shared/time.js';
-import { readAddress } from './address.js';
+import { inScope, readAddress } from './address.js';
 import { windowOf } from './budget-model.js';
 import { countApprovals } from './approvals-model.js';
 import { decisionWords, healthWords, standOut, tiles } from './now-model.js';
 import { NowTile } from './now-tile.js';
 import { loading, problem, sample } from './panels.js';
-import { inScope } from './address.js';
 import { whyBox } from './why-box.js';
 
 const DRAW_MS = 250;
@@ -34,7 +33,7 @@ export class NowPage {
     this.grid = h('div.now-tiles');
     this.decisions = h('a.now-card', null, h('span.now-title', null, 'Decisions in the last hour'), this.allowed = h('b.num'), ' allowed ', this.denied = h('b.num'), ' denied', this.share = h('span.now-share', { aria: { hidden: 'true' } }, h('i')));
     this.approvals = h('a.now-card', null, h('span.now-title', null, 'Approvals'), this.waiting = h('b.num'), this.waitingWord = h('span'));
-    this.why = h('div.now-card', null, h('span.now-title', null, 'Somebody asks why their answer stopped'), whyBox({ ...deps, readAddress }));
+    this.why = h('div.now-card', null, h('span.now-title', null, 'Why was I cut?'), whyBox({ ...deps, readAddress }));
     this.unusual = h('ul.now-unusual');
     this.unusualTitle = h('h2.section-title', null, 'Stands out');
     this.content = h('div', null, this.health, this.grid, h('div.now-cards', null, this.decisions, this.approvals, this.why), this.unusualTitle, this.unusual);
@@ -59,7 +58,13 @@ export class NowPage {
 
   asked() { for (const store of [this.deps.now, this.deps.streams, this.deps.windows]) store.load(); }
 
-  key(name) { if (name === '/') this.why.querySelector('input').focus(); }
+  key(name) {
+    if (name === '/') return this.why.querySelector('input').focus();
+    if (name !== 'j' && name !== 'k') return undefined;
+    const links = [...this.content.querySelectorAll('a[href]')];
+    const at = links.indexOf(document.activeElement);
+    return links[Math.max(0, Math.min(links.length - 1, at + (name === 'j' ? 1 : -1)))]?.focus();
+  }
 
   #later() {
     if (this.#shown && !this.#timer) this.#timer = setTimeout(() => { this.#timer = 0; this.#draw(); }, DRAW_MS);

@@ -88,7 +88,7 @@ export class PoliciesPage {
     this.element.replaceChildren(...[
       this.#summary(), failure(set), loose(set),
       h('div.po', null, h('section.po-main', null, ...(this.bench.isOpen ? [this.bench.element] : this.#shown())),
-        h('aside.po-side', null, tests(set.tests), versionList(set.versions, set.version, this.deps.href), this.#place())),
+        h('aside.po-side', null, tests(set.tests), versionList(set.versions, set.version, this.deps), this.#place())),
     ].filter(Boolean));
     this.element.querySelector('.is-chosen-rule')?.scrollIntoView({ block: 'center' });
   }

@@ -9,13 +9,15 @@ import { policyFile } from './policy-file.js';
 import { PublishPanel } from './publish-panel.js';
 
 /** The versions that were in force, the newest first; each can be looked at beside the one that is. */
-export function versionList(rows = [], current, href) {
+export function versionList(rows = [], current, { href, me }) {
   return h('section.side-section', null, h('h3', null, 'Versions'),
     rows.length === 0 ? h('p.hint', null, 'None was loaded.') : h('ul.versions', null, ...rows.map((one) => h('li', null,
       one.version === current ? h('code', { title: one.version }, shortVersion(one.version))
         : h('a', { href: href('policies', { version: one.version }), title: 'What is different, and the way back' }, h('code', null, shortVersion(one.version))),
       one.version === current ? stateMark('In force', 'check', 'done') : h('span'),
-      h('time.num.hint', { title: formatInstant(one.loaded_at) }, agoWords(one.loaded_at, Date.now())), copyButton('Copy', () => one.version)))));
+      h('time.num.hint', { title: formatInstant(one.loaded_at) }, agoWords(one.loaded_at, Date.now())), copyButton('Copy', () => one.version)))),
+    // Changes of the server itself are in no tenant's log.
+    me.isOperator && rows.length > 0 && h('p.links', null, h('a', { href: href('decisions', { org: '-', kind: 'change' }) }, 'Who changed them, and why')));
 }
 
 /** One version from before: what a roll back to it would change, its files, and the roll back itself. */

@@ -13,6 +13,7 @@ import { addFile, beginDraft, changedMeanwhile, changesOf, editFile, fileOf, fil
 import { PublishPanel } from './publish-panel.js';
 
 const STORED = 'kdcube.policies.draft';
+const KEEP_MS = 300;
 const NEW_FILE = (name) => (name.endsWith('.cedar') ? '// What this file is about.\n' : 'tests: []\n');
 
 /** A draft of the policies: edited, checked as one types, tried on the past, compared, and published. It is kept in the tab. */
@@ -23,6 +24,7 @@ export class PolicyWorkbench {
   #editor = null;
   #findings = [];
   #part = 'text';
+  #storing = 0;
 
   /** @param {{api: object, me: object, refused: Function, href: Function, say: Function, go: Function, onleave: () => void, onpublished: (version: string) => void, onreload: () => Promise<void>}} deps */
   constructor(deps) {
@@ -41,6 +43,7 @@ export class PolicyWorkbench {
       onerror: (error) => this.deps.refused(error) || this.checked.replaceChildren(problem('It could not be checked.', error, () => this.#loop.now())) });
     this.dry = new DryRun({ ...deps, files: () => policiesOf(this.#draft) });
     this.publish = new PublishPanel({ word: 'Publish', busy: 'Publishing…', placeholder: 'Why it changes', act: (reason) => this.#publish(reason), failed: (error) => this.#failed(error) });
+    addEventListener('pagehide', () => this.#keep());
     this.element = h('section.wb', { aria: { label: 'Draft' } },
       h('div.wb-head', null, this.state, this.discard), this.notice, this.tabs.element,
       h('div.wb-parts', null, h('div.choice', { role: 'group', aria: { label: 'Shown' } }, ...this.parts), this.tabs.actions), this.body,
@@ -69,6 +72,7 @@ export class PolicyWorkbench {
   end() {
     this.#draft = null;
     this.#editor = null;
+    clearTimeout(this.#storing);
     this.#loop.stop();
     this.dry.clear();
     session.remove(STORED);
@@ -139,7 +143,16 @@ export class PolicyWorkbench {
     this.dry.age();
   }
 
-  #store() { session.set(STORED, storeDraft(this.#draft)); }
+  /** Soon: a large set is not written with each key, and at once when the page goes. */
+  #store() {
+    clearTimeout(this.#storing);
+    this.#storing = setTimeout(() => this.#keep(), KEEP_MS);
+  }
+
+  #keep() {
+    clearTimeout(this.#storing);
+    if (this.#draft) session.set(STORED, storeDraft(this.#draft));
+  }
 
   #show(part) {
     this.#part = part;

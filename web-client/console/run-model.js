@@ -61,20 +61,35 @@ function sayInstant(at, now) {
   return day === new Date(now).toISOString().slice(0, 10) ? clock : `${clock} on ${day}`;
 }
 
-/** What an event says, as a sentence begins: money with its sign. */
+const STEPS = {
+  pending: 'People were asked to agree', approved: 'They agreed', used: 'The approval was used', denied: 'Somebody denied it', expired: 'Nobody decided in time',
+  cancelled: 'It was not needed any more', superseded: 'People were asked again: the policies had changed',
+};
+
+/** What an event says, as a sentence begins (names of tools stay as they are): money with its sign. */
 export function eventWords({ kind, text }) {
   if (kind === 'end' && ENDS[text]) return ENDS[text];
   const said = String(text ?? '').replace(/\b(\d+(?:\.\d+)?) usd\b/g, '$$$1');
-  return said.charAt(0).toUpperCase() + said.slice(1);
+  const step = /^approval\.(\w+)/.exec(said);
+  if (step) return STEPS[step[1]] ?? said;
+  return /^[a-z]+[ ,:]/.test(said) ? said.charAt(0).toUpperCase() + said.slice(1) : said;
 }
 
 /** Charges that follow each other say little one by one. */
 const GROUP_MIN = 3;
 
+/** A charge of nothing (a tool that is free) stands in the table, and tells no story. */
+function isNothing({ kind, data }) {
+  if (kind !== 'charge' || data?.cost_usd === undefined) return false;
+  const [row] = chargeRows({ charges: [data] });
+  return row.cost === 0n && row.input + row.output === 0;
+}
+
 /** The timeline with three and more charges in a row as one event, which keeps them as `events`. */
 export function groupCharges(timeline) {
   const out = [];
   for (const event of timeline) {
+    if (isNothing(event)) continue;
     const last = out.at(-1);
     if (event.kind === 'charge' && last?.kind === 'charge') last.events.push(event);
     else out.push({ ...event, events: [event] });
@@ -111,7 +126,7 @@ const sum = (row, names) => names.reduce((all, name) => all + Number(row[name] ?
 /** Rows of the ledger as rows of a table. @returns {{at, kind, model, input, output, cost: bigint, isCharge, isEstimated}[]} */
 export function chargeRows(run) {
   return (run.charges ?? []).map((row) => ({
-    at: parseInstant(row.at), kind: ROWS[row.kind] ?? row.kind ?? '', model: row.model ?? '', input: sum(row, ['input_fresh', 'input_cache_read', 'input_cache_write']),
+    at: parseInstant(row.at), kind: ROWS[row.kind] ?? row.kind ?? '', model: String(row.model ?? '').replace(/^tool:/, ''), input: sum(row, ['input_fresh', 'input_cache_read', 'input_cache_write']),
     output: sum(row, ['output_visible', 'output_reasoning']), cost: parseMoney(row.cost_usd ?? '0') ?? 0n, isCharge: row.is_charge !== false, isEstimated: Boolean(row.estimated),
   }));
 }

@@ -33,7 +33,7 @@ export class RunPage {
     this.#drawn = '';
     this.search.hidden = this.#id !== '';
     if (this.#id !== '') return this.#load(true);
-    this.body.replaceChildren(empty('Why was I cut?', 'Each answer names its run: in the last event of the stream, in the header x-request-id of a refusal, and in the chat under “Why?”. Enter it above; or ask on the command line:', sample('kdcube why RUN_ID')));
+    this.body.replaceChildren(empty('Why was I cut?', 'Each answer names its run: in the header x-run-id, in the events of its stream, and in the chat under “Why?”. Enter it above, or ask on the command line:', sample('kdcube why RUN_ID')));
     return this.search.querySelector('input').focus();
   }
 
@@ -64,7 +64,10 @@ export class RunPage {
 
   #draw(run) {
     const key = JSON.stringify(run);
-    if (key === this.#drawn) return;
+    // What somebody marks to copy it is not taken away under their hands.
+    const marked = getSelection();
+    if (key === this.#drawn || (this.#drawn !== '' && !marked.isCollapsed && this.body.contains(marked.anchorNode))) return;
+    const kept = keep(this.body);
     this.#drawn = key;
     const { href } = this.deps;
     const lives = run.state === 'running';
@@ -77,6 +80,7 @@ export class RunPage {
         h('a', { href: href('budgets', { find: `${run.org}/${run.project}` }) }, 'The budgets of its project'), copyButton('Copy as text', () => asText(run, Date.now()))),
       this.#window(run), this.#timeline(run), this.#charges(run), this.#proof(run),
     ].filter(Boolean));
+    kept();
   }
 
   #part({ kind, text, at }) {
@@ -131,6 +135,17 @@ export class RunPage {
     return section('Proof', h('dl.facts', null, ...facts.flatMap(([name, value]) => [h('dt', null, name), h('dd', null, String(value))]),
       ...(decisions.length > 0 ? [h('dt', null, 'Decisions'), h('dd', null, ...decisions.flatMap((id, at) => [at > 0 ? ', ' : '', h('a', { href: this.deps.href('decisions', { id }) }, h('code', null, id))]))] : [])));
   }
+}
+
+/** Notes what is open and what has the focus. @returns {() => void} opens and focuses the same in what stands there then. */
+function keep(box) {
+  const places = 'a, button, summary, [tabindex]';
+  const at = [...box.querySelectorAll(places)].indexOf(document.activeElement);
+  const open = [...box.querySelectorAll('details')].map((one) => one.open);
+  return () => {
+    [...box.querySelectorAll('details')].forEach((one, index) => { one.open = open[index] ?? false; });
+    if (at >= 0) box.querySelectorAll(places)[at]?.focus({ preventScroll: true });
+  };
 }
 
 const section = (title, ...content) => h('section.run-section', null, h('h3', null, title), ...content.filter(Boolean));

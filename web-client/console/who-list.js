@@ -48,6 +48,16 @@ export class WhoList {
     this.draw();
   }
 
+  /** To the next row, or back. */
+  move(step) {
+    const rows = this.list.items;
+    const at = rows.findIndex((row) => this.list.view(row.id)?.element.contains(document.activeElement));
+    const next = rows[Math.max(0, Math.min(rows.length - 1, at + (at < 0 ? 1 : step)))];
+    if (!next) return;
+    this.list.reveal(next.id);
+    this.list.view(next.id)?.element.querySelector('a').focus({ preventScroll: true });
+  }
+
   draw() {
     const rows = whoRows(this.#data);
     this.list.set(this.text ? rows.filter((one) => `${one.id} ${one.row.name ?? ''}`.toLowerCase().includes(this.text)) : rows);
@@ -94,7 +104,7 @@ class WhoRow {
     this.count = h('a.hint.num', { href: href('keys', { tab: '', ...scopeOf(type, row) }) });
     const below = BELOW[type];
     const add = (word, sign, act) => h('button.quiet', { type: 'button', aria: { label: `${word} in ${row[type]}` }, onclick: act }, icon(sign), h('span', null, word));
-    this.element = h('div.who-row', { role: 'listitem', data: { who: id, kind: type } }, h('span.bg-kind', null, KINDS[type]), h('strong', null, row[type]), this.title, this.count,
+    this.element = h('div.who-row', { role: 'listitem', data: { who: id, kind: type } }, h('span.bg-kind', null, KINDS[type]), h('strong', null, row[type]), this.title, this.count, h('a.hint.who-budgets', { href: href('budgets', scopeOf(type, row)) }, 'Budgets'),
       h('span.who-acts', null, h('button.quiet.who-name', { type: 'button', title: 'Rename', aria: { label: `Rename ${row[type]}` }, onclick: () => list.ask(type, aboveOf(type, row), this.row) }, icon('edit')),
         below && add(below[1], 'plus', () => list.ask(below[0], scopeOf(type, row))), type !== 'org' && add('New key', 'key', () => onkey(scopeOf(type, row)))));
     this.element.style.setProperty('--depth', String(depth));

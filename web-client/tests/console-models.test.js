@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { filled, fullest, limitProblem, partWords, parts, previewWords, subject, toneOf, treeRows, windowOf } from '../console/budget-model.js';
+import { filled, fullest, limitProblem, partWords, parts, previewWords, subject, toneOf, treeRows, widened, windowOf } from '../console/budget-model.js';
 import { endOf, keyBody, keyMark, lifeWords, nameProblem, passing, usedWords, whoRows } from '../console/key-model.js';
 import { decisionWords, healthWords, lineOf, standOut, tiles } from '../console/now-model.js';
 import { asText, chargeRows, cuttingWindow, decisionIds, eventMark, eventWords, groupCharges, pathWindows, sentences, storyParts, totalWords } from '../console/run-model.js';
@@ -45,6 +45,8 @@ test('the tree has every level above a budget, and keys under whom they belong t
     '0 scope org:acme', '1 scope project:acme/support', '1 scope project:acme/web', '1 window', '2 scope user:acme/web/ana', '3 scope key:key_1', '3 window', '2 scope user:acme/web/ben', '2 window',
   ]);
   assert.equal(rows.find((row) => row.id === 'key:key_1').name, 'laptop');
+  const asked = treeRows([], { keys, extra: ['key:key_1', 'nonsense'] });
+  assert.deepEqual(asked.map((row) => row.id), ['org:acme', 'project:acme/web', 'user:acme/web/ana', 'key:key_1'], 'one that is asked for stands there without a budget');
 });
 
 test('a limit is checked before it is sent, and a preview is a sentence', () => {
@@ -54,6 +56,16 @@ test('a limit is checked before it is sent, and a preview is a sentence', () => 
   assert.equal(previewWords({ would_cut: [{}, {}] })[0], '2 runs would be cut now.');
   assert.equal(previewWords({ would_cut: [], would_refuse: true })[2], 'warning');
   assert.equal(previewWords({ would_cut: [], would_refuse: false })[2], 'done');
+});
+
+test('a preview knows the runs of all servers', () => {
+  const streams = [run(), run({ run_id: 'run_2', user: 'ben', model: 'other' }), run({ run_id: 'run_3', project: 'support' })];
+  const ids = (asked, answer) => widened({ unit: 'usd', ...asked }, { would_cut: [], ...answer }, streams).would_cut.map((one) => one.run_id);
+  assert.deepEqual(ids({ scope: 'project:acme/web' }, { would_refuse: true }), ['run_1', 'run_2']);
+  assert.deepEqual(ids({ scope: 'project:acme/web', model: 'demo' }, { would_refuse: true, would_cut: [{ run_id: 'run_1' }] }), ['run_1']);
+  assert.deepEqual(ids({ scope: 'user:acme/web/ben' }, { would_refuse: true }), ['run_2']);
+  assert.deepEqual(ids({ scope: 'org:acme' }, { would_refuse: false }), []);
+  assert.deepEqual(ids({ scope: 'org:acme', unit: 'requests' }, { would_refuse: true }), [], 'these are refused, not cut');
 });
 
 test('the fullest is no count of runs', () => {
@@ -128,12 +140,14 @@ test('a sentence says its instants as people do, and leads to its decisions', ()
   assert.equal(parts[1].at, Date.parse('2026-11-28T11:02:10Z'));
   assert.equal(eventWords({ text: '0.0002 usd for 9 tokens' }), '$0.0002 for 9 tokens');
   assert.equal(eventWords({ text: 'admitted to demo' }), 'Admitted to demo');
+  assert.equal(eventWords({ text: 'payments.refund allowed, ok after 3 ms' }), 'payments.refund allowed, ok after 3 ms');
+  assert.equal(eventWords({ kind: 'approval', text: 'approval.pending: allow' }), 'People were asked to agree');
   assert.deepEqual([eventWords({ kind: 'end', text: 'cut' }), eventMark({ kind: 'end', text: 'cut' })[1]], ['It was cut', 'cut']);
 });
 
 test('charges that follow each other are one event', () => {
   const charge = (at) => ({ at, kind: 'charge', text: '0.1 usd for 3 tokens', data: { cost_usd: '0.1', input_fresh: 1, output_visible: 2 } });
-  const grouped = groupCharges([{ at: 0, kind: 'admission', text: 'in' }, charge(1), charge(2), charge(9), { at: 10, kind: 'tool', text: 'x' }, charge(11)]);
+  const grouped = groupCharges([{ at: 0, kind: 'admission', text: 'in' }, charge(1), charge(2), charge(9), { at: 10, kind: 'tool', text: 'x' }, charge(11), { at: 12, kind: 'charge', text: '', data: { cost_usd: '0.00' } }]);
   assert.deepEqual(grouped.map((one) => [one.kind, one.events.length]), [['admission', 0], ['charge', 3], ['tool', 0], ['charge', 0]]);
   assert.equal(grouped[1].text, '3 charges: $0.300000 for 9 tokens');
   assert.equal(grouped[1].until, 9);

@@ -21,7 +21,7 @@ struct AdminArea: Sendable, Hashable {
             return try Self.checked(text, key: String(key))
         }
         let named = query["org"] == "*" ? nil : try name("org")
-        if query["org"] == "*", !principal.isOperator { throw .scopeDenied(param: "org") }
+        if query["org"] == "*", !principal.isOperator { throw .scopeDenied("org") }
         let org = try named.map { name throws(HTTPFailure) in try Self.administered(name, by: principal, param: "org") }
         (project, user) = (try name("project"), try name("user"))
         self.org = org ?? (principal.isOperator ? nil : principal.org)
@@ -63,7 +63,7 @@ struct AdminArea: Sendable, Hashable {
 
     /// - Throws: 403 for an organisation that the caller does not administer, whether there is one or not.
     static func administered(_ org: String, by principal: Principal, param: String) throws(HTTPFailure) -> String {
-        guard principal.administers(org: org) else { throw .scopeDenied(param: param) }
+        guard principal.administers(org: org) else { throw .scopeDenied(param) }
         return org
     }
 
@@ -80,14 +80,7 @@ struct AdminArea: Sendable, Hashable {
             guard org != nil else { throw HTTPFailure(.notFound, code: "key_not_found", message: "There is no such key.", param: "scope") }
             return scope
         }
-        guard let org, principal.administers(org: org) else { throw HTTPFailure.scopeDenied(param: "scope") }
+        guard let org, principal.administers(org: org) else { throw HTTPFailure.scopeDenied("scope") }
         return scope
-    }
-}
-
-extension HTTPFailure {
-    static func scopeDenied(param: String) -> HTTPFailure {
-        HTTPFailure(
-            .forbidden, code: "scope_denied", type: "permission_error", message: "This key administers another organisation.", param: param)
     }
 }

@@ -1,6 +1,7 @@
 internal import Accounting
 internal import JSON
 internal import Synchronization
+internal import Traces
 internal import Transport
 
 /// Who is behind a socket, and how much of it is under way. A short `Mutex` guards both.
@@ -14,9 +15,12 @@ final class Caller: Sendable {
 
     private let state: Mutex<State>
     private let userSessionID: String?
+    /// Where the handshake belongs in a trace; messages that say nothing belong there too.
+    let trace: TraceContext?
     private let connectedAt = WallClock.now().rawValue
 
-    init(principal: Principal, keyHash: String?, userSessionID: String?) {
+    init(principal: Principal, keyHash: String?, userSessionID: String?, trace: TraceContext? = nil) {
+        self.trace = trace
         state = Mutex(State(principal: principal, keyHash: keyHash))
         self.userSessionID = userSessionID
     }

@@ -6,6 +6,7 @@ internal import JSON
 internal import JWT
 internal import Supervisor
 internal import Telemetry
+internal import Traces
 internal import Transport
 
 /// The chat protocol on Socket.IO's main namespace (contract, *Socket.IO*).
@@ -18,6 +19,8 @@ struct ChatNamespace: Sendable {
     /// Nil where the server has no tools.
     let desk: ApprovalDesk?
     let metrics: ServerMetrics
+    /// Whether places in traces are read and carried on.
+    var areTraced = false
 
     /// Requests of one socket that wait for an answer at once: a person types one, a program a few.
     static let requestsPerSocketMax = 32
@@ -92,7 +95,10 @@ struct ChatNamespace: Sendable {
     }
 
     private func message(_ socket: Socket, _ caller: Caller, _ argument: JSONValue) async throws(HTTPFailure) -> JSONValue {
-        let handle = try await intake.start(ChatMessage(argument), as: caller.principal)
+        let message = try ChatMessage(argument)
+        let handle = try await TraceContext.within(areTraced ? message.trace ?? caller.trace : nil) { () async throws(HTTPFailure) in
+            try await intake.start(message, as: caller.principal)
+        }
         try stream(handle, after: 0, to: socket)
         var reply = JSONObject([("ok", true)])
         for member in handle.names.objectValue?.members ?? [] { reply[member.key] = member.value }

@@ -2,6 +2,7 @@ internal import Accounting
 internal import AsyncHTTPClient
 internal import Engine
 internal import EngineProviders
+internal import Foundation
 internal import JSON
 internal import NIOCore
 
@@ -10,6 +11,7 @@ struct ConfiguredModels: ModelCatalog {
     struct Entry: Sendable {
         let model: Configuration.Model
         let provider: any ModelProvider
+        let origin: ModelOrigin
     }
 
     /// In the order of the configuration; the first is the default.
@@ -17,7 +19,7 @@ struct ConfiguredModels: ModelCatalog {
 
     init(_ models: [Configuration.Model], client: HTTPClient) {
         entries = models.map { model in
-            Entry(model: model, provider: Self.provider(model, client: client))
+            Entry(model: model, provider: Self.provider(model, client: client), origin: ModelOrigin(model))
         }
     }
 
@@ -26,6 +28,8 @@ struct ConfiguredModels: ModelCatalog {
     func metering(for model: String) -> ModelMetering { entry(model)?.model.metering ?? ModelMetering() }
 
     func retries(for model: String) -> RetryPolicy { entry(model)?.model.retry ?? RetryPolicy() }
+
+    func origin(of model: String) -> ModelOrigin? { entry(model)?.origin }
 
     func entry(_ id: String) -> Entry? { entries.first { $0.model.id == id } }
 
@@ -86,5 +90,15 @@ extension ConfiguredModels.Entry {
             ]
         }
         return .object(object)
+    }
+}
+
+extension ModelOrigin {
+    fileprivate init(_ model: Configuration.Model) {
+        let url = URL(string: model.baseURL)
+        self.init(
+            provider: model.provider == .scripted ? "kdcube.scripted" : model.provider.rawValue,
+            model: model.upstreamModel.isEmpty ? model.id : model.upstreamModel, host: url?.host(),
+            port: url.flatMap { $0.host() == nil ? nil : $0.port ?? ($0.scheme == "https" ? 443 : 80) })
     }
 }

@@ -22,7 +22,7 @@ struct ServerMetrics: Sendable {
         self.registry = registry
         runsActive = registry.gauge("kdcube_runs_active", "Runs that have not reached their terminal event")
         timeToFirstToken = registry.histogram("kdcube_time_to_first_token_seconds", "From admission to the first paid delta")
-        cutLatency = registry.histogram("kdcube_cut_latency_seconds", "From the refused token to the closed upstream")
+        cutLatency = registry.histogram("kdcube_cut_latency_seconds", "From the decision to cut to the cut event")
         deltaLatency = registry.histogram(
             "kdcube_delta_latency_seconds", "From the arrival of a delta's chunk to the offer of the paid delta to its readers",
             bounds: Histogram.workBounds)

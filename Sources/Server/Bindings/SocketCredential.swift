@@ -1,5 +1,7 @@
 internal import JSON
 internal import JWT
+internal import NIOHTTP1
+internal import Traces
 internal import Transport
 
 /// Who connects to a namespace: the handshake's `auth` has `token` or `bearer_token`, and hints that may only repeat what the credential
@@ -18,7 +20,10 @@ struct SocketCredential: Sendable {
             do throws(Authenticator.Failure) {
                 let principal = try await authenticator.authenticate(token ?? bearer, hints: hints)
                 let hash = (token ?? bearer).flatMap { APISecret.hash(ofCredential: $0) }
-                return Caller(principal: principal, keyHash: hash, userSessionID: session)
+                let trace = handshake.headers.first(name: "traceparent").flatMap {
+                    TraceContext(traceparent: $0, state: handshake.headers["tracestate"].joined(separator: ","))
+                }
+                return Caller(principal: principal, keyHash: hash, userSessionID: session, trace: trace)
             } catch {
                 throw HTTPFailure(error)
             }

@@ -20,8 +20,19 @@ enum ChatPush: String, Sendable, CaseIterable {
     case pong
 }
 
+/// What the server sends on the console's namespace, to which clients send nothing.
+enum ConsolePush: String, Sendable, CaseIterable {
+    case decisions, approvals, streams, windows, now
+}
+
 extension Socket {
+    func emit(_ event: ConsolePush, _ argument: JSONValue) { emit(event.rawValue, [argument]) }
     func emit(_ event: ChatPush, _ argument: JSONValue) { emit(event.rawValue, [argument]) }
+}
+
+extension Namespace {
+    /// To the consoles that look at these organisations. There is no way to a console's room but by a choice that its handshake was allowed.
+    func emit(_ event: ConsolePush, _ argument: JSONValue, to choice: OrgChoice) { emit(event.rawValue, [argument], to: [choice.room]) }
 }
 
 /// A namespace's events by direction, for whoever has to know all of them: the tests of tenants have a row for each.
@@ -32,9 +43,16 @@ struct SocketEvents: Sendable, Hashable {
     /// To clients.
     let sent: [String]
 
-    static let all = [chat]
+    static let all = [chat, SocketEvents(namespace: "/console", received: [], sent: ConsolePush.allCases.map(\.rawValue))]
 
-    static let chat = SocketEvents(
+    private static let chat = SocketEvents(
         namespace: "/", received: ChatEvent.allCases.map(\.rawValue),
         sent: ChatPush.allCases.map(\.rawValue) + RunEventName.allCases.map(\.rawValue))
+
+    var json: JSONValue {
+        [
+            "namespace": .string(namespace), "from_clients": .array(received.map { .string($0) }),
+            "to_clients": .array(sent.map { .string($0) }),
+        ]
+    }
 }

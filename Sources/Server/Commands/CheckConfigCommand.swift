@@ -62,6 +62,7 @@ extension Configuration {
             ],
             "telemetry": [
                 "otlp": .string(telemetry.otlp), "service": .string(telemetry.service), "sample": .number("\(telemetry.sample)"),
+                "queue": .integer(Int64(telemetry.queue)),
                 "headers": .object(JSONObject(telemetry.headers.keys.sorted().map { ($0, .string("***")) })),
             ],
             "log": ["level": .string(logLevel.rawValue)],

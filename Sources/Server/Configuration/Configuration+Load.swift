@@ -56,7 +56,6 @@ extension Configuration {
         policies = try Policies(tree.section("policies"))
         approvals = try Approvals(tree.section("approvals"))
         telemetry = try Telemetry(tree.section("telemetry"))
-        if !telemetry.otlp.isEmpty { notices.append("telemetry.otlp has no effect in this version") }
         let log = try tree.section("log")
         logLevel = try log.choice("level", default: logLevel)
         try log.refuseUnknownKeys()

@@ -22,6 +22,7 @@ extension Configuration.Telemetry {
             guard let share = Double(value.text), (0...1).contains(share) else { throw value.failure("must be a number from 0 to 1") }
             sample = share
         }
+        queue = try section.integer("queue", default: queue, in: 1...1_000_000)
         service = try section.string("service", default: service)
         guard !service.isEmpty, service.utf8.count <= 128 else {
             throw ConfigurationError(setting: "telemetry.service", origin: nil, rule: "must be 1 to 128 bytes")

@@ -3,6 +3,7 @@ internal import Engine
 internal import Executor
 internal import Glibc
 internal import Logging
+internal import Traces
 
 /// All settings of a process after they were read and checked: immutable from then on.
 ///
@@ -146,6 +147,8 @@ struct Configuration: Sendable, Hashable {
         var headers: [String: String] = [:]
         /// Which share of the traces that begin here is recorded. Those that a caller has begun follow the caller, unless it is 0.
         var sample = 1.0
+        /// Spans that wait for the collector at most; those beyond it are dropped and counted.
+        var queue = TraceLimits.queue
         /// `service.name` of what is sent.
         var service = "kdcube"
     }

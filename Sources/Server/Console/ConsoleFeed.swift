@@ -34,8 +34,6 @@ final class ConsoleFeed: Sendable {
         self.desk = desk
     }
 
-    static func room(_ org: String) -> String { "org:\(org)" }
-
     // MARK: Who watches
 
     /// - Returns: false when too many organisations are watched.
@@ -59,10 +57,10 @@ final class ConsoleFeed: Sendable {
             let page = try? await decisions.decisions(for: .org(handle), DecisionFilter(), before: nil, limit: Self.rows)
         {
             note(page.decisions.first?.seq ?? 0, of: org)
-            socket.emit("decisions", [["snapshot": true, "data": .array(page.decisions.map(\.json))]])
+            socket.emit(.decisions, ["snapshot": true, "data": .array(page.decisions.map(\.json))])
         }
         if let page = await pending(org) {
-            socket.emit("approvals", [["snapshot": true, "data": .array(page.map { $0.json() })]])
+            socket.emit(.approvals, ["snapshot": true, "data": .array(page.map { $0.json() })])
         }
     }
 
@@ -83,7 +81,7 @@ final class ConsoleFeed: Sendable {
     /// Of this process: at once.
     func changed(_ approval: Approval) {
         guard watches.withLock({ $0[approval.org] != nil }) else { return }
-        tell("approvals", [approval.json()], approval.org)
+        tell(.approvals, [approval.json()], approval.org)
     }
 
     /// Until the task is cancelled.
@@ -103,7 +101,7 @@ final class ConsoleFeed: Sendable {
             let last = page.decisions.last?.seq
         else { return }
         watches.withLock { $0[org]?.seq = last }
-        tell("decisions", page.decisions.map(\.json), org)
+        tell(.decisions, page.decisions.map(\.json), org)
     }
 
     /// What other servers asked and decided.
@@ -120,10 +118,10 @@ final class ConsoleFeed: Sendable {
         for id in before.keys where now[id] == nil {
             if case .found(let ended)? = await desk?.store.approval(id, of: org) { news.append(ended) }
         }
-        if !news.isEmpty { tell("approvals", news.map { $0.json() }, org) }
+        if !news.isEmpty { tell(.approvals, news.map { $0.json() }, org) }
     }
 
-    private func tell(_ event: String, _ rows: [JSONValue], _ org: String) {
-        namespace.emit(event, [["data": .array(rows)]], to: [Self.room(org)])
+    private func tell(_ event: ConsolePush, _ rows: [JSONValue], _ org: String) {
+        namespace.emit(event, ["data": .array(rows)], to: .one(org))
     }
 }

@@ -19,7 +19,7 @@ struct ConsoleNamespace: Sendable {
         namespace.onConnect { socket in
             guard let watcher = socket.context as? Watcher, live.opened(watcher.choice) else { return socket.disconnect() }
             let choice = watcher.choice
-            socket.join(ConsoleFeed.room(choice.name))
+            socket.join(choice.room)
             door.entered(socket, watcher.caller, of: watcher.org)
             socket.onDisconnect { [id = socket.id] _ in
                 door.left(id)

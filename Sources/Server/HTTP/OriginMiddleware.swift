@@ -46,8 +46,9 @@ struct OriginMiddleware: RouterMiddleware {
         Response(
             status: .noContent,
             headers: [
-                .accessControlAllowOrigin: allowed, .accessControlAllowMethods: "GET, POST, PUT, DELETE",
-                .accessControlAllowHeaders: "authorization, content-type, x-api-key, anthropic-version, last-event-id, x-request-id",
+                .accessControlAllowOrigin: allowed, .accessControlAllowMethods: "GET, POST, PUT, PATCH, DELETE",
+                .accessControlAllowHeaders:
+                    "authorization, content-type, x-api-key, anthropic-version, last-event-id, x-request-id, traceparent, tracestate",
                 .accessControlMaxAge: "600", .vary: "Origin",
             ])
     }

@@ -19,6 +19,14 @@ enum OrgChoice: Sendable, Hashable {
         }
     }
 
+    /// The room of the consoles that look at them. That of all is no organisation's, whatever it is called.
+    var room: String {
+        switch self {
+        case .one(let org): "org:\(org)"
+        case .all: "all"
+        }
+    }
+
     func contains(_ org: String) -> Bool {
         switch self {
         case .one(let one): one == org

@@ -62,15 +62,15 @@ final class LiveFeed: Sendable {
     func snapshot(_ choice: OrgChoice, to socket: Socket) async {
         let view = await live.view()
         let rows = view.streams(choice).prefix(LiveLimits.rows)
-        socket.emit("streams", [["snapshot": true, "data": .array(rows.map(\.json)), "gone": []]])
+        socket.emit(.streams, ["snapshot": true, "data": .array(rows.map(\.json)), "gone": []])
         let waiting = await approvals.waiting(choice)
         watches.withLock { $0[choice]?.approvals = waiting }
-        socket.emit("now", [view.now(choice, approvals: waiting, at: WallClock.now().rawValue)])
+        socket.emit(.now, view.now(choice, approvals: waiting, at: WallClock.now().rawValue))
         guard let windows = watches.withLock({ $0[choice]?.windows }) else { return }
         // Of the first console of an organisation nothing has been read yet.
         let changed = await windows.look()
         if !changed.isEmpty { tellWindows(changed, choice) }
-        socket.emit("windows", [["snapshot": true, "data": .array(await windows.snapshot)]])
+        socket.emit(.windows, ["snapshot": true, "data": .array(await windows.snapshot)])
     }
 
     // MARK: What changes
@@ -98,7 +98,7 @@ final class LiveFeed: Sendable {
         let rows = Array(view.streams(choice).prefix(LiveLimits.rows))
         guard let (data, gone) = watches.withLock({ $0[choice]?.streams.take(rows) }), !data.isEmpty || !gone.isEmpty else { return }
         let event: JSONValue = ["data": .array(data.map(\.json)), "gone": .array(gone.map { .string($0) })]
-        namespace.emit("streams", [event], to: [ConsoleFeed.room(choice.name)])
+        namespace.emit(.streams, event, to: choice)
     }
 
     private func tellNow(_ view: FleetView, _ choice: OrgChoice) {
@@ -114,7 +114,7 @@ final class LiveFeed: Sendable {
         }
         guard isDue, case .object(var object) = timeless else { return }
         object["at"] = .integer(at)
-        namespace.emit("now", [.object(object)], to: [ConsoleFeed.room(choice.name)])
+        namespace.emit(.now, .object(object), to: choice)
     }
 
     /// Reads windows and approvals; until the task is cancelled.
@@ -130,7 +130,7 @@ final class LiveFeed: Sendable {
     }
 
     private func tellWindows(_ rows: [JSONValue], _ choice: OrgChoice) {
-        namespace.emit("windows", [["data": .array(rows)]], to: [ConsoleFeed.room(choice.name)])
+        namespace.emit(.windows, ["data": .array(rows)], to: choice)
     }
 }
 

@@ -41,7 +41,7 @@ struct LiveState: Sendable {
         var (rates, forecast): ([StreamRate], StreamForecast) = ([], StreamForecast())
         (totals, rate) = ([:], StreamRate())
         for sample in living {
-            var track = tracks[sample.run] ?? Track(meter: RateMeter(startedAt: sample.startedAt, cost: sample.cost.rawValue))
+            var track = tracks[sample.run] ?? Track(meter: RateMeter(startedAt: sample.startedAt, seenAt: now, cost: sample.cost.rawValue))
             let speed = track.meter.note(tokens: sample.outputTokens, cost: sample.cost.rawValue, now: now)
             count(&track, sample.tenant.org, tokens: sample.outputTokens, cost: sample.cost.rawValue, now: now)
             tracks[sample.run] = track
@@ -84,7 +84,7 @@ struct LiveState: Sendable {
 
     /// A run has ended; told once, before it leaves the coordinator's table.
     mutating func concluded(_ run: String, org: String, isCut: Bool, tokens: Int64, cost: Int64, now: Int64) {
-        var track = tracks[run] ?? Track(meter: RateMeter(startedAt: now, cost: cost))
+        var track = tracks[run] ?? Track(meter: RateMeter(startedAt: now, seenAt: now, cost: cost))
         count(&track, org, tokens: tokens, cost: cost, now: now)
         track.isConcluded = true
         tracks[run] = track

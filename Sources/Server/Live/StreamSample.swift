@@ -82,6 +82,8 @@ struct RateMeter: Sendable, Hashable {
         let at: Int64
         let tokens: Int64
         let cost: Int64
+        /// Since when the cost is known.
+        let costAt: Int64
     }
 
     /// Oldest first, some second apart.
@@ -89,9 +91,12 @@ struct RateMeter: Sendable, Hashable {
     private(set) var lastTokens: Int64 = 0
     private(set) var lastTokenAt: Int64
 
-    /// - Parameter cost: what it has cost when it is first seen: what the prompt cost is no speed.
-    init(startedAt: Int64, cost: Int64) {
-        points = [Point(at: startedAt, tokens: 0, cost: cost)]
+    /// - Parameters:
+    ///   - startedAt: when it had no tokens yet (ms).
+    ///   - seenAt: when it is first seen.
+    ///   - cost: what it has cost by then: what the prompt cost is no speed.
+    init(startedAt: Int64, seenAt: Int64, cost: Int64) {
+        points = [Point(at: startedAt, tokens: 0, cost: cost, costAt: seenAt)]
         lastTokenAt = startedAt
     }
 
@@ -99,14 +104,14 @@ struct RateMeter: Sendable, Hashable {
     mutating func note(tokens: Int64, cost: Int64, now: Int64) -> StreamRate {
         if tokens > lastTokens { lastTokenAt = now }
         lastTokens = tokens
-        let point = Point(at: now, tokens: tokens, cost: cost)
+        let point = Point(at: now, tokens: tokens, cost: cost, costAt: now)
         if let last = points.last, last.at > now { points = [point] }
         while points.count > 1, now - points[1].at >= LiveLimits.rateSpan { points.removeFirst() }
         let first = points[0]
         if let last = points.last, now - last.at >= 900 { points.append(point) }
         // A speed over less than half a second is noise.
-        let span = max(now - first.at, 500)
-        return StreamRate(tokens: max(0, tokens - first.tokens) * 10_000 / span, cost: max(0, cost - first.cost) * 60_000 / span)
+        let (span, costSpan) = (max(now - first.at, 500), max(now - first.costAt, 500))
+        return StreamRate(tokens: max(0, tokens - first.tokens) * 10_000 / span, cost: max(0, cost - first.cost) * 60_000 / costSpan)
     }
 
     func isSilent(now: Int64) -> Bool { now - lastTokenAt >= LiveLimits.silence }

@@ -1,5 +1,6 @@
 internal import Engine
 internal import JSON
+internal import Traces
 
 /// The body of `chat_message`, `POST /v1/runs` and `POST /sse/chat`, checked.
 ///
@@ -19,6 +20,8 @@ struct ChatMessage: Sendable {
     let serverTools: RunRequest.ServerTools?
     let onDeny: RunRequest.DenyPolicy?
     let hints: TenantHints
+    /// Where the message belongs in a trace: for Socket.IO, whose messages have no headers.
+    let trace: TraceContext?
 
     init(_ value: JSONValue) throws(HTTPFailure) {
         let outer = try FieldReader(value)
@@ -55,6 +58,9 @@ struct ChatMessage: Sendable {
         mayLowerOutput = try either { reader throws(HTTPFailure) in try reader.flag("lower_max_tokens") } ?? false
         serverTools = try either { reader throws(HTTPFailure) in try reader.serverTools() }
         onDeny = try either { reader throws(HTTPFailure) in try reader.denyPolicy() }
+        let parent = try either { reader throws(HTTPFailure) in try reader.string("traceparent", bytesMax: 256) }
+        let state = try either { reader throws(HTTPFailure) in try reader.string("tracestate", bytesMax: 4_096) }
+        trace = parent.flatMap { TraceContext(traceparent: $0, state: state ?? "") }
         hints = try TenantHints(
             tenant: either { reader throws(HTTPFailure) in try reader.string("tenant", bytesMax: 256) },
             project: either { reader throws(HTTPFailure) in try reader.string("project", bytesMax: 256) })

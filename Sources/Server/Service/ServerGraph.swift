@@ -60,6 +60,7 @@ struct ServerGraph {
         var clientConfiguration = OpenAIProvider.clientConfiguration()
         if let connect = configuration.models.map(\.connectTimeout).max() { clientConfiguration.timeout.connect = .init(connect) }
         let client = HTTPClient(eventLoopGroupProvider: .shared(group), configuration: clientConfiguration)
+        let traces = TraceExport(configuration.telemetry, node: node, client: client, registry: registry, logger: logger)
         let models = ConfiguredModels(configuration.models, client: client)
         let book = PriceBook(
             prices, file: configuration.priceFile, models: configuration.models, accountant: accountant, metrics: metrics)
@@ -87,7 +88,8 @@ struct ServerGraph {
             stores.audit, directory: configuration.stores.data, file: configuration.audit.checkpoints, registry: registry, logger: logger)
         let coordinator = RunCoordinator(
             meter: MeterBinding(accountant: accountant, trail: trail), models: models, conversations: ConversationBinding(stores: stores),
-            tools: tools?.gate, metrics: EngineMetricsBinding(metrics: metrics, ends: ends, board: board, upstreams: upstreams))
+            tools: tools?.gate, metrics: EngineMetricsBinding(metrics: metrics, ends: ends, board: board, upstreams: upstreams),
+            tracer: traces?.tracer)
         let revocations = RevocationWatch(
             store: stores.revocations, coordinator: coordinator, trail: trail, metrics: metrics, logger: logger)
         let windows = WindowReader(stores, counters: counters.isEmbedded ? nil : counters.store)
@@ -102,7 +104,8 @@ struct ServerGraph {
 
         let sockets = SocketIOServer(
             configuration: try transportConfiguration(), eventLoopGroup: group, metrics: registry, logger: logger)
-        ChatNamespace(intake: intake, authenticator: authenticator, desk: tools?.desk, metrics: metrics).install(on: sockets)
+        ChatNamespace(intake: intake, authenticator: authenticator, desk: tools?.desk, metrics: metrics, areTraced: traces != nil)
+            .install(on: sockets)
         let console = sockets.namespace("/console")
         let feed = ConsoleFeed(console, decisions: stores.decisions, desk: tools?.desk)
         let door = ConsoleDoor(authenticator)
@@ -120,7 +123,7 @@ struct ServerGraph {
             configuration: configuration, intake: intake, authenticator: authenticator, models: models, prices: book,
             windows: windows, stores: stores,
             readiness: readiness, metrics: metrics, outbox: counters.outbox, tools: tools, trail: trail,
-            live: live, approvals: approvals, upstreams: upstreams, logger: logger)
+            live: live, approvals: approvals, upstreams: upstreams, logger: logger, traces: traces)
         let front = RealtimeServer(
             configuration: frontConfiguration(), ingress: sockets, responder: routes.router().buildResponder(), eventLoopGroup: group,
             metrics: registry, logger: logger
@@ -150,6 +153,7 @@ struct ServerGraph {
                 Background { await liveFeed.run() },
                 Background { await liveFeed.runStores() },
                 Background { await door.run() },
+                Background { await traces?.run() },
             ] + (tools?.loops ?? []).map { Background($0) } + [
                 front,
                 RunDrain(coordinator: coordinator, tools: tools?.supervisor, readiness: readiness, grace: configuration.server.grace),
@@ -163,6 +167,7 @@ struct ServerGraph {
         await tools?.shutdown()
         // After the last decision: what is not signed could be cut off while nobody looks.
         await checkpoints.flush()
+        await traces?.flush()
         try? await client.shutdown()
         await accountant.leave()
         succession.board.discard()

@@ -23,14 +23,18 @@ struct ServerRoutes: Sendable {
     let approvals: ApprovalCount
     let upstreams: UpstreamBook
     let logger: Logger
+    /// Nil where nothing is traced.
+    let traces: TraceExport?
 
     func router() -> Router<AppContext> {
         let router = Router(context: AppContext.self)
         router.add(middleware: ErrorDocumentMiddleware())
         router.add(middleware: OriginMiddleware(policy: configuration.originPolicy))
+        if traces != nil { router.add(middleware: TraceMiddleware()) }
         PageRoutes(files: StaticFiles(root: configuration.server.webClient)).add(to: router)
         HealthRoutes(readiness: readiness, metrics: metrics) {
             metrics.outboxRows.set(Int64(outbox?.backlog ?? 0))
+            traces?.measure()
         }.add(to: router)
 
         // On the groups: the router itself has turned a thrown refusal into a response by the time its own middleware sees it.
@@ -71,6 +75,7 @@ struct ServerRoutes: Sendable {
         AdminPublishRoutes(room: tools).add(to: admin)
         AdminLogRoutes(trail: trail).add(to: admin)
         approvals.add(toAdmin: admin)
+        ReferenceRoutes().add(to: router)
         return router
     }
 }

@@ -36,7 +36,9 @@ struct ToolGateBinding: ToolGate {
             return ToolAnswer(denied: refusal, isPolicy: false)
         }
         let result = await supervisor.call(request) { told(Engine.ToolNews($0)) }
-        return answer(result)
+        var answer = answer(result)
+        answer.rule = result.allowedBy ?? result.rule
+        return answer
     }
 
     private func answer(_ result: CallResult) -> ToolAnswer {

@@ -1,6 +1,6 @@
 internal import JSON
 
-/// Writes batches of spans as OTLP's JSON (`ExportTraceServiceRequest`; OTLP specification 1.7, *JSON Protobuf Encoding*): ids in
+/// Writes batches of spans as OTLP's JSON (`ExportTraceServiceRequest`; OTLP specification, *JSON Protobuf Encoding*): ids in
 /// hexadecimal, 64-bit numbers as texts, enumerations as numbers. Pure.
 public struct OTLPEncoder: Sendable {
     /// `{…}` of the resource and of the scope: the same in every batch.

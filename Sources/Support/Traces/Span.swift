@@ -59,6 +59,9 @@ public final class Span: Sendable {
         var isOver = false
     }
 
+    /// The span that the present task works for; nil where nothing is recorded.
+    @TaskLocal public static var current: Span?
+
     public let context: TraceContext
     private let name: String
     private let kind: Kind
@@ -74,6 +77,14 @@ public final class Span: Sendable {
         self.parent = parent
         self.tracer = tracer
         began = tracer.now()
+    }
+
+    /// Works for a span: what the body asks of others belongs to it. Without one the body is called, and that is all.
+    public static func within<Value>(_ span: Span?, _ body: () async -> Value) async -> Value {
+        guard let span else { return await body() }
+        return await TraceContext.$current.withValue(span.context) {
+            await $current.withValue(span) { await body() }
+        }
     }
 
     /// A part of this work.

@@ -79,8 +79,9 @@ public struct SpanExporter: Sendable {
                 queue.lose(batch.count)
                 return tell(.refused, &last)
             case .later(let asked):
-                tell(.unreachable, &last)
+                // A request that the end of the process has cancelled says nothing of the collector.
                 if Task.isCancelled { return queue.giveBack(batch) }
+                tell(.unreachable, &last)
                 let wait = min(asked ?? Self.jittered(pause), TraceLimits.longestPause)
                 guard spent + wait <= TraceLimits.patience else { return queue.lose(batch.count) }
                 await sleep(wait)

@@ -30,7 +30,15 @@ EVENTS = (*_OTHERS, *sorted(TERMINAL))
 class Client:
     """Keeps every event it was sent with its time; one at a time may wait for more."""
 
-    def __init__(self, url: str, token: str | None, transports: tuple[str, ...] = ("websocket",), auth: dict | None = None, **options):
+    def __init__(
+        self,
+        url: str,
+        token: str | None,
+        transports: tuple[str, ...] = ("websocket",),
+        auth: dict | None = None,
+        headers: dict | None = None,
+        **options,
+    ):
         self.received: list[tuple[str, dict, float]] = []
         self._changed = threading.Condition()
         self.errors: queue.Queue = queue.Queue()
@@ -40,7 +48,7 @@ class Client:
         for name in EVENTS:
             self.sio.on(name, handler=lambda data=None, name=name: self._receive(name, data))
         auth = auth if auth is not None else {"token": token}
-        self.sio.connect(url, auth=auth, transports=list(transports), wait_timeout=10)
+        self.sio.connect(url, auth=auth, transports=list(transports), wait_timeout=10, headers=headers or {})
 
     def _handle_in_order(self) -> None:
         """This client handles each message in a thread of its own, so that one may overtake another: here the reader handles them."""

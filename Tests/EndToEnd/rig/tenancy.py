@@ -18,6 +18,7 @@ from .victim import Attacker, World
 REFUSED = frozenset({403, 404})
 #: An answer about the caller's own things.
 OWN = frozenset({200, 201, 202, 204}) | REFUSED
+_REQUEST_ID = re.compile(r'"request_id":"[0-9a-f]+"')
 _PLACE = re.compile(r"{(\w+)}")
 #: Placeholders of an address that name nothing of a tenant's.
 _SERVERS = {"model": "demo", "version": "0" * 16, "name": "crm.lookup", "id": "demo"}
@@ -65,6 +66,9 @@ def address(method: str, path: str, *asks: Ask, open: bool = False) -> Address:
 
 TEXT = {"text": "hi\n@tokens 2\n@rate 0", "model": "demo"}
 _COMPLETION = {"model": "demo", "messages": [{"role": "user", "content": "hi\n@tokens 2\n@rate 0"}]}
+_RESPONSE = {"model": "demo", "input": "hi\n@tokens 2\n@rate 0"}
+_MESSAGES = _COMPLETION | {"max_tokens": 100}
+_NO_CALLS = {"name": "all.cedar", "text": '@id("none") forbid (principal, action, resource);'}
 _HINTS = ({"tenant": "{org}"}, {"tenant": "{org}", "project": "{org}/web"})
 
 
@@ -82,6 +86,11 @@ ADDRESSES = (
     address("GET", "/console/**", own(), open=True),
     address("GET", "/socket.io/socket.io.js", own(), open=True),
     address("GET", "/**", own(), open=True),
+    # Who knows the id of a session is in it; they are random, and no answer has another's.
+    address("GET", "/socket.io/", own(query={"EIO": "4", "transport": "polling"}), open=True),
+    address("POST", "/socket.io/", Ask(query={"EIO": "4", "transport": "polling", "sid": "nobody"}, allowed=frozenset({400})), open=True),
+    address("GET", "/openapi.json", own(), open=True),
+    address("GET", "/api/admin/openapi.json", own(), open=True),
     # Runs
     address(
         "POST",
@@ -95,6 +104,13 @@ ADDRESSES = (
     address("POST", "/v1/runs/{run}/cancel"),
     address("GET", "/v1/runs/{run}/why"),
     address("POST", "/v1/chat/completions", *_starts(_COMPLETION)),
+    address(
+        "POST", "/v1/responses", *_starts(_RESPONSE), Ask(body=_RESPONSE | {"previous_response_id": "{response}"}, allowed=frozenset({400}))
+    ),
+    address("GET", "/v1/responses/{response}"),
+    address("POST", "/v1/responses/{response}/cancel"),
+    address("POST", "/v1/messages", *_starts(_MESSAGES)),
+    address("POST", "/v1/messages/count_tokens", *_starts(_MESSAGES)),
     # The caller's own
     address("GET", "/v1/models", own(query={"tenant": ""})),
     address("GET", "/v1/models/{id}", own()),
@@ -139,7 +155,56 @@ ADDRESSES = (
         Ask(path={"id": "approval"}, body={"decision": "approve", "reason": "x"}),
         Ask(path={"id": "approval"}, body={"decision": "deny", "reason": "x"}),
     ),
-    # The administration
+    # The administration: who is who
+    address("GET", "/api/admin/orgs", own(), Ask(query={"org": "{org}"}), Ask(query={"org": "*"})),
+    address("GET", "/api/admin/orgs/{org}"),
+    address("PUT", "/api/admin/orgs/{org}", Ask(body={"name": "Mine"})),
+    address("GET", "/api/admin/projects", own(), Ask(query={"org": "{org}"})),
+    address("GET", "/api/admin/projects/{org}/{project}"),
+    address("PUT", "/api/admin/projects/{org}/{project}", Ask(body={"name": "Mine"})),
+    address("GET", "/api/admin/users", own(), Ask(query={"org": "{org}"}), Ask(query={"org": "{org}", "project": "{project}"})),
+    address("GET", "/api/admin/users/{org}/{project}/{user}"),
+    address("PUT", "/api/admin/users/{org}/{project}/{user}", Ask(body={"name": "Mine"})),
+    # Keys, budgets, usage
+    address(
+        "GET",
+        "/api/admin/keys",
+        own(),
+        own(query={"state": "all"}),
+        Ask(query={"org": "{org}"}),
+        own(query={"project": "web", "user": "vera"}),
+    ),
+    address(
+        "POST",
+        "/api/admin/keys",
+        Ask(body={"org": "{org}", "project": "web"}),
+        Ask(body={"org": "{org}", "project": "web", "user": "vera", "roles": ["admin"]}),
+        own(body={"project": "web", "alias": "mine"}, headers={"idempotency-key": "{idempotency}"}),
+    ),
+    address("GET", "/api/admin/keys/{id}", Ask(path={"id": "key"})),
+    address(
+        "PATCH",
+        "/api/admin/keys/{id}",
+        Ask(path={"id": "key"}, body={"blocked": True}),
+        Ask(path={"id": "key"}, body={"alias": "mine", "metadata": {"note": "mine"}}),
+    ),
+    address("DELETE", "/api/admin/keys/{id}", Ask(path={"id": "key"})),
+    address("POST", "/api/admin/keys/{id}/rotate", Ask(path={"id": "key"}, body={}), Ask(path={"id": "key"}, body={"grace_seconds": 60})),
+    address("GET", "/api/admin/budgets", own(), Ask(query={"scope": "{scope}"}), Ask(query={"org": "{org}"})),
+    address("PUT", "/api/admin/budgets", Ask(body={"scope": "{scope}", "unit": "usd", "window": "month", "limit": "0"})),
+    address("DELETE", "/api/admin/budgets", Ask(query={"scope": "{scope}", "unit": "usd", "window": "month"})),
+    address("POST", "/api/admin/budgets/preview", Ask(body={"scope": "{scope}", "unit": "usd", "window": "month", "limit": "0"})),
+    address(
+        "GET",
+        "/api/admin/usage",
+        own(),
+        own(query={"by": "key"}),
+        own(query={"by": "model", "format": "csv"}),
+        Ask(query={"scope": "{scope}"}),
+        Ask(query={"org": "{org}", "by": "user"}),
+        Ask(query={"org": "*"}),
+    ),
+    # What happens and what was decided
     address("GET", "/api/admin/approvals", own(), Ask(query={"org": "{org}"}), finds(run="{run}", state="all"), finds(digest="{digest}")),
     address(
         "GET",
@@ -150,31 +215,43 @@ ADDRESSES = (
         finds(run="{run}"),
         own(query={"format": "jsonl"}),
     ),
-    address("GET", "/api/admin/streams", own(), own(query={"org": "{org}"})),
+    address("GET", "/api/admin/streams", own(), Ask(query={"org": "{org}"}), Ask(query={"org": "*"})),
     address("POST", "/api/admin/streams/{run}/kill", Ask(), Ask(body={"reason": "x"})),
-    address("GET", "/api/admin/prices", own()),
-    address("GET", "/api/admin/prices/{model}", own()),
-    address("POST", "/api/admin/prices/reload", own()),
+    address("GET", "/api/admin/now", own(), Ask(query={"org": "{org}"}), Ask(query={"org": "*"})),
+    address("GET", "/api/admin/runs/{run}"),
     address(
         "GET",
         "/api/admin/decisions",
         own(),
         Ask(query={"org": "{org}"}),
+        # Where what belongs to the server is written down.
+        Ask(query={"org": "-"}),
         finds(run="{run}"),
         finds(conversation="{conversation}"),
         own(query={"user": "{user}"}),
     ),
-    address("GET", "/api/admin/decisions/{id}", Ask(path={"id": "decision"})),
+    address("GET", "/api/admin/decisions/{id}", Ask(path={"id": "decision"}), Ask(path={"id": "decision"}, query={"org": "{org}"})),
+    address("GET", "/api/admin/audit", own(), Ask(query={"org": "{org}"}), Ask(query={"org": "-"})),
+    address("POST", "/api/admin/audit/verify", own(body={}), Ask(body={"org": "{org}"}), Ask(body={"org": "-"})),
+    address("GET", "/api/admin/audit/export", own(), Ask(query={"org": "{org}"}), Ask(query={"org": "-"})),
+    # The server's own
+    address("GET", "/api/admin/prices", own()),
+    address("GET", "/api/admin/prices/{model}", own()),
+    address("POST", "/api/admin/prices/reload", own()),
     address("GET", "/api/admin/tools", own()),
     address("POST", "/api/admin/tools/{name}", Ask(body={"disabled": True, "reason": "x"})),
     address("GET", "/api/admin/isolation", own()),
+    address("GET", "/api/admin/health", own()),
+    address("GET", "/api/admin/config", own()),
+    address("POST", "/api/admin/drain", Ask(), Ask(body={"node": "node-of-nobody"})),
+    address("GET", "/api/admin/log-level"),
+    address("PUT", "/api/admin/log-level", Ask(body={"level": "trace"})),
     address("GET", "/api/admin/policies", own()),
     address("GET", "/api/admin/policies/{version}"),
-    address(
-        "POST",
-        "/api/admin/policies/dry-run",
-        own(body={"files": [{"name": "a.cedar", "text": '@id("none") forbid (principal, action, resource);'}], "since": 0}),
-    ),
+    address("PUT", "/api/admin/policies", Ask(body={"files": [_NO_CALLS], "base": "0" * 64, "reason": "x"})),
+    address("POST", "/api/admin/policies/check", own(body={"files": [_NO_CALLS]})),
+    address("POST", "/api/admin/policies/dry-run", own(body={"files": [_NO_CALLS], "since": 0})),
+    address("POST", "/api/admin/policies/rollback", Ask(body={"version": "0" * 64, "reason": "x"})),
 )
 
 
@@ -227,7 +304,13 @@ PUSHES = {
         "chat_error": "a model that fails",
         "gap": "",  # of a reader's own position; it carries numbers alone
     },
-    "/console": {"decisions": "a call of a tool", "approvals": "a call that people have to agree to"},
+    "/console": {
+        "decisions": "a call of a tool",
+        "approvals": "a call that people have to agree to",
+        "streams": "a run",
+        "windows": "a budget",
+        "now": "a connection",
+    },
 }
 
 #: What a handshake may name besides its credential, and the code of the refusal.
@@ -239,6 +322,11 @@ HANDSHAKES = (
 
 
 # MARK: Filling in, asking, comparing
+
+
+def shape(method: str, path: str) -> str:
+    """An address without the names of its parameters."""
+    return f"{method.upper()} {_PLACE.sub('{}', path).replace('**', '{}')}"
 
 
 def kinds(*templates: Any) -> list[str]:
@@ -284,7 +372,7 @@ def send(world: World, method: str, what: dict, session: requests.Session) -> re
 
 def shown(answer: requests.Response, asked: dict[str, str], absent: dict[str, str]) -> tuple:
     """An answer as an attacker sees it, with the name that was asked for made that of nothing: status, names of headers, body."""
-    text = answer.text
+    text = _REQUEST_ID.sub("", answer.text)
     for kind, name in asked.items():
         text = text.replace(name, absent[kind])
     return answer.status_code, sorted(name.lower() for name in answer.headers), text

@@ -93,6 +93,7 @@ class World:
             tools={"file": str(folder / "tools.yaml")},
             policies={"directory": str(policies)},
             auth={"jwt": {"secret": TOKENS}},
+            budgets=[{"scope": f"org:{VICTIM}", "unit": "tokens", "window": "month", "limit": "987654323"}],
         )
 
     def _people(self) -> None:
@@ -139,6 +140,7 @@ class World:
 
     def _budgets(self) -> None:
         """Figures that nobody would think of."""
+        self.hide("987654323", self.in_org)
         key = self.things["key"][0].name
         for scope, limit, readers in (
             (f"org:{VICTIM}", "54321.120456781", self.in_org),
@@ -180,6 +182,7 @@ class World:
         ]
         self._run(self.vera, "\n".join([*tools, "@then", "@tokens 3"]), kept, argument)
         self._run(self.vera, "@tokens 9\n@fail after 3")
+        self._publish()
         capped = self._post("/key/generate", self.boss, {"user_id": "vera", "max_budget": 0.000987653})
         self.hide("0.000987653")
         self.add("key", capped["token"], "key_" + "C" * 16)
@@ -208,7 +211,23 @@ class World:
         self.client.call("conv_status.get", {"conversation_id": first["conversation_id"]})
         self.client.call("ping", {})
         # Twice, so that it has been told of changes, too.
-        wait_until("the console is told", lambda: {"approvals", "decisions"} <= {name for _, name, _ in self.console.everything()})
+        told = {"approvals", "decisions", "streams", "windows", "now"}
+        wait_until("the console is told", lambda: told <= {name for _, name, _ in self.console.everything()})
+
+    def _publish(self) -> None:
+        """A change by whoever runs the server, with a reason, and a key that was made once only."""
+        policies = requests.get(self.url + "/api/admin/policies", headers=bearer(self.root), timeout=10).json()
+        reason = secret("Publishing")
+        self.hide(reason)
+        files = [{"name": one["name"], "text": one["text"] + "\n"} for one in policies["files"]]
+        body = {"files": files, "base": policies["version"], "reason": reason}
+        answer = requests.put(self.url + "/api/admin/policies", json=body, headers=bearer(self.root), timeout=10)
+        assert answer.status_code == 200, answer.text
+        self.add("idempotency", "once", "never")
+        body = {"project": "web", "alias": "mine"}
+        answer = requests.post(self.url + "/api/admin/keys", json=body, headers=bearer(self.boss) | {"idempotency-key": "once"}, timeout=10)
+        assert answer.status_code == 201, answer.text
+        self.hide(answer.json()["id"])
 
     def _decisions(self) -> None:
         def look() -> list[dict]:
@@ -257,6 +276,7 @@ class World:
 
     def _note(self, told: dict) -> None:
         self.add("run", told["run_id"], "run_" + "A" * 24)
+        self.add("response", told["run_id"].replace("run_", "resp_"), "resp_" + "A" * 24)
 
     def _post(self, path: str, key: str, body: dict) -> dict:
         answer = requests.post(self.url + path, json=body, headers=bearer(key), timeout=10)

@@ -141,6 +141,8 @@ public struct ToolAnswer: Sendable, Hashable {
     public let data: JSONObject
     public let isError: Bool
     public let verdict: Verdict
+    /// The rule that decided, whatever it said; for traces.
+    public var rule: String?
 
     public init(content: String, data: JSONObject = JSONObject(), isError: Bool = false, verdict: Verdict = .answered) {
         self.content = content

@@ -1,8 +1,18 @@
+internal import Traces
+
 /// The run's hot path: pull, pay, forward.
 extension Run {
     /// Reads the upstream until it ends or the run does. Closes the upstream before it returns, whatever happened.
     func pump(_ tally: RunTally) async -> PumpResult {
-        var pump = Pump(run: self, tally)
+        guard let trace = parts.trace else { return await read(tally, nil) }
+        let call = trace.call(attempt, round: tally.round)
+        let result = await Span.within(call) { await read(tally, call) }
+        call.end(result)
+        return result
+    }
+
+    private func read(_ tally: RunTally, _ span: Span?) async -> PumpResult {
+        var pump = Pump(run: self, tally, span)
         let event = await pump.run()
         return PumpResult(event: event, tally: pump.tally)
     }
@@ -14,18 +24,23 @@ extension Run {
         let lease: any RunLease
         let clock: any EngineClock
         let tools: RunTools?
+        /// Nil for a run that is not traced.
+        let span: Span?
+        let began: Int64
         var tally: RunTally
         private var deltas = 0
         private var usageTold: Int64
         private var usageChecked: Int64
 
-        init(run: Run, _ tally: RunTally) {
+        init(run: Run, _ tally: RunTally, _ span: Span?) {
             self.run = run
+            self.span = span
             self.tally = tally
             attempt = run.attempt
             lease = attempt.lease
             self.tally.reserved = attempt.reserved
             clock = run.parts.clock
+            began = clock.nowNanoseconds
             tools = run.parts.tools
             usageTold = run.parts.startedNanoseconds
             usageChecked = usageTold
@@ -91,6 +106,7 @@ extension Run {
         private mutating func cutsStream(_ call: ToolCall) -> Bool {
             guard case .denied(let refusal) = call.maker, let tools, tools.onDeny == .cutStream else { return false }
             let answer = ToolAnswer.denied(tools.gate.record(refusal, of: tools.invocation(call)))
+            run.parts.trace?.tool(call).end(answer)
             run.append(.step(call.ended(.error, answer.data, bytesMax: run.parts.limits.toolStepBytesMax)))
             tally.end(call)
             if let ending = answer.ending(.cutStream) { _ = run.requestEnd(ending) }
@@ -136,16 +152,21 @@ extension Run {
             let limits = run.parts.limits
             let now = clock.nowNanoseconds
             run.parts.metrics.deltaLatency(nanoseconds: now - arrived)
-            if deltas == 0, tally.round == 1 {
-                run.parts.metrics.firstToken(
-                    model: run.parts.handle.model, after: .nanoseconds(now - run.parts.startedNanoseconds))
-            }
+            if deltas == 0 { first(now) }
             deltas += 1
             if now - usageChecked >= limits.warningInterval.wholeNanoseconds {
                 usageChecked = now
                 tellUsage(now, interval: limits.usageInterval.wholeNanoseconds)
             }
             if deltas % EngineLimits.deltasPerSlice == 0 { await Task.yield() }
+        }
+
+        /// The call's first delta.
+        private func first(_ now: Int64) {
+            span?.setFirstChunk(after: now - began)
+            guard tally.round == 1 else { return }
+            run.parts.trace?.span.setFirstChunk(after: now - run.parts.startedNanoseconds)
+            run.parts.metrics.firstToken(model: run.parts.handle.model, after: .nanoseconds(now - run.parts.startedNanoseconds))
         }
 
         private mutating func tellUsage(_ now: Int64, interval: Int64) {

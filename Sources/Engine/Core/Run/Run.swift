@@ -46,6 +46,8 @@ final class Run: Sendable {
         let limits: EngineLimits
         /// ``EngineClock/nowNanoseconds`` at ``RunHandle/startedAt``.
         let startedNanoseconds: Int64
+        /// Nil for a run that is not traced.
+        let trace: RunTrace?
     }
 
     let parts: Parts
@@ -257,6 +259,7 @@ final class Run: Sendable {
         // What was reached since the last look; the settlement has brought the windows up to date.
         _ = tellWarnings(report(), &warnings, at: now)
         parts.metrics.runConcluded(parts.handle, ending, settled, at: now)
+        parts.trace?.end(ending, settled)
         closeCalls(tally, ending)
         switch ending {
         case .complete(let reason):

@@ -1,5 +1,6 @@
 internal import JSON
 internal import Synchronization
+public import Traces
 
 /// Starts runs, finds them again, ends them.
 ///
@@ -12,14 +13,17 @@ public final class RunCoordinator: Sendable {
     private let tools: (any ToolGate)?
     private let clock: any EngineClock
     private let metrics: any EngineMetrics
+    private let tracer: Tracer?
     private let limits: EngineLimits
     private let table: Mutex<RunTable>
 
-    /// - Parameter tools: the server's own; nil where it has none, and every tool call is handed to the client.
+    /// - Parameters:
+    ///   - tools: the server's own; nil where it has none, and every tool call is handed to the client.
+    ///   - tracer: nil where nothing is traced.
     public init(
         meter: any UsageMeter, models: any ModelCatalog, conversations: any ConversationStore, tools: (any ToolGate)? = nil,
         clock: any EngineClock = SystemEngineClock(), metrics: any EngineMetrics = NoEngineMetrics(),
-        limits: EngineLimits = EngineLimits()
+        tracer: Tracer? = nil, limits: EngineLimits = EngineLimits()
     ) {
         self.meter = meter
         self.models = models
@@ -27,6 +31,7 @@ public final class RunCoordinator: Sendable {
         self.tools = tools
         self.clock = clock
         self.metrics = metrics
+        self.tracer = tracer
         self.limits = limits
         table = Mutex(RunTable(limits: limits))
     }
@@ -35,20 +40,23 @@ public final class RunCoordinator: Sendable {
 
     /// Admits and starts a run. When it returns `.started`, the run is on its way and goes on without the caller.
     public func start(_ request: RunRequest) async -> StartOutcome {
-        let outcome = await admit(request)
+        let span = tracer?.begin(RunTrace.operation, .server, parent: TraceContext.current)
+        span?.begin(request, models.origin(of: request.model))
+        let outcome = await Span.within(span) { await admit(request, span) }
         if case .started = outcome { return outcome }
+        span?.end(refused: outcome)
         metrics.runRefused()
         return outcome
     }
 
-    private func admit(_ request: RunRequest) async -> StartOutcome {
+    private func admit(_ request: RunRequest, _ span: Span?) async -> StartOutcome {
         guard models.provider(for: request.model) != nil else {
             return .failed(StartFailure(.modelNotFound, "there is no such model"))
         }
         if let failure = table.withLock({ $0.reserve() }) { return .failed(failure) }
         let outcome: Prepared
         do {
-            outcome = try await prepare(request)
+            outcome = try await prepare(request, span)
         } catch {
             release()
             return .failed(error)
@@ -77,7 +85,7 @@ public final class RunCoordinator: Sendable {
     }
 
     /// History, prompt, admission, turn: in this order, so that nothing is written for what is refused.
-    private func prepare(_ request: RunRequest) async throws(StartFailure) -> Prepared {
+    private func prepare(_ request: RunRequest, _ span: Span?) async throws(StartFailure) -> Prepared {
         let identity = RunIdentity(
             run: RunID(), conversation: request.conversation ?? ConversationID(), turn: request.turn ?? TurnID())
         let messages = try await messages(for: request)
@@ -108,6 +116,7 @@ public final class RunCoordinator: Sendable {
         let log = RunLog(identity: identity, startedAt: startedAt, limits: limits)
         let handle = RunHandle(
             identity: identity, tenant: request.tenant, model: request.model, startedAt: startedAt, log: log)
+        span?.set(identity)
         return .run(
             Run(
                 Run.Parts(
@@ -115,8 +124,8 @@ public final class RunCoordinator: Sendable {
                     plan: AttemptPlan(
                         model: request.model, policy: models.retries(for: request.model), jitter: UInt64.random(in: 0...UInt64.max)),
                     userText: request.userText, tools: tools, onClientLoss: request.onClientLoss, conversations: conversations,
-                    clock: clock,
-                    metrics: metrics, limits: limits, startedNanoseconds: startedNanoseconds)))
+                    clock: clock, metrics: metrics, limits: limits, startedNanoseconds: startedNanoseconds,
+                    trace: span.map { RunTrace(span: $0, models: models) })))
     }
 
     private func messages(for request: RunRequest) async throws(StartFailure) -> [ModelMessage] {

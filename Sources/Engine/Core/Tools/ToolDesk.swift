@@ -1,4 +1,5 @@
 internal import Synchronization
+internal import Traces
 
 /// The tools of one round at work: starts them, waits for all of them, and stops them when the run ends or their time is over.
 ///
@@ -11,6 +12,8 @@ final class ToolDesk: Sendable {
         let call: ToolCall
         let teller: ToolTeller
         let began: Int64
+        /// Nil for a run that is not traced.
+        let trace: ToolTrace?
         var task: Task<Void, Never>?
         var answer: ToolAnswer?
     }
@@ -51,7 +54,9 @@ final class ToolDesk: Sendable {
         state.withLock { $0.clock.begin(now) }
         setDeadline()
         let places = calls.map { call in
-            Place(call: call, teller: ToolTeller(call, run: run) { [weak self] in self?.changeApprovals(by: $0) }, began: now)
+            Place(
+                call: call, teller: ToolTeller(call, run: run) { [weak self] in self?.changeApprovals(by: $0) }, began: now,
+                trace: run.parts.trace.map { ToolTrace($0.tool(call)) })
         }
         state.withLock { $0.places = places }
         for (position, place) in places.enumerated() {
@@ -59,7 +64,12 @@ final class ToolDesk: Sendable {
             if place.call.maker == .server { run.append(.step(place.call.running(bytesMax: run.parts.limits.toolStepBytesMax))) }
             let call = tools.invocation(place.call)
             let task = Task {
-                let answer = await tools.gate.call(call) { place.teller.tell($0) }
+                let answer = await Span.within(place.trace?.span) {
+                    await tools.gate.call(call) { news in
+                        place.trace?.take(news)
+                        place.teller.tell(news)
+                    }
+                }
                 deliver(answer, at: position, place)
             }
             let isStopped = state.withLock { state in
@@ -126,6 +136,7 @@ final class ToolDesk: Sendable {
         let status: RunStep.Status = answer.isError ? .error : .completed
         let bytesMax = run.parts.limits.toolStepBytesMax
         guard place.teller.end(with: place.call.ended(status, answer.data, bytesMax: bytesMax)) else { return false }
+        place.trace?.end(answer)
         run.parts.metrics.toolCallEnded(status, after: .nanoseconds(clock.nowNanoseconds - place.began))
         // The first ending that is known is the one that is told; asking for it stops the other tools.
         if let ending = answer.endsAtOnce(tools.onDeny) { _ = run.requestEnd(ending) }

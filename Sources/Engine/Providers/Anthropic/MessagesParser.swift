@@ -29,6 +29,7 @@ struct MessagesParser: AnswerParser {
     /// Thinking is billed as it was and may be shown shortened or not at all: such an answer teaches nothing about our count.
     private var hasThought = false
     private(set) var finishReason: String?
+    private(set) var model: String?
     private(set) var isDone = false
 
     /// - Parameters:
@@ -58,7 +59,9 @@ struct MessagesParser: AnswerParser {
         }
         guard data.objectValue != nil else { throw UpstreamFailure.malformed("the upstream sent an event that is no object") }
         switch data["type"]?.stringValue ?? event.name {
-        case "message_start": try take(usage: data["message"]?["usage"], isLast: false, into: &events)
+        case "message_start":
+            model = data["message"]?["model"]?.stringValue
+            try take(usage: data["message"]?["usage"], isLast: false, into: &events)
         case "content_block_start": try begin(data, into: &events)
         case "content_block_delta": try add(data, into: &events)
         case "content_block_stop": end(try Self.index(data), into: &events)
@@ -84,6 +87,7 @@ struct MessagesParser: AnswerParser {
             try begin(["index": .integer(Int64(index)), "content_block": block], into: &events)
             end(Int64(index), into: &events)
         }
+        model = answer["model"]?.stringValue
         if let reason = answer["stop_reason"]?.stringValue { finishReason = Self.finishReason(reason) }
         try take(usage: answer["usage"], isLast: true, into: &events)
         isDone = true

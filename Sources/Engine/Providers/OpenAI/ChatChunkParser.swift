@@ -14,6 +14,9 @@ struct ChatChunkParser: AnswerParser {
     private(set) var finishReason: String?
     /// After `[DONE]` nothing counts any more.
     private(set) var isDone = false
+    /// The model that answers, in the upstream's words; nil before the first chunk, and where it does not say.
+    private(set) var model: String?
+    private var hasBegun = false
 
     /// - Parameters:
     ///   - ratio: how many tokens the upstream counts for each of ours (``UsageCalibration``).
@@ -57,6 +60,10 @@ struct ChatChunkParser: AnswerParser {
         }
         guard chunk.objectValue != nil else { throw UpstreamFailure.malformed("the upstream sent a chunk that is no object") }
         if let error = chunk["error"], error != .null { throw UpstreamFailure.inBand(error) }
+        if !hasBegun {
+            hasBegun = true
+            model = chunk["model"]?.stringValue
+        }
         for choice in chunk["choices"]?.arrayValue ?? [] { try accept(choice: choice, into: &events) }
         if let usage = chunk["usage"], usage.objectValue != nil {
             let usage = try Self.usage(usage)
@@ -71,6 +78,7 @@ struct ChatChunkParser: AnswerParser {
             throw UpstreamFailure.malformed("the upstream sent an answer that is no JSON object")
         }
         if let error = answer["error"], error != .null { throw UpstreamFailure.inBand(error) }
+        model = answer["model"]?.stringValue
         for choice in answer["choices"]?.arrayValue ?? [] {
             guard var members = choice.objectValue else { continue }
             members["delta"] = Self.numbered(choice["message"] ?? .null)

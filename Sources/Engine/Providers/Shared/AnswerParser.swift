@@ -7,6 +7,8 @@ protocol AnswerParser: Sendable {
     var isDone: Bool { get }
     /// Set once the model said why it stopped, in the words of ``ModelEvent/finished(reason:)``.
     var finishReason: String? { get }
+    /// The model that answers, in the upstream's words; nil before it has said so.
+    var model: String? { get }
     /// What this answer has taught about the upstream's count of output; nil without its usage.
     var outputSample: UsageCalibration.Sample? { get }
     /// The same for the prompt, of which we had counted `estimate`.

@@ -3,6 +3,7 @@ internal import Engine
 internal import EventStream
 internal import NIOCore
 internal import NIOHTTP1
+internal import Traces
 
 /// One answer of an upstream, whatever its dialect.
 ///
@@ -100,6 +101,8 @@ struct UpstreamCall: Sendable {
     private func read(_ watch: CallWatch, _ handoff: Handoff) async -> Handoff.End? {
         var hasBegun = false
         do {
+            var request = request
+            for header in TraceContext.current?.headers ?? [] { request.headers.add(name: header.name, value: header.value) }
             let response = try await client.execute(request, deadline: .now() + .nanoseconds(timeouts.call.wholeNanoseconds))
             guard response.status.code == 200 else { return .failure(await refusal(response)) }
             guard isStreamed else { return await readWhole(response, watch, handoff) }
@@ -107,6 +110,7 @@ struct UpstreamCall: Sendable {
             var chunks = makeParser()
             var received: [ServerSentEvent] = []
             var hasLearned = false
+            var untold = Span.current
             for try await buffer in response.body {
                 hasBegun = true
                 let arrivedAt = clock.nowNanoseconds
@@ -117,6 +121,10 @@ struct UpstreamCall: Sendable {
                 var failure: ProviderError?
                 do {
                     for event in received { try chunks.accept(event, into: &events) }
+                    if let span = untold, let model = chunks.model {
+                        span.set("gen_ai.response.model", .text(model))
+                        untold = nil
+                    }
                 } catch {
                     // What came before the bad chunk is still good.
                     failure = error

@@ -2,6 +2,7 @@ internal import AsyncHTTPClient
 internal import Engine
 internal import JSON
 internal import NIOCore
+internal import Traces
 
 /// An answer that comes as one object, for upstreams that cannot stream.
 extension UpstreamCall {
@@ -29,6 +30,7 @@ extension UpstreamCall {
         } catch {
             return .failure(error)
         }
+        if let model = parser.model { Span.current?.set("gen_ai.response.model", .text(model)) }
         watch.enter(.paused)
         if !events.isEmpty, await !handoff.send(Handoff.Batch(events: events, arrivedAt: clock.nowNanoseconds)) {
             return .failure(.cancelled)

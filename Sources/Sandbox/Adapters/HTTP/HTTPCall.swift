@@ -1,6 +1,7 @@
 internal import JSON
 internal import NIOHTTP1
 internal import Supervisor
+internal import Traces
 
 /// What an HTTP tool's call sends: decided from the definition and the arguments alone.
 struct HTTPCall: Sendable {
@@ -48,6 +49,7 @@ struct HTTPCall: Sendable {
         // Compressed answers are not unpacked: their size would be a lie.
         headers.replaceOrAdd(name: "accept-encoding", value: "identity")
         if !headers.contains(name: "user-agent") { headers.add(name: "user-agent", value: "kdcube") }
+        for header in TraceContext.current?.headers ?? [] { headers.replaceOrAdd(name: header.name, value: header.value) }
         if let idempotencyKey { headers.replaceOrAdd(name: "idempotency-key", value: idempotencyKey) }
         if hasBody {
             body = JSONValue.object(rest).jsonBytes

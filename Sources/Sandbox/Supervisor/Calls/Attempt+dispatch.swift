@@ -8,7 +8,7 @@ extension Attempt {
     }
 
     struct Performed {
-        let result: CallResult
+        var result: CallResult
         let certainty: Certainty
         let goesOn: Bool
     }
@@ -57,7 +57,9 @@ extension Attempt {
         if let session { supervisor.turns.give(session, hasRecorded: true) }
         ports.metrics.decided(.allow, tool: call.tool.name)
         guard let holdings = passage.holdings else { preconditionFailure("a call that holds nothing") }
-        return await dispatch(call, decisionID: decisionID, isLogged: isLogged, holdings)
+        var performed = await dispatch(call, decisionID: decisionID, isLogged: isLogged, holdings)
+        performed.result.allowedBy = passage.grounds.rule
+        return performed
     }
 
     /// Waits until no other call of the session is being recorded; then the decision knows all that were.

@@ -49,6 +49,9 @@ public struct CallResult: Sendable, Hashable {
         self.isReplayed = isReplayed
     }
 
+    /// The rule that allowed it; nil of a refusal, which has its own, and of an answer that was kept.
+    public internal(set) var allowedBy: String?
+
     public var isRefused: Bool { refusal != nil }
 
     public var refusal: Refusal? {
