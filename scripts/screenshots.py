@@ -38,8 +38,8 @@ BEYOND = """() => Math.max(0, ...[...document.querySelectorAll('#page, #page *')
 class Camera:
     """Opens pages in one view, and keeps what went wrong in them."""
 
-    def __init__(self, browser, demo, view: str, folder: pathlib.Path):
-        self.demo, self.view, self.folder = demo, view, folder
+    def __init__(self, browser, view: str, folder: pathlib.Path):
+        self.browser, self.view, self.folder = browser, view, folder
         self.problems: list[str] = []
         self.width, scheme, touch = VIEWS[view]
         self.options = {
@@ -48,7 +48,6 @@ class Camera:
             "reduced_motion": "reduce",
             "viewport": {"width": self.width, "height": HEIGHT},
         }
-        self.browser = browser
 
     def take(self, name: str, address: str, ready: str, prepare: Callable = lambda page: None) -> None:
         """One picture: `ready` is what the page shows when it is done, `prepare` does something in it first."""
@@ -84,21 +83,24 @@ def shots(demo, host) -> dict[str, tuple]:
     """Every picture by its name: who looks, at which address, what is there when it is done, what is done first."""
     console = f"{demo.server.url}/console/"
     pages = {
-        "now": ("?page=now", ".page"),
-        "streams": ("?page=streams", ".page"),
-        "budgets": ("?page=budgets", ".page"),
+        "now": ("?page=now", ".now-tile"),
+        "streams": ("?page=streams", ".st-row"),
+        "budgets": ("?page=budgets", ".bg-window"),
         "spend": ("?page=spend&org=acme&range=30d&by=model", ".sp-table"),
         "decisions": ("?page=decisions", "a.dc-row"),
+        "decision": (f"?page=decisions&id={demo.denial}", ".rc-head"),
         "approvals": ("?page=approvals", "article.ap"),
         "policies": ("?page=policies", ".code-lines"),
         "policies-edit": ("?page=policies", ".code-lines", edit),
+        "policies-version": (f"?page=policies&version={demo.old_version}", ".df"),
         "tools": ("?page=tools", ".tl"),
-        "keys": ("?page=keys", ".page"),
+        "keys": ("?page=keys", ".ky"),
+        "keys-who": ("?page=keys&tab=who", ".who-row"),
         "sandboxes": ("?page=sandboxes", ".sb-level"),
         "audit": ("?page=audit&org=acme", ".au-bar", verify),
         "system": ("?page=system", ".sy-head"),
         "system-config": ("?page=system&part=config", ".sy-config .line"),
-        "run": (f"?page=run&id={demo.cut_run}", ".page"),
+        "run": (f"?page=run&id={demo.cut_run}", ".run-event"),
     }
     whole = {
         name: (f"{console}{query}#key={demo.keys['ola' if name.startswith(('policies-', 'system')) else 'olga']}", *rest)
@@ -171,7 +173,7 @@ def main() -> int:
             browser = playwright.chromium.launch(executable_path="/usr/bin/chromium", args=["--no-sandbox"])
             wanted = given.only.split(",") if given.only else []
             for view in given.views.split(","):
-                camera = Camera(browser, demo, view, given.out)
+                camera = Camera(browser, view, given.out)
                 for name, shot in shots(demo, host).items():
                     if not wanted or name in wanted:
                         camera.take(name, *shot)

@@ -169,6 +169,7 @@ def test_an_operator_publishes_after_somebody_else_did(fresh, console):
     page.get_by_role("button", name="New file").click()
     page.get_by_role("textbox", name="Name of the new file").fill("extra.txt")
     page.keyboard.press("Enter")
+    page.get_by_text("It would load").wait_for()
     assert "end with .cedar" in page.get_by_role("alert").filter(has_text="cedar").last.inner_text()
     page.get_by_role("textbox", name="Name of the new file").fill("extra.cedar")
     page.keyboard.press("Enter")

@@ -1,7 +1,10 @@
 """`make screenshots`: a few of its pictures, and that it notices what goes wrong."""
 
+import importlib.util
 import subprocess
 import sys
+
+import pytest
 
 from rig.server import BINARIES, ROOT
 
@@ -29,3 +32,24 @@ def test_pictures_of_pages_without_an_error(tmp_path):
     made = {path.name: path.read_bytes()[:8] for path in tmp_path.glob("*.png")}
     assert set(made) == {f"{name}-390-dark.png" for name in ("spend", "approvals", "chat")}
     assert set(made.values()) == {b"\x89PNG\r\n\x1a\n"}
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ("<p>ok", ""),
+        ("<p>ok<script>console.error('no such thing')</script>", "console: no such thing"),
+        ("<p>ok<script>throw new Error('broken')</script>", "script: broken"),
+        ("<p>ok<section class='panel is-problem'>It could not be read.</section>", "shown: It could not be read."),
+        ("<h1>nothing that was waited for</h1>", "not ready:"),
+    ],
+)
+def test_what_a_page_shows_or_logs_is_noticed(browser, tmp_path, body, said):
+    spec = importlib.util.spec_from_file_location("screenshots", ROOT / "scripts" / "screenshots.py")
+    screenshots = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(screenshots)
+    screenshots.PATIENCE_MS = 500
+    camera = screenshots.Camera(browser, "390-dark", tmp_path)
+    camera.take("page", f"data:text/html,{body}", "p")
+    assert [problem.partition(": ")[2][: len(said)] for problem in camera.problems] == ([said] if said else [])
+    assert (tmp_path / "page-390-dark.png").exists()

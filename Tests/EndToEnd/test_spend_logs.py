@@ -105,7 +105,7 @@ def test_keys_of_another_organisation_are_as_absent_as_those_that_never_were(ser
     assert requests.get(server.url + "/global/spend", headers=bearer(tenant.key), timeout=10).status_code == 403
 
 
-@pytest.mark.parametrize("parameters", [{"start_date": "yesterday"}, {"limit": 501}, {"cursor": "x"}, {"tags": "a"}], ids=str)
+@pytest.mark.parametrize("parameters", [{"start_date": "yesterday"}, {"limit": 1001}, {"cursor": "x"}, {"tags": "a"}], ids=str)
 def test_a_question_that_makes_no_sense_is_refused_with_its_field(server, tenant, parameters):
     refused = requests.get(server.url + "/spend/logs", params=parameters, headers=tenant.headers, timeout=10)
     assert refused.status_code == 400 and refused.json()["error"]["param"] == next(iter(parameters))

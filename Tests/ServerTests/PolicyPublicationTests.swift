@@ -43,10 +43,12 @@ struct PolicyPublicationTests {
     func isAbandoned() throws {
         try place(Self.old)
         defer { try? FileManager.default.removeItem(atPath: directory) }
+        try place([".kdcube-left": "Half of it", "c/.kdcube-left": "Half of it"])
         try PolicyPublication.prepare(Self.new, in: directory).abandon()
         #expect(try found() == Self.old.filter { $0.key != "README.md" })
+        #expect(throws: PolicyDirectoryError.self) { try PolicyPublication.prepare(Self.new, in: directory) { true } }
         try PolicyPublication.prepare(Self.new, in: directory).abandon()
-        #expect(try FileManager.default.contentsOfDirectory(atPath: directory).filter { $0.hasPrefix(".kdcube") }.isEmpty)
+        #expect(try FileManager.default.subpathsOfDirectory(atPath: directory).filter { $0.contains(".kdcube-") }.isEmpty)
     }
 
     /// The state after each step of the writing is one that a killed server may leave.

@@ -30,7 +30,7 @@ struct SpendLogTests {
             (["start_date": "noon"], "start_date"), (["end_date": "2025-13-01"], "end_date"),
             (["start_date": "2024-01-01", "end_date": "2025-11-01"], "start_date"),
             (["start_date": "2025-11-02", "end_date": "2025-11-01"], "start_date"), (["summarize": "maybe"], "summarize"),
-            (["limit": "0"], "limit"), (["limit": "501"], "limit"), (["cursor": "x"], "cursor"), (["team_id": "a"], "team_id"),
+            (["limit": "0"], "limit"), (["limit": "1001"], "limit"), (["cursor": "x"], "cursor"), (["team_id": "a"], "team_id"),
         ] as [([String: String], String)])
     func refusals(parameters: [String: String], field: String) {
         let failure = #expect(throws: HTTPFailure.self) { try SpendLogQuery(parameters, now: noon) }

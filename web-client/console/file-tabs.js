@@ -23,9 +23,10 @@ export class FileTabs {
 
   /** @param {object[]} findings of the whole set. */
   draw(draft, name, findings) {
+    // A name that is being typed stays when a check comes in.
+    if (name !== this.#name) this.asked.replaceChildren();
     this.#draft = draft;
     this.#name = name;
-    this.asked.replaceChildren();
     const removed = changesOf(draft).filter((change) => change.kind === 'removed').map((change) => change.name);
     const own = [...namesOf(draft), ...removed];
     this.#tabs = new Map(own.map((file) => {

@@ -44,10 +44,16 @@ extension SQLiteLedger: LedgerSums {
         }
     }
 
+    /// Every org of the ledger, from one to the next by the index of org and time, which so serves a question about all of them too.
+    private static let orgs = """
+        WITH RECURSIVE names (org) AS (
+            SELECT min(org) FROM ledger UNION ALL SELECT (SELECT min(org) FROM ledger WHERE org > names.org) FROM names WHERE org IS NOT NULL
+        ) SELECT org FROM names WHERE org IS NOT NULL
+        """
+
     public func spend(_ query: SpendQuery) async throws(LedgerStoreError) -> [SpendCell] {
         let (filter, matching) = LedgerRecord.condition(LedgerQuery(scope: query.scope, from: query.from, to: query.to))
-        // So that the index by org and time serves for all orgs too.
-        let more = query.scope == nil ? " AND org IN (SELECT name FROM orgs)" : ""
+        let more = query.scope == nil ? " AND org IN (\(Self.orgs))" : ""
         let sql = SpendStatement.sql(query.by, step: String(query.step.length.rawValue), user: "user", key: "key", where: filter + more)
         do {
             return try await database.read { db in

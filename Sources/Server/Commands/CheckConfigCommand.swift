@@ -61,8 +61,8 @@ extension Configuration {
                 "candidate": .string(policies.candidate), "publish": .string(policies.publish.rawValue),
             ],
             "telemetry": [
-                "otlp": .string(telemetry.otlp), "service": .string(telemetry.service), "sample": .number("\(telemetry.sample)"),
-                "queue": .integer(Int64(telemetry.queue)),
+                "otlp": .string(Self.masked(url: telemetry.otlp)), "service": .string(telemetry.service),
+                "sample": .number("\(telemetry.sample)"), "queue": .integer(Int64(telemetry.queue)),
                 "headers": .object(JSONObject(telemetry.headers.keys.sorted().map { ($0, .string("***")) })),
             ],
             "log": ["level": .string(logLevel.rawValue)],

@@ -77,10 +77,11 @@ final class LiveFeed: Sendable {
 
     /// Until the task is cancelled.
     func run() async {
-        var round = 0
+        var next = ContinuousClock.now
         while !Task.isCancelled {
             let choices = watches.withLock { Array($0.keys) }
-            let isSecond = round % 4 == 0
+            let isSecond = ContinuousClock.now >= next
+            if isSecond { next = .now + .seconds(1) }
             if !choices.isEmpty, isSecond || live.coordinator.liveCount <= LiveLimits.closelyWatchedRuns {
                 live.board.look(at: live.coordinator)
                 let view = await live.fleet.latest(with: live.report)
@@ -89,7 +90,6 @@ final class LiveFeed: Sendable {
                     if isSecond { tellNow(view, choice) }
                 }
             }
-            round += 1
             try? await Task.sleep(for: .milliseconds(250))
         }
     }

@@ -8,8 +8,8 @@ internal import JSON
 actor WindowWatch {
     /// How long the list of budgets is believed: a new budget is seen within it.
     private static let listAge = Duration.seconds(5)
-    /// Keys of an organisation of which budgets are looked for.
-    private static let keysMax = 2_000
+    /// Budgets of an organisation among which the widest are looked for.
+    private static let budgetsMax = 5_000
 
     private let org: String
     private let stores: Stores
@@ -53,7 +53,7 @@ actor WindowWatch {
         for window in windows {
             // A budget is one row, whichever of its windows runs.
             let name = "\(window.key.scope.text) \(window.key.model ?? "") \(window.key.unit.rawValue) \(window.key.period.rawValue)"
-            let row = window.budgetRow
+            let row = JSONValue.object(window.row)
             if told[name] != row { changed.append(row) }
             new[name] = row
         }
@@ -63,37 +63,15 @@ actor WindowWatch {
 
     private func list() async -> [Budget]? {
         if let budgets, ContinuousClock.now - budgets.at < Self.listAge { return budgets.list }
-        guard let all = try? await stores.budgets.list(scope: nil), let keys = try? await keys(all) else { return budgets?.list }
-        let own = all.filter { budget in
-            switch budget.scope {
-            case .org(let org), .project(let org, _), .user(let org, _, _): org == self.org
-            case .key(let id): keys.contains(id)
-            }
+        var (found, after): ([Budget], BudgetName?) = ([], nil)
+        while found.count < Self.budgetsMax {
+            guard let page = try? await stores.budgets.page(org: org, after: after, limit: StoreLimits.page) else { return budgets?.list }
+            found += page
+            guard page.count == StoreLimits.page, let last = page.last else { break }
+            after = BudgetName(last)
         }
-        let list = own.sorted { Scope.areInOrder($0.scope, $1.scope) }.prefix(LiveLimits.windows)
-        budgets = (.now, Array(list))
-        return Array(list)
-    }
-
-    /// The organisation's keys, if any key has a budget.
-    private func keys(_ budgets: [Budget]) async throws -> Set<String> {
-        guard budgets.contains(where: { $0.scope.kind == .key }) else { return [] }
-        var (keys, cursor): (Set<String>, String?) = ([], nil)
-        repeat {
-            let page = try await stores.keys.list(org: org, after: cursor, limit: StoreLimits.page)
-            keys.formUnion(page.map(\.id))
-            cursor = page.count == StoreLimits.page ? page.last?.id : nil
-        } while cursor != nil && keys.count < Self.keysMax
-        return keys
-    }
-}
-
-extension WindowSnapshot {
-    /// A row of `/api/admin/budgets`: what is used of it and what is free.
-    var budgetRow: JSONValue {
-        guard case .object(var object) = json else { return json }
-        let (taken, overflow) = used.addingReportingOverflow(held)
-        object["free"] = key.unit.json(overflow ? 0 : max(0, cap - taken - suspense))
-        return .object(object)
+        let list = Array(found.sorted { Scope.areInOrder($0.scope, $1.scope) }.prefix(LiveLimits.windows))
+        budgets = (.now, list)
+        return list
     }
 }

@@ -20,6 +20,8 @@ struct FileStatus: Sendable {
 
 /// Files that are whole or not there. All of it blocks: not for an event loop, nor for the cooperative pool.
 enum DurableFile {
+    private static let draftPrefix = ".kdcube-"
+
     /// Nil of what cannot be read.
     static func contents(_ path: String) -> [UInt8]? { FileManager.default.contents(atPath: path).map { Array($0) } }
 
@@ -38,7 +40,7 @@ enum DurableFile {
     static func stage(_ bytes: [UInt8], beside name: String, in directory: String) throws(PolicyDirectoryError) -> String {
         let target = "\(directory)/\(name)"
         let folder = target[..<(target.lastIndex(of: "/") ?? target.startIndex)]
-        let draft = "\(folder)/.kdcube-\(RandomText.urlSafe(bytes: 9))"
+        let draft = "\(folder)/\(draftPrefix)\(RandomText.urlSafe(bytes: 9))"
         let descriptor = open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o644)
         guard descriptor >= 0 else { throw .unwritable(name, errno) }
         var done = 0
@@ -54,6 +56,13 @@ enum DurableFile {
             throw .unwritable(name, code)
         }
         return draft
+    }
+
+    /// Removes what a process has left that was killed while it wrote. For whoever is the only one that writes.
+    static func removeDrafts(in directory: String) {
+        for name in (try? FileManager.default.subpathsOfDirectory(atPath: directory)) ?? [] {
+            if name.split(separator: "/").last?.hasPrefix(draftPrefix) ?? false { unlink("\(directory)/\(name)") }
+        }
     }
 
     static func remove(_ name: String, in directory: String) throws(PolicyDirectoryError) {

@@ -63,6 +63,8 @@ enum PolicyDirectoryError: Error, Sendable, CustomStringConvertible {
     case unwritable(String, Int32)
     /// Another server, or another request, is changing it.
     case busy
+    /// It has content that nobody has looked at yet.
+    case changed
 
     var description: String {
         switch self {
@@ -70,6 +72,7 @@ enum PolicyDirectoryError: Error, Sendable, CustomStringConvertible {
         case .unreadable(let name): "\(name) cannot be read"
         case .unwritable(let name, let code): "\(name) cannot be written: \(String(cString: strerror(code)))"
         case .busy: "another set is being published"
+        case .changed: "it has new content"
         }
     }
 }

@@ -15,9 +15,15 @@ struct PolicyPublication: Sendable {
 
     /// Does everything that may fail: the directory is ours alone, nothing in it is a link, and the whole set is on the disk under another
     /// name.
-    static func prepare(_ files: [PolicyFile], in directory: String) throws(PolicyDirectoryError) -> PolicyPublication {
+    ///
+    /// - Parameter isUnseen: whether the directory has content that must not be overwritten; asked when nobody else can publish.
+    static func prepare(
+        _ files: [PolicyFile], in directory: String, unless isUnseen: () -> Bool = { false }
+    ) throws(PolicyDirectoryError) -> PolicyPublication {
         let descriptor = try take(directory)
         do throws(PolicyDirectoryError) {
+            guard !isUnseen() else { throw .changed }
+            DurableFile.removeDrafts(in: directory)
             guard let names = try? PolicyFolder.names(in: directory) else { throw .unreadable(directory) }
             for name in names + files.map(\.name) { try PolicyFileName.refuseLinks(name, in: directory) }
             let journal = PolicyJournal(files: files)

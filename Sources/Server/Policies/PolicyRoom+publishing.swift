@@ -8,8 +8,6 @@ internal import Supervisor
 enum PolicyPublishError: Error, Sendable {
     /// Another version is in force than the one that was changed.
     case conflict(inForce: String)
-    /// The directory has new content that will be in force in a moment.
-    case changing
     case refused(PolicyLoadError)
     case directory(PolicyDirectoryError)
     /// The change cannot be written into the decision log, or the version cannot be kept.
@@ -64,17 +62,25 @@ extension PolicyRoom {
         if isSame { return Published(bundle: bundle, previous: before, isChange: false) }
         if let base = proposal.base, base != before { throw .conflict(inForce: before) }
         let publication = try await aside { [configuration, catalog] () throws(PolicyPublishError) in
-            try Self.refuseUnseen(configuration.directory, standing.folder, catalog)
-            do throws(PolicyDirectoryError) { return try PolicyPublication.prepare(texts, in: configuration.directory) } catch {
-                throw .directory(error)
-            }
+            do throws(PolicyDirectoryError) {
+                return try PolicyPublication.prepare(texts, in: configuration.directory) {
+                    Self.isUnseen(configuration.directory, standing.folder, catalog)
+                }
+            } catch { throw .directory(error) }
         }
         guard await keep(bundle, folder, proposal.action, before: before, reason: proposal.reason) else {
             try? await aside { publication.abandon() }
             throw .notLogged
         }
-        let left = try await aside { () throws(PolicyPublishError) in
-            do throws(PolicyDirectoryError) { return try publication.commit() } catch { throw .directory(error) }
+        let left: PolicyDirectoryError?
+        do throws(PolicyPublishError) {
+            left = try await aside { () throws(PolicyPublishError) in
+                do throws(PolicyDirectoryError) { return try publication.commit() } catch { throw .directory(error) }
+            }
+        } catch {
+            // The log says that it would be; now it says that it was not.
+            await keepFailure(proposal.action, version: bundle.version)
+            throw error
         }
         if let left { logger.error("published policies are in force; a file is not written yet", metadata: ["fault": "\(left)"]) }
         take(bundle, folder, before: before)
@@ -82,9 +88,9 @@ extension PolicyRoom {
     }
 
     /// What somebody has just written into the directory is not lost. What cannot be in force anyway is overwritten.
-    private static func refuseUnseen(_ directory: String, _ inForce: PolicyFolder, _ catalog: ToolCatalog) throws(PolicyPublishError) {
-        guard let found = try? PolicyFolder(directory), (try? found.bundle(for: catalog)) != nil else { return }
-        guard found.files == inForce.files, found.testTexts == inForce.testTexts else { throw .changing }
+    private static func isUnseen(_ directory: String, _ inForce: PolicyFolder, _ catalog: ToolCatalog) -> Bool {
+        guard let found = try? PolicyFolder(directory), (try? found.bundle(for: catalog)) != nil else { return false }
+        return found.files != inForce.files || found.testTexts != inForce.testTexts
     }
 
     /// A file system that hangs, and a large set that is checked, must not hold up a thread that others need.

@@ -187,6 +187,16 @@ final class PolicyRoom: Sendable {
         return await trail.record(act) != nil
     }
 
+    /// A change that was written down, and then could not be made.
+    func keepFailure(_ action: String, version: String) async {
+        guard var act = try? AuditAuthor.current.act(action, in: AuditAuthor.noOrg, JSONObject([("version", .string(version))])) else {
+            return
+        }
+        act.decision = .deny
+        act.code = "directory_not_writable"
+        _ = await trail.record(act)
+    }
+
     private func count(_ outcome: String) {
         registry.counter("kdcube_policy_loads_total", "Readings of changed policies, by what came of them", [("outcome", outcome)]).add()
     }

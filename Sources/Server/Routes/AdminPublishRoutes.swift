@@ -103,7 +103,7 @@ extension HTTPFailure {
                 .conflict, code: "version_conflict",
                 message: "Another version is in force than the one that was changed (\(version)): look at it, and publish again.",
                 param: "base", headers: [.shouldRetry: "false"])
-        case .changing:
+        case .directory(.changed):
             self.init(
                 .conflict, code: "version_conflict",
                 message: "The directory has new content that is in force in a moment: look at it, and publish again.", param: "base",

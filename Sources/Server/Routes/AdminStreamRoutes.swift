@@ -24,8 +24,10 @@ struct AdminStreamRoutes: Sendable {
 
     @Sendable private func list(_ request: Request, context: AppContext) async throws -> Response {
         let page = try AdminPage(request)
-        let filter = try StreamFilter(request, try context.principal)
-        let rows = await live.view().streams(filter.choice).filter { filter.takes($0) && $0.run > page.cursor }
+        let area = try AdminArea(request, context.principal)
+        let rows = await live.view().streams(area.org.map { .one($0) } ?? .all).filter { row in
+            row.run > page.cursor && (area.project ?? row.project) == row.project && area.user.map { $0 == row.user } ?? true
+        }
         let shown = rows.prefix(page.limit)
         return .json([
             "data": .array(shown.map(\.json)), "cursor": rows.count > shown.count ? shown.last.map { .string($0.run) } ?? .null : .null,
@@ -71,28 +73,6 @@ struct AdminStreamRoutes: Sendable {
     private static let ended = HTTPFailure(.conflict, code: "run_ended", message: "This run has ended already.", param: "run")
 }
 
-/// `org`, `project` and `user` of a list of streams.
-struct StreamFilter: Sendable {
-    let choice: OrgChoice
-    let project: String?
-    let user: String?
-
-    /// - Throws: 403 for an organisation that the caller does not administer, 400 for a name whose owner is not said.
-    init(_ request: Request, _ principal: Principal) throws(HTTPFailure) {
-        let query = request.uri.queryParameters
-        let named = query["org"].map(String.init)
-        (project, user) = (query["project"].map(String.init), query["user"].map(String.init))
-        choice = named.map { OrgChoice($0) } ?? (principal.isOperator ? .all : .one(principal.org))
-        try principal.checkMayLook(at: choice)
-        if project != nil, case .all = choice { throw .badRequest("project needs org: a project's name belongs to one.", param: "org") }
-        if user != nil, project == nil { throw .badRequest("user needs project: a user acts in one.", param: "project") }
-    }
-
-    func takes(_ row: StreamRow) -> Bool {
-        choice.contains(row.org) && (project.map { $0 == row.project } ?? true) && (user.map { $0 == row.user } ?? true)
-    }
-}
-
 extension Principal {
     /// - Throws: 403 `scope_denied`.
     func checkMayLook(at choice: OrgChoice) throws(HTTPFailure) {
@@ -101,14 +81,6 @@ extension Principal {
             case .all: isOperator
             case .one(let org): administers(org: org)
             }
-        guard may else { throw .scopeDenied("org") }
-    }
-}
-
-extension HTTPFailure {
-    static func scopeDenied(_ param: String) -> HTTPFailure {
-        HTTPFailure(
-            .forbidden, code: "scope_denied", type: "permission_error", message: "This key administers another organisation.",
-            param: param)
+        guard may else { throw .scopeDenied(param: "org") }
     }
 }

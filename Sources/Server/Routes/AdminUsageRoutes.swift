@@ -22,7 +22,8 @@ struct AdminUsageRoutes: Sendable {
         let isCSV = try isCSV(request)
         // What the counters have decided belongs to the answer; should they be away, the rest is still an answer.
         try? await windows.flush(query.scope)
-        let report = SpendReport(query, try await stores.ledger.spend(query), totals: try await totals(query))
+        let cells = try await stores.ledger.spend(query)
+        let report = SpendReport(query, cells, totals: try await totals(query, cells))
         if isCSV {
             return Response(
                 status: .ok,
@@ -71,12 +72,14 @@ struct AdminUsageRoutes: Sendable {
         return query
     }
 
-    private func totals(_ query: SpendQuery) async throws -> LedgerSum {
-        var sum = LedgerSum()
-        let scopes: [Scope]
-        if let scope = query.scope { scopes = [scope] } else { scopes = try await stores.keys.orgs().map { .org($0) } }
-        for scope in scopes { sum.add(try await stores.ledger.sum(scope, from: query.from, to: query.to)) }
-        return sum
+    /// Of everything in the scope and the span, whatever the report is divided by.
+    private func totals(_ query: SpendQuery, _ cells: [SpendCell]) async throws -> LedgerSum {
+        if let scope = query.scope { return try await stores.ledger.sum(scope, from: query.from, to: query.to) }
+        var whole = cells
+        if query.by != .org, let all = SpendQuery(scope: nil, from: query.from, to: query.to, by: .org, step: query.step) {
+            whole = try await stores.ledger.spend(all)
+        }
+        return whole.reduce(into: LedgerSum()) { $0.add($1.sum) }
     }
 
     /// Of the first money budget with a period.

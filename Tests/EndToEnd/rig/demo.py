@@ -64,6 +64,7 @@ class Demo:
         self.server = self.installation.serve()
         self._publish()
         self.cut_run = self._fill()
+        self.denial = self.get("olga", "/api/admin/decisions", decision="deny", kind="call")["data"][0]["id"]
 
     def _publish(self) -> None:
         """A second version of the policies, so that there is one to go back to."""
@@ -73,6 +74,7 @@ class Demo:
         body = {"files": files + tests, "base": policies["version"], "reason": "Six refunds are common in December."}
         answer = requests.put(self.server.url + "/api/admin/policies", json=body, headers=self.bearer("ola"), timeout=10)
         assert answer.status_code == 200, answer.text
+        self.old_version = policies["version"]
 
     def _fill(self) -> str:
         for name, model in [("ana", "gpt-4.1"), ("li", "claude-sonnet-4"), ("kim", "demo"), ("ben", "gpt-4.1")]:

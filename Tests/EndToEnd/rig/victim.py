@@ -114,13 +114,11 @@ class World:
         self.add("key", made["token"], "key_" + "A" * 16)
         self.add("key", robot["id"], "key_" + "B" * 16)
         self.add("secret", self.vera, "kd-" + "A" * 43)
-        now = int(time.time())
-        claims = {"sub": "vera", "org": OTHER, "project": "web", "roles": ["admin", "finance"], "iat": now, "exp": now + 3_000}
         self.attackers = [
             # The same names in another organisation: nothing but the organisation tells them apart.
             Attacker("stranger", key(OTHER, "web", "vera"), OTHER),
             Attacker("admin of another organisation", key(OTHER, "web", "boss", "admin", "finance"), OTHER, is_admin=True),
-            Attacker("token of another organisation", jwt.encode(claims, TOKENS, "HS256"), OTHER, is_admin=True),
+            Attacker("token of another organisation", self.token(OTHER), OTHER, is_admin=True),
             Attacker("another project", key(VICTIM, "lab", "vera"), VICTIM, "lab"),
             Attacker("another user", key(VICTIM, "web", "uma"), VICTIM),
             Attacker("a key of no user", self.installation.json("keys", "create", "--org", VICTIM, "--project", "web")["key"], VICTIM),
@@ -137,6 +135,13 @@ class World:
             (f"key:{made['token']}", "key:key_" + "A" * 16),
         ):
             self.add("scope", scope, absent)
+
+    @staticmethod
+    def token(org: str, seconds: int = 3_000, user: str = "vera") -> str:
+        """A token of an administrator."""
+        now = int(time.time())
+        claims = {"sub": user, "org": org, "project": "web", "roles": ["admin", "finance"], "iat": now - 600, "exp": now + seconds}
+        return jwt.encode(claims, TOKENS, "HS256")
 
     def _budgets(self) -> None:
         """Figures that nobody would think of."""
