@@ -282,7 +282,8 @@ def test_a_spent_cap_is_402_before_the_stream_and_not_retried(client, tenant, mo
 def test_a_request_window_is_429_with_the_time_to_wait(client, tenant):
     tenant.cap("1", unit="requests", window="day")
     direct = client.with_options(max_retries=0)
-    direct.messages.create(model="demo", max_tokens=5, messages=ask(3))
+    first = direct.messages.with_raw_response.create(model="demo", max_tokens=5, messages=ask(3))
+    assert first.headers["anthropic-ratelimit-requests-limit"] == "1" and first.headers["anthropic-ratelimit-requests-remaining"] == "0"
     with pytest.raises(anthropic.RateLimitError) as caught:
         direct.messages.create(model="demo", max_tokens=5, messages=ask(3))
     assert caught.value.body["error"]["code"] == "rate_limit_exceeded" and int(caught.value.response.headers["retry-after"]) > 0
@@ -442,6 +443,14 @@ def test_an_overloaded_upstream_is_answered_by_the_fallback(client, tenant, witn
     assert client.messages.create(model="chained", max_tokens=50, messages=user(wanted.prompt())).content[0].text == text(9)
     assert len(upstream.requests_of(wanted.id)) == len(witness.requests_of(wanted.id)) == 1
     assert tenant.usage()["totals"]["requests"] == 1
+
+
+def test_an_error_before_the_first_token_is_answered_by_the_fallback_and_its_prompt_charged(client, tenant, witness, upstream, plan):
+    wanted = plan(tokens=9, error_after=0, prompt_tokens=30)
+    assert client.messages.create(model="chained", max_tokens=50, messages=user(wanted.prompt())).content[0].text == text(9)
+    assert len(upstream.requests_of(wanted.id)) == len(witness.requests_of(wanted.id)) == 1
+    totals = tenant.usage()["totals"]
+    assert (totals["requests"], totals["input_tokens"], totals["output_tokens"]) == (1, 60, 9)
 
 
 def test_a_rate_limit_of_the_upstream_is_waited_out(client, upstream, plan):

@@ -23,8 +23,16 @@ struct AnthropicErrors: RouterMiddleware {
             response.headers.append(contentsOf: failure.headers)
         }
         response.headers[.anthropicRequestID] = context.id
+        for (ours, theirs) in Self.limits { response.headers[theirs] = response.headers[ours] }
         return response
     }
+
+    /// What is left, by the names that Anthropic's clients look for.
+    private static let limits: [(HTTPField.Name, HTTPField.Name)] = [
+        (.limitRequests, .known("anthropic-ratelimit-requests-limit")),
+        (.remainingRequests, .known("anthropic-ratelimit-requests-remaining")),
+        (.limitTokens, .known("anthropic-ratelimit-tokens-limit")), (.remainingTokens, .known("anthropic-ratelimit-tokens-remaining")),
+    ]
 
     private static func isMessages(_ path: String) -> Bool { path == "/v1/messages" || path.hasPrefix("/v1/messages/") }
 }

@@ -18,7 +18,7 @@ struct KeysCommand: AsyncParsableCommand {
         @Option(help: "The user that the key is bound to.") var user: String?
         @Option(help: "The person behind the key, where one person has several users: their approvals count once.") var identity: String?
         @Option(help: "A role, such as admin. May be repeated.") var role: [String] = []
-        @Option(help: "How a cut stream ends in OpenAI's dialect: error or finish.") var onCut = "error"
+        @Option(help: "How a cut stream ends in the dialects of OpenAI and Anthropic: error or finish.") var onCut = "error"
         @Option(help: "What becomes of its runs that nobody reads any more: stop or drain. As configured without it.")
         var onDisconnect: String?
         @Option(help: "A name for people.") var alias: String?

@@ -9,7 +9,7 @@ internal import HTTPTypes
 enum BudgetHeaders {
     /// Headers that a page of another origin may read.
     static let exposed =
-        "x-request-id, x-run-id, retry-after, x-should-retry, x-cost-usd, x-budget-limit-usd, x-budget-remaining-usd, x-budget-reset, "
+        "x-request-id, request-id, x-run-id, retry-after, x-should-retry, x-cost-usd, x-budget-limit-usd, x-budget-remaining-usd, x-budget-reset, "
         + "x-ratelimit-limit-requests, x-ratelimit-remaining-requests, x-ratelimit-reset-requests, x-ratelimit-limit-tokens, "
         + "x-ratelimit-remaining-tokens, x-ratelimit-reset-tokens"
 

@@ -47,7 +47,8 @@ struct OriginMiddleware: RouterMiddleware {
             status: .noContent,
             headers: [
                 .accessControlAllowOrigin: allowed, .accessControlAllowMethods: "GET, POST, PUT, PATCH, DELETE",
-                .accessControlAllowHeaders: "authorization, content-type, x-api-key, last-event-id, x-request-id, traceparent, tracestate",
+                .accessControlAllowHeaders:
+                    "authorization, content-type, x-api-key, anthropic-version, last-event-id, x-request-id, traceparent, tracestate",
                 .accessControlMaxAge: "600", .vary: "Origin",
             ])
     }

@@ -142,6 +142,30 @@ struct MeteringTests {
         #expect(meter.left == 90)
     }
 
+    /// As an upstream tells of the prompt before it answers.
+    private static var opening: ModelUsage {
+        var usage = ModelUsage(inputFresh: 2, inputCacheRead: 4, inputCacheWrite: 1)
+        usage.isInputOnly = true
+        return usage
+    }
+
+    @Test("a prompt that the upstream has told of is charged class by class, however its answer ends")
+    func openingUsage() async throws {
+        let drop = PlayedStream.End.fail(ProviderError(.inBand, message: "overloaded", isRetryable: true, mayBeBilled: true))
+        let deltas: [ModelEvent] = Array(repeating: .delta(ModelDelta(text: "w ", tokens: 1)), count: 9)
+        let cases: [(PlayedStream.End, Int)] = [(.finish, 20), (drop, 20), (.finish, 5)]
+        for (end, tokens) in cases {
+            let meter = TestMeter(tokens: tokens)
+            let provider = TestProvider(countsAreExact: false) { _ in PlayedStream([.usage(Self.opening)] + deltas, end: end) }
+            let handle = try #require(await run(ModelMetering(), provider, meter: meter).handle)
+            _ = await handle.log.all()
+            let settled = try #require(meter.settled.first?.usage)
+            let usage = settled.usage
+            #expect((usage.inputFresh, usage.inputCacheRead, usage.inputCacheWrite) == (2, 4, 1))
+            #expect(settled.evidence == .counted && usage.outputTokens == min(9, tokens) && usage.isEstimated)
+        }
+    }
+
     @Test("hidden tokens: the upstream's count is charged; without one all that was reserved is, as estimated (complaints 14, 15)")
     func evidence() async throws {
         let delta = ModelEvent.delta(ModelDelta(text: "Yes", tokens: 1))
@@ -151,6 +175,9 @@ struct MeteringTests {
         let cases: [([ModelEvent], PlayedStream.End, Int, FinalUsage.Evidence)] = [
             ([delta, usage], .finish, 31, .upstream), ([delta], .finish, 60, .reserved), ([delta], drop, 60, .reserved),
             ([usage], drop, 31, .upstream), ([], refused, 0, .nothingBilled),
+            // What is told before the answer is no count of it.
+            ([.usage(Self.opening), delta], drop, 60, .reserved), ([.usage(Self.opening), delta], .finish, 60, .reserved),
+            ([.usage(Self.opening), delta, usage], .finish, 31, .upstream),
         ]
         for (events, end, tokens, evidence) in cases {
             let meter = TestMeter(tokens: 60)

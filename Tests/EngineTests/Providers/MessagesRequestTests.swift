@@ -131,7 +131,7 @@ struct MessagesRequestTests {
         let result = ModelMessage(role: "tool", content: "4", extra: JSONObject([("tool_call_id", "c")]))
         let bare = ModelMessage(role: "assistant", content: .null, extra: JSONObject([("tool_calls", call)]))
         #expect(try body(hello + [bare, result], asked, most: 8_000)["thinking"] == nil)
-        let thought: JSONValue = [["type": "thinking", "thinking": "hm", "signature": "s"]]
+        let thought: JSONValue = [["type": "thinking", "thinking": "hm", "signature": "s"], ["type": "image", "source": ["type": "url"]]]
         let kept = ModelMessage(
             role: "assistant", content: .null, extra: JSONObject([(AnthropicMembers.thinking, thought), ("tool_calls", call)]))
         let again = try body(hello + [kept, result], asked, most: 8_000)

@@ -55,7 +55,16 @@ struct MessagesPrompt: Sendable {
         }
     }
 
-    private func thinking(_ message: ModelMessage) -> [JSONValue] { message.extra[AnthropicMembers.thinking]?.arrayValue ?? [] }
+    /// Nothing else is let through: what a client writes there may be any block, and not every block's price is bounded by its bytes.
+    private func thinking(_ message: ModelMessage) -> [JSONValue] {
+        (message.extra[AnthropicMembers.thinking]?.arrayValue ?? []).compactMap { block in
+            if block["type"] == "thinking", let thinking = block["thinking"]?.stringValue, let signature = block["signature"]?.stringValue {
+                return ["type": "thinking", "thinking": .string(thinking), "signature": .string(signature)]
+            }
+            guard block["type"] == "redacted_thinking", let data = block["data"]?.stringValue else { return nil }
+            return ["type": "redacted_thinking", "data": .string(data)]
+        }
+    }
 
     private func calls(_ message: ModelMessage) -> [JSONValue] {
         (message.extra["tool_calls"]?.arrayValue ?? []).map { call in
