@@ -84,11 +84,3 @@ struct AdminArea: Sendable, Hashable {
         return scope
     }
 }
-
-extension HTTPFailure {
-    /// The caller names what belongs to an organisation that it does not administer, whether there is one or not.
-    static func scopeDenied(_ param: String) -> HTTPFailure {
-        HTTPFailure(
-            .forbidden, code: "scope_denied", type: "permission_error", message: "This key administers another organisation.", param: param)
-    }
-}

@@ -81,6 +81,6 @@ extension Principal {
             case .all: isOperator
             case .one(let org): administers(org: org)
             }
-        guard may else { throw .scopeDenied("org") }
+        guard may else { throw .scopeDenied(param: "org") }
     }
 }
