@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# Starts the server for a first look: embedded stores in .tools/demo-data, the scripted model, policies, three demo keys.
+# Starts the server for a first look: embedded stores in .tools/demo-data, the scripted model, policies, demo keys.
 # When the real model was installed (make model) it is started too. Ends with Ctrl-C.
 # usage: PORT=8000 scripts/run-demo.sh PATH_TO_KDCUBE
 set -euo pipefail
@@ -45,6 +45,8 @@ wait_for() {
 }
 
 mkdir -p $data
+# A copy: the console publishes into it.
+[ -d $data/policies ] || cp -R scripts/demo/policies $data/policies
 cat > $config <<YAML
 models:
   - { id: demo, provider: scripted }
@@ -62,7 +64,7 @@ cat >> $config <<YAML
 prices: { file: "$PWD/scripts/demo/prices.json" }
 stores: { data: "$PWD/$data" }
 tools: { file: "$PWD/scripts/demo/tools.yaml" }
-policies: { directory: "$PWD/scripts/demo/policies" }
+policies: { directory: "$PWD/$data/policies" }
 # A laptop without cgroups of its own may still run the demo's code; a server should ask for full.
 sandbox: { minimum: limited }
 YAML
@@ -82,15 +84,17 @@ create_key() {
 }
 user_key=$(create_key user-key.json --org demo --project web --user you)
 admin_key=$(create_key admin-key.json --org demo --project web --user operator --role admin)
+operator_key=$(create_key operator-key.json --org demo --project web --user root --role admin --role operator)
 finance_key=$(create_key finance-key.json --org demo --project web --user finn --role finance)
 
 base=http://127.0.0.1:$port
 cat <<TEXT
 
   chat page   $base/#key=$user_key
-  console     $base/console/#key=$admin_key
+  console     $base/console/#key=$operator_key
   user key    $user_key
   admin key   $admin_key
+  operator    $operator_key
   finance key $finance_key
 
   Cap the project, then send a prompt and watch the stream stop at the cap:

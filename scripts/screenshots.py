@@ -99,6 +99,7 @@ def shots(demo, host) -> dict[str, tuple]:
         "sandboxes": ("?page=sandboxes", ".sb-level"),
         "audit": ("?page=audit&org=acme", ".au-bar", verify),
         "system": ("?page=system", ".sy-head"),
+        "system-prices": ("?page=system&part=prices", ".sy-prices tbody tr"),
         "system-config": ("?page=system&part=config", ".sy-config .line"),
         "run": (f"?page=run&id={demo.cut_run}", ".run-event"),
     }

@@ -224,6 +224,7 @@ PAGES = {
     "spend&range=30d": ".sp-table",
     "audit": ".au-bar",
     "system": ".sy-head",
+    "system&part=prices": ".sy-prices tbody tr",
     "system&part=config": ".sy-config .line",
 }
 BEYOND = """() => [...document.querySelectorAll('.page *')].filter((one) => {
@@ -306,3 +307,14 @@ def test_an_operator_drains_a_server_and_changes_the_log_level(fresh, console):
     admin = console("kd-admin", "?page=system")
     admin.get_by_text("node-b", exact=True).wait_for()
     assert admin.get_by_role("button", name="Drain").count() == 0 and admin.get_by_label("Log level").count() == 0
+
+
+def test_prices_are_seen_and_read_again(fresh, console):
+    page = console("kd-admin", "?page=system")
+    page.get_by_role("button", name="Prices", exact=True).click()
+    row = page.locator("tr[data-model='gpt-4.1']")
+    assert row.first.inner_text().split() == ["gpt-4.1", "$2.00", "$0.50", "$2.00", "$8.00", "$8.00"]
+    assert row.nth(1).inner_text().startswith("prompts above 200,000 tokens")
+    assert "refused under a budget of money" in page.locator("tr[data-model=unpriced]").inner_text()
+    page.get_by_role("button", name="Read the price file again").click()
+    wait_until("it is said", lambda: "version b52d10e3f8" in page.locator("#announce").text_content())

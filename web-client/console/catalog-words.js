@@ -37,6 +37,24 @@ function boundWords({ enum: values, minimum, maximum, minLength, maxLength, patt
     .filter(Boolean).join('; ');
 }
 
+/**
+ * What became of a tool's last calls, of rows of the decision log.
+ * @returns {string} "Of the last 40 calls 36 went well, 3 were denied, 1 failed. Half of them took at most 12 ms, the slowest 2.1 s."
+ */
+export function callsWords(rows) {
+  if (rows.length === 0) return 'Nobody has called it yet.';
+  const denied = rows.filter((row) => row.decision === 'deny').length;
+  const ended = rows.filter((row) => row.outcome);
+  const failed = ended.filter(({ outcome }) => outcome.status !== 'ok').length;
+  const open = rows.length - denied - ended.length;
+  const parts = [[ended.length - failed, 'went well'], [denied, denied === 1 ? 'was denied' : 'were denied'], [failed, 'failed'], [open, 'not over']];
+  const told = parts.filter(([count]) => count > 0).map(([count, words]) => `${count} ${words}`).join(', ');
+  const times = ended.map(({ outcome }) => outcome.elapsed_ms).filter(Number.isFinite).sort((a, b) => a - b);
+  const speed = times.length === 0 ? '' : times.length === 1 ? ` It took ${elapsed(times[0])}.`
+    : ` Half of them took at most ${elapsed(times[Math.ceil(times.length / 2) - 1])}, the slowest ${elapsed(times.at(-1))}.`;
+  return `${rows.length === 1 ? 'Of one call' : `Of the last ${rows.length} calls`} ${told}.${speed}`;
+}
+
 /** Level of isolation → word, icon, tone, what it means. */
 const LEVELS = {
   full: ['Full isolation', 'check', 'done', 'Code runs in namespaces of its own, behind a filter of system calls, with limits of memory, processes and time that the kernel holds.'],
@@ -54,6 +72,28 @@ export function levelWords({ level, minimum, probes = [] }) {
 export function runsWords({ runs_code: runs, minimum, level }) {
   if (runs) return `Code runs: ${minimum} isolation is demanded, and ${level} is there.`;
   return minimum ? `Code does not run: ${minimum} isolation is demanded, and ${level === 'none' ? 'none' : `only ${level}`} is there.` : '';
+}
+
+/** "2 wait for code, 1 runs it, 17 more may be started"; '' where none can be. */
+export function poolWords(pool) {
+  if (!pool) return '';
+  const free = pool.most - pool.warm - pool.starting - pool.running - pool.leaving;
+  const verb = (count, one, many) => `${count} ${count === 1 ? one : many}`;
+  return [verb(pool.warm, 'waits for code', 'wait for code'), verb(pool.running, 'runs it', 'run it'), pool.starting > 0 && verb(pool.starting, 'starts', 'start'),
+    pool.leaving > 0 && verb(pool.leaving, 'is thrown away', 'are thrown away'), `${free} more may be started`].filter(Boolean).join(', ');
+}
+
+const KILLS = {
+  timeout: 'took too long', cpu_limit: 'used its share of the processor', oom: 'used its memory', output_limit: 'wrote too much', protocol_limit: 'broke the protocol',
+  forbidden_syscall: 'made a forbidden system call', killed: 'was ended from outside',
+};
+
+/** Why sandboxes of this server were killed since its start, the most frequent first; '' where no code has run. */
+export function killWords({ starts = {}, kills = {} }) {
+  const ran = (starts.warm ?? 0) + (starts.cold ?? 0);
+  if (ran === 0) return '';
+  const told = Object.entries(kills).sort((a, b) => b[1] - a[1]).map(([reason, count]) => `${KILLS[reason] ?? reason} (${count})`);
+  return told.length === 0 ? `none of ${ran}` : `of ${ran}: ${told.join(', ')}`;
 }
 
 /** Probes that failed first. */

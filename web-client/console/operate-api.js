@@ -26,6 +26,8 @@ export class OperateApi {
   auditFile(query) { return this.#download('audit/export', query); }
 
   health() { return this.#get('health'); }
+  prices() { return this.#get('prices', { configured: true, limit: 1000 }); }
+  reloadPrices() { return this.#send('POST', 'prices/reload', {}); }
   config() { return this.#get('config'); }
   drain(node) { return this.#send('POST', 'drain', node ? { node } : {}); }
   logLevel() { return this.#get('log-level'); }

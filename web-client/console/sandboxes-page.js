@@ -1,5 +1,5 @@
 import { h } from '../shared/dom.js';
-import { levelWords, probeName, runsWords, sortProbes } from './catalog-words.js';
+import { killWords, levelWords, poolWords, probeName, runsWords, sortProbes } from './catalog-words.js';
 import { loading, problem, sample, stateMark } from './panels.js';
 
 /** How well code is shut in on this server: the level, and each probe that says so. */
@@ -30,7 +30,7 @@ export class SandboxesPage {
     const [word, sign, tone, text] = levelWords(report);
     const probes = sortProbes(report.probes ?? []);
     const failed = probes.filter((probe) => !probe.passed).length;
-    const facts = [['cgroups', report.cgroups], ['Landlock', report.landlock_abi > 0 ? `version ${report.landlock_abi} of its interface` : report.landlock_abi === 0 ? 'not there' : undefined]]
+    const facts = [['Sandboxes', poolWords(report.pool) || undefined], ['Killed', killWords(report) || undefined], ['cgroups', report.cgroups], ['Landlock', report.landlock_abi > 0 ? `version ${report.landlock_abi} of its interface` : report.landlock_abi === 0 ? 'not there' : undefined]]
       .filter(([, value]) => value !== undefined);
     this.element.replaceChildren(...[
       h('section.sb-level', { data: { tone } }, stateMark(word, sign, tone), h('p', null, text), runsWords(report) && h('p.hint', null, runsWords(report))),

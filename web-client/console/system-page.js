@@ -7,12 +7,13 @@ import { ConfigView } from './config-view.js';
 import { DrainButton } from './drain-button.js';
 import { OperateApi } from './operate-api.js';
 import { loading, problem, stateMark } from './panels.js';
+import { PricesView } from './prices-view.js';
 import { failureWords, healthMark, isRecent, latencyWords, LEVELS, nodeMark, outboxWords, problemsOf, storeMark, storeName, uptimeWords } from './system-model.js';
 
 const AGAIN_MS = 5000;
-const PARTS = { '': 'State', config: 'Configuration' };
+const PARTS = { '': 'State', prices: 'Prices', config: 'Configuration' };
 
-/** The servers and what they stand on: nodes, stores, upstreams, versions, configuration. */
+/** The servers and what they stand on: nodes, stores, upstreams, versions; prices; configuration. */
 export class SystemPage {
   title = 'System';
   isScoped = false;
@@ -28,7 +29,7 @@ export class SystemPage {
     this.state = h('div.sy-state', null, loading());
     this.problem = h('div.sy-problem');
     this.level = this.#levels();
-    this.config = new ConfigView({ ...deps, api: this.api });
+    this.views = { config: new ConfigView({ ...deps, api: this.api }), prices: new PricesView({ ...deps, api: this.api }) };
     this.body = h('div', null, this.state);
     this.element = h('div.broad', null, h('div.choice.sy-parts', { role: 'group', aria: { label: 'Shown' } }, ...this.parts), this.problem, this.body);
   }
@@ -39,9 +40,10 @@ export class SystemPage {
     for (const button of this.parts) button.setAttribute('aria-pressed', String(button.dataset.part === part));
     this.problem.replaceChildren();
     this.leave();
-    if (part === 'config') {
-      this.body.replaceChildren(this.config.element);
-      this.config.load();
+    const view = this.views[part];
+    if (view) {
+      this.body.replaceChildren(view.element);
+      view.load();
     } else {
       this.body.replaceChildren(this.state);
       this.#load();

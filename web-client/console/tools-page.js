@@ -1,7 +1,7 @@
 import { h, icon, setText } from '../shared/dom.js';
 import { formatInstant } from '../shared/time.js';
 import { agoWords } from './approval-view.js';
-import { adapterWords, parameterRows, priceWords, timeoutWords } from './catalog-words.js';
+import { adapterWords, callsWords, parameterRows, priceWords, timeoutWords } from './catalog-words.js';
 import { empty, loading, problem, sample, stateMark } from './panels.js';
 
 const TOOL = `tools:
@@ -82,14 +82,15 @@ class ToolRow {
     this.state = h('span.tl-state');
     this.description = h('span.tl-description');
     this.body = h('div.tl-body');
+    this.calls = h('p.tl-calls.hint', { role: 'status' });
     this.problem = h('p.ap-problem', { role: 'alert' });
     this.reason = h('input.field.ap-reason', { type: 'text', maxLength: 500, autocomplete: 'off', aria: { label: 'Reason' }, onkeydown: (event) => {
       if (event.key === 'Enter' && !event.isComposing) this.#switch();
     } });
     this.button = h('button.button', { type: 'button', onclick: () => this.#switch() });
-    this.element = h('details.tl', { role: 'listitem', data: { tool: tool.name } },
+    this.element = h('details.tl', { role: 'listitem', data: { tool: tool.name }, ontoggle: () => this.element.open && this.#count() },
       h('summary', null, this.name, this.effect, this.description, this.state, icon('chevron')),
-      h('div.tl-inside', null, this.body, h('div.ap-actions', null, this.reason, this.button), this.problem));
+      h('div.tl-inside', null, this.body, this.calls, h('div.ap-actions', null, this.reason, this.button), this.problem));
     this.update(tool);
   }
 
@@ -121,6 +122,16 @@ class ToolRow {
         h('th', { scope: 'row' }, h('code', null, row.name), row.isRequired && h('span.hint', null, ' required')), h('td', null, row.type, row.text && h('p.hint', null, row.text))))))),
       h('p.links', null, h('a', { href: this.deps.href('decisions', { tool: tool.name }) }, 'Decisions about it')),
     ].filter(Boolean);
+  }
+
+  /** What came of the last calls, asked for when somebody looks. */
+  async #count() {
+    try {
+      const { data = [] } = await this.deps.api.decisions({ tool: this.tool.name, kind: 'call', limit: 100 });
+      setText(this.calls, callsWords(data));
+    } catch (error) {
+      if (!this.deps.refused(error)) setText(this.calls, `Its calls could not be read: ${error.message}`);
+    }
   }
 
   async #switch() {

@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
 import { filled, fullest, limitProblem, partWords, parts, previewWords, subject, toneOf, treeRows, widened, windowOf } from '../console/budget-model.js';
+import { callsWords, killWords, poolWords } from '../console/catalog-words.js';
 import { endOf, keyBody, keyMark, lifeWords, nameProblem, passing, usedWords, whoRows } from '../console/key-model.js';
 import { decisionWords, healthWords, lineOf, standOut, tiles } from '../console/now-model.js';
 import { asText, chargeRows, cuttingWindow, decisionIds, eventMark, eventWords, groupCharges, pathWindows, sentences, storyParts, totalWords } from '../console/run-model.js';
@@ -151,6 +152,23 @@ test('charges that follow each other are one event', () => {
   assert.deepEqual(grouped.map((one) => [one.kind, one.events.length]), [['admission', 0], ['charge', 3], ['tool', 0], ['charge', 0]]);
   assert.equal(grouped[1].text, '3 charges: $0.300000 for 9 tokens');
   assert.equal(grouped[1].until, 9);
+});
+
+test('what became of the last calls of a tool', () => {
+  const row = (status, ms) => ({ decision: 'allow', outcome: { status, elapsed_ms: ms } });
+  assert.equal(callsWords([]), 'Nobody has called it yet.');
+  assert.equal(callsWords([row('ok', 12)]), 'Of one call 1 went well. It took 12 ms.');
+  const rows = [row('ok', 10), row('timeout', 2100), row('ok', 12), { decision: 'deny' }, { decision: 'allow' }];
+  assert.equal(callsWords(rows), 'Of the last 5 calls 2 went well, 1 was denied, 1 failed, 1 not over. Half of them took at most 12 ms, the slowest 2.1 s.');
+});
+
+test('sandboxes say how many there are and why some were killed', () => {
+  assert.equal(poolWords(null), '');
+  assert.equal(poolWords({ warm: 2, starting: 0, running: 1, leaving: 0, most: 20 }), '2 wait for code, 1 runs it, 17 more may be started');
+  assert.equal(poolWords({ warm: 1, starting: 1, running: 0, leaving: 2, most: 4 }), '1 waits for code, 0 run it, 1 starts, 2 are thrown away, 0 more may be started');
+  assert.equal(killWords({}), '');
+  assert.equal(killWords({ starts: { warm: 3, cold: 1 }, kills: {} }), 'none of 4');
+  assert.equal(killWords({ starts: { warm: 9 }, kills: { oom: 1, timeout: 2 } }), 'of 9: took too long (2), used its memory (1)');
 });
 
 test('a key says who, how long and since when', () => {

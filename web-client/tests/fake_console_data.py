@@ -271,6 +271,7 @@ class World:
 
         return {
             "level": "limited", "minimum": "limited", "runs_code": True, "cgroups": "none", "landlock_abi": 3,
+            "pool": {"warm": 2, "starting": 0, "running": 1, "leaving": 0, "most": 20}, "starts": {"warm": 212, "cold": 4}, "kills": {"timeout": 3, "oom": 1},
             "probes": [
                 probe("connect", "EPERM", "EPERM"), probe("netlink", "EPERM", "EPERM"), probe("descriptors", "0 1 2 3", "0 1 2 3"), probe("environment", "empty", "empty"),
                 probe("write_root", "EROFS", "EROFS"), probe("user_namespace", "EPERM", "EPERM"), probe("trace", "EPERM", "EPERM"),

@@ -45,7 +45,9 @@ def version_of(files: list[dict]) -> str:
 
 
 def refused(status: int, code: str, message: str, **more) -> web.Response:
-    return web.json_response({"error": {"message": message, "type": "invalid_request_error", "code": code, "param": None}} | more, status=status)
+    return web.json_response(
+        {"error": {"message": message, "type": "invalid_request_error", "code": code, "param": None}} | more, status=status
+    )
 
 
 class Operate:
@@ -64,6 +66,8 @@ class Operate:
         post("/api/admin/audit/verify", self.verify)
         get("/api/admin/audit/export", self.export)
         get("/api/admin/health", self.health)
+        get("/api/admin/prices", self.prices)
+        post("/api/admin/prices/reload", self.reload_prices)
         get("/api/admin/config", self.config)
         post("/api/admin/drain", self.drain)
         get("/api/admin/log-level", self.log_level)
@@ -87,7 +91,13 @@ class Operate:
         made["test_files"] = [] if self.fake.world.is_empty else [test]
         if self.published:
             rows = [{"version": self.published["version"], "loaded_at": self.published["at"]}] + made["versions"]
-            made |= {"version": self.published["version"], "files": self.published["files"], "versions": rows, "failure": None, "findings": []}
+            made |= {
+                "version": self.published["version"],
+                "files": self.published["files"],
+                "versions": rows,
+                "failure": None,
+                "findings": [],
+            }
         return made
 
     def take(self, files: list[dict]) -> str:
@@ -146,11 +156,24 @@ class Operate:
         length = HOUR if step == "hour" else DAY
         start, end = int(query["from"]), int(query["to"])
         names = [] if self.fake.world.is_empty else NAMES.get(by, [])
-        series = [{"at": at, "values": {name: self.cost(name, index, at, length) for index, name in enumerate(names)}} for at in range(start - start % length, min(end, now()), length)]
+        series = [
+            {"at": at, "values": {name: self.cost(name, index, at, length) for index, name in enumerate(names)}}
+            for at in range(start - start % length, min(end, now()), length)
+        ]
         rows = []
         for name in names:
             cost = sum(float(point["values"][name]) for point in series)
-            rows.append({by: name, "input_tokens": int(cost * 210_000), "output_tokens": int(cost * 54_000), "requests": int(cost * 40), "calls": int(cost * 9), "cost_usd": f"{cost:.6f}", "scope": SCOPES[by].format(name) if by in SCOPES else None})
+            rows.append(
+                {
+                    by: name,
+                    "input_tokens": int(cost * 210_000),
+                    "output_tokens": int(cost * 54_000),
+                    "requests": int(cost * 40),
+                    "calls": int(cost * 9),
+                    "cost_usd": f"{cost:.6f}",
+                    "scope": SCOPES[by].format(name) if by in SCOPES else None,
+                }
+            )
         rows.sort(key=lambda row: -float(row["cost_usd"]))
         total = {key: sum(row[key] for row in rows) for key in ("input_tokens", "output_tokens", "requests")}
         if query.get("format") == "csv":
@@ -176,7 +199,11 @@ class Operate:
         if self.fake.world.is_empty:
             return web.json_response({"org": "acme", "records": 0, "last_seq": 0, "signed_to": 0, "anchored_to": None, "last_checkpoint_at": None, "keys": [], "ranges": []})  # fmt: skip
         key = {"id": "k_3c9f2b7e", "public_key": "MCowBQYDK2VwAyEAy1u0m3bq8Jq2xG0b5n9c3JYyU1l4m0", "since": now() - 40 * DAY}
-        ranges = [{"from": 1, "to": 17_400, "state": "anchored"}, {"from": 17_401, "to": 18_196, "state": "signed"}, {"from": 18_197, "to": 18_243, "state": "open"}]
+        ranges = [
+            {"from": 1, "to": 17_400, "state": "anchored"},
+            {"from": 17_401, "to": 18_196, "state": "signed"},
+            {"from": 18_197, "to": 18_243, "state": "open"},
+        ]
         return web.json_response(
             {"org": request.query.get("org", "acme"), "records": 18_243, "last_seq": 18_243, "signed_to": 18_196, "anchored_to": 17_400,
              "last_checkpoint_at": now() - 31_000, "keys": [key], "ranges": ranges}
@@ -223,6 +250,20 @@ class Operate:
     async def config(self, request: web.Request) -> web.Response:
         self.fake.admin(request)
         return web.json_response({"yaml": CONFIG, "settings": {}})
+
+    async def prices(self, request: web.Request) -> web.Response:
+        self.fake.admin(request)
+        price = {"input_per_million": "2.00", "cache_read_per_million": "0.50", "cache_write_per_million": "2.00", "output_per_million": "8.00", "reasoning_per_million": "8.00"}  # fmt: skip
+        data = [
+            {"model": "gpt-4.1", "version": "a41c09d2e7", "price": price | {"tiers": [price | {"prompt_tokens_above": 200_000, "input_per_million": "4.00"}]}},
+            {"model": "claude-sonnet-4", "version": "a41c09d2e7", "price": price | {"output_per_million": "15.00", "tiers": []}},
+            {"model": "unpriced", "version": "a41c09d2e7", "price": None},
+        ]  # fmt: skip
+        return web.json_response({"version": "a41c09d2e7", "loaded_at": now() - 6 * HOUR, "data": data, "cursor": None})
+
+    async def reload_prices(self, request: web.Request) -> web.Response:
+        self.fake.admin(request)
+        return web.json_response({"version": "b52d10e3f8", "previous_version": "a41c09d2e7", "changed": True, "models": 3})
 
     async def drain(self, request: web.Request) -> web.Response:
         self.operator(request)

@@ -1,5 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
+import { priceRows, reloadedWords } from '../console/price-model.js';
 import { failureWords, healthMark, latencyWords, nodeMark, outboxWords, problemsOf, storeMark, uptimeWords } from '../console/system-model.js';
 import { yamlText } from '../console/yaml-text.js';
 
@@ -10,6 +11,17 @@ test('a server takes runs, drains, has drained, or is silent', () => {
   assert.deepEqual([node(), node({ draining: true }), node({ draining: true, runs: 0 }), node({ at: NOW - 60_000 })].map((one) => nodeMark(one, NOW)[0]), ['Takes runs', 'Draining', 'Drained', 'Silent for 1 min']);
   assert.equal(uptimeWords(NOW - 7_260_000, NOW), '2 h 1 min');
   assert.equal(uptimeWords(null, NOW), '–');
+});
+
+test('prices of a column have the same decimals, tiers stand below their model', () => {
+  const price = { input_per_million: '1.00', cache_read_per_million: '0.10', cache_write_per_million: '1.25', output_per_million: '10.00', reasoning_per_million: '10.00' };
+  const rows = priceRows([{ model: 'a', price: { ...price, tiers: [{ ...price, prompt_tokens_above: 200000, input_per_million: '0.125' }] } }, { model: 'b', price: null }]);
+  assert.deepEqual(rows.map((row) => [row.words, row.above]), [['a', null], ['prompts above 200,000 tokens', 200000], ['b', null]]);
+  assert.deepEqual(rows[0].prices, ['$1.000', '$0.100', '$1.250', '$10.000', '$10.000']);
+  assert.equal(rows[1].prices[0], '$0.125');
+  assert.equal(rows[2].prices, null);
+  assert.equal(reloadedWords({ changed: true, version: 'v2', models: 1234 }), 'New prices are in force: version v2, 1,234 models.');
+  assert.equal(reloadedWords({ changed: false }), 'The file has not changed.');
 });
 
 test('stores are well, slow or at fault', () => {
