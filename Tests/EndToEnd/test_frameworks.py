@@ -1,5 +1,6 @@
 """SDKs and frameworks that are given our base address and nothing else. What is run is what docs/clients.md shows."""
 
+import concurrent.futures
 import contextlib
 import io
 import re
@@ -66,9 +67,11 @@ def run(server, tenant, way: str, count: int) -> tuple[str, str]:
     for shown, meant in asked.items():
         # Inside a text of Python's the prompt has to be escaped, so that its lines stay in it.
         source = source.replace(shown, meant.encode("unicode_escape").decode().replace('"', '\\"'))
+    program = compile(source, f"docs/clients.md, {way}", "exec")
     printed = io.StringIO()
-    with contextlib.redirect_stdout(printed):
-        exec(compile(source, f"docs/clients.md, {way}", "exec"), {"__name__": "snippet"})
+    # On a thread of its own: the browser of other tests keeps an event loop running on this one, and a snippet may start its own.
+    with contextlib.redirect_stdout(printed), concurrent.futures.ThreadPoolExecutor(1) as thread:
+        thread.submit(exec, program, {"__name__": "snippet"}).result()
     said, _, cut = printed.getvalue().partition("\ncut: ")
     return said, cut
 
