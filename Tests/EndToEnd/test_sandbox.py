@@ -150,6 +150,14 @@ def test_a_kill_is_a_typed_end_of_the_step_and_the_run_goes_on(tmp_path_factory,
     else:
         assert end["exit"] == end["error"]["code"] == exit_ and end["status"] == "error", end
     assert envelopes[-1]["type"] == "chat.complete" and envelopes[-1]["data"]["finish_reason"] == "stop"
+    told = isolation(server, tenant)
+    assert sum(told["starts"].values()) > 0 and told["pool"]["most"] == SETTINGS["sandbox"].get("most", 20)
+    assert exit_ == "oom" or told["kills"][exit_] == 1, told
+
+
+def isolation(server, tenant) -> dict:
+    key = tenant.installation.key(tenant.org, "web", "boss", "--role", "admin")["key"]
+    return requests.get(f"{server.url}/api/admin/isolation", headers={"authorization": f"Bearer {key}"}, timeout=10).json()
 
 
 @pytest.fixture(scope="module")

@@ -106,11 +106,22 @@ struct AdminToolRoutes: Sendable {
     @Sendable private func isolation(_ request: Request, context: AppContext) async throws -> Response {
         guard let report = room?.host?.report else { return .json(["level": "none", "runs_code": false, "probes": []]) }
         let minimum = room?.minimum ?? .full
+        let counted = room?.sandboxes?.json
         return .json([
+            "pool": await room?.host?.census()?.json ?? .null, "starts": counted?.starts ?? [:], "kills": counted?.kills ?? [:],
             "level": .string(report.level.rawValue), "minimum": .string(minimum.rawValue), "runs_code": .bool(report.level >= minimum),
             "cgroups": .string(report.cgroups.rawValue), "landlock_abi": .integer(Int64(report.landlockABI)),
             "probes": .array(report.probes.map(\.json)),
         ])
+    }
+}
+
+extension SandboxCensus {
+    fileprivate var json: JSONValue {
+        [
+            "warm": .integer(Int64(warm)), "starting": .integer(Int64(starting)), "running": .integer(Int64(running)),
+            "leaving": .integer(Int64(leaving)), "most": .integer(Int64(most)),
+        ]
     }
 }
 

@@ -1,4 +1,5 @@
 internal import Executor
+internal import JSON
 internal import Logging
 internal import Supervisor
 internal import Telemetry
@@ -58,6 +59,9 @@ struct SandboxMetrics: SandboxObserver {
     private let registry: MetricRegistry
     private let level: Metric
     private let undeadSandboxes: Metric
+    /// By whether a sandbox waited for the job.
+    private let starts: [(kind: String, metric: Metric)]
+    private let kills: [(exit: SandboxExit, metric: Metric)]
     private let logger: Logger
 
     init(_ registry: MetricRegistry, logger: Logger) {
@@ -66,20 +70,34 @@ struct SandboxMetrics: SandboxObserver {
         level = registry.gauge(
             "kdcube_isolation_level",
             "How well a sandbox is shut in: 3 full, 2 limited, 1 basic, 0 none: code is not run below sandbox.minimum")
+        starts = ["warm", "cold"].map { kind in
+            (kind, registry.counter("kdcube_sandbox_starts_total", "Jobs by whether a sandbox waited for them", [("kind", kind)]))
+        }
+        // What ends by itself is not killed.
+        kills = SandboxExit.allCases.filter { $0 != .ok && $0 != .error }.map { exit in
+            (exit, registry.counter("kdcube_sandbox_kills_total", "Sandboxes that were killed, by why", [("reason", exit.rawValue)]))
+        }
         undeadSandboxes = registry.counter(
             "kdcube_sandbox_undead_total", "Sandboxes of which something is left after every attempt to kill or to remove it")
     }
 
     func started(warm: Bool) {
-        registry.counter("kdcube_sandbox_starts_total", "Jobs by whether a sandbox waited for them", [("kind", warm ? "warm" : "cold")])
-            .add()
+        starts[warm ? 0 : 1].metric.add()
     }
 
     func killed(_ exit: SandboxExit) {
-        registry.counter("kdcube_sandbox_kills_total", "Sandboxes that were killed, by why", [("reason", exit.rawValue)]).add()
+        kills.first { $0.exit == exit }?.metric.add()
     }
 
     func probed(_ report: IsolationReport) { level.set(report.level.number) }
+
+    /// Of this process since its start; kills that never happened are left out.
+    var json: (starts: JSONValue, kills: JSONValue) {
+        (
+            .object(JSONObject(starts.map { ($0.kind, .integer($0.metric.value)) })),
+            .object(JSONObject(kills.filter { $0.metric.value > 0 }.map { ($0.exit.rawValue, .integer($0.metric.value)) }))
+        )
+    }
 
     func undead(sandbox: String) {
         undeadSandboxes.add()

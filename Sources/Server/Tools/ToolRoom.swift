@@ -25,6 +25,8 @@ struct ToolRoom: Sendable {
     let switches: SwitchWatch
     /// Nil where no tool runs code.
     let host: SandboxHost?
+    /// Nil where no tool runs code.
+    let sandboxes: SandboxMetrics?
     /// Below it no code is run.
     let minimum: IsolationLevel
     private let webhook: ApprovalWebhook?
@@ -62,7 +64,9 @@ struct ToolRoom: Sendable {
             logger: logger)
         minimum = configuration.sandbox.executor.minimum
         let runsCode = catalog.tools.contains { $0.adapter == .builtin(BuiltinTool.runCode.rawValue) }
-        host = runsCode ? SandboxHost(configuration.sandbox.executor, observer: SandboxMetrics(registry, logger: logger)) : nil
+        let observer = runsCode ? SandboxMetrics(registry, logger: logger) : nil
+        sandboxes = observer
+        host = observer.map { SandboxHost(configuration.sandbox.executor, observer: $0) }
         elsewhere = ToolAdapters(group: server.group) { server, line in
             logger.info("an MCP server says", metadata: ["server": "\(server)", "line": "\(line)"])
         }

@@ -1,3 +1,16 @@
+/// How many sandboxes there are, by what they do.
+public struct SandboxCensus: Sendable, Hashable {
+    /// Wait for a job.
+    public var warm = 0
+    public var starting = 0
+    /// Have a job.
+    public var running = 0
+    /// Are thrown away.
+    public var leaving = 0
+    /// As many as there may be in all.
+    public var most = 0
+}
+
 /// Decides which sandbox is started, handed out and thrown away: `(event, time) → [action]`.
 ///
 /// A sandbox is used once: a slot goes from `booting` to `idle` to `used` to nothing, and its number never comes back. Jobs
@@ -74,6 +87,16 @@ struct PoolMachine: Sendable {
     /// No sandbox exists any more.
     var isEmpty: Bool { slots.isEmpty }
     var idle: Int { slots.values.count { if case .idle = $0 { true } else { false } } }
+    var census: SandboxCensus {
+        slots.values.reduce(into: SandboxCensus(most: settings.most)) { census, state in
+            switch state {
+            case .booting: census.starting += 1
+            case .idle: census.warm += 1
+            case .used: census.running += 1
+            case .leaving: census.leaving += 1
+            }
+        }
+    }
     private var booting: Int { slots.values.count { $0 == .booting } }
 
     /// When a tick is due at the latest.

@@ -75,6 +75,7 @@ actor SandboxPool {
     }
 
     var idle: Int { machine.idle }
+    var census: SandboxCensus { machine.census }
 
     private func abandon(_ ticket: PoolMachine.Ticket) {
         guard waiters[ticket] != nil else { return }

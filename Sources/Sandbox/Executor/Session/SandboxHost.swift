@@ -74,6 +74,12 @@ public final class SandboxHost: Sendable {
         guard report.level >= settings.minimum else { throw .belowMinimum(report, minimum: settings.minimum) }
     }
 
+    /// The sandboxes as they are now; nil while none can be started.
+    public func census() async -> SandboxCensus? {
+        guard case .started(let parts) = state.withLock({ $0.phase }) else { return nil }
+        return await parts.pool.census
+    }
+
     /// Probes again and acts on it: below the minimum jobs are refused from now on and the pool is emptied; at it or above they
     /// are accepted. Takes a second or two.
     @discardableResult public func probe() async -> IsolationReport {
