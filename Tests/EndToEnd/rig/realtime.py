@@ -37,6 +37,7 @@ class Client:
         transports: tuple[str, ...] = ("websocket",),
         auth: dict | None = None,
         headers: dict | None = None,
+        wait_timeout: float = 10,
         **options,
     ):
         self.received: list[tuple[str, dict, float]] = []
@@ -48,7 +49,7 @@ class Client:
         for name in EVENTS:
             self.sio.on(name, handler=lambda data=None, name=name: self._receive(name, data))
         auth = auth if auth is not None else {"token": token}
-        self.sio.connect(url, auth=auth, transports=list(transports), wait_timeout=10, headers=headers or {})
+        self.sio.connect(url, auth=auth, transports=list(transports), wait_timeout=wait_timeout, headers=headers or {})
 
     def _handle_in_order(self) -> None:
         """This client handles each message in a thread of its own, so that one may overtake another: here the reader handles them."""
