@@ -277,7 +277,9 @@ extension APIDocument {
             "GET", "/api/admin/isolation", "system", "How well code is shut in, with each probe", access: .admin,
             answers: [
                 .json(
-                    "The level.", .object([.need("level", .string), .need("runs_code", .flag), .need("probes", .list(.anyObject)),
+                    "The level.",
+                    .object([
+                        .need("level", .string), .need("runs_code", .flag), .need("probes", .list(.anyObject)),
                         .may("pool", .anyObject.orNull), .may("starts", .anyObject), .may("kills", .anyObject),
                     ]))
             ]),
