@@ -96,7 +96,7 @@ struct MessageStreamTests {
     }
 
     private func whole(_ bodies: [RunEventBody]) throws -> JSONValue {
-        var content = MessageContent()
+        var content = ContentBlocks()
         for body in bodies { _ = content.take(body) }
         return try object.whole(content)
     }

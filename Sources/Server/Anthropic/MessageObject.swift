@@ -18,7 +18,7 @@ struct MessageObject: Sendable {
     /// The whole answer.
     ///
     /// - Throws: the run's error.
-    func whole(_ content: MessageContent) throws(HTTPFailure) -> JSONValue {
+    func whole(_ content: ContentBlocks) throws(HTTPFailure) -> JSONValue {
         switch content.ending {
         case .complete(_, let reason, let settled):
             return object(

@@ -12,7 +12,7 @@ struct MessageStream: AnswerStream {
     /// A cut ends with an error event; otherwise like a length that was reached.
     private let errorOnCut: Bool
     private let requestID: String
-    private var content = MessageContent()
+    private var content = ContentBlocks()
     private var isOver = false
 
     init(_ object: MessageObject, errorOnCut: Bool, requestID: String) {
@@ -40,7 +40,7 @@ struct MessageStream: AnswerStream {
         return bytes
     }
 
-    private func bytes(for change: MessageContent.Change) -> [UInt8] {
+    private func bytes(for change: ContentBlocks.Change) -> [UInt8] {
         switch change {
         case .opened(let index):
             event("content_block_start", index) { $0.member("content_block", content.blocks[index].opening) }

@@ -21,7 +21,7 @@ struct MessagesRequest: Sendable {
         }
         let most = try fields.integer("max_tokens", in: 1...RequestLimits.outputTokensMax)
         guard most != nil || isCount else { throw fields.failure("max_tokens", "is needed") }
-        var prompt = WholePrompt(model: model, messages: try MessagesContent.messages(fields), outputTokensMax: most.map { Int($0) })
+        var prompt = WholePrompt(model: model, messages: try MessagesInput.messages(fields), outputTokensMax: most.map { Int($0) })
         prompt.tools = try Self.tools(fields)
         prompt.parameters = try Self.parameters(fields, most: most)
         prompt.onDisconnect = try fields.disconnectPolicy()

@@ -29,9 +29,7 @@ struct VirtualKeys: Sendable {
     func generate(_ fields: KeyFields, by admin: Principal, now: Milliseconds) async throws -> (key: APIKey, secret: String) {
         let org = fields.organization ?? admin.org
         guard admin.administers(org: org) else {
-            throw HTTPFailure(
-                .forbidden, code: "scope_denied", type: "permission_error", message: "This key administers another organisation.",
-                param: "organization_id")
+            throw HTTPFailure.scopeDenied(param: "organization_id")
         }
         let draft = KeyDraft(
             org: org, project: fields.team ?? admin.project, user: fields.user,

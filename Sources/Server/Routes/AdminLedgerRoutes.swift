@@ -45,9 +45,7 @@ struct AdminLedgerRoutes: Sendable {
         guard !principal.isOperator else { return query }
         let scope = query.scope ?? .org(principal.org)
         guard try await windows.org(of: scope) == principal.org else {
-            throw HTTPFailure(
-                .forbidden, code: "scope_denied", type: "permission_error", message: "This key administers another organisation.",
-                param: "scope")
+            throw HTTPFailure.scopeDenied(param: "scope")
         }
         query.scope = scope
         return query

@@ -67,9 +67,7 @@ struct AdminToolRoutes: Sendable {
         let principal = try context.principal
         let org = request.uri.queryParameters["org"].map(String.init) ?? principal.org
         guard principal.administers(org: org), let handle = try? OrgHandle(org: org) else {
-            throw HTTPFailure(
-                .forbidden, code: "scope_denied", type: "permission_error", message: "This key administers another organisation.",
-                param: "org")
+            throw HTTPFailure.scopeDenied(param: "org")
         }
         return .org(handle)
     }

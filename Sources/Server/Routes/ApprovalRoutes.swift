@@ -31,9 +31,7 @@ struct ApprovalRoutes: Sendable {
         let principal = try context.principal
         let org = request.uri.queryParameters["org"].map(String.init) ?? principal.org
         guard principal.administers(org: org) else {
-            throw HTTPFailure(
-                .forbidden, code: "scope_denied", type: "permission_error", message: "This key administers another organisation.",
-                param: "org")
+            throw HTTPFailure.scopeDenied(param: "org")
         }
         var filter = try filter(request)
         filter.project = request.uri.queryParameters["project"].map(String.init)

@@ -31,7 +31,7 @@ struct MessageRoutes: Sendable {
                 try await reader.write(opening, with: &stream, to: &writer)
             }
         } else {
-            var content = MessageContent()
+            var content = ContentBlocks()
             try await reader.readToEnd(opening) { _ = content.take($0.body) }
             response = .json(try object.whole(content))
             response.headers[.costUSD] = content.ending?.costUSD

@@ -6,7 +6,7 @@ internal import JSON
 ///
 /// A result of a tool becomes a message of its own; calls become `tool_calls`; thinking blocks stay as they are beside the message,
 /// for an upstream that knows them.
-enum MessagesContent {
+enum MessagesInput {
     static func messages(_ fields: FieldReader) throws(HTTPFailure) -> [ModelMessage] {
         guard let list = fields.value("messages")?.arrayValue, !list.isEmpty, list.count <= RequestLimits.messagesMax else {
             throw fields.failure("messages", "must be an array of 1 to \(RequestLimits.messagesMax) messages")

@@ -4,7 +4,7 @@ internal import JSON
 /// The content blocks that a run has put out so far, one growing at a time. Pure: entries of the run's log in, changes out.
 ///
 /// Calls that the server makes itself are none of the client's business and not among them.
-struct MessageContent: Sendable {
+struct ContentBlocks: Sendable {
     enum Kind: Sendable, Hashable {
         case text, thinking
         case toolUse(id: String, name: String)
@@ -96,7 +96,7 @@ struct MessageContent: Sendable {
     }
 }
 
-extension MessageContent.Block {
+extension ContentBlocks.Block {
     /// As the stream opens it: empty.
     var opening: JSONValue {
         switch kind {
