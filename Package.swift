@@ -66,6 +66,11 @@ let package = Package(
         .target(name: "Deflate", dependencies: ["CZlib"], path: "Sources/Support/Deflate", swiftSettings: settings),
 
         .target(name: "Traces", dependencies: ["JSON"], path: "Sources/Support/Traces", swiftSettings: settings),
+        .systemLibrary(
+            name: "CHiredis", path: "Sources/Support/CHiredis", pkgConfig: "hiredis", providers: [.apt(["libhiredis-dev"])]),
+        .target(
+            name: "RedisClient", dependencies: ["CHiredis", .nioCore, .nioPosix, .logging], path: "Sources/Support/Redis",
+            swiftSettings: settings),
         .target(name: "EventStream", path: "Sources/Support/EventStream", swiftSettings: settings),
 
         // Transport: bytes, connections, Engine.IO and Socket.IO.
@@ -89,12 +94,9 @@ let package = Package(
 
         // Accounting: amounts, windows, leases, ledger; and the stores that keep them.
         .target(name: "Accounting", dependencies: ["JSON", "Digest"], path: "Sources/Accounting/Metering", swiftSettings: settings),
-        .systemLibrary(
-            name: "CHiredis", path: "Sources/Accounting/Redis/CHiredis", pkgConfig: "hiredis",
-            providers: [.apt(["libhiredis-dev"])]),
         .target(
-            name: "AccountingRedis", dependencies: ["Accounting", "CHiredis", .nioCore, .nioPosix, .logging],
-            path: "Sources/Accounting/Redis", exclude: ["CHiredis"], resources: [.embedInCode("Functions")],
+            name: "AccountingRedis", dependencies: ["Accounting", "RedisClient", .nioCore, .logging],
+            path: "Sources/Accounting/Redis", resources: [.embedInCode("Functions")],
             swiftSettings: settings),
         .systemLibrary(
             name: "CLibPQ", path: "Sources/Accounting/Postgres/CLibPQ", pkgConfig: "libpq", providers: [.apt(["libpq-dev"])]),
@@ -135,7 +137,8 @@ let package = Package(
             name: "kdcube",
             dependencies: [
                 "JSON", "JWT", "Telemetry", "Traces", "Digest", "TransportWire", "Transport", "Engine", "EngineProviders", "Accounting",
-                "AccountingBoard", "AccountingRedis", "AccountingPostgres", "AccountingSQLite", "Cedar", "Executor", "sandbox-init",
+                "AccountingBoard", "AccountingRedis", "AccountingPostgres", "AccountingSQLite", "RedisClient", "Cedar", "Executor",
+                "sandbox-init",
                 "Supervisor",
                 "SupervisorAdapters", .hummingbird, .httpTypes, .nioCore,
                 .nioPosix, .nioHTTP1,
@@ -181,7 +184,8 @@ let package = Package(
         .testTarget(
             name: "AccountingTests",
             dependencies: [
-                "Accounting", "AccountingBoard", "AccountingRedis", "AccountingPostgres", "AccountingSQLite", "JSON", .nioPosix,
+                "Accounting", "AccountingBoard", "AccountingRedis", "AccountingPostgres", "AccountingSQLite", "RedisClient", "JSON",
+                .nioPosix,
                 .grdb,
             ],
             swiftSettings: settings),

@@ -1,5 +1,6 @@
 import Accounting
 import AccountingSQLite
+import RedisClient
 import Synchronization
 import Testing
 

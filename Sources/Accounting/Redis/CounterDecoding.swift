@@ -1,4 +1,5 @@
 internal import Accounting
+internal import RedisClient
 
 /// What a function answered.
 enum CounterAnswer {

@@ -1,4 +1,5 @@
 internal import Accounting
+internal import RedisClient
 
 /// How a counter command is written as the arguments of its function (`Functions/functions.lua` reads them in this order).
 extension RedisCommand {
@@ -131,7 +132,7 @@ extension RedisCommand {
 
     /// A number that the function compares: it must survive Lua's doubles. Amounts need no check, the function refuses large ones.
     private mutating func append(exact number: Int64) throws(CounterStoreError) {
-        guard number.magnitude <= UInt64(RedisLimits.exactInteger) else { throw .failed("a number is above 2^53") }
+        guard number.magnitude <= UInt64(CounterLimits.exactInteger) else { throw .failed("a number is above 2^53") }
         append(number)
     }
 }

@@ -1,4 +1,5 @@
 internal import Accounting
+internal import RedisClient
 
 /// An entry of the outbox stream, as `Functions/leases.lua` adds it.
 struct LedgerEntry {

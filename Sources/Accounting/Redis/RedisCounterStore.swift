@@ -1,4 +1,5 @@
 public import Accounting
+internal import RedisClient
 internal import Synchronization
 
 /// Windows and leases in Redis: each command is one function call, decided as ``CounterMachine`` decides.
@@ -98,7 +99,7 @@ public final class RedisCounterStore: CounterStore {
         _ command: CounterCommand, org: String, keys names: [String], windows: [WindowKey] = [], onlyIn life: Epoch? = nil
     ) async throws(CounterStoreError) -> (reply: CounterReply, now: Milliseconds) {
         var call = RedisFunctions.call(command.name, epoch: try RedisKeys(org: org).epoch, keys: names)
-        call.onlyLife = life
+        call.onlyLife = life.map { RedisLife(number: $0.number, incarnation: $0.incarnation) }
         try call.appendArguments(of: command, path: windows)
         let (answer, now) = try await send(call, org: org, path: windows)
         guard case .reply(let reply) = answer else { throw .failed("an answer to another question") }
@@ -116,7 +117,7 @@ public final class RedisCounterStore: CounterStore {
         // budget came after the lease, or twice when another one does meanwhile.
         for _ in 0..<4 {
             var call = try Self.call(command.name, about: lease, path: path + late)
-            call.onlyLife = life
+            call.onlyLife = life.map { RedisLife(number: $0.number, incarnation: $0.incarnation) }
             try call.appendArguments(of: command, path: path)
             if !late.isEmpty { call.append(Int64(late.count)) }
             let (answer, now) = try await send(call, org: lease.org, path: path)
@@ -144,10 +145,10 @@ public final class RedisCounterStore: CounterStore {
         let keys = try RedisKeys(org: org)
         var total = 0
         var first: Milliseconds?
-        for _ in 0..<RedisLimits.reapBatchesMax {
+        for _ in 0..<CounterLimits.reapBatchesMax {
             var due = RedisFunctions.call("due", epoch: keys.epoch, keys: [keys.leases])
             try due.appendArguments(of: .reap(org: org, grace: grace), path: [])
-            due.append(Int64(RedisLimits.reapBatchMax))
+            due.append(Int64(CounterLimits.reapBatchMax))
             let (answer, now) = try await send(due, org: org, path: [])
             first = first ?? now
             guard case .due(let ids) = answer else {
@@ -159,7 +160,7 @@ public final class RedisCounterStore: CounterStore {
                 let (reply, _) = try await decide(.reap(org: org, grace: grace), about: lease, path: path(of: lease))
                 if case .reaped(let leases, _) = reply { total += leases }
             }
-            if ids.count < RedisLimits.reapBatchMax { break }
+            if ids.count < CounterLimits.reapBatchMax { break }
         }
         let now = first ?? Milliseconds(0)
         return (.reaped(leases: total, now: now), now)
@@ -183,7 +184,7 @@ public final class RedisCounterStore: CounterStore {
             case .settled, .unknownLease: known[lease] = nil
             case .granted where known[lease] == nil, .done where known[lease] == nil:
                 // Forgetting all at once is rare and cheap: each costs one more round trip, once.
-                if known.count >= RedisLimits.knownLeasesMax { known.removeAll(keepingCapacity: true) }
+                if known.count >= CounterLimits.knownLeasesMax { known.removeAll(keepingCapacity: true) }
                 known[lease] = path
             default: break
             }

@@ -1,4 +1,5 @@
 public import Logging
+public import RedisClient
 
 /// The function library that keeps counters, as embedded from `Functions/*.lua`.
 ///

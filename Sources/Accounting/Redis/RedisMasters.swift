@@ -1,5 +1,6 @@
 internal import NIOCore
 internal import NIOPosix
+internal import RedisClient
 internal import Synchronization
 
 /// The connections of a counter store: one to a Redis that stands alone, one a master to a cluster. Which it is, the Redis says.
@@ -58,7 +59,7 @@ final class RedisMasters: Sendable {
     // MARK: Private
 
     private func known(_ org: String) -> RedisConnection? {
-        state.withLock { state in state.slots.master(of: RedisSlots.slot(org: org)).flatMap { state.connection(to: $0) } }
+        state.withLock { state in state.slots.master(of: RedisSlots.slot(tag: org)).flatMap { state.connection(to: $0) } }
     }
 
     private func route(

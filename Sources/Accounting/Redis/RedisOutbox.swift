@@ -1,5 +1,6 @@
 public import Accounting
 public import Logging
+public import RedisClient
 internal import Synchronization
 
 /// Carries ledger rows from the Redis streams `{org}:ledger` into the ledger.
@@ -31,7 +32,7 @@ public final class RedisOutbox: Sendable {
     ///   - orgs: asked every two seconds, and by a reap of all orgs.
     public init(
         _ connection: RedisConnection, ledger: any LedgerStore, consumer: String, logger: Logger,
-        claimAfter: Milliseconds = Milliseconds(RedisLimits.outboxClaimMilliseconds), orgs: @escaping @Sendable () async -> [String]
+        claimAfter: Milliseconds = Milliseconds(CounterLimits.outboxClaimMilliseconds), orgs: @escaping @Sendable () async -> [String]
     ) {
         masters = RedisMasters(connection)
         self.ledger = ledger
@@ -51,18 +52,18 @@ public final class RedisOutbox: Sendable {
     public func run() async {
         let clock = ContinuousClock()
         var sweepDue = clock.now
-        var pause = RedisLimits.outboxRetryMilliseconds.lowerBound
+        var pause = CounterLimits.outboxRetryMilliseconds.lowerBound
         while !Task.isCancelled {
             let sweeps = clock.now >= sweepDue
             var work = takeTouched()
             if sweeps { work.formUnion(await orgs()) }
             if await look(at: work, thoroughly: sweeps) {
-                if sweeps { sweepDue = clock.now.advanced(by: .milliseconds(RedisLimits.outboxSweepMilliseconds)) }
-                pause = RedisLimits.outboxRetryMilliseconds.lowerBound
-                try? await Task.sleep(for: .milliseconds(RedisLimits.outboxIdleMilliseconds))
+                if sweeps { sweepDue = clock.now.advanced(by: .milliseconds(CounterLimits.outboxSweepMilliseconds)) }
+                pause = CounterLimits.outboxRetryMilliseconds.lowerBound
+                try? await Task.sleep(for: .milliseconds(CounterLimits.outboxIdleMilliseconds))
             } else {
                 try? await Task.sleep(for: .milliseconds(pause))
-                pause = min(pause * 2, RedisLimits.outboxRetryMilliseconds.upperBound)
+                pause = min(pause * 2, CounterLimits.outboxRetryMilliseconds.upperBound)
             }
         }
     }
@@ -94,9 +95,9 @@ public final class RedisOutbox: Sendable {
         guard let last = newest.first?.id else { return }
         var from = "-"
         while true {
-            let batch = try await entries(RedisCommand("XRANGE", key, from, last, "COUNT", String(RedisLimits.outboxBatchMax)), org: org)
+            let batch = try await entries(RedisCommand("XRANGE", key, from, last, "COUNT", String(CounterLimits.outboxBatchMax)), org: org)
             try await commit(batch, org: org, key: key)
-            guard batch.count == RedisLimits.outboxBatchMax, let end = batch.last?.id else { return }
+            guard batch.count == CounterLimits.outboxBatchMax, let end = batch.last?.id else { return }
             from = "(\(end)"
         }
     }
@@ -123,7 +124,7 @@ public final class RedisOutbox: Sendable {
         repeat {
             let claim = RedisCommand(
                 "XAUTOCLAIM", key, Self.group, consumer, String(claimAfter.rawValue), from, "COUNT",
-                String(RedisLimits.outboxBatchMax))
+                String(CounterLimits.outboxBatchMax))
             guard let parts = try await inGroup(claim, org: org, key: key).elements, parts.count >= 2, let next = parts[0].string else {
                 throw .failed("XAUTOCLAIM answered something else")
             }
@@ -138,7 +139,7 @@ public final class RedisOutbox: Sendable {
     private func drain(org: String) async throws(CounterStoreError) {
         let key = try RedisKeys(org: org).ledger
         let read = RedisCommand(
-            "XREADGROUP", "GROUP", Self.group, consumer, "COUNT", String(RedisLimits.outboxBatchMax), "STREAMS", key, ">")
+            "XREADGROUP", "GROUP", Self.group, consumer, "COUNT", String(CounterLimits.outboxBatchMax), "STREAMS", key, ">")
         while !Task.isCancelled {
             // [[key, [entry, …]]], or null when there is nothing new.
             guard let streams = try await inGroup(read, org: org, key: key).elements, let pair = streams.first?.elements, pair.count == 2
@@ -148,19 +149,19 @@ public final class RedisOutbox: Sendable {
             let batch = (pair[1].elements ?? []).compactMap { LedgerEntry($0, org: org) }
             guard !batch.isEmpty else { return }
             try await commitWithPatience(batch, org: org, key: key)
-            if batch.count < RedisLimits.outboxBatchMax { return }
+            if batch.count < CounterLimits.outboxBatchMax { return }
         }
     }
 
     /// A batch that was read belongs to this process until it is acknowledged, so a ledger that is away is waited for.
     private func commitWithPatience(_ batch: [LedgerEntry], org: String, key: String) async throws(CounterStoreError) {
-        var pause = RedisLimits.outboxRetryMilliseconds.lowerBound
+        var pause = CounterLimits.outboxRetryMilliseconds.lowerBound
         while true {
             do throws(CounterStoreError) { return try await commit(batch, org: org, key: key) } catch {
                 guard !Task.isCancelled else { throw error }
                 logger.warning("ledger rows wait", metadata: ["reason": "\(error)", "rows": "\(batch.count)"])
                 try? await Task.sleep(for: .milliseconds(pause))
-                pause = min(pause * 2, RedisLimits.outboxRetryMilliseconds.upperBound)
+                pause = min(pause * 2, CounterLimits.outboxRetryMilliseconds.upperBound)
             }
         }
     }

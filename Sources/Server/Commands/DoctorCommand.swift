@@ -9,6 +9,7 @@ internal import JSON
 internal import Logging
 internal import NIOCore
 internal import NIOHTTP1
+internal import RedisClient
 
 /// `kdcube doctor`: whether everything that the server needs is there.
 struct DoctorCommand: AsyncParsableCommand {

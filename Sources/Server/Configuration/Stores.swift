@@ -5,6 +5,7 @@ internal import AccountingSQLite
 internal import Foundation
 internal import Logging
 internal import NIOPosix
+internal import RedisClient
 
 /// The stores that commands and the server share: Postgres when it is configured, else the database of the data directory; and Redis
 /// when it is configured.

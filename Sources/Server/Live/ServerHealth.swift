@@ -2,6 +2,7 @@ internal import Accounting
 internal import AccountingRedis
 internal import Engine
 internal import JSON
+internal import RedisClient
 internal import Synchronization
 internal import Telemetry
 

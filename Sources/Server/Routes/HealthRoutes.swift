@@ -5,6 +5,7 @@ internal import HTTPTypes
 internal import Hummingbird
 internal import JSON
 internal import NIOCore
+internal import RedisClient
 internal import Synchronization
 internal import Telemetry
 

@@ -2,6 +2,7 @@ internal import Accounting
 internal import AccountingRedis
 internal import AccountingSQLite
 internal import Logging
+internal import RedisClient
 
 /// The counters of a server process: Redis when it is configured, else the embedded ones.
 struct Counters: Sendable {

@@ -8,6 +8,7 @@ internal import Hummingbird
 internal import Logging
 internal import NIOCore
 internal import NIOPosix
+internal import RedisClient
 internal import ServiceLifecycle
 internal import Supervisor
 internal import Telemetry

@@ -1,6 +1,7 @@
 internal import Accounting
 internal import AccountingRedis
 internal import Logging
+internal import RedisClient
 
 /// Reads the windows of a scope where the counters are: in Redis, or in the embedded tables.
 struct WindowReader: Sendable {

@@ -3,6 +3,7 @@ import NIOPosix
 import Testing
 
 @testable import AccountingRedis
+@testable import RedisClient
 
 /// Three masters of a Redis Cluster on loopback, each with a third of the slots.
 final class RedisClusterRig {
@@ -59,7 +60,7 @@ final class RedisClusterRig {
 
     /// Moves the org's slot with all its keys, as `redis-cli --cluster reshard` does.
     func move(org: String, to target: Int) async throws {
-        let slot = "\(RedisSlots.slot(org: org))"
+        let slot = "\(RedisSlots.slot(tag: org))"
         let source = try #require(await owner(of: org))
         _ = try await links[target].call(RedisCommand("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[source]))
         _ = try await links[source].call(RedisCommand("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[target]))
@@ -92,7 +93,7 @@ struct RedisClusterTests {
         #expect(link.isCluster)
         for org in ["acme", "a", "Zürich:7", "123456789", "x_y.z"] {
             let slot = try await link.call(RedisCommand("CLUSTER", "KEYSLOT", "{\(org)}:w:org:\(org):usd:day:2026-11-23")).number
-            #expect(slot == Int64(RedisSlots.slot(org: org)), "\(org)")
+            #expect(slot == Int64(RedisSlots.slot(tag: org)), "\(org)")
         }
         await link.close()
     }
@@ -122,7 +123,7 @@ struct RedisClusterTests {
         let before = node.store.incarnation(org: org)
         let target = (source + 1) % 3
         try await rig.move(org: org, to: target)
-        try await rig.settled { $0.master(of: RedisSlots.slot(org: org)) == rig.servers[target].url.address }
+        try await rig.settled { $0.master(of: RedisSlots.slot(tag: org)) == rig.servers[target].url.address }
         // The counters arrived, but in another process: nothing is decided before the root has sealed the life that ended.
         let window = Given.window(.org(org), .tokens, cap: 1_000)
         guard case .lost = try await node.store.apply(.read(org: org, windows: [window.key])) else {

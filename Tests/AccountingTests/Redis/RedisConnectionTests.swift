@@ -4,6 +4,7 @@ import Synchronization
 import Testing
 
 @testable import AccountingRedis
+@testable import RedisClient
 
 /// Needs: redis-server.
 @Suite("RedisConnection against a real Redis")

@@ -1,4 +1,5 @@
 import Accounting
+import RedisClient
 import Testing
 
 @testable import AccountingRedis

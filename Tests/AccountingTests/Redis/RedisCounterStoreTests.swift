@@ -3,6 +3,7 @@ import Synchronization
 import Testing
 
 @testable import AccountingRedis
+@testable import RedisClient
 
 /// Needs: redis-server.
 @Suite("RedisCounterStore: grants, faults and recovery")

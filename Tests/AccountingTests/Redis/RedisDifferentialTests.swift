@@ -2,6 +2,7 @@ import Accounting
 import Testing
 
 @testable import AccountingRedis
+@testable import RedisClient
 
 /// Needs: redis-server. The same random commands against ``CounterMachine`` and the Lua functions, at Redis' time: replies, windows
 /// and ledger rows must be the same after every command.

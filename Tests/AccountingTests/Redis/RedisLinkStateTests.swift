@@ -2,6 +2,7 @@ import NIOCore
 import Testing
 
 @testable import AccountingRedis
+@testable import RedisClient
 
 @Suite("The life of a Redis connection, without one")
 struct RedisLinkStateTests {

@@ -5,6 +5,7 @@ import Testing
 @testable import AccountingBoard
 @testable import AccountingRedis
 @testable import AccountingSQLite
+@testable import RedisClient
 
 /// Needs: redis-server. Processes that share a Redis which loses its data, beside one durable root.
 @Suite("A Redis that loses what it acknowledged")

@@ -2,6 +2,7 @@ import Accounting
 import Testing
 
 @testable import AccountingRedis
+@testable import RedisClient
 
 /// Needs: redis-server.
 @Suite("RedisOutbox: rows reach the ledger once, or wait")

@@ -1,6 +1,7 @@
 import Testing
 
 @testable import AccountingRedis
+@testable import RedisClient
 
 @Suite("RedisParser: replies out of bytes")
 struct RedisParserTests {

@@ -4,6 +4,7 @@ import Synchronization
 import Testing
 
 @testable import AccountingRedis
+@testable import RedisClient
 
 /// A ledger in memory: idempotent by charge id, and away when told so.
 actor FaultyLedger: LedgerStore {

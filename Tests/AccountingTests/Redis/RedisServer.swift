@@ -2,6 +2,8 @@ import AccountingRedis
 import Foundation
 import Logging
 
+@testable import RedisClient
+
 /// A real `redis-server` on a free loopback port in a directory of its own. Ends only the process that it started.
 ///
 /// Needs the `redis-server` program (Debian package of the same name): without it the tests fail, they are not skipped.

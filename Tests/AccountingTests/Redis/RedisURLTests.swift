@@ -1,6 +1,7 @@
 import Testing
 
 @testable import AccountingRedis
+@testable import RedisClient
 
 @Suite("RedisURL: where Redis is")
 struct RedisURLTests {

@@ -14,7 +14,7 @@ public final class RedisConnection: Sendable {
         /// Sent on every new connection, before it is ready.
         public var preparation: [RedisCommand] = []
         public var logger: Logger
-        var backoff = RedisBackoff()
+        package var backoff = RedisBackoff()
 
         public init(url: RedisURL, logger: Logger) {
             self.url = url
@@ -23,7 +23,7 @@ public final class RedisConnection: Sendable {
     }
 
     public let eventLoop: any EventLoop
-    let configuration: Configuration
+    package let configuration: Configuration
     private let link: NIOLoopBoundBox<RedisLink>
     private let healthBox: RedisHealthBox
 
@@ -40,13 +40,13 @@ public final class RedisConnection: Sendable {
     public var health: RedisHealth { healthBox.current }
 
     /// `run_id` of the Redis process that was last connected to; empty before the first. Any thread.
-    var incarnation: String { healthBox.incarnation }
+    package var incarnation: String { healthBox.incarnation }
 
     /// True when the Redis that was last connected to is a node of a cluster. Any thread.
-    var isCluster: Bool { healthBox.isCluster }
+    package var isCluster: Bool { healthBox.isCluster }
 
     /// Which of its addresses was last connected to. Any thread.
-    var address: RedisURL.Address { healthBox.address ?? configuration.url.address }
+    package var address: RedisURL.Address { healthBox.address ?? configuration.url.address }
 
     /// Connects and waits for the first outcome. After a throw the attempts go on in the background, so a server may start without
     /// its Redis and refuse runs until it is there.
@@ -58,7 +58,7 @@ public final class RedisConnection: Sendable {
     }
 
     /// As ``start()``, and waits for nothing.
-    func connect() { eventLoop.execute { self.link.value.start { _ in } } }
+    package func connect() { eventLoop.execute { self.link.value.start { _ in } } }
 
     /// Closes for good; whatever waits fails with `.closed`.
     public func close() async {

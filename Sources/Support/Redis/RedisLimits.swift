@@ -32,40 +32,13 @@ public enum RedisLimits {
     /// Bytes of one command. An `open` over a path of 16 windows is about 2 KiB.
     public static let commandBytesMax = 1 << 20
 
-    /// Ledger entries read and written in one batch: SQLite and Postgres are both at their best between 100 and 500 rows.
-    public static let outboxBatchMax = 256
-
-    /// Paths of live leases that a store remembers. A forgotten one costs its next command a second round trip, nothing else; live
-    /// streams of one process are far fewer.
-    public static let knownLeasesMax = 100_000
-
-    /// Leases that one reap of one org suspends at most: the next comes soon, and an event loop must not be held up by a mass death.
-    static let reapBatchMax = 128
-    static let reapBatchesMax = 8
-
-    /// How long the outbox rests when nothing happened, in milliseconds: the age of a row in the ledger, seen from `usage`.
-    static let outboxIdleMilliseconds: Int64 = 20
-
-    /// How often all orgs are looked at, not only those that this process moved amounts in, in milliseconds.
-    static let outboxSweepMilliseconds: Int64 = 2_000
-
-    /// After this long without an acknowledgement rows are taken over from the consumer that read them, in milliseconds. Longer than
-    /// any healthy commit; taking over too early only appends rows twice, which the ledger ignores.
-    public static let outboxClaimMilliseconds: Int64 = 10_000
-
-    /// First and longest pause after a failed append or read, in milliseconds.
-    static let outboxRetryMilliseconds: ClosedRange<Int64> = 50...1_000
-
     /// Nodes of a cluster that an address may name. One that is away takes up to ``connectMilliseconds`` and a deadline of the start, so
     /// a longer list would only keep a server from saying that it has no Redis; three are enough to find the others.
-    static let seedsMax = 16
+    package static let seedsMax = 16
 
     /// Times that one command is sent to another master of a cluster before it counts as unanswered.
-    static let redirectsMax = 4
+    package static let redirectsMax = 4
 
     /// How often at most the map of slots is asked for while a master does not answer, in milliseconds.
-    static let slotsMilliseconds: Int64 = 100
-
-    /// Largest integer that Lua's doubles hold exactly: 2^53.
-    static let exactInteger: Int64 = 1 << 53
+    package static let slotsMilliseconds: Int64 = 100
 }

@@ -1,7 +1,14 @@
 /// How long to wait before the next attempt: doubles from the first pause to the longest, and half of each is random.
-struct RedisBackoff: Sendable, Equatable {
-    var first: Int64 = RedisLimits.backoffFirstMilliseconds
-    var longest: Int64 = RedisLimits.backoffLongestMilliseconds
+package struct RedisBackoff: Sendable, Equatable {
+    package var first: Int64
+    package var longest: Int64 = RedisLimits.backoffLongestMilliseconds
+
+    package init(
+        first: Int64 = RedisLimits.backoffFirstMilliseconds, longest: Int64 = RedisLimits.backoffLongestMilliseconds
+    ) {
+        self.first = first
+        self.longest = longest
+    }
 
     /// Milliseconds before attempt number `attempt` (0 is the first after a loss).
     func pause(attempt: Int, random: inout some RandomNumberGenerator) -> Int64 {

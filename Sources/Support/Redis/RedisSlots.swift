@@ -1,18 +1,18 @@
 /// Which master of a Redis Cluster has which of the 16,384 hash slots (Redis Cluster specification, *Keys distribution model*).
-struct RedisSlots: Sendable, Equatable {
-    static let count = 16_384
+package struct RedisSlots: Sendable, Equatable {
+    package static let count = 16_384
 
     /// Half-open, in no order.
     private var ranges: [(slots: Range<Int>, master: RedisURL.Address)] = []
 
-    static func == (left: RedisSlots, right: RedisSlots) -> Bool { left.ranges.elementsEqual(right.ranges, by: ==) }
+    package static func == (left: RedisSlots, right: RedisSlots) -> Bool { left.ranges.elementsEqual(right.ranges, by: ==) }
 
-    init() {}
+    package init() {}
 
     /// Reads the answer to `CLUSTER SLOTS`; nil for what is none.
     ///
     /// - Parameter asked: the host that answered: a node that does not know its own address leaves it empty.
-    init?(_ value: RedisValue, asked: RedisURL.Address) {
+    package init?(_ value: RedisValue, asked: RedisURL.Address) {
         guard let entries = value.elements, entries.count <= Self.count else { return nil }
         for entry in entries {
             guard let parts = entry.elements, parts.count >= 3, let first = parts[0].number, let last = parts[1].number,
@@ -26,17 +26,17 @@ struct RedisSlots: Sendable, Equatable {
         }
     }
 
-    var masters: [RedisURL.Address] {
+    package var masters: [RedisURL.Address] {
         var found: [RedisURL.Address] = []
         for range in ranges where !found.contains(range.master) { found.append(range.master) }
         return found
     }
 
     /// Nil while nobody has the slot.
-    func master(of slot: Int) -> RedisURL.Address? { ranges.first { $0.slots.contains(slot) }?.master }
+    package func master(of slot: Int) -> RedisURL.Address? { ranges.first { $0.slots.contains(slot) }?.master }
 
-    /// The slot of all keys of an org: they share the hash tag `{org}`.
-    static func slot(org: String) -> Int { Int(crc16(org.utf8)) % count }
+    /// The slot of all keys that share the hash tag `{tag}`.
+    package static func slot(tag: String) -> Int { Int(crc16(tag.utf8)) % count }
 
     /// CRC-16/XMODEM: polynomial 0x1021, start 0, not reflected.
     private static func crc16(_ bytes: some Sequence<UInt8>) -> UInt16 {

@@ -1,4 +1,3 @@
-internal import Accounting
 internal import NIOCore
 
 /// One command, already in RESP: built on the thread that asks, so that the event loop only copies bytes.
@@ -7,8 +6,8 @@ public struct RedisCommand: Sendable {
     private(set) var count = 0
     /// Where the word goes that names the Redis process at the other end; see ``appendIncarnation()``.
     private var incarnationOffset: Int?
-    /// Set when it may be carried out in this life of the counters only; another Redis is given a word that it does not answer to.
-    var onlyLife: Epoch?
+    /// Set when it may be carried out in this life of the data only; another Redis is given a word that it does not answer to.
+    package var onlyLife: RedisLife?
 
     public init(_ words: String...) {
         for word in words { append(word) }
@@ -37,7 +36,7 @@ public struct RedisCommand: Sendable {
 
     /// Appends the `run_id` of the Redis that the command will be sent to. It is only known when the command is sent: what was
     /// meant for one process must not be carried out by its successor, which may have lost data.
-    mutating func appendIncarnation() {
+    package mutating func appendIncarnation() {
         incarnationOffset = body.writerIndex
         count += 1
     }
