@@ -35,6 +35,13 @@ struct ConformanceServer: AsyncParsableCommand {
     @Option(help: "How the packets of the suite socketio are written.")
     var parser = PacketParser.json
 
+    @Option(help: "Seconds for which the suites socketio and bench keep a socket that has lost its connection; 0 keeps none.")
+    var recovery = 0
+
+    private func recoveryPolicy() throws -> RecoveryPolicy? {
+        recovery > 0 ? try RecoveryPolicy(maxDisconnectionDuration: .seconds(recovery)) : nil
+    }
+
     func run() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
         var logger = Logger(label: "conformance-server")
@@ -69,12 +76,12 @@ struct ConformanceServer: AsyncParsableCommand {
                 configuration: configuration, application: EngineEcho(), eventLoopGroup: group, metrics: metrics, logger: logger)
             return (configuration, server)
         case .socketio:
-            let configuration = try Suites.configuration(path: "/socket.io/", parser: parser)
+            let configuration = try Suites.configuration(path: "/socket.io/", parser: parser, recovery: recoveryPolicy())
             let server = SocketIOServer(configuration: configuration, eventLoopGroup: group, metrics: metrics, logger: logger)
             Suites.serveSocketIO(server)
             return (configuration, server)
         case .bench:
-            let configuration = try TransportConfiguration()
+            let configuration = try TransportConfiguration(recovery: recoveryPolicy())
             let server = SocketIOServer(configuration: configuration, eventLoopGroup: group, metrics: metrics, logger: logger)
             Suites.serveBench(server)
             return (configuration, server)

@@ -5,10 +5,12 @@ import TransportWire
 
 /// What each suite expects of its server (socketio.md §5; the protocol documents' *Test suite*).
 enum Suites {
-    static func configuration(path: String, parser: PacketParser = .json) throws -> TransportConfiguration {
+    static func configuration(
+        path: String, parser: PacketParser = .json, recovery: RecoveryPolicy? = nil
+    ) throws -> TransportConfiguration {
         try TransportConfiguration(
             path: path, pingInterval: .milliseconds(300), pingTimeout: .milliseconds(200), maxPayload: 1_000_000,
-            connectTimeout: .seconds(1), origins: .any, parser: parser)
+            connectTimeout: .seconds(1), origins: .any, parser: parser, recovery: recovery)
     }
 
     static func serveSocketIO(_ server: SocketIOServer) {

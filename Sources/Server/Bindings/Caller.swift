@@ -66,3 +66,13 @@ final class Caller: Sendable {
         ]
     }
 }
+
+extension Caller: RecoveryIdentity {
+    /// What another credential must share with this one to go on as the same caller, as for `auth_refresh`; a key that is bound to nobody
+    /// stands for itself.
+    var recoveryIdentity: String {
+        let principal = principal
+        let parts = [principal.org, principal.project, principal.user.map { "user:\($0)" } ?? "key:\(principal.keyID)"]
+        return parts.map { "\($0.utf8.count):\($0)" }.joined()
+    }
+}

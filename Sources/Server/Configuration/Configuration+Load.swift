@@ -63,7 +63,6 @@ extension Configuration {
             notices.append("policies.directory has no effect without tools.file: there are no calls to decide about")
         }
         sandbox = try Sandbox(tree.section("sandbox"))
-        if transport.recovery != nil { notices.append("transport.recovery has no effect: a run is resumed by chat_resume") }
         tokens = try Tokens(auth: tree.section("auth"))
     }
 
@@ -220,7 +219,12 @@ extension Configuration.Transport {
         httpCompression = try section.flag("http_compression", default: httpCompression)
         try section.refuseUnlessDefault("allow_eio3", harmless: ["false"], because: "clients of Socket.IO 3 and later are served")
         deflate = try section.flag("deflate", default: deflate)
-        recovery = try section.value("recovery")?.text
+        let recovery = try section.duration("recovery", default: .zero, in: .zero ... .seconds(3_600))
+        // Each socket is told where it is in every half of this.
+        guard recovery == .zero || recovery >= .seconds(1) else {
+            throw ConfigurationError(setting: "transport.recovery", origin: nil, rule: "must be 0s, which turns it off, or from 1s to 1h")
+        }
+        self.recovery = recovery == .zero ? nil : recovery
         try section.refuseUnknownKeys()
     }
 }

@@ -96,8 +96,8 @@ struct Configuration: Sendable, Hashable {
         var httpCompression = true
         /// Compresses messages of WebSockets whose clients offer it.
         var deflate = false
-        /// Given but without effect in this version.
-        var recovery: String?
+        /// How long a client that has lost its connection finds its socket again; nil: not at all.
+        var recovery: Duration?
     }
 
     struct Tools: Sendable, Hashable {

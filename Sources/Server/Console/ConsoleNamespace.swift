@@ -3,10 +3,13 @@ internal import Transport
 
 /// Namespace `/console` (contract, *Socket.IO*): for administrators, the rows of `/api/admin` as they change.
 struct ConsoleNamespace: Sendable {
-    private struct Watcher: Sendable {
+    private struct Watcher: RecoveryIdentity {
         let choice: OrgChoice
         let org: String
         let caller: Caller
+
+        /// A socket has the rooms of one choice: whoever makes another gets another socket.
+        var recoveryIdentity: String { "\(caller.recoveryIdentity) \(org)" }
     }
 
     let authenticator: Authenticator

@@ -193,7 +193,9 @@ struct ServerGraph {
         return try TransportConfiguration(
             pingInterval: transport.pingInterval, pingTimeout: transport.pingTimeout, maxPayload: transport.maxMessage,
             queueBytesMax: transport.queue, origins: configuration.originPolicy, httpCompression: transport.httpCompression,
-            deflate: transport.deflate ? DeflatePolicy() : nil)
+            deflate: transport.deflate ? DeflatePolicy() : nil,
+            // The credential is looked at again: what a key may do is what it may do now.
+            recovery: transport.recovery.map { try RecoveryPolicy(maxDisconnectionDuration: $0, skipMiddlewares: false) })
     }
 
     private func frontConfiguration() -> FrontConfiguration {

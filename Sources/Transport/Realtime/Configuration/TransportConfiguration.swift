@@ -38,6 +38,8 @@ public struct TransportConfiguration: Sendable {
     public let deflate: DeflatePolicy?
     /// How Socket.IO packets are written (S9): one for all clients of a server.
     public let parser: PacketParser
+    /// Whether clients that lost their connection find their sockets again; nil: they do not (R1).
+    public let recovery: RecoveryPolicy?
 
     /// - Throws: ``TransportConfigurationError`` naming the setting that is out of range.
     public init(
@@ -46,7 +48,7 @@ public struct TransportConfiguration: Sendable {
         ackTimeout: Duration = .seconds(10), queueBytesMax: Int = 1 << 20, origins: OriginPolicy = .sameHost(),
         allowUpgrades: Bool = true, cookie: String? = nil, nodeID: UInt32? = nil, initialPacket: InitialPacket? = nil,
         initialHeaders: HeaderHook? = nil, headers: HeaderHook? = nil, httpCompression: Bool = true,
-        deflate: DeflatePolicy? = nil, parser: PacketParser = .json
+        deflate: DeflatePolicy? = nil, parser: PacketParser = .json, recovery: RecoveryPolicy? = nil
     ) throws(TransportConfigurationError) {
         guard path.hasPrefix("/"), path.hasSuffix("/"), path.utf8.count > 1 else {
             throw TransportConfigurationError(setting: "path", reason: "must begin and end with a slash and not be empty")
@@ -88,6 +90,7 @@ public struct TransportConfiguration: Sendable {
         self.httpCompression = httpCompression
         self.deflate = deflate
         self.parser = parser
+        self.recovery = recovery
     }
 
     /// It must fit in one polling body behind the open packet, and in the queue of a session.

@@ -8,8 +8,10 @@ public struct FeedWriter {
     private let namespace: String
     private let packets: PacketFrames
     private let limit: Int
+    private let recovery: CoreRecovery?
 
-    init(namespace: String, packets: PacketFrames, limit: Int) {
+    init(namespace: String, packets: PacketFrames, limit: Int, recovery: CoreRecovery?) {
+        self.recovery = recovery
         self.namespace = namespace
         self.packets = packets
         self.limit = limit
@@ -18,8 +20,10 @@ public struct FeedWriter {
     /// True when the turn is over: nothing is lost if one more event is written, but no second one should be.
     public var isFull: Bool { frames.readableBytes >= limit }
 
-    /// Writes an event of one argument, which is JSON text already.
+    /// Writes an event of one argument, which is JSON text already. It is not kept for a client that has lost its
+    /// connection: the source keeps its data anyway, and the client asks it.
     public mutating func emit(event: String, json: [UInt8]) {
+        if let recovery, json.first == UInt8(ascii: "\"") { return emit(event, text: json, recovery.current()) }
         guard packets.parser == .json else {
             let argument = (try? JSONValue(parsing: json)) ?? .null
             frames.writeImmutableBuffer(packets.event(event, [argument], namespace: namespace))
@@ -40,5 +44,11 @@ public struct FeedWriter {
         frames.writeInteger(UInt8(ascii: ","))
         frames.writeBytes(json)
         frames.writeInteger(UInt8(ascii: "]"))
+    }
+
+    /// Clients take a last argument that is a string for an offset (R7): so they are given one.
+    private mutating func emit(_ event: String, text json: [UInt8], _ offset: RecoveryOffset) {
+        let text = (try? JSONValue(parsing: json)) ?? .null
+        frames.writeImmutableBuffer(packets.event(event, [text, .string(offset.text)], namespace: namespace))
     }
 }

@@ -7,11 +7,29 @@ internal import TransportWire
 struct OutgoingEvent: Sendable {
     let name: String
     let arguments: [JSONValue]
-    let frames: ByteBuffer
+    private(set) var frames: ByteBuffer
+    /// Where the offset stands in the frames; nil where none does: without recovery, and when an answer is asked for (R2).
+    private let offsetIndex: Int?
+    private(set) var offset: RecoveryOffset?
 
     init(_ name: String, _ arguments: [JSONValue], in namespace: Namespace, ackID: UInt64? = nil) {
         self.name = name
         self.arguments = arguments
-        frames = namespace.services.packets.event(name, arguments, namespace: namespace.name, ackID: ackID)
+        let services = namespace.services
+        if services.recovery != nil, ackID == nil {
+            let (frames, index) = services.packets.eventWithOffset(name, arguments, namespace: namespace.name)
+            self.frames = frames
+            offsetIndex = index
+        } else {
+            frames = services.packets.event(name, arguments, namespace: namespace.name, ackID: ackID)
+            offsetIndex = nil
+        }
+    }
+
+    /// Writes the offset into the finished frames.
+    mutating func stamp(_ offset: RecoveryOffset) {
+        guard let offsetIndex else { return }
+        self.offset = offset
+        offset.write(into: &frames, at: offsetIndex)
     }
 }

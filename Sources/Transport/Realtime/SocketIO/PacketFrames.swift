@@ -17,6 +17,25 @@ struct PacketFrames: Sendable {
         return frames(.event, namespace: namespace, ackID: ackID, writer)
     }
 
+    /// An event whose last argument is an offset (R2), and where that stands in the frames, to be written there later.
+    func eventWithOffset(_ name: String, _ arguments: [JSONValue], namespace: String) -> (frames: ByteBuffer, index: Int) {
+        let arguments = arguments + [.string(RecoveryOffset.placeholder)]
+        guard parser == .json else {
+            // A map whose last member is `nsp`: two strings, each with its length before it.
+            let frames = packed(.event, namespace, nil, .array([.string(name)] + arguments))
+            let bytes = namespace.utf8.count
+            return (frames, frames.writerIndex - bytes - (bytes < 32 ? 1 : bytes < 256 ? 2 : 3) - 4 - RecoveryOffset.length)
+        }
+        var writer = JSONWriter(reserving: 128)
+        writer.beginArray()
+        writer.value(name)
+        for argument in arguments { writer.value(argument) }
+        writer.endArray()
+        let attached = writer.attachments.reduce(0) { $0 + WebSocketFrameWriter.headerLength(payload: $1.count) + $1.count }
+        let frames = frames(.event, namespace: namespace, writer)
+        return (frames, frames.writerIndex - attached - 2 - RecoveryOffset.length)
+    }
+
     func ack(_ id: UInt64, _ arguments: [JSONValue], namespace: String) -> ByteBuffer {
         guard parser == .json else { return packed(.ack, namespace, id, .array(arguments)) }
         var writer = JSONWriter(reserving: 128)
@@ -26,12 +45,17 @@ struct PacketFrames: Sendable {
         return frames(.ack, namespace: namespace, ackID: id, writer)
     }
 
-    /// The answer to a CONNECT: `sid` and nothing else (S11).
-    func connect(socket: String, namespace: String) -> ByteBuffer {
-        guard parser == .json else { return packed(.connect, namespace, nil, ["sid": .string(socket)]) }
+    /// The answer to a CONNECT: `sid`, and the secret by which the client may come back if it may (S11, R2).
+    func connect(socket: String, pid: String? = nil, namespace: String) -> ByteBuffer {
+        guard parser == .json else {
+            var object = JSONObject([("sid", .string(socket))])
+            object["pid"] = pid.map { .string($0) }
+            return packed(.connect, namespace, nil, .object(object))
+        }
         var writer = JSONWriter(reserving: 48)
         writer.beginObject()
         writer.member("sid", socket)
+        if let pid { writer.member("pid", pid) }
         writer.endObject()
         return frames(.connect, namespace: namespace, writer)
     }

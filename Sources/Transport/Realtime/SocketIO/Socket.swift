@@ -13,13 +13,21 @@ public final class Socket: Sendable {
     public let context: any Sendable
     private let eventLoop: any EventLoop
     private let core: NIOLoopBound<SocketCore>
-    /// Guarded by a `Mutex`, because ``data`` is read on any thread.
-    let storedData = Mutex(JSONObject())
+    /// True when the client has lost its connection and come back: it has the id, the rooms and the ``data`` that it had,
+    /// and has been sent what it missed (R3).
+    public let recovered: Bool
+    /// Any thread: ``data`` is read everywhere.
+    let storedData: SocketData
 
     private static let tokens = Atomic<UInt64>(0)
 
     /// Made on the session's loop.
-    init(_ core: SocketCore, handshake: Handshake, context: any Sendable, eventLoop: any EventLoop) {
+    init(
+        _ core: SocketCore, handshake: Handshake, context: any Sendable, eventLoop: any EventLoop, data: SocketData = SocketData(),
+        recovered: Bool = false
+    ) {
+        storedData = data
+        self.recovered = recovered
         key = core.key
         namespace = core.namespace
         self.handshake = handshake
@@ -51,14 +59,18 @@ public final class Socket: Sendable {
 
     // MARK: Sending
 
-    /// Sends an event. Reserved names (S3) are counted and not sent. Dropped when disconnected.
+    /// Sends an event. Reserved names (S3) are counted and not sent. Dropped when disconnected; where connections are
+    /// recovered it is kept for a client that has lost its own and may come back.
     public func emit(_ event: String, _ arguments: [JSONValue] = []) { emit(event, arguments, EmitFlags()) }
 
     func emit(_ event: String, _ arguments: [JSONValue], _ flags: EmitFlags) {
         guard namespace.mayEmit(event) else { return }
-        let outgoing = OutgoingEvent(event, arguments, in: namespace)
+        var outgoing = OutgoingEvent(event, arguments, in: namespace)
         let isVolatile = flags.isVolatile
-        onLoop { $0.emit(outgoing, isVolatile: isVolatile) }
+        if let recovery = namespace.services.recovery {
+            return recovery.publish(&outgoing, in: namespace, to: key, isVolatile: isVolatile)
+        }
+        onLoop { [outgoing] in $0.emit(outgoing, isVolatile: isVolatile) }
     }
 
     /// Sends an event and waits for the client's answer.

@@ -6,17 +6,28 @@ internal import TransportWire
 /// The Socket.IO side of one session: decodes its packets and leads them to the sockets of its namespaces (S10–S16).
 /// Confined to the session's loop.
 final class SocketConnection: SessionDelegate {
-    /// A namespace that decides whether it takes the client.
+    /// A namespace that decides whether it takes the client; without a task when an old connection has to end first.
     private struct Attempt {
         let name: String
-        let task: Task<Void, Never>
+        let task: Task<Void, Never>?
+    }
+
+    /// A client that wants into a namespace.
+    private struct Arrival: Sendable {
+        let name: String
+        let handshake: Handshake
+        /// The socket that it wants back.
+        var wish: RecoveryRequest?
+        /// False once the socket's old connection was ended for it.
+        var mayTakeOver = true
     }
 
     /// What it has decided.
     private enum Verdict: Sendable {
         case unknown
         case refused(Namespace, ConnectRefusal)
-        case admitted(Namespace, SharedTable, context: any Sendable)
+        /// The context is nil when the middlewares were not asked.
+        case admitted(Namespace, SharedTable, context: (any Sendable)?)
     }
 
     /// The session owns this object and is the last to go.
@@ -73,7 +84,7 @@ final class SocketConnection: SessionDelegate {
 
     func closed(_ reason: CloseReason) {
         isClosed = true
-        for attempt in attempts { attempt.task.cancel() }
+        for attempt in attempts { attempt.task?.cancel() }
         attempts = []
         let leaving = members
         members = []
@@ -148,15 +159,26 @@ final class SocketConnection: SessionDelegate {
         let name = packet.namespace
         let isKnown = members.contains { $0.namespace.name == name } || attempts.contains { $0.name == name }
         guard !isKnown, members.count + attempts.count < TransportLimits.namespacesPerSessionMax else { return violate() }
-        let handshake = Handshake(request: session.request, auth: packet.data ?? .object(JSONObject()))
+        var arrival = Arrival(
+            name: name, handshake: Handshake(request: session.request, auth: packet.data ?? .object(JSONObject())))
+        if let recovery = hub.services.recovery {
+            arrival = Arrival(
+                name: name,
+                handshake: Handshake(request: session.request, auth: RecoveryRequest.strip(arrival.handshake.auth)),
+                wish: recovery.request(in: arrival.handshake.auth))
+        }
         switch hub.directory.find(name) {
         case .none: refuseUnknown(name)
         case .fixed(let namespace):
             let table = namespace.table
-            if table.handlers.middlewares.isEmpty { return join(namespace, table, handshake, context: ()) }
-            attempt(name, handshake, namespace)
-        case .dynamic: attempt(name, handshake, nil)
+            if table.handlers.middlewares.isEmpty || skipsMiddlewares(arrival) { return admit(arrival, namespace, table, context: nil) }
+            attempt(arrival, namespace)
+        case .dynamic: attempt(arrival, nil)
         }
+    }
+
+    private func skipsMiddlewares(_ arrival: Arrival) -> Bool {
+        arrival.wish != nil && hub.services.recovery?.policy.skipMiddlewares == true
     }
 
     private func refuseUnknown(_ name: String) {
@@ -165,57 +187,118 @@ final class SocketConnection: SessionDelegate {
     }
 
     /// Finds the namespace, if it is not known, and runs its middlewares: one task an attempt.
-    private func attempt(_ name: String, _ handshake: Handshake, _ known: Namespace?) {
+    private func attempt(_ arrival: Arrival, _ known: Namespace?) {
         let connection = NIOLoopBound(self, eventLoop: session.eventLoop)
         let eventLoop = session.eventLoop
         let directory = hub.directory
+        let isJudged = !skipsMiddlewares(arrival)
         let task = Task {
-            let verdict = await SocketConnection.judge(name, handshake, known, directory)
-            eventLoop.execute { connection.value.settle(name, handshake, verdict) }
+            let verdict = await SocketConnection.judge(arrival, known, directory, isJudged)
+            eventLoop.execute { connection.value.settle(arrival, verdict) }
         }
-        attempts.append(Attempt(name: name, task: task))
+        attempts.append(Attempt(name: arrival.name, task: task))
     }
 
     private static func judge(
-        _ name: String, _ handshake: Handshake, _ known: Namespace?, _ directory: NamespaceDirectory
+        _ arrival: Arrival, _ known: Namespace?, _ directory: NamespaceDirectory, _ isJudged: Bool
     ) async -> Verdict {
         var found = known
-        if found == nil { found = await directory.enter(name, auth: handshake.auth) }
+        if found == nil { found = await directory.enter(arrival.name, auth: arrival.handshake.auth) }
         guard let namespace = found else { return .unknown }
         let table = namespace.table
+        guard isJudged else { return .admitted(namespace, table, context: nil) }
         var context: any Sendable = ()
         do throws(ConnectRefusal) {
-            for middleware in table.handlers.middlewares { context = try await middleware(handshake) }
+            for middleware in table.handlers.middlewares { context = try await middleware(arrival.handshake) }
             return .admitted(namespace, table, context: context)
         } catch {
             return .refused(namespace, error)
         }
     }
 
-    private func settle(_ name: String, _ handshake: Handshake, _ verdict: Verdict) {
+    private func settle(_ arrival: Arrival, _ verdict: Verdict) {
         // The session may have ended meanwhile: then there is nobody to tell (S13).
         let isGone = isClosed || !session.isOpen
-        attempts.removeAll { $0.name == name }
+        attempts.removeAll { $0.name == arrival.name }
         switch verdict {
-        case .unknown: if !isGone { refuseUnknown(name) }
+        case .unknown: if !isGone { refuseUnknown(arrival.name) }
         case .refused(let namespace, let refusal):
-            if !isGone { session.send(hub.services.packets.connectError(refusal, namespace: name)) }
+            if !isGone { session.send(hub.services.packets.connectError(refusal, namespace: arrival.name)) }
             hub.directory.release(namespace)
         case .admitted(let namespace, let table, let context):
-            if isGone { hub.directory.release(namespace) } else { join(namespace, table, handshake, context: context) }
+            if isGone { hub.directory.release(namespace) } else { admit(arrival, namespace, table, context: context) }
         }
     }
 
-    private func join(_ namespace: Namespace, _ table: SharedTable, _ handshake: Handshake, context: any Sendable) {
+    /// Gives the client the socket that it had, or a new one.
+    private func admit(_ arrival: Arrival, _ namespace: Namespace, _ table: SharedTable, context: (any Sendable)?) {
+        guard let recovery = hub.services.recovery else {
+            return join(namespace, table, arrival.handshake, context: context ?? (), nil, nil)
+        }
+        let place = LivePlace(loop: recovery.loop(of: session.eventLoop), eventLoop: session.eventLoop)
+        guard let wish = arrival.wish else { return join(namespace, table, arrival.handshake, context: context ?? (), place, nil) }
+        // Middlewares that are not skipped say who comes back; where there are none, their word is an empty tuple.
+        let word = recovery.policy.skipMiddlewares ? nil : context ?? ()
+        switch recovery.claim(wish, in: namespace.name, context: word, at: place, mayTakeOver: arrival.mayTakeOver) {
+        case .restored(let restored):
+            let context = word ?? restored.socket.context
+            join(namespace, table, arrival.handshake, context: context, place, (wish.pid, restored))
+        case .live(let old): takeOver(old, arrival, namespace, table, context)
+        case .fresh:
+            var arrival = arrival
+            arrival.wish = nil
+            if context == nil, !table.handlers.middlewares.isEmpty { return attempt(arrival, namespace) }
+            join(namespace, table, arrival.handshake, context: context ?? (), place, nil)
+        }
+    }
+
+    /// Ends the old connection's socket first, on its loop, so that the application hears of that end before it hears
+    /// of the same socket again.
+    private func takeOver(
+        _ old: LivePlace, _ arrival: Arrival, _ namespace: Namespace, _ table: SharedTable, _ context: (any Sendable)?
+    ) {
+        var arrival = arrival
+        arrival.mayTakeOver = false
+        attempts.append(Attempt(name: arrival.name, task: nil))
+        let connection = NIOLoopBound(self, eventLoop: session.eventLoop)
+        let eventLoop = session.eventLoop
+        old.eventLoop.execute { [arrival] in
+            old.core.value?.giveUp()
+            eventLoop.execute { connection.value.settle(arrival, .admitted(namespace, table, context: context)) }
+        }
+    }
+
+    private func join(
+        _ namespace: Namespace, _ table: SharedTable, _ handshake: Handshake, context: any Sendable, _ place: LivePlace?,
+        _ old: (pid: SessionID, restored: Recovery.Restored)?
+    ) {
         guard let shard = namespace.shard(of: session.eventLoop) else { preconditionFailure("a session on a loop of no shard") }
-        let core = SocketCore(key: session.engine.newID(), namespace: namespace, table: table, shard: shard, connection: self)
-        let socket = Socket(core, handshake: handshake, context: context, eventLoop: session.eventLoop)
+        let core = SocketCore(
+            key: old?.restored.socket.id ?? session.engine.newID(), namespace: namespace, table: table, shard: shard, connection: self)
+        let socket = Socket(
+            core, handshake: handshake, context: context, eventLoop: session.eventLoop, data: old?.restored.socket.data ?? SocketData(),
+            recovered: old != nil)
         core.begin(socket)
         members.append(core)
         left.removeAll { $0 == namespace.name }
         connectDeadline = .distantFuture
         hub.services.sockets.add()
-        session.send(hub.services.packets.connect(socket: socket.id, namespace: namespace.name))
+        var pid: SessionID?
+        if let recovery = hub.services.recovery, let place {
+            let secret = old?.pid ?? session.engine.newID()
+            core.begin(CoreRecovery(pid: secret, place: place, recovery: recovery))
+            if let restored = old?.restored {
+                core.join(restored.socket.rooms.dropFirst().map(\.name))
+                // Before the CONNECT packet (R3).
+                for frames in restored.missed { session.send(frames) }
+            } else {
+                recovery.register(core.recoverable(context: context, data: socket.storedData, at: place), pid: secret)
+            }
+            pid = secret
+        }
+        session.send(
+            hub.services.packets.connect(socket: socket.id, pid: pid.map { String(describing: $0) }, namespace: namespace.name))
+        core.announce()
         for handler in table.handlers.connect { handler(socket) }
     }
 
@@ -240,6 +323,9 @@ final class SocketConnection: SessionDelegate {
         }
         end(members.remove(at: index), reason)
     }
+
+    /// The client has gone on over another connection.
+    func giveUp(_ core: SocketCore) { leave(core, .transportClose) }
 
     private func end(_ core: SocketCore, _ reason: DisconnectReason) {
         hub.services.sockets.subtract()

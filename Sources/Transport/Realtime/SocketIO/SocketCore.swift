@@ -7,6 +7,8 @@ final class SocketCore {
     struct Seat {
         let room: NamespaceShard.Room
         var index: Int
+        /// What was emitted to the room up to here is not for this socket; used where connections are recovered.
+        let since: RecoveryOffset
     }
 
     /// What most sockets do without.
@@ -35,6 +37,8 @@ final class SocketCore {
     /// Feeds that wait for the session to have room.
     private var starved: [Feed] = []
     private var disconnectHandlers: [@Sendable (DisconnectReason) -> Void] = []
+    /// Nil where connections are not recovered.
+    var recovery: CoreRecovery?
     /// Set when the socket begins to leave: nothing is sent from then on.
     private var reason: DisconnectReason?
 
@@ -92,6 +96,7 @@ final class SocketCore {
         }
         tell(outgoing)
         send(outgoing.frames)
+        if let offset = outgoing.offset { recovery?.sent(offset) }
     }
 
     private func tell(_ outgoing: OutgoingEvent) {
@@ -102,8 +107,10 @@ final class SocketCore {
 
     /// The session takes more. `isWritable`: it would send at once.
     func hasRoom(isWritable: Bool) {
-        if isWritable, let latest = extras?.latest {
+        if isWritable, var latest = extras?.latest {
             extras?.latest = nil
+            // Others have been sent since: their offset counts (R7).
+            if let recovery { latest.stamp(recovery.current()) }
             emit(latest)
         }
         guard !starved.isEmpty else { return }
@@ -125,6 +132,10 @@ final class SocketCore {
 
     /// The socket's own room first (S11).
     var roomNames: [String] { [String(describing: key)] + rooms.map(\.room.name) }
+
+    private var placesInRooms: [(name: String, since: RecoveryOffset)] {
+        [(String(describing: key), .start)] + rooms.map { ($0.room.name, $0.since) }
+    }
 
     var snapshot: SocketSnapshot? {
         guard let socket, reason == nil else { return nil }
@@ -156,9 +167,10 @@ final class SocketCore {
         complete?(.failure(.cancelled))
     }
 
-    var deadline: NIODeadline { acks?.deadline ?? .distantFuture }
+    var deadline: NIODeadline { min(acks?.deadline ?? .distantFuture, recovery?.announceAt ?? .distantFuture) }
 
     func expire(at now: NIODeadline) {
+        announceIfDue(at: now)
         let overdue = acks?.expire(at: now) ?? []
         for complete in overdue { complete(.failure(.timedOut)) }
     }
@@ -180,7 +192,7 @@ final class SocketCore {
         guard let connection, feeds.contains(where: { $0 === feed }) else { return }
         let room = connection.session.room
         guard room > 0 else { return starve(feed) }
-        var writer = FeedWriter(namespace: namespace.name, packets: namespace.services.packets, limit: room)
+        var writer = FeedWriter(namespace: namespace.name, packets: namespace.services.packets, limit: room, recovery: recovery)
         let state = feed.source.read(into: &writer)
         if writer.frames.readableBytes > 0 { send(writer.frames) }
         switch state {
@@ -207,7 +219,10 @@ final class SocketCore {
     }
 
     func disconnect(closingSession: Bool) {
-        guard reason == nil else { return }
+        guard reason == nil else {
+            guard let recovery else { return }
+            return recovery.recovery.disconnect(recovery.pid, in: namespace.name, closingSession: closingSession)
+        }
         connection?.disconnect(self, closingSession: closingSession)
     }
 
@@ -219,6 +234,10 @@ final class SocketCore {
         if let extras, !extras.disconnecting.isEmpty {
             let names = roomNames
             for handler in extras.disconnecting { handler(reason, names) }
+        }
+        if let recovery {
+            recovery.place.core.value = nil
+            recovery.recovery.ended(recovery.pid, reason, rooms: placesInRooms)
         }
         shard.remove(self)
         connection = nil

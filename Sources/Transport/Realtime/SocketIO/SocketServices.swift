@@ -8,6 +8,8 @@ final class SocketServices: Sendable {
     let ackTimeout: Duration
     let cluster: (any ClusterPort)?
     let packets: PacketFrames
+    /// Nil when connections cannot be recovered.
+    let recovery: Recovery?
     let sockets: Metric
     let parseErrors: Metric
     let refusedRooms: Metric
@@ -23,6 +25,9 @@ final class SocketServices: Sendable {
         self.eventLoops = eventLoops
         self.cluster = cluster
         packets = PacketFrames(parser: configuration.parser)
+        recovery = configuration.recovery.map {
+            Recovery($0, configuration: configuration, eventLoops: eventLoops, metrics: metrics)
+        }
         connectTimeout = configuration.connectTimeout.timeAmount
         ackTimeout = configuration.ackTimeout
         sockets = metrics.gauge("kdcube_sockets", "Sockets that have joined a namespace.")

@@ -4,10 +4,14 @@ internal import NIOCore
 /// What a broadcast, or a command of another server, does with the sockets that live here.
 extension Namespace {
     func perform(_ command: ClusterCommand) {
+        services.recovery?.apply(command, in: name)
         switch command {
         case .emit(let event, let arguments, let target, let flags):
-            let outgoing = OutgoingEvent(event, arguments, in: self)
-            forEachShard { $0.deliver(outgoing, to: target, isVolatile: flags.isVolatile) }
+            var outgoing = OutgoingEvent(event, arguments, in: self)
+            if let recovery = services.recovery {
+                return recovery.publish(&outgoing, in: self, to: target, isVolatile: flags.isVolatile)
+            }
+            forEachShard { [outgoing] in $0.deliver(outgoing, to: target, isVolatile: flags.isVolatile) }
         case .join(let rooms, let target):
             forEachShard { shard in for socket in shard.matching(target) { socket.join(rooms) } }
         case .leave(let rooms, let target):

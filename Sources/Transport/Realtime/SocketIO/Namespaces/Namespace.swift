@@ -79,6 +79,8 @@ public final class Namespace: HandlerScope {
         shards.first { $0.eventLoop === eventLoop }?.shard.value
     }
 
+    func shard(at loop: Int) -> NamespaceShard { shards[loop].shard.value }
+
     /// At once on the loop that this is, by one hop on every other.
     func forEachShard(_ body: @escaping @Sendable (NamespaceShard) -> Void) {
         for (eventLoop, shard) in shards {

@@ -35,7 +35,8 @@ final class NamespaceShard {
         if socket.rooms.contains(where: { $0.room === room }) { return true }
         guard socket.rooms.count < TransportLimits.roomsPerSocketMax else { return false }
         rooms[name] = room
-        socket.rooms.append(SocketCore.Seat(room: room, index: room.members.count))
+        let since = socket.recovery.map { $0.recovery.delivered(on: $0.place.loop) } ?? .start
+        socket.rooms.append(SocketCore.Seat(room: room, index: room.members.count, since: since))
         room.members.append(socket)
         return true
     }
