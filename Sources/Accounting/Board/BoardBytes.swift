@@ -42,7 +42,9 @@ extension LeaseClaim {
     var boardBytes: [UInt8] {
         var writer = BoardWriter()
         let path = attribution.path
-        for text in [lease.org, lease.id, path.project, path.user, path.key, attribution.run, attribution.model, attribution.priceVersion] {
+        for text in [
+            lease.org.name, lease.id, path.project, path.user, path.key, attribution.run, attribution.model, attribution.priceVersion,
+        ] {
             writer.text(text)
         }
         writer.number(Int64(self.path.count))
