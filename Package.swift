@@ -55,6 +55,7 @@ let package = Package(
     targets: [
         // Support: what every room may use, and what knows none of them.
         .target(name: "JSON", path: "Sources/Support/JSON", swiftSettings: settings),
+        .target(name: "Tenancy", path: "Sources/Support/Tenancy", swiftSettings: settings),
         .target(name: "MessagePack", dependencies: ["JSON"], path: "Sources/Support/MessagePack", swiftSettings: settings),
         .target(name: "Telemetry", path: "Sources/Support/Telemetry", swiftSettings: settings),
         .systemLibrary(
@@ -86,14 +87,15 @@ let package = Package(
             path: "Sources/Transport/Realtime", swiftSettings: settings),
 
         // Engine: runs, their logs, and the models that feed them.
-        .target(name: "Engine", dependencies: ["JSON", "Traces"], path: "Sources/Engine/Core", swiftSettings: settings),
+        .target(name: "Engine", dependencies: ["JSON", "Tenancy", "Traces"], path: "Sources/Engine/Core", swiftSettings: settings),
         .target(
             name: "EngineProviders",
             dependencies: ["Engine", "EventStream", "JSON", "Traces", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1],
             path: "Sources/Engine/Providers", swiftSettings: settings),
 
         // Accounting: amounts, windows, leases, ledger; and the stores that keep them.
-        .target(name: "Accounting", dependencies: ["JSON", "Digest"], path: "Sources/Accounting/Metering", swiftSettings: settings),
+        .target(
+            name: "Accounting", dependencies: ["JSON", "Digest", "Tenancy"], path: "Sources/Accounting/Metering", swiftSettings: settings),
         .target(
             name: "AccountingRedis", dependencies: ["Accounting", "RedisClient", .nioCore, .logging],
             path: "Sources/Accounting/Redis", resources: [.embedInCode("Functions")],
@@ -125,7 +127,8 @@ let package = Package(
             resources: [.embedInCode("Python")], swiftSettings: settings),
         .target(name: "Cedar", path: "Sources/Sandbox/Cedar", swiftSettings: settings),
         .target(
-            name: "Supervisor", dependencies: ["Cedar", "JSON", "Digest"], path: "Sources/Sandbox/Supervisor", swiftSettings: settings),
+            name: "Supervisor", dependencies: ["Cedar", "JSON", "Digest", "Tenancy"], path: "Sources/Sandbox/Supervisor",
+            swiftSettings: settings),
         .target(name: "CSpawn", path: "Sources/Sandbox/CSpawn", cSettings: cSettings),
         .target(
             name: "SupervisorAdapters",

@@ -193,8 +193,8 @@ extension Configuration.BudgetSetting {
 
 extension Configuration.Accounting {
     init(_ section: SettingsSection, stores: Configuration.Stores) throws(ConfigurationError) {
-        for (org, value) in try section.entries("slots") {
-            do throws(ScopeError) { try TenancyName.check(org) } catch { throw value.failure("\(org) cannot be an organisation's name") }
+        for (name, value) in try section.entries("slots") {
+            guard let org = try? OrgID(name) else { throw value.failure("\(name) cannot be an organisation's name") }
             guard let count = Int(value.text), (1...AccountingLimits.slots).contains(count) else {
                 throw value.failure("must be a whole number from 1 to \(AccountingLimits.slots)")
             }

@@ -82,7 +82,7 @@ struct Configuration: Sendable, Hashable {
 
     struct Accounting: Sendable, Hashable {
         /// Over how many sets of counters an org is split; one that is not named is not split.
-        var slots: [String: Int] = [:]
+        var slots: [OrgID: Int] = [:]
         /// How long a slice of tokens lasts at its stream's speed.
         var slice = Duration.seconds(AccountingLimits.sliceSeconds)
     }
