@@ -14,15 +14,18 @@ public final class SocketIOServer: Sendable {
     /// - Parameters:
     ///   - eventLoopGroup: the loops that the front's connections run on.
     ///   - cluster: the way to the other servers, if there are any.
+    ///   - peers: where they are, so that requests of their sessions are sent on to them; their ids are those that
+    ///     ``TransportConfiguration/nodeID`` gives to each. Without it such a request is of an unknown session.
     public init(
         configuration: TransportConfiguration, eventLoopGroup: any EventLoopGroup, cluster: (any ClusterPort)? = nil,
-        metrics: MetricRegistry, logger: Logger
+        peers: (any PeerDirectory)? = nil, metrics: MetricRegistry, logger: Logger
     ) {
         self.configuration = configuration
         let eventLoops = Array(eventLoopGroup.makeIterator())
         hub = SocketHub(SocketServices(configuration: configuration, eventLoops: eventLoops, cluster: cluster, metrics: metrics))
         engine = EngineServer(
-            configuration: configuration, application: hub, eventLoopGroup: eventLoopGroup, metrics: metrics, logger: logger)
+            configuration: configuration, application: hub, eventLoopGroup: eventLoopGroup, peers: peers, metrics: metrics,
+            logger: logger)
     }
 
     // MARK: Namespaces
