@@ -10,6 +10,7 @@ final class PeerConnection: ChannelDuplexHandler, RemovableChannelHandler {
 
     let address: PeerAddress
     private let pool: PeerPool
+    private let gate = InputGate()
     private let encoder: HTTPRequestEncoder
     private let decoder: ByteToMessageHandler<HTTPResponseDecoder>
     private var context: ChannelHandlerContext?
@@ -36,6 +37,7 @@ final class PeerConnection: ChannelDuplexHandler, RemovableChannelHandler {
     /// Adds the codec and itself to a new channel.
     func install(in channel: any Channel) throws {
         let pipeline = channel.pipeline.syncOperations
+        try pipeline.addHandler(gate)
         try pipeline.addHandler(encoder)
         try pipeline.addHandler(decoder)
         try pipeline.addHandler(self)
@@ -111,6 +113,7 @@ final class PeerConnection: ChannelDuplexHandler, RemovableChannelHandler {
         guard let context else { return }
         let channel = context.channel
         let pipeline = context.pipeline.syncOperations
+        gate.hold()
         do {
             pipeline.removeHandler(encoder, promise: nil)
             try pipeline.addHandler(handler, position: .last)
@@ -119,9 +122,47 @@ final class PeerConnection: ChannelDuplexHandler, RemovableChannelHandler {
             // Only a channel that is closing refuses a handler.
             return channel.close(promise: nil)
         }
+        let bound = NIOLoopBound((handler, gate), eventLoop: channel.eventLoop)
         pipeline.removeHandler(decoder).whenSuccess {
+            let (handler, gate) = bound.value
+            handler.open()
+            gate.open()
             channel.pipeline.fireChannelReadComplete()
             channel.read()
         }
+    }
+}
+
+/// Between the socket and the decoder: holds the end of the input back while the decoder is being taken out. A decoder that
+/// hears of the end lets go of what follows the 101, and the close frame of a refused WebSocket would be lost (E32).
+private final class InputGate: ChannelInboundHandler, RemovableChannelHandler {
+    typealias InboundIn = ByteBuffer
+
+    private var context: ChannelHandlerContext?
+    private var isHolding = false
+    private var inputIsClosed = false
+    private var isInactive = false
+
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+    func handlerRemoved(context: ChannelHandlerContext) { self.context = nil }
+
+    func hold() { isHolding = true }
+
+    func open() {
+        isHolding = false
+        if inputIsClosed { context?.fireUserInboundEventTriggered(ChannelEvent.inputClosed) }
+        if isInactive { context?.fireChannelInactive() }
+    }
+
+    func userInboundEventTriggered(context: ChannelHandlerContext, event: Any) {
+        if isHolding, case .inputClosed? = event as? ChannelEvent {
+            inputIsClosed = true
+        } else {
+            context.fireUserInboundEventTriggered(event)
+        }
+    }
+
+    func channelInactive(context: ChannelHandlerContext) {
+        if isHolding { isInactive = true } else { context.fireChannelInactive() }
     }
 }

@@ -15,23 +15,42 @@ final class RelayPipe: ChannelDuplexHandler, RemovableChannelHandler {
     private var needsFlush = false
     private var inputIsClosed = false
     private var isEnding = false
-    private var output = Output.open
+    private var output: Output
+    /// What came for an output that is not ready: the rest of one read, because nothing is read for it meanwhile.
+    private var held = ByteBuffer()
+    private var endIsHeld = false
 
-    private enum Output { case open, closing, closed }
+    private enum Output {
+        /// The decoder of HTTP is still there, and would take what is written for a request.
+        case unready
+        case open, closing, closed
+    }
 
-    private init() {}
+    private init(_ output: Output) {
+        self.output = output
+    }
 
-    static func pair() -> (RelayPipe, RelayPipe) {
-        let (one, other) = (RelayPipe(), RelayPipe())
-        (one.partner, other.partner) = (other, one)
-        return (one, other)
+    /// The client's end, and the peer's, which waits for its ``open()``.
+    static func pair() -> (toClient: RelayPipe, toPeer: RelayPipe) {
+        let (client, peer) = (RelayPipe(.open), RelayPipe(.unready))
+        (client.partner, peer.partner) = (peer, client)
+        return (client, peer)
     }
 
     var isAttached: Bool { context != nil }
 
-    func handlerAdded(context: ChannelHandlerContext) {
-        self.context = context
-        // The partner may have been asked to read before there was anything to write to.
+    func handlerAdded(context: ChannelHandlerContext) { self.context = context }
+
+    /// From here on bytes may be written.
+    func open() {
+        guard output == .unready else { return }
+        output = .open
+        if held.readableBytes > 0 {
+            write(held)
+            held = ByteBuffer()
+        }
+        flush()
+        if endIsHeld { closeOutput() }
         partner?.resumeReading()
     }
 
@@ -51,7 +70,7 @@ final class RelayPipe: ChannelDuplexHandler, RemovableChannelHandler {
         context.fireChannelWritabilityChanged()
     }
 
-    private var takesMore: Bool { context?.channel.isWritable ?? false }
+    private var takesMore: Bool { output != .unready && context?.channel.isWritable ?? false }
 
     private func resumeReading() {
         guard readIsPending, partner?.takesMore ?? true else { return }
@@ -61,6 +80,10 @@ final class RelayPipe: ChannelDuplexHandler, RemovableChannelHandler {
 
     private func write(_ bytes: ByteBuffer) {
         guard let context, !isEnding else { return }
+        guard output != .unready else {
+            held.writeImmutableBuffer(bytes)
+            return
+        }
         needsFlush = true
         context.write(wrapOutboundOut(bytes), promise: nil)
     }
@@ -107,6 +130,7 @@ final class RelayPipe: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// The other side says no more: what it said leaves first.
     private func closeOutput() {
+        if output == .unready { endIsHeld = true }
         guard let context, !isEnding, output == .open else { return }
         flush()
         output = .closing
@@ -129,7 +153,7 @@ final class RelayPipe: ChannelDuplexHandler, RemovableChannelHandler {
         switch output {
         // The last bytes are on their way already.
         case .closing: return
-        case .closed: return context.close(promise: nil)
+        case .closed, .unready: return context.close(promise: nil)
         case .open: break
         }
         let channel = context.channel

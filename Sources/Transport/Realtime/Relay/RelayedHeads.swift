@@ -32,11 +32,11 @@ enum RelayedHead {
 
     fileprivate static func isOfOneHop(_ name: String, _ named: [String]) -> Bool {
         switch name.utf8.count {
-        case 2: ASCII.equal(name, "te")
-        case 6: ASCII.equal(name, "expect")
-        case 7: ASCII.equal(name, "upgrade") ? false : isNamed(name, named)
+        case 2: ASCII.equal(name, "te") || isNamed(name, named)
+        case 6: ASCII.equal(name, "expect") || isNamed(name, named)
+        case 7: !ASCII.equal(name, "upgrade") && isNamed(name, named)
         case 10: ASCII.equal(name, "connection") || ASCII.equal(name, "keep-alive") || isNamed(name, named)
-        case 14: ASCII.equal(name, "content-length")
+        case 14: ASCII.equal(name, "content-length") || isNamed(name, named)
         case 16: ASCII.equal(name, "proxy-connection") || isNamed(name, named)
         case 17: ASCII.equal(name, "transfer-encoding") || isNamed(name, named)
         default: isNamed(name, named)
