@@ -37,6 +37,7 @@ let package = Package(
     products: [
         .executable(name: "kdcube", targets: ["kdcube"]),
         .library(name: "Transport", targets: ["Transport"]),
+        .library(name: "TransportRedis", targets: ["TransportRedis"]),
         .library(name: "Cedar", targets: ["Cedar"]),
     ],
     dependencies: [
@@ -85,6 +86,13 @@ let package = Package(
                 .nioHTTPTypesHTTP1, .nioHTTPTypes, .httpTypes, .hummingbird, .logging, .lifecycle, .deque,
             ],
             path: "Sources/Transport/Realtime", swiftSettings: settings),
+        // Several servers as one, through a Redis: the Socket.IO cluster and what its nodes know of each other.
+        .target(
+            name: "TransportRedis",
+            dependencies: [
+                "Transport", "TransportWire", "JSON", "MessagePack", "RedisClient", "Telemetry", .nioCore, .nioPosix, .logging,
+            ],
+            path: "Sources/Transport/Redis", swiftSettings: settings),
 
         // Engine: runs, their logs, and the models that feed them.
         .target(name: "Engine", dependencies: ["JSON", "Tenancy", "Traces"], path: "Sources/Engine/Core", swiftSettings: settings),
@@ -143,7 +151,7 @@ let package = Package(
                 "AccountingBoard", "AccountingRedis", "AccountingPostgres", "AccountingSQLite", "RedisClient", "Cedar", "Executor",
                 "sandbox-init",
                 "Supervisor",
-                "SupervisorAdapters", .hummingbird, .httpTypes, .nioCore,
+                "SupervisorAdapters", "TransportRedis", .hummingbird, .httpTypes, .nioCore,
                 .nioPosix, .nioHTTP1,
                 .lifecycle, .unixSignals,
                 .logging,
@@ -154,7 +162,7 @@ let package = Package(
         .executableTarget(
             name: "conformance-server",
             dependencies: [
-                "JSON", "Telemetry", "TransportWire", "Transport", .argumentParser, .hummingbird, .lifecycle, .unixSignals, .nioCore,
+                "JSON", "Telemetry", "TransportWire", "Transport", "TransportRedis", "RedisClient", .argumentParser, .hummingbird, .lifecycle, .unixSignals, .nioCore,
                 .nioHTTP1,
                 .nioPosix, .logging,
             ],
@@ -178,6 +186,13 @@ let package = Package(
                 "Transport", "TransportWire", "JSON", "MessagePack", "Telemetry", "Deflate", .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1,
                 .hummingbird,
                 .logging, .httpTypes, .lifecycle,
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "TransportRedisTests",
+            dependencies: [
+                "TransportRedis", "Transport", "TransportWire", "RedisClient", "JSON", "MessagePack", "Telemetry", .nioCore, .nioPosix,
+                .nioEmbedded, .hummingbird, .logging, .httpTypes, .lifecycle,
             ],
             swiftSettings: settings),
         .testTarget(

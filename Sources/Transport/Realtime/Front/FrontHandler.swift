@@ -128,8 +128,9 @@ final class FrontHandler: ChannelDuplexHandler, RemovableChannelHandler {
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        guard case .rest(let exchange, _) = current else { return }
         let isWritable = context.channel.isWritable
+        if case .engine(let exchange) = current, isWritable { exchange.relay?.clientHasRoom() }
+        guard case .rest(let exchange, _) = current else { return }
         if isWritable { drain(exchange.outbox) }
         exchange.outbox.settle(isWritable: isWritable)
     }

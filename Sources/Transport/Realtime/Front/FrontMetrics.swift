@@ -4,6 +4,7 @@ internal import Telemetry
 struct FrontMetrics: Sendable {
     let connections: Metric
     private let refused: [RefusalReason: Metric]
+    private let relayed: [RelayStateMachine.Outcome: Metric]
 
     init(_ registry: MetricRegistry) {
         connections = registry.gauge("kdcube_tcp_connections", "Open TCP connections")
@@ -13,6 +14,17 @@ struct FrontMetrics: Sendable {
                 "kdcube_http_refused_total", "Requests and connections refused or cut by the HTTP front", [("reason", reason.rawValue)])
         }
         self.refused = refused
+        var relayed: [RelayStateMachine.Outcome: Metric] = [:]
+        for outcome in RelayStateMachine.Outcome.allCases {
+            relayed[outcome] = registry.counter(
+                "kdcube_relayed_requests_total", "Requests sent on to the node of their session, by how they ended",
+                [("outcome", outcome.rawValue)])
+        }
+        self.relayed = relayed
+    }
+
+    func count(_ outcome: RelayStateMachine.Outcome) {
+        relayed[outcome]?.add()
     }
 
     func count(_ reason: RefusalReason) {
