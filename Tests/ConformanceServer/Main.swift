@@ -35,6 +35,9 @@ struct ConformanceServer: AsyncParsableCommand {
     @Option(help: "How the packets of the suite socketio are written.")
     var parser = PacketParser.json
 
+    @Flag(name: .customLong("allow-eio3"), help: "Serve clients of Engine.IO 3 and Socket.IO 2 too.")
+    var allowEIO3 = false
+
     func run() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
         var logger = Logger(label: "conformance-server")
@@ -64,12 +67,12 @@ struct ConformanceServer: AsyncParsableCommand {
     ) throws -> (TransportConfiguration, any EngineIOIngress) {
         switch suite {
         case .engineio:
-            let configuration = try Suites.configuration(path: "/engine.io/")
+            let configuration = try Suites.configuration(path: "/engine.io/", allowEIO3: allowEIO3)
             let server = EngineServer(
                 configuration: configuration, application: EngineEcho(), eventLoopGroup: group, metrics: metrics, logger: logger)
             return (configuration, server)
         case .socketio:
-            let configuration = try Suites.configuration(path: "/socket.io/", parser: parser)
+            let configuration = try Suites.configuration(path: "/socket.io/", parser: parser, allowEIO3: allowEIO3)
             let server = SocketIOServer(configuration: configuration, eventLoopGroup: group, metrics: metrics, logger: logger)
             Suites.serveSocketIO(server)
             return (configuration, server)

@@ -5,10 +5,10 @@ import TransportWire
 
 /// What each suite expects of its server (socketio.md §5; the protocol documents' *Test suite*).
 enum Suites {
-    static func configuration(path: String, parser: PacketParser = .json) throws -> TransportConfiguration {
+    static func configuration(path: String, parser: PacketParser = .json, allowEIO3: Bool = false) throws -> TransportConfiguration {
         try TransportConfiguration(
             path: path, pingInterval: .milliseconds(300), pingTimeout: .milliseconds(200), maxPayload: 1_000_000,
-            connectTimeout: .seconds(1), origins: .any, parser: parser)
+            connectTimeout: .seconds(1), origins: .any, parser: parser, allowEIO3: allowEIO3)
     }
 
     static func serveSocketIO(_ server: SocketIOServer) {
@@ -18,6 +18,30 @@ enum Suites {
         let main = server.namespace("/")
         main.on("message") { socket, arguments, _ in socket.emit("message-back", arguments) }
         main.on("message-with-ack") { _, arguments, acknowledge in acknowledge?.send(arguments) }
+        serveRooms(server)
+    }
+
+    /// What no suite asks for, and the tests with other clients do: rooms, broadcasts, and questions of the server.
+    private static func serveRooms(_ server: SocketIOServer) {
+        let rooms = server.namespace("/rooms")
+        rooms.onConnect { socket in socket.emit("hello", [.string(socket.id), socket.handshake.auth]) }
+        rooms.on("join") { socket, arguments, acknowledge in
+            if let room = arguments.first?.stringValue { socket.join(room) }
+            acknowledge?.send()
+        }
+        rooms.on("say") { socket, arguments, _ in
+            guard let room = arguments.first?.stringValue else { return }
+            socket.namespace.emit("said", Array(arguments.dropFirst()), to: [room])
+        }
+        rooms.on("ask-me") { socket, arguments, acknowledge in
+            Task {
+                let answers = try? await socket.emitWithAck("question", arguments, timeout: .seconds(10))
+                acknowledge?.send(answers ?? [.null])
+            }
+        }
+        server.namespace("/closed").use { _ throws(ConnectRefusal) in
+            throw ConnectRefusal(message: "closed", data: ["code": "closed"])
+        }
     }
 
     static func serveBench(_ server: SocketIOServer) {

@@ -40,8 +40,8 @@ extension EngineServer: EngineIOIngress {
                 route(request, PollingExchange(request, headers: fields, isCompressed: configuration.httpCompression), to: entry)
             } else if isFull {
                 request.respond(Self.unavailable(fields))
-            } else {
-                openPolling(incoming, fields)
+            } else if let form = form(of: incoming.query) {
+                openPolling(incoming, form, fields)
             }
         } catch {
             refuse(request, error, fields)
@@ -73,8 +73,8 @@ extension EngineServer: EngineIOIngress {
                 let handler = WebSocketSessionHandler(
                     link: link, shard: shard, configuration: configuration, deflate: acceptance.deflate, metrics: metrics)
                 request.upgrade(headers: fields, handler: handler)
-            } else {
-                openWebSocket(incoming, fields, shard, acceptance.deflate)
+            } else if let form = form(of: incoming.query) {
+                openWebSocket(incoming, form, fields, shard, acceptance.deflate)
             }
         } catch {
             count(error)
@@ -108,8 +108,13 @@ extension EngineServer: EngineIOIngress {
         guard head.method == .GET else { throw HandshakeRefusal(.badMethod) }
         guard (query.transport == "websocket") == isUpgrade else { throw HandshakeRefusal(.badRequest, "transport handshake error") }
         if case .denied = origin.verdict { throw HandshakeRefusal(.forbidden, "origin") }
-        guard query.revision == "4" else { throw HandshakeRefusal(.unsupportedProtocol) }
+        guard let form = form(of: query) else { throw HandshakeRefusal(.unsupportedProtocol, "revision") }
+        guard form.revision == .four || !query.isJSONP else { throw HandshakeRefusal(.badRequest, "JSONP") }
         return nil
+    }
+
+    private func form(of query: EngineQuery) -> SessionForm? {
+        SessionForm(query, allowsRevision3: configuration.allowEIO3)
     }
 
     private func acceptance(of head: HTTPRequestHead) throws(HandshakeRefusal) -> WebSocketAcceptance {
@@ -131,26 +136,27 @@ extension EngineServer: EngineIOIngress {
 
     // MARK: Sessions
 
-    private func openPolling(_ incoming: IncomingRequest, _ fields: HTTPHeaders) {
+    private func openPolling(_ incoming: IncomingRequest, _ form: SessionForm, _ fields: HTTPHeaders) {
         let request = incoming.request
         guard let shard = shard(of: request.eventLoop) else {
             preconditionFailure("a request came on a loop that is not of the server's group")
         }
-        let session = EngineSession(id: newID(), engine: self, shard: shard, request: record(request, incoming.query), webSocket: nil)
+        let session = EngineSession(
+            id: newID(), engine: self, shard: shard, request: record(request, incoming.query), form: form, webSocket: nil)
         open(session)
         let fields = handshakeFields(fields, for: incoming, session)
         _ = session.poll(PollingExchange(request, headers: fields, isCompressed: configuration.httpCompression))
     }
 
     private func openWebSocket(
-        _ incoming: IncomingRequest, _ fields: HTTPHeaders, _ shard: LoopShard, _ deflate: DeflateAgreement?
+        _ incoming: IncomingRequest, _ form: SessionForm, _ fields: HTTPHeaders, _ shard: LoopShard, _ deflate: DeflateAgreement?
     ) {
         let request = incoming.request
         let link = SessionLink()
         let handler = WebSocketSessionHandler(
             link: link, shard: shard, configuration: configuration, deflate: deflate, metrics: metrics)
         let session = EngineSession(
-            id: newID(), engine: self, shard: shard, request: record(request, incoming.query), webSocket: .local(handler))
+            id: newID(), engine: self, shard: shard, request: record(request, incoming.query), form: form, webSocket: .local(handler))
         link.attach(session)
         // Opened first: the open packet is in the handler's queue when its channel is ready.
         open(session)
