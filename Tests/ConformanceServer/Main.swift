@@ -21,7 +21,7 @@ struct ConformanceServer: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "conformance-server", abstract: "Serves what a public conformance suite expects.")
 
-    enum Suite: String, CaseIterable, ExpressibleByArgument { case engineio, socketio, autobahn, bench }
+    enum Suite: String, CaseIterable, ExpressibleByArgument { case engineio, socketio, clients, autobahn, bench }
 
     @Option(help: "Which server to be.")
     var suite: Suite
@@ -32,7 +32,7 @@ struct ConformanceServer: AsyncParsableCommand {
     @Option(help: "Event loops. The suites expect the order of requests on different connections to be kept: one loop.")
     var threads = 1
 
-    @Option(help: "How the packets of the suite socketio are written.")
+    @Option(help: "How the packets of the suites socketio and clients are written.")
     var parser = PacketParser.json
 
     @Flag(name: .customLong("allow-eio3"), help: "Serve clients of Engine.IO 3 and Socket.IO 2 too.")
@@ -75,6 +75,14 @@ struct ConformanceServer: AsyncParsableCommand {
             let configuration = try Suites.configuration(path: "/socket.io/", parser: parser, allowEIO3: allowEIO3)
             let server = SocketIOServer(configuration: configuration, eventLoopGroup: group, metrics: metrics, logger: logger)
             Suites.serveSocketIO(server)
+            return (configuration, server)
+        case .clients:
+            // A heartbeat that a test sees, with time for a client on a busy machine.
+            let configuration = try TransportConfiguration(
+                pingInterval: .seconds(2), pingTimeout: .seconds(20), origins: .any, parser: parser, allowEIO3: allowEIO3)
+            let server = SocketIOServer(configuration: configuration, eventLoopGroup: group, metrics: metrics, logger: logger)
+            Suites.serveSocketIO(server)
+            Suites.serveClients(server)
             return (configuration, server)
         case .bench:
             let configuration = try TransportConfiguration()

@@ -18,11 +18,10 @@ enum Suites {
         let main = server.namespace("/")
         main.on("message") { socket, arguments, _ in socket.emit("message-back", arguments) }
         main.on("message-with-ack") { _, arguments, acknowledge in acknowledge?.send(arguments) }
-        serveRooms(server)
     }
 
-    /// What no suite asks for, and the tests with other clients do: rooms, broadcasts, and questions of the server.
-    private static func serveRooms(_ server: SocketIOServer) {
+    /// What no suite asks for, and the tests with other clients do: rooms, broadcasts, refusals, and questions of the server.
+    static func serveClients(_ server: SocketIOServer) {
         let rooms = server.namespace("/rooms")
         rooms.onConnect { socket in socket.emit("hello", [.string(socket.id), socket.handshake.auth]) }
         rooms.on("join") { socket, arguments, acknowledge in
