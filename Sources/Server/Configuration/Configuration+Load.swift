@@ -218,7 +218,7 @@ extension Configuration.Transport {
         maxMessage = try section.bytes("max_message", default: maxMessage, in: 1_024...(64 << 20))
         queue = try section.bytes("queue", default: queue, in: (64 << 10)...(256 << 20))
         httpCompression = try section.flag("http_compression", default: httpCompression)
-        try section.refuseUnlessDefault("allow_eio3", harmless: ["false"], because: "clients of Socket.IO 3 and later are served")
+        allowEIO3 = try section.flag("allow_eio3", default: allowEIO3)
         deflate = try section.flag("deflate", default: deflate)
         recovery = try section.value("recovery")?.text
         try section.refuseUnknownKeys()

@@ -96,6 +96,8 @@ struct Configuration: Sendable, Hashable {
         var httpCompression = true
         /// Compresses messages of WebSockets whose clients offer it.
         var deflate = false
+        /// Serves clients of Engine.IO 3 and Socket.IO 2 too.
+        var allowEIO3 = false
         /// Given but without effect in this version.
         var recovery: String?
     }
