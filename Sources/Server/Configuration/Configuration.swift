@@ -21,6 +21,17 @@ struct Configuration: Sendable, Hashable {
         var disconnectGrace = Duration.seconds(30)
         /// Where the chat page and the third-party browser files are.
         var webClient = "web-client"
+        /// Nil: plain HTTP, for a proxy in front or for one machine alone.
+        var tls: TLS?
+
+        var scheme: String { tls == nil ? "http" : "https" }
+    }
+
+    /// Files in PEM, which are followed: a renewed certificate is taken without a restart.
+    struct TLS: Sendable, Hashable {
+        /// The server's certificate, and after it those that signed it.
+        var certificate: String
+        var key: String
     }
 
     struct Stores: Sendable, Hashable {

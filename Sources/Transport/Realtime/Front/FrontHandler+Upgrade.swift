@@ -24,7 +24,7 @@ extension FrontHandler {
     /// Answers 101 and leaves the connection to `handler`. What the client sent early stays in the decoder until it is
     /// removed, and then reaches `handler` as bytes in a read cycle of its own.
     func upgrade(headers: HTTPHeaders, handler: any ChannelInboundHandler & RemovableChannelHandler) {
-        guard let context, machine.upgrade() else { return abortConnection() }
+        guard let context, let codec, machine.upgrade() else { return abortConnection() }
         current = .none
         queue.removeAll()
         slot.front = nil

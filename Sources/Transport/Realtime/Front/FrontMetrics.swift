@@ -4,6 +4,7 @@ internal import Telemetry
 struct FrontMetrics: Sendable {
     let connections: Metric
     private let refused: [RefusalReason: Metric]
+    private let handshakes: [HandshakeFailure: Metric]
 
     init(_ registry: MetricRegistry) {
         connections = registry.gauge("kdcube_tcp_connections", "Open TCP connections")
@@ -13,6 +14,16 @@ struct FrontMetrics: Sendable {
                 "kdcube_http_refused_total", "Requests and connections refused or cut by the HTTP front", [("reason", reason.rawValue)])
         }
         self.refused = refused
+        var handshakes: [HandshakeFailure: Metric] = [:]
+        for reason in HandshakeFailure.allCases {
+            handshakes[reason] = registry.counter(
+                "kdcube_tls_handshake_failures_total", "Connections that ended before TLS was agreed on", [("reason", reason.rawValue)])
+        }
+        self.handshakes = handshakes
+    }
+
+    func count(_ reason: HandshakeFailure) {
+        handshakes[reason]?.add()
     }
 
     func count(_ reason: RefusalReason) {

@@ -9,6 +9,7 @@ final class FrontShared: Sendable {
     let deadlines: FrontDeadlines.Table
     let connectionsMax: Int
     let arrivingBodyBytesMax: Int
+    let tls: TLSIdentity?
     let ingress: (any EngineIOIngress)?
     let respond: RequestTask.Responder
     let metrics: FrontMetrics
@@ -28,6 +29,7 @@ final class FrontShared: Sendable {
         deadlines = FrontDeadlines.Table(configuration)
         connectionsMax = configuration.connectionsMax
         arrivingBodyBytesMax = configuration.arrivingBodyBytesMax
+        tls = configuration.tls
         self.ingress = ingress
         self.respond = respond
         self.metrics = metrics
