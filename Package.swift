@@ -16,6 +16,7 @@ extension Target.Dependency {
     static let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
     static let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
     static let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+    static let nioHPACK = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-http2")
     static let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
     static let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
     static let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
@@ -179,7 +180,7 @@ let package = Package(
             name: "TransportTests",
             dependencies: [
                 "Transport", "TransportWire", "JSON", "MessagePack", "Telemetry", "Deflate", .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1,
-                .nioHTTP2, .nioSSL,
+                .nioHPACK, .nioHTTP2, .nioSSL,
                 .hummingbird,
                 .logging, .httpTypes, .lifecycle,
             ],

@@ -109,7 +109,8 @@ extension Configuration.TLS {
         try section.refuseUnknownKeys()
         if certificate.isEmpty, key.isEmpty { return nil }
         for (name, value) in [("certificate", certificate), ("key", key)] where value.isEmpty {
-            throw ConfigurationError(setting: "\(section.path).\(name)", origin: nil, rule: "is needed: a certificate and its key go together")
+            throw ConfigurationError(
+                setting: "\(section.path).\(name)", origin: nil, rule: "is needed: a certificate and its key go together")
         }
     }
 }

@@ -127,7 +127,8 @@ struct ServerGraph {
             readiness: readiness, metrics: metrics, outbox: counters.outbox, tools: tools, trail: trail,
             live: live, approvals: approvals, upstreams: upstreams, logger: logger, traces: traces)
         let front = RealtimeServer(
-            configuration: frontConfiguration(certificate), ingress: sockets, responder: routes.router().buildResponder(), eventLoopGroup: group,
+            configuration: frontConfiguration(certificate), ingress: sockets, responder: routes.router().buildResponder(),
+            eventLoopGroup: group,
             metrics: registry, logger: logger
         ) { addresses in
             if let port = addresses.first?.port { live.listens(at: "\(configuration.server.host):\(port)") }
