@@ -73,14 +73,16 @@ final class FrameClient: Sendable {
 
     private init(_ wire: RawClient) { self.wire = wire }
 
-    /// - Parameter window: what the server may send on one stream before the test allows more.
+    /// - Parameters:
+    ///   - window: what the server may send on one stream before the test allows more.
+    ///   - first: frames that go out at once with the preface.
     static func connect(
-        _ server: FrontTestServer, window: Int = 1 << 24, protocols: [String] = ["h2"], receiveBuffer: Int? = nil
+        _ server: FrontTestServer, window: Int = 1 << 24, protocols: [String] = ["h2"], receiveBuffer: Int? = nil, first: [UInt8] = []
     ) async throws -> FrameClient {
         let client = FrameClient(try await server.secureClient(protocols, receiveBuffer: receiveBuffer))
         let settings = Frame.bytes(.settings, [0, 4] + Frame.four(window))
         let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
-        try await client.wire.send(bytes: preface + settings + Frame.bytes(.window, Frame.four(1 << 26)))
+        try await client.wire.send(bytes: preface + settings + Frame.bytes(.window, Frame.four(1 << 26)) + first)
         try await client.wait { $0.contains { $0.kind == .settings && $0.flags == 0 } }
         try await client.send(Frame.bytes(.settings, flags: 1))
         return client
