@@ -103,7 +103,7 @@ struct Configuration: Sendable, Hashable {
         var pingTimeout = Duration.seconds(20)
         var maxMessage = 1_000_000
         var queue = 1 << 20
-        /// Compresses polling answers for clients that accept it.
+        /// Compresses polling answers, documents and the web client's files for clients that accept it.
         var httpCompression = true
         /// Compresses messages of WebSockets whose clients offer it.
         var deflate = false
