@@ -21,6 +21,17 @@ struct Configuration: Sendable, Hashable {
         var disconnectGrace = Duration.seconds(30)
         /// Where the chat page and the third-party browser files are.
         var webClient = "web-client"
+        /// Nil: plain HTTP, for a proxy in front or for one machine alone.
+        var tls: TLS?
+
+        var scheme: String { tls == nil ? "http" : "https" }
+    }
+
+    /// Files in PEM, which are followed: a renewed certificate is taken without a restart.
+    struct TLS: Sendable, Hashable {
+        /// The server's certificate, and after it those that signed it.
+        var certificate: String
+        var key: String
     }
 
     struct Stores: Sendable, Hashable {
@@ -92,7 +103,7 @@ struct Configuration: Sendable, Hashable {
         var pingTimeout = Duration.seconds(20)
         var maxMessage = 1_000_000
         var queue = 1 << 20
-        /// Compresses polling answers for clients that accept it.
+        /// Compresses polling answers, documents and the web client's files for clients that accept it.
         var httpCompression = true
         /// Compresses messages of WebSockets whose clients offer it.
         var deflate = false

@@ -5,6 +5,7 @@ struct FrontMetrics: Sendable {
     let connections: Metric
     private let refused: [RefusalReason: Metric]
     private let relayed: [RelayStateMachine.Outcome: Metric]
+    private let handshakes: [HandshakeFailure: Metric]
 
     init(_ registry: MetricRegistry) {
         connections = registry.gauge("kdcube_tcp_connections", "Open TCP connections")
@@ -21,10 +22,20 @@ struct FrontMetrics: Sendable {
                 [("outcome", outcome.rawValue)])
         }
         self.relayed = relayed
+        var handshakes: [HandshakeFailure: Metric] = [:]
+        for reason in HandshakeFailure.allCases {
+            handshakes[reason] = registry.counter(
+                "kdcube_tls_handshake_failures_total", "Connections that ended before TLS was agreed on", [("reason", reason.rawValue)])
+        }
+        self.handshakes = handshakes
     }
 
     func count(_ outcome: RelayStateMachine.Outcome) {
         relayed[outcome]?.add()
+    }
+
+    func count(_ reason: HandshakeFailure) {
+        handshakes[reason]?.add()
     }
 
     func count(_ reason: RefusalReason) {

@@ -10,6 +10,7 @@ final class FrontShared: Sendable {
     let connectionsMax: Int
     let arrivingBodyBytesMax: Int
     let relaysPerLoopMax: Int
+    let tls: TLSIdentity?
     let ingress: (any EngineIOIngress)?
     let respond: RequestTask.Responder
     let metrics: FrontMetrics
@@ -30,6 +31,7 @@ final class FrontShared: Sendable {
         connectionsMax = configuration.connectionsMax
         arrivingBodyBytesMax = configuration.arrivingBodyBytesMax
         relaysPerLoopMax = configuration.relaysPerLoopMax
+        tls = configuration.tls
         self.ingress = ingress
         self.respond = respond
         self.metrics = metrics

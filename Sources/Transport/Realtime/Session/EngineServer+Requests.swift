@@ -238,7 +238,9 @@ extension EngineServer: EngineIOIngress {
     /// What goes with the answer that opens a session, besides: the affinity cookie (E37), and what the application adds.
     private func handshakeFields(_ fields: HTTPHeaders, for incoming: IncomingRequest, _ session: EngineSession) -> HTTPHeaders {
         var fields = fields
-        if let cookie = configuration.cookie { fields.add(name: "Set-Cookie", value: affinityCookie(cookie, session.id)) }
+        if let cookie = configuration.cookie {
+            fields.add(name: "Set-Cookie", value: affinityCookie(cookie, session.id, isSecure: incoming.request.isSecure))
+        }
         if let hook = configuration.initialHeaders { apply(hook, incoming, to: &fields) }
         return fields
     }
