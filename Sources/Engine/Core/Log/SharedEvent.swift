@@ -51,9 +51,12 @@ extension SharedEvent {
         return writer.bytes
     }
 
+    /// Wider than for what comes from outside: an event that was let in whole has to come out whole.
+    private static let limits = JSONLimits(depth: 256, members: 1 << 16)
+
     /// Nil for what ``jsonBytes`` cannot have written: what stands in a store is not trusted to be ours.
     public init?(json bytes: [UInt8]) {
-        guard let json = try? bytes.withUnsafeBytes({ try JSONValue(parsing: $0) }), let seq = json.int("seq"),
+        guard let json = try? bytes.withUnsafeBytes({ try JSONValue(parsing: $0, limits: Self.limits) }), let seq = json.int("seq"),
             let timestamp = json["ts"]?.integerValue, let body = RunEventBody(json)
         else { return nil }
         let firstSeq = json.int("first_seq") ?? seq
