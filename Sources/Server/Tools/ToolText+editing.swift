@@ -37,7 +37,7 @@ extension ToolText {
     }
 
     private func says(_ tools: [JSONObject], beside others: JSONObject) -> Bool {
-        entries.map { JSONValue.object($0.value).canonicalBytes } == tools.map { JSONValue.object($0).canonicalBytes }
+        hasList && entries.map { JSONValue.object($0.value).canonicalBytes } == tools.map { JSONValue.object($0).canonicalBytes }
             && JSONValue.object(self.others).canonicalBytes == JSONValue.object(others).canonicalBytes
     }
 

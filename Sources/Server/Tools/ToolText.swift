@@ -19,6 +19,8 @@ struct ToolText: Sendable {
     let entries: [Entry]
     /// Members of the file beside the tools: its `version`.
     let others: JSONObject
+    /// Whether there is a list, be it an empty one.
+    let hasList: Bool
 
     /// - Throws: for what is no YAML of a list of tools. What a tool has to have is not looked at.
     init(_ text: String) throws(StrictYAML.Failure) {
@@ -28,6 +30,7 @@ struct ToolText: Sendable {
             throw StrictYAML.Failure(line: nil, message: "needs a list of tools")
         }
         let values = object["tools"]?.arrayValue ?? []
+        hasList = object["tools"]?.arrayValue != nil
         object["tools"] = nil
         others = object
         lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
