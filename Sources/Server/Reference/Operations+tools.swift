@@ -37,8 +37,8 @@ extension APIDocument {
                     ]))
             ]),
         APIOperation(
-            "GET", "/api/admin/tools/{version}", "policies", "A catalog that was in force before", access: .operator,
-            parameters: [.path("version", .text(1, 128))],
+            "GET", "/api/admin/tools/{name}", "policies", "A catalog that was in force before", access: .operator,
+            parameters: [.path("name", .text(1, 128), "The version.")],
             answers: [
                 .json("Its text.", .object([.need("version", .string), .need("text", .string)])),
                 .refusal(404, "There is no such version."),

@@ -4,7 +4,7 @@ internal import Hummingbird
 internal import JSON
 internal import Supervisor
 
-/// `GET /api/admin/tools`, `/tools/{version}`, `PUT /api/admin/tools`, `POST /api/admin/tools/check`, `/rollback`: the catalog of tools is
+/// `GET /api/admin/tools`, `/tools/{name}` of a version, `PUT /api/admin/tools`, `POST /api/admin/tools/check`, `/rollback`: the catalog of tools is
 /// shown, tried, and another put into the place of the one in force.
 ///
 /// The catalog belongs to the server and to no tenant: every admin sees the tools, only an operator sees how they are made, and changes them.
@@ -21,7 +21,7 @@ struct AdminCatalogRoutes: Sendable {
         group.put("tools", use: publish)
         group.post("tools/check", use: check)
         group.post("tools/rollback", use: rollBack)
-        group.get("tools/:version", use: version)
+        group.get("tools/:name", use: version)
     }
 
     @Sendable private func show(_ request: Request, context: AppContext) async throws -> Response {
@@ -63,7 +63,7 @@ struct AdminCatalogRoutes: Sendable {
     /// The text of a version that was once in force.
     @Sendable private func version(_ request: Request, context: AppContext) async throws -> Response {
         let room = try operated(context)
-        let version = try context.parameters.require("version")
+        let version = try context.parameters.require("name")
         guard let text = try await room.catalogs.past(version) else { throw HTTPFailure.notFound("version of the tools of that name") }
         return .json(["version": .string(version), "text": .string(text)])
     }

@@ -69,7 +69,9 @@ extension ToolText {
                 lines.removeSubrange(range)
             }
         } else if let written {
-            let isLoose = entries.count < 2 || last.lowerBound > 0 && Self.isBlank(lines[last.lowerBound - 1])
+            var above = last.lowerBound - 1
+            while above >= 0, Self.isComment(lines[above]) { above -= 1 }
+            let isLoose = entries.count < 2 || above >= 0 && Self.isBlank(lines[above])
             lines.insert(contentsOf: (isLoose ? [""] : []) + written, at: last.upperBound)
         }
         return lines.joined(separator: "\n")

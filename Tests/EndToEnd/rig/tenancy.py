@@ -238,7 +238,7 @@ ADDRESSES = (
     address("GET", "/api/admin/prices/{model}", own()),
     address("POST", "/api/admin/prices/reload", own()),
     address("GET", "/api/admin/tools", own()),
-    address("GET", "/api/admin/tools/{version}"),
+    address("GET", "/api/admin/tools/{name}"),
     address("PUT", "/api/admin/tools", Ask(body={"text": "tools: []\n", "base": "0" * 64, "reason": "x"})),
     address("POST", "/api/admin/tools/check", Ask(body={"text": "tools: []\n"})),
     address("POST", "/api/admin/tools/rollback", Ask(body={"version": "0" * 64, "reason": "x"})),
