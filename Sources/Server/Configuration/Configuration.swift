@@ -114,8 +114,20 @@ struct Configuration: Sendable, Hashable {
     }
 
     struct Tools: Sendable, Hashable {
+        enum Publishing: String, Sendable, CaseIterable {
+            /// An operator may make and change tools over HTTP, but for what runs a program here or reaches inside our networks.
+            case file
+            /// Whatever the file could say by hand.
+            case all
+            case off
+        }
+
         /// The catalog of the server's own tools; empty: there are none.
         var file = ""
+        /// Whether an operator may change the file over HTTP.
+        var publish = Publishing.file
+        /// Variables of the environment that a tool which was published over HTTP may name in its headers.
+        var variables: Set<String> = []
         /// What a denied call means for its run, unless the request says otherwise.
         var onDeny = RunRequest.DenyPolicy.feedBack
     }
