@@ -17,7 +17,7 @@ import Testing
         var table = RecoverableSockets(socketsMax: socketsMax, bytesMax: bytesMax, duration: 100)
         for number in 1...count {
             table.insert(
-                RecoverableSocket(id: id(number), namespace: "/", start: .start, data: SocketData(), context: (), live: place),
+                RecoverableSocket(key: id(number), namespace: "/", start: .start, data: SocketData(), context: (), live: place),
                 pid: id(1_000 + number))
         }
         return table

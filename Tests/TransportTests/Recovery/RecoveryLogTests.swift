@@ -10,10 +10,10 @@ import Testing
     ) -> RecoveryLog.Entry {
         RecoveryLog.Entry(
             offset: log.next(at: now), namespace: namespace, target: BroadcastTarget(rooms: rooms, except: except),
-            frames: ByteBuffer(string: text.isEmpty ? "\(now)" : text))
+            frames: SharedFrames(ByteBuffer(string: text.isEmpty ? "\(now)" : text), servesRevision3: false))
     }
 
-    private func texts(_ frames: [ByteBuffer]?) -> [String]? { frames?.map { String(buffer: $0) } }
+    private func texts(_ frames: [SharedFrames]?) -> [String]? { frames?.map { String(buffer: $0.frames) } }
 
     @Test("R2: offsets grow, also when the clock stands, and their text has one length") func offsets() {
         var log = RecoveryLog(eventsMax: 10, bytesMax: 1 << 20, retention: 100, at: 5)
@@ -111,7 +111,7 @@ import Testing
                 return one.offset > after && isForMe && !one.target.except.contains { name in mine.contains { $0.name == name } }
             }
             if let missed = log.missed(after: after, in: "/", rooms: mine, start: .start) {
-                #expect(texts(missed) == expected.map { String(buffer: $0.frames) }, "seed \(seed)")
+                #expect(texts(missed) == expected.map { String(buffer: $0.frames.frames) }, "seed \(seed)")
             } else {
                 // It says so only when something may be gone.
                 #expect(kept < all.count, "seed \(seed)")

@@ -1,5 +1,4 @@
 internal import JSON
-internal import NIOCore
 internal import TransportWire
 
 /// An event on its way to sockets: encoded and framed once, whoever gets it. The name and the arguments are kept for
@@ -7,21 +6,23 @@ internal import TransportWire
 struct OutgoingEvent: Sendable {
     let name: String
     let arguments: [JSONValue]
-    private(set) var frames: ByteBuffer
+    private(set) var frames: SharedFrames
     /// Where the offset stands in the frames; nil where none does: without recovery, and when an answer is asked for (R2).
     private let offsetIndex: Int?
     private(set) var offset: RecoveryOffset?
 
-    init(_ name: String, _ arguments: [JSONValue], in namespace: Namespace, ackID: UInt64? = nil) {
+    /// - Parameter isRecoverable: false for a socket that cannot come back.
+    init(_ name: String, _ arguments: [JSONValue], in namespace: Namespace, ackID: UInt64? = nil, isRecoverable: Bool = true) {
         self.name = name
         self.arguments = arguments
         let services = namespace.services
-        if services.recovery != nil, ackID == nil {
+        if services.recovery != nil, ackID == nil, isRecoverable {
             let (frames, index) = services.packets.eventWithOffset(name, arguments, namespace: namespace.name)
-            self.frames = frames
+            self.frames = SharedFrames(frames, servesRevision3: services.servesRevision3)
             offsetIndex = index
         } else {
-            frames = services.packets.event(name, arguments, namespace: namespace.name, ackID: ackID)
+            frames = SharedFrames(
+                services.packets.event(name, arguments, namespace: namespace.name, ackID: ackID), servesRevision3: services.servesRevision3)
             offsetIndex = nil
         }
     }
@@ -30,6 +31,6 @@ struct OutgoingEvent: Sendable {
     mutating func stamp(_ offset: RecoveryOffset) {
         guard let offsetIndex else { return }
         self.offset = offset
-        offset.write(into: &frames, at: offsetIndex)
+        frames.write(offset, at: offsetIndex)
     }
 }

@@ -7,6 +7,9 @@ internal import TransportWire
 /// a hop; on that loop itself calls act at once. What one thread sends arrives in its order.
 public final class Socket: Sendable {
     let key: SessionID
+    private let isQualified: Bool
+    /// A client of Socket.IO 2, which does not come back.
+    private let namesSession: Bool
     public let namespace: Namespace
     public let handshake: Handshake
     /// What the namespace's last middleware returned; an empty tuple when there is none.
@@ -29,6 +32,8 @@ public final class Socket: Sendable {
         storedData = data
         self.recovered = recovered
         key = core.key
+        isQualified = core.isQualified
+        namesSession = core.namesSession
         namespace = core.namespace
         self.handshake = handshake
         self.context = context
@@ -36,8 +41,9 @@ public final class Socket: Sendable {
         self.core = NIOLoopBound(core, eventLoop: eventLoop)
     }
 
-    /// Public, and another one than the session's (E8). Also the name of a room that the socket alone is in (S11).
-    public var id: String { String(describing: key) }
+    /// Public, and another one than the session's (E8), but for clients of Socket.IO 2 (L5). Also the name of a room that
+    /// the socket alone is in (S11).
+    public var id: String { SocketCore.id(key, isQualified: isQualified, namespace) }
 
     private func onLoop(_ body: @escaping @Sendable (SocketCore) -> Void) {
         if eventLoop.inEventLoop {
@@ -65,9 +71,9 @@ public final class Socket: Sendable {
 
     func emit(_ event: String, _ arguments: [JSONValue], _ flags: EmitFlags) {
         guard namespace.mayEmit(event) else { return }
-        var outgoing = OutgoingEvent(event, arguments, in: namespace)
+        var outgoing = OutgoingEvent(event, arguments, in: namespace, isRecoverable: !namesSession)
         let isVolatile = flags.isVolatile
-        if let recovery = namespace.services.recovery {
+        if let recovery = namespace.services.recovery, !namesSession {
             return recovery.publish(&outgoing, in: namespace, to: key, isVolatile: isVolatile)
         }
         onLoop { [outgoing] in $0.emit(outgoing, isVolatile: isVolatile) }

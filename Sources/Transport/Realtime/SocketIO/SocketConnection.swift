@@ -44,12 +44,19 @@ final class SocketConnection: SessionDelegate {
     init(session: EngineSession, hub: SocketHub) {
         self.session = session
         self.hub = hub
-        decoder = SocketIODecoder(limits: hub.wireLimits)
+        decoder = SocketIODecoder(limits: hub.wireLimits(session.form.revision))
         connectDeadline = session.eventLoop.now + hub.services.connectTimeout
         session.applicationDeadline = connectDeadline
     }
 
     // MARK: SessionDelegate
+
+    func opened() {
+        // Clients of Socket.IO 2 are in the main namespace without asking (L5).
+        if isRevision3 { connect("/", auth: .object(NamespaceQuery.object(session.request.query))) }
+    }
+
+    private var isRevision3: Bool { session.form.revision == .three }
 
     func received(_ message: ByteBuffer, isBinary: Bool) {
         do throws(WireError) {
@@ -62,12 +69,15 @@ final class SocketConnection: SessionDelegate {
     }
 
     private func packet(of message: ByteBuffer, _ isBinary: Bool) throws(WireError) -> SocketIOPacket? {
+        var packet: SocketIOPacket?
         switch hub.services.packets.parser {
-        case .json: return try isBinary ? decoder.binary(message) : decoder.text(message)
+        case .json: packet = try isBinary ? decoder.binary(message) : decoder.text(message)
         case .msgpack:
             guard isBinary else { throw .invalidPayload }
-            return try MessagePackPackets.decode(message, limits: hub.wireLimits)
+            packet = try MessagePackPackets.decode(message, limits: hub.wireLimits(session.form.revision))
         }
+        if isRevision3 { try NamespaceQuery.take(from: &packet, namespaceBytes: hub.wireLimits(.four).namespaceBytes) }
+        return packet
     }
 
     func hasRoom() {
@@ -98,7 +108,7 @@ final class SocketConnection: SessionDelegate {
     // MARK: Packets
 
     private func receive(_ packet: SocketIOPacket) {
-        if packet.kind == .connect { return connect(packet) }
+        if packet.kind == .connect { return connect(packet.namespace, auth: packet.data ?? .object(JSONObject())) }
         guard let member = members.first(where: { $0.namespace.name == packet.namespace }) else {
             if left.contains(packet.namespace) { return }
             return violate()
@@ -155,17 +165,14 @@ final class SocketConnection: SessionDelegate {
 
     // MARK: Joining
 
-    private func connect(_ packet: SocketIOPacket) {
-        let name = packet.namespace
+    private func connect(_ name: String, auth: JSONValue) {
         let isKnown = members.contains { $0.namespace.name == name } || attempts.contains { $0.name == name }
         guard !isKnown, members.count + attempts.count < TransportLimits.namespacesPerSessionMax else { return violate() }
-        var arrival = Arrival(
-            name: name, handshake: Handshake(request: session.request, auth: packet.data ?? .object(JSONObject())))
+        var arrival = Arrival(name: name, handshake: Handshake(request: session.request, auth: auth))
         if let recovery = hub.services.recovery {
-            arrival = Arrival(
-                name: name,
-                handshake: Handshake(request: session.request, auth: RecoveryRequest.strip(arrival.handshake.auth)),
-                wish: recovery.request(in: arrival.handshake.auth))
+            arrival = Arrival(name: name, handshake: Handshake(request: session.request, auth: RecoveryRequest.strip(auth)))
+            // Clients of Socket.IO 2 do not come back.
+            arrival.wish = isRevision3 ? nil : recovery.request(in: auth)
         }
         switch hub.directory.find(name) {
         case .none: refuseUnknown(name)
@@ -183,7 +190,8 @@ final class SocketConnection: SessionDelegate {
 
     private func refuseUnknown(_ name: String) {
         hub.services.unknownNamespaces.add()
-        session.send(hub.services.packets.connectError(ConnectRefusal(message: "Invalid namespace"), namespace: name))
+        // The reference says it in the same way to both revisions.
+        session.send(hub.services.packets.connectError(ConnectRefusal(message: "Invalid namespace"), namespace: name, revision: .four))
     }
 
     /// Finds the namespace, if it is not known, and runs its middlewares: one task an attempt.
@@ -223,7 +231,9 @@ final class SocketConnection: SessionDelegate {
         switch verdict {
         case .unknown: if !isGone { refuseUnknown(arrival.name) }
         case .refused(let namespace, let refusal):
-            if !isGone { session.send(hub.services.packets.connectError(refusal, namespace: arrival.name)) }
+            if !isGone {
+                session.send(hub.services.packets.connectError(refusal, namespace: arrival.name, revision: session.form.revision))
+            }
             hub.directory.release(namespace)
         case .admitted(let namespace, let table, let context):
             if isGone { hub.directory.release(namespace) } else { admit(arrival, namespace, table, context: context) }
@@ -273,8 +283,8 @@ final class SocketConnection: SessionDelegate {
         _ old: (pid: SessionID, restored: Recovery.Restored)?
     ) {
         guard let shard = namespace.shard(of: session.eventLoop) else { preconditionFailure("a session on a loop of no shard") }
-        let core = SocketCore(
-            key: old?.restored.socket.id ?? session.engine.newID(), namespace: namespace, table: table, shard: shard, connection: self)
+        let key = isRevision3 ? session.id : old?.restored.socket.key ?? session.engine.newID()
+        let core = SocketCore(key: key, namesSession: isRevision3, namespace: namespace, table: table, shard: shard, connection: self)
         let socket = Socket(
             core, handshake: handshake, context: context, eventLoop: session.eventLoop, data: old?.restored.socket.data ?? SocketData(),
             recovered: old != nil)
@@ -284,7 +294,7 @@ final class SocketConnection: SessionDelegate {
         connectDeadline = .distantFuture
         hub.services.sockets.add()
         var pid: SessionID?
-        if let recovery = hub.services.recovery, let place {
+        if let recovery = hub.services.recovery, let place, !isRevision3 {
             let secret = old?.pid ?? session.engine.newID()
             core.begin(CoreRecovery(pid: secret, place: place, recovery: recovery))
             if let restored = old?.restored {
@@ -297,7 +307,8 @@ final class SocketConnection: SessionDelegate {
             pid = secret
         }
         session.send(
-            hub.services.packets.connect(socket: socket.id, pid: pid.map { String(describing: $0) }, namespace: namespace.name))
+            hub.services.packets.connect(
+                socket: isRevision3 ? nil : socket.id, pid: pid.map { String(describing: $0) }, namespace: namespace.name))
         core.announce()
         for handler in table.handlers.connect { handler(socket) }
     }

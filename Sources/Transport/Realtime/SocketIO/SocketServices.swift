@@ -8,6 +8,7 @@ final class SocketServices: Sendable {
     let ackTimeout: Duration
     let cluster: (any ClusterPort)?
     let packets: PacketFrames
+    let servesRevision3: Bool
     /// Nil when connections cannot be recovered.
     let recovery: Recovery?
     let sockets: Metric
@@ -24,6 +25,7 @@ final class SocketServices: Sendable {
     ) {
         self.eventLoops = eventLoops
         self.cluster = cluster
+        servesRevision3 = configuration.allowEIO3
         packets = PacketFrames(parser: configuration.parser)
         recovery = configuration.recovery.map {
             Recovery($0, configuration: configuration, eventLoops: eventLoops, metrics: metrics)

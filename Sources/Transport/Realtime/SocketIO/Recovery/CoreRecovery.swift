@@ -52,7 +52,7 @@ extension SocketCore {
     /// What is kept of a new socket.
     func recoverable(context: any Sendable, data: SocketData, at place: LivePlace) -> RecoverableSocket {
         RecoverableSocket(
-            id: key, namespace: namespace.name, start: recovery?.recovery.delivered(on: place.loop) ?? .start, data: data,
+            key: key, namespace: namespace.name, start: recovery?.recovery.delivered(on: place.loop) ?? .start, data: data,
             context: context, live: place)
     }
 
@@ -61,7 +61,7 @@ extension SocketCore {
         guard let recovery else { return }
         var outgoing = OutgoingEvent(Recovery.announcement, [], in: namespace)
         outgoing.stamp(recovery.current())
-        send(outgoing.frames)
+        connection?.session.send(outgoing.frames)
         if let offset = outgoing.offset { recovery.sent(offset) }
     }
 

@@ -7,10 +7,9 @@ final class LivePlace: Sendable {
     /// Nil until the socket has joined, and after its end.
     let core: NIOLoopBoundBox<SocketCore?>
 
-    /// Made on the loop.
     init(loop: Int, eventLoop: any EventLoop) {
         self.loop = loop
         self.eventLoop = eventLoop
-        core = NIOLoopBoundBox(nil, eventLoop: eventLoop)
+        core = NIOLoopBoundBox.makeBoxSendingValue(nil, eventLoop: eventLoop)
     }
 }

@@ -2,7 +2,7 @@ internal import DequeModule
 
 /// A socket that can be recovered, as it is kept.
 struct RecoverableSocket: Sendable {
-    let id: SessionID
+    let key: SessionID
     let namespace: String
     /// Since when it is in the namespace.
     let start: RecoveryOffset
@@ -16,8 +16,8 @@ struct RecoverableSocket: Sendable {
     fileprivate(set) var expiry: UInt64 = 0
     fileprivate(set) var weight = 0
 
-    init(id: SessionID, namespace: String, start: RecoveryOffset, data: SocketData, context: any Sendable, live: LivePlace?) {
-        self.id = id
+    init(key: SessionID, namespace: String, start: RecoveryOffset, data: SocketData, context: any Sendable, live: LivePlace?) {
+        self.key = key
         self.namespace = namespace
         self.start = start
         self.data = data
@@ -68,7 +68,7 @@ struct RecoverableSockets {
 
     mutating func insert(_ socket: RecoverableSocket, pid: SessionID) {
         sockets[pid] = socket
-        pids[socket.id] = pid
+        pids[socket.key] = pid
     }
 
     mutating func find(_ pid: SessionID, in namespace: String, at now: UInt64) -> Finding {
@@ -125,7 +125,7 @@ struct RecoverableSockets {
     /// It will not come back.
     mutating func remove(_ pid: SessionID) {
         guard let socket = sockets.removeValue(forKey: pid) else { return }
-        pids[socket.id] = nil
+        pids[socket.key] = nil
         if socket.live == nil { release(socket) }
     }
 

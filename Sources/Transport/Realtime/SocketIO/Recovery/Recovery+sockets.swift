@@ -8,7 +8,7 @@ extension Recovery {
     struct Restored: Sendable {
         let socket: RecoverableSocket
         /// The frames of what it missed, oldest first.
-        let missed: [ByteBuffer]
+        let missed: [SharedFrames]
     }
 
     enum Claim: Sendable {
@@ -57,7 +57,7 @@ extension Recovery {
                 state.sockets.remove(request.pid)
                 return .failure(Missing(outcome: .offsetUnknown))
             }
-            guard missed.reduce(0, { $0 + $1.readableBytes }) <= replayBytesMax else {
+            guard missed.reduce(0, { $0 + $1.frames.readableBytes }) <= replayBytesMax else {
                 state.sockets.remove(request.pid)
                 return .failure(Missing(outcome: .tooMuch))
             }

@@ -11,12 +11,12 @@ struct RecoveryLog {
         let offset: RecoveryOffset
         let namespace: String
         let target: BroadcastTarget
-        let frames: ByteBuffer
+        let frames: SharedFrames
 
         /// Bytes that keeping it costs: what the buffer holds, and its places in the lists.
         var weight: Int {
             let rooms = target.rooms ?? []
-            return rooms.reduce(frames.storageCapacity + 160) { $0 + $1.utf8.count + 64 }
+            return rooms.reduce(frames.frames.storageCapacity + 160) { $0 + $1.utf8.count + 64 }
                 + target.except.reduce(0) { $0 + $1.utf8.count + 16 }
         }
     }
@@ -130,7 +130,7 @@ struct RecoveryLog {
     /// - Returns: nil when something of it may be gone.
     func missed(
         after offset: RecoveryOffset, in namespace: String, rooms: [(name: String, since: RecoveryOffset)], start: RecoveryOffset
-    ) -> [ByteBuffer]? {
+    ) -> [SharedFrames]? {
         guard offset <= last, max(offset, start) >= floor else { return nil }
         var found: Set<RecoveryOffset> = []
         for (room, since) in rooms.map({ (Optional($0.name), max($0.since, start)) }) + [(nil, start)] {
