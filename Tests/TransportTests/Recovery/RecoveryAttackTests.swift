@@ -33,7 +33,7 @@ import Transport
                 await client.forge(pid: pid, offset: offset)
                 #expect(try await client.connect() == [])
                 #expect(await client.recovered == false)
-                try await client.drop()
+                await client.drop()
             }
             #expect(try await server.recoveries("unknown_socket", hostile.count))
 
@@ -41,7 +41,7 @@ import Transport
             try await client.connect()
             for offset in [1, [], "9999999999999999", "x", "000000000000000"] as [JSONValue] {
                 await client.forge(offset: offset)
-                try await client.drop()
+                await client.drop()
                 #expect(try await client.connect() == [])
                 #expect(await client.recovered == false)
             }
@@ -63,7 +63,7 @@ import Transport
             #expect(!isTaken)
             #expect(await other.recovered == false)
             #expect(try await server.recoveries("unknown_socket", 1))
-            try await client.drop()
+            await client.drop()
             try await client.connect()
             #expect(await client.recovered)
         }
@@ -81,7 +81,7 @@ import Transport
             _ = try await owner.packet()
             let id = await owner.id
             if isAway {
-                try await owner.drop()
+                await owner.drop()
                 #expect(try await server.shows("kdcube_sockets 0"))
             }
             main.value?.emit("secret", [1], to: [id])
@@ -115,14 +115,14 @@ import Transport
             let client = RecoveringClient(server, auth: ["token": "ada"])
             try await client.connect()
             _ = try await client.packet()
-            try await client.drop()
+            await client.drop()
             #expect(try await server.shows("kdcube_sockets 0"))
             let pid = await client.pid
             let again = RecoveringClient(server)
             await again.forge(pid: pid, offset: await client.offset)
             #expect(try await again.connect() == [])
             #expect((last.value?.context as? Person)?.recoveryIdentity == "ada")
-            try await again.drop()
+            await again.drop()
             #expect(try await server.shows("kdcube_sockets 0"))
             clock.advance(seconds: 200)
             let connection = try await server.openWebSocket()
@@ -141,7 +141,7 @@ import Transport
             let client = RecoveringClient(server, auth: ["name": "Ada"])
             try await client.connect()
             _ = try await client.packet()
-            try await client.drop()
+            await client.drop()
             try await client.connect()
             #expect(await client.recovered)
             let pid = await client.pid?.stringValue ?? "-"
@@ -195,7 +195,7 @@ import Transport
                         while count < writers * each {
                             if Int.random(in: 0..<60, using: &dice) == 0 {
                                 // Sometimes the server knows, sometimes not.
-                                if Bool.random(using: &dice) { try await client.drop() } else { _ = await client.abandon() }
+                                if Bool.random(using: &dice) { await client.drop() } else { _ = await client.abandon() }
                                 for event in try await client.connect() { try check(event) }
                                 guard await client.recovered else { throw TestConnection.Ended() }
                             } else {

@@ -52,7 +52,7 @@ import TransportWire
             namespace.emit("first", [1])
             #expect(try await client.event() == ["first", 1])
             let socket = try #require(last.value)
-            try await client.drop()
+            await client.drop()
             #expect(try await server.shows("kdcube_sockets 0"))
 
             namespace.to("team", "other").emit("second", ["a", .bytes([1, 2])])
@@ -76,7 +76,7 @@ import TransportWire
             namespace.to("team").emit("sixth", [6])
             #expect(try await client.event() == ["fifth", 5])
             #expect(try await client.event() == ["sixth", 6])
-            try await client.drop()
+            await client.drop()
             #expect(try await client.connect() == [])
             #expect(await client.recovered)
             #expect(try await server.recoveries("recovered", 2))
@@ -95,12 +95,12 @@ import TransportWire
                 try await client.connect()
                 _ = try await client.packet()
                 if !seesOffset { await client.forgetOffset() }
-                try await client.drop()
+                await client.drop()
                 #expect(try await server.shows("kdcube_sockets 0"))
                 namespace.emit("missed", [])
                 #expect(try await client.connect() == [["missed"]])
                 #expect(await client.recovered)
-                try await client.drop()
+                await client.drop()
                 #expect(try await server.shows("kdcube_sockets 0"))
             }
         }
@@ -134,7 +134,7 @@ import TransportWire
             await client.emit(#"["status"]"#)
             #expect(try await client.event() == ["status", "online"])
             #expect(Set(await client.offsets).count == 1, "it is the offset that the client has")
-            try await client.drop()
+            await client.drop()
             try await client.connect()
             #expect(await client.recovered)
         }
@@ -162,7 +162,7 @@ import TransportWire
             for _ in 0..<3 { packets.insert(try await client.packet()) }
             let offset = await client.offset?.stringValue ?? ""
             #expect(packets == [#"420["ask","text"]"#, #"42["object",{"a":1}]"#, "42[\"text\",\"like an offset\",\"\(offset)\"]"])
-            try await client.drop()
+            await client.drop()
             try await client.connect()
             #expect(await client.recovered)
         }
@@ -186,7 +186,7 @@ import TransportWire
             for index: Int64 in 1...20 { main.value?.emit("elsewhere", [.integer(index)], to: ["other"]) }
             while await client.offset == first { #expect(try await client.packet().hasPrefix(#"42["kdcube_offset","#)) }
             main.value?.emit("elsewhere", [], to: ["other"])
-            try await client.drop()
+            await client.drop()
             #expect(try await server.shows("kdcube_sockets 0"))
             main.value?.emit("mine", [1], to: ["mine"])
             #expect(try await client.connect() == [["mine", 1]])
@@ -209,19 +209,19 @@ import TransportWire
                 case "server": last.value?.disconnect()
                 case "session": last.value?.disconnect(closingSession: true)
                 default:
-                    try await client.drop()
+                    await client.drop()
                     #expect(try await server.shows("kdcube_sockets 0"))
                     // Who is thrown out while away does not come back.
                     last.value?.disconnect()
                     _ = await last.value?.rooms()
                 }
                 #expect(try await server.shows("kdcube_sockets 0"))
-                try await client.drop()
+                await client.drop()
                 try await client.connect()
                 let isRecovered = await client.recovered
                 let isNew = await client.id != id
                 #expect(!isRecovered && isNew, "\(leave)")
-                try await client.drop()
+                await client.drop()
                 #expect(try await server.recoveries("unknown_socket", index + 1))
                 #expect(try await server.shows("kdcube_sockets 0"))
             }
@@ -239,7 +239,7 @@ import TransportWire
                 _ = try await client.packet()
                 await client.say(farewell)
                 #expect(try await server.shows("kdcube_sockets 0"))
-                try await client.drop()
+                await client.drop()
                 try await client.connect()
                 #expect(await client.recovered == true, "\(farewell)")
                 await client.say("41")
@@ -303,12 +303,12 @@ import TransportWire
                 let client = RecoveringClient(server)
                 try await client.connect()
                 _ = try await client.packet()
-                try await client.drop()
+                await client.drop()
                 #expect(try await server.shows("kdcube_sockets 0"))
                 meanwhile()
                 #expect(try await client.connect() == [])
                 #expect(await client.recovered == false)
-                try await client.drop()
+                await client.drop()
                 #expect(try await server.shows("kdcube_sockets 0"))
                 return client
             }
@@ -337,7 +337,7 @@ import TransportWire
             main.value?.emit("before", [], to: ["team"])
             await client.say(#"420["join","team","club"]"#)
             #expect(try await client.packet() == "430[]")
-            try await client.drop()
+            await client.drop()
             #expect(try await server.shows("kdcube_sockets 0"))
             main.value?.to("club").socketsLeave("team")
             main.value?.emit("after", [], to: ["team"])
@@ -359,7 +359,7 @@ import TransportWire
             let client = RecoveringClient(server, namespace: "/room-1")
             try await client.connect()
             #expect(try await client.event() == ["context", "context"])
-            try await client.drop()
+            await client.drop()
             #expect(try await server.shows("kdcube_sockets 0"))
             #expect(try await client.connect() == [])
             #expect(await client.recovered)
