@@ -1,5 +1,7 @@
+import JSON
 import NIOCore
 import Testing
+import TransportWire
 
 @testable import Transport
 
@@ -30,6 +32,24 @@ import Testing
         var frames = ByteBuffer(string: "[\"\(RecoveryOffset.placeholder)\"]")
         RecoveryOffset(rawValue: 1_700_000_000_000_042).write(into: &frames, at: 2)
         #expect(String(buffer: frames) == "[\"1700000000000042\"]")
+    }
+
+    @Test("the offset is written into the finished frames of both revisions", arguments: PacketParser.allCases)
+    func stamps(_ parser: PacketParser) {
+        let arguments: [[JSONValue]] = [
+            [], ["text"], [.bytes([1, 2, 3])], [.bytes(Array(repeating: 7, count: 124)), .string(RecoveryOffset.placeholder)],
+        ]
+        for arguments in arguments {
+            for namespace in ["/", "/custom"] {
+                let (frames, index) = PacketFrames(parser: parser).eventWithOffset("event", arguments, namespace: namespace)
+                var shared = SharedFrames(frames, servesRevision3: true)
+                let offset = RecoveryOffset(rawValue: 1_700_000_000_000_042)
+                for _ in 1...2 { shared.write(offset, at: index) }
+                let expected = PacketFrames(parser: parser).event("event", arguments + [.string(offset.text)], namespace: namespace)
+                #expect(shared.frames == expected)
+                #expect(shared.revision3 == SharedFrames(expected, servesRevision3: true).revision3)
+            }
+        }
     }
 
     @Test("R5: everybody's, and those of the rooms, in order and once; nothing that excludes one of them") func filter() {

@@ -123,11 +123,14 @@ final class SocketCore {
 
     /// The session takes more. `isWritable`: it would send at once.
     func hasRoom(isWritable: Bool) {
-        if isWritable, var latest = extras?.latest {
-            extras?.latest = nil
-            // Others have been sent since: their offset counts (R7).
-            if let recovery { latest.stamp(recovery.current()) }
-            emit(latest)
+        if isWritable, extras?.latest != nil {
+            // Others have been sent since, and some wait: their offset counts (R7), and a later volatile one among them too.
+            let offset = recovery?.current()
+            if var latest = extras?.latest {
+                extras?.latest = nil
+                if let offset { latest.stamp(offset) }
+                emit(latest)
+            }
         }
         guard !starved.isEmpty else { return }
         let waiting = starved

@@ -4,7 +4,7 @@ internal import NIOCore
 /// What a broadcast, or a command of another server, does with the sockets that live here.
 extension Namespace {
     func perform(_ command: ClusterCommand) {
-        services.recovery?.apply(command, in: name)
+        if case .emit = command {} else { services.recovery?.apply(command, in: name) }
         switch command {
         case .emit(let event, let arguments, let target, let flags):
             var outgoing = OutgoingEvent(event, arguments, in: self)
