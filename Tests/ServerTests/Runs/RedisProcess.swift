@@ -23,7 +23,9 @@ final class RedisProcess {
         process.standardOutput = FileHandle.nullDevice
         process.standardError = FileHandle.nullDevice
         try process.run()
-        guard await eventually({ FileManager.default.fileExists(atPath: self.socket) }) else { throw Missing() }
+        let path = socket
+        let isThere = await eventually { FileManager.default.fileExists(atPath: path) }
+        guard isThere else { throw Missing() }
     }
 
     /// Stands still: connections stay, answers do not come.
