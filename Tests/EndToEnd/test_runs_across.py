@@ -132,13 +132,13 @@ def test_a_reader_at_another_node_keeps_a_run_that_stops_without_readers(tmp_pat
         one, two = installation.serve(), installation.serve()
         tenant = make_tenant(installation)
         client = Client(one.url, tenant.key)
-        runs = [client.call("chat_message", {"text": "go\n@tokens 120\n@rate 20", "model": "demo"})["run_id"] for _ in range(2)]
+        runs = [client.call("chat_message", {"text": "go\n@tokens 90\n@rate 20", "model": "demo"})["run_id"] for _ in range(2)]
         for run in runs:
             client.wait("chat_delta", run)
         read = check_in(two.url, runs[0], tenant.headers)
         client.close()
         seen = [envelope for envelope in read()]
-        assert check.check_run(seen)["data"]["finish_reason"] == "stop" and check.tokens(check.answer(seen)) == 120
+        assert check.check_run(seen)["data"]["finish_reason"] == "stop" and check.tokens(check.answer(seen)) == 90
         # The other one had nobody.
         left = check.check_run(events(two.url, runs[1], tenant.headers, 0))
         assert left["data"]["finish_reason"] == "client_lost"
@@ -262,7 +262,7 @@ def test_without_redis_a_run_goes_on_for_those_who_are_at_its_node(tmp_path, red
         one, two = installation.serve(), installation.serve()
         tenant = make_tenant(installation)
         here, there = Client(one.url, tenant.key), Client(two.url, tenant.key)
-        body = {"text": "go\n@tokens 150\n@rate 30", "model": "demo"}
+        body = {"text": "go\n@tokens 90\n@rate 30", "model": "demo"}
         run = here.call("chat_message", body)["run_id"]
         wait_until("the other node reads along", lambda: there.call("chat_resume", {"run_id": run})["ok"])
         there.wait("chat_delta", run)

@@ -16,13 +16,14 @@ struct RunLogRedisTests {
     /// One node's part, with its loops.
     private final class Node: Sendable {
         let redis: RunLogRedis
+        let metrics: RunLogMetrics
         let writer: RunLogWriter
         let followed: FollowedRuns
         let orders: RunOrders
         private let loops: Mutex<[Task<Void, Never>]>
 
         init(_ name: String, _ server: RedisProcess, ending: @escaping FollowedRuns.Ending = { _, _ in nil }) {
-            let metrics = RunLogMetrics(MetricRegistry())
+            metrics = RunLogMetrics(MetricRegistry())
             redis = RunLogRedis(server.url, logger: quiet)
             redis.connect()
             writer = RunLogWriter(redis, node: name, metrics: metrics, logger: quiet)
@@ -99,12 +100,11 @@ struct RunLogRedisTests {
         let copy = try #require(await find(own, at: two))
         server.freeze()
         write(10, to: own)
-        // Some of it is on its way now, and its answer will not come in time.
-        try await Task.sleep(for: .milliseconds(60))
+        // Some of it is on its way, and its answer did not come in time.
+        #expect(await eventually { one.metrics.writeFailures.value > 0 })
         write(500, to: own)
         own.log.append(.complete(finalAnswer: "", finishReason: "stop", .nothing), at: 2_000)
         #expect(own.log.lastSeq == 521 && copy.log.lastSeq == 10)
-        try await Task.sleep(for: .milliseconds(1_200))
         server.thaw()
         #expect(await eventually { isWhole(copy, own) })
         for node in [one, two] { await node.close() }
