@@ -34,6 +34,7 @@ struct ServerGraph {
         // Before it is read: what comes later is a change.
         let priceFile = FileIdentity(configuration.priceFile)
         let prices = try Prices.load(configuration.priceFile, models: configuration.models)
+        let certificate = try CertificateWatch(configuration.server.tls, registry: registry, logger: logger)
         let tokens = try TokenKeys(configuration.tokens, registry: registry, logger: logger)
         for notice in configuration.notices { logger.notice("setting without effect", metadata: ["setting": "\(notice)"]) }
 
@@ -131,7 +132,8 @@ struct ServerGraph {
             readiness: readiness, metrics: metrics, outbox: counters.outbox, tools: tools, trail: trail,
             live: live, approvals: approvals, upstreams: upstreams, logger: logger, traces: traces)
         let front = RealtimeServer(
-            configuration: frontConfiguration(), ingress: sockets, responder: routes.router().buildResponder(), eventLoopGroup: group,
+            configuration: frontConfiguration(certificate), ingress: sockets, responder: routes.router().buildResponder(),
+            eventLoopGroup: group,
             metrics: registry, logger: logger
         ) { addresses in
             if let port = addresses.first?.port { live.listens(at: "\(configuration.server.host):\(port)") }
@@ -152,6 +154,7 @@ struct ServerGraph {
                 Background { await uses.run() },
                 Background { await PriceWatch(book: book, logger: logger, read: priceFile).run() },
                 Background { await tokens?.run() },
+                Background { await certificate?.run() },
                 Background { await revocations.run(since: started) },
                 Background { await checkpoints.run() },
                 Background { await feed.run() },
@@ -200,13 +203,14 @@ struct ServerGraph {
         return try TransportConfiguration(
             pingInterval: transport.pingInterval, pingTimeout: transport.pingTimeout, maxPayload: transport.maxMessage,
             queueBytesMax: transport.queue, origins: configuration.originPolicy, httpCompression: transport.httpCompression,
-            deflate: transport.deflate ? DeflatePolicy() : nil)
+            deflate: transport.deflate ? DeflatePolicy() : nil, allowEIO3: transport.allowEIO3)
     }
 
-    private func frontConfiguration() -> FrontConfiguration {
+    private func frontConfiguration(_ certificate: CertificateWatch?) -> FrontConfiguration {
         var front = FrontConfiguration()
         front.hosts = [configuration.server.host]
         front.port = configuration.server.port
+        front.tls = certificate?.identity
         // What nobody waits for is not generated, and not paid for (metering.md §2, item 12).
         front.pathsThatEndWithTheirClient = ["/v1/chat/completions", "/v1/responses", "/v1/messages"]
         front.pollingBodyBytesMax = configuration.transport.maxMessage
