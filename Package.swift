@@ -245,7 +245,7 @@ let package = Package(
             name: "ServerTests",
             dependencies: [
                 "kdcube", "Engine", "EngineProviders", "Executor", "Supervisor", "Accounting", "AccountingSQLite", "JSON", "JWT",
-                "Telemetry", .httpTypes,
+                "Telemetry", "RedisClient", .httpTypes, .nioCore, .logging,
             ],
             swiftSettings: settings),
     ],
