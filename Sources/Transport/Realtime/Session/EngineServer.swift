@@ -13,7 +13,8 @@ package final class EngineServer: Sendable {
     let metrics: EngineMetrics
     /// The initial packet as every session is sent it (E10).
     let initialFrame: ByteBuffer?
-    private let node: UInt32
+    let node: UInt32
+    let peers: (any PeerDirectory)?
     private let application: any SessionApplication
     private let registry = SessionRegistry()
     private let shards: [(eventLoop: any EventLoop, shard: NIOLoopBoundBox<LoopShard>)]
@@ -23,10 +24,11 @@ package final class EngineServer: Sendable {
 
     package init(
         configuration: TransportConfiguration, application: any SessionApplication, eventLoopGroup: any EventLoopGroup,
-        metrics: MetricRegistry, logger: Logger
+        peers: (any PeerDirectory)? = nil, metrics: MetricRegistry, logger: Logger
     ) {
         self.configuration = configuration
         self.application = application
+        self.peers = peers
         self.logger = logger
         self.metrics = EngineMetrics(metrics)
         initialFrame = configuration.initialPacket.map { packet in

@@ -1,3 +1,4 @@
+package import JSON
 public import Logging
 public import NIOCore
 public import Telemetry
@@ -15,15 +16,18 @@ public final class SocketIOServer: Sendable {
     /// - Parameters:
     ///   - eventLoopGroup: the loops that the front's connections run on.
     ///   - cluster: the way to the other servers, if there are any.
+    ///   - peers: where they are, so that requests of their sessions are sent on to them; their ids are those that
+    ///     ``TransportConfiguration/nodeID`` gives to each. Without it such a request is of an unknown session.
     public init(
         configuration: TransportConfiguration, eventLoopGroup: any EventLoopGroup, cluster: (any ClusterPort)? = nil,
-        metrics: MetricRegistry, logger: Logger
+        peers: (any PeerDirectory)? = nil, metrics: MetricRegistry, logger: Logger
     ) {
         self.configuration = configuration
         let eventLoops = Array(eventLoopGroup.makeIterator())
         hub = SocketHub(SocketServices(configuration: configuration, eventLoops: eventLoops, cluster: cluster, metrics: metrics))
         engine = EngineServer(
-            configuration: configuration, application: hub, eventLoopGroup: eventLoopGroup, metrics: metrics, logger: logger)
+            configuration: configuration, application: hub, eventLoopGroup: eventLoopGroup, peers: peers, metrics: metrics,
+            logger: logger)
     }
 
     // MARK: Namespaces
@@ -85,6 +89,28 @@ public final class SocketIOServer: Sendable {
             return ClusterAnswers(values: [await handler(arguments)])
         }
     }
+
+    /// As ``perform(_:namespace:)`` for what needs no waiting, done when it returns; a `serverSideEmit` does nothing here.
+    package func performAtOnce(_ command: ClusterCommand, namespace name: String) {
+        hub.directory.existing(name)?.perform(command)
+    }
+
+    package func has(namespace name: String) -> Bool { hub.directory.existing(name) != nil }
+
+    /// Sends an event to the sockets here and tells of their answers as they come (S23); returns when all are in, or the time is over.
+    ///
+    /// - Parameter onCount: called once, with the number of receivers.
+    package func ask(
+        _ event: String, _ arguments: [JSONValue], _ target: BroadcastTarget, namespace name: String, timeout: Duration,
+        onCount: @escaping @Sendable (Int) -> Void, onAnswer: @escaping @Sendable (JSONValue) -> Void
+    ) async {
+        guard let namespace = hub.directory.existing(name) else { return onCount(0) }
+        let observer = AnswerObserver(parts: hub.services.eventLoops.count, onCount: onCount, answered: onAnswer)
+        _ = await namespace.ask(event, arguments, target, timeout: timeout, observer: observer)
+    }
+
+    /// The rooms of a namespace that have members here.
+    package func roomNames(namespace name: String) async -> [String] { await hub.directory.existing(name)?.roomNames() ?? [] }
 
     // MARK: Life
 

@@ -20,6 +20,7 @@ final class NamespaceShard {
     private var gathers: [UInt64: AckGather] = [:]
 
     var roomCount: Int { rooms.count }
+    var roomNames: [String] { Array(rooms.keys) + sockets.keys.map(\.description) }
 
     func add(_ socket: SocketCore) { sockets[socket.key] = socket }
 
@@ -80,10 +81,11 @@ final class NamespaceShard {
     /// Sends the event to the sockets that are meant and fulfils the promise when each has answered, timed out or left
     /// (S23).
     func ask(
-        _ outgoing: OutgoingEvent, id: UInt64, _ target: BroadcastTarget, timeout: TimeAmount, _ promise: EventLoopPromise<GatheredAnswers>
+        _ outgoing: OutgoingEvent, id: UInt64, _ target: BroadcastTarget, timeout: TimeAmount, observer: AnswerObserver? = nil,
+        _ promise: EventLoopPromise<GatheredAnswers>
     ) {
         let receivers = matching(target)
-        let gather = AckGather(waiting: receivers.count, promise: promise)
+        let gather = AckGather(waiting: receivers.count, observer: observer, promise: promise)
         guard !receivers.isEmpty else { return gather.finish() }
         gathers[id] = gather
         for socket in receivers {
