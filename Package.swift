@@ -223,7 +223,7 @@ let package = Package(
             name: "ServerTests",
             dependencies: [
                 "kdcube", "Engine", "EngineProviders", "Executor", "Supervisor", "Accounting", "AccountingSQLite", "JSON", "JWT",
-                "Telemetry", .httpTypes,
+                "Telemetry", .httpTypes, .hummingbird, .nioCore,
             ],
             swiftSettings: settings),
     ],
