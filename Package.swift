@@ -41,6 +41,7 @@ let package = Package(
     products: [
         .executable(name: "kdcube", targets: ["kdcube"]),
         .library(name: "Transport", targets: ["Transport"]),
+        .library(name: "TransportRedis", targets: ["TransportRedis"]),
         .library(name: "Cedar", targets: ["Cedar"]),
     ],
     dependencies: [
@@ -61,6 +62,7 @@ let package = Package(
     targets: [
         // Support: what every room may use, and what knows none of them.
         .target(name: "JSON", path: "Sources/Support/JSON", swiftSettings: settings),
+        .target(name: "Tenancy", path: "Sources/Support/Tenancy", swiftSettings: settings),
         .target(name: "MessagePack", dependencies: ["JSON"], path: "Sources/Support/MessagePack", swiftSettings: settings),
         .target(name: "Telemetry", path: "Sources/Support/Telemetry", swiftSettings: settings),
         .systemLibrary(
@@ -91,16 +93,24 @@ let package = Package(
                 .nioHTTPTypesHTTP1, .nioHTTPTypes, .httpTypes, .hummingbird, .logging, .lifecycle, .deque,
             ],
             path: "Sources/Transport/Realtime", swiftSettings: settings),
+        // Several servers as one, through a Redis: the Socket.IO cluster and what its nodes know of each other.
+        .target(
+            name: "TransportRedis",
+            dependencies: [
+                "Transport", "TransportWire", "JSON", "MessagePack", "RedisClient", "Telemetry", .nioCore, .nioPosix, .logging,
+            ],
+            path: "Sources/Transport/Redis", swiftSettings: settings),
 
         // Engine: runs, their logs, and the models that feed them.
-        .target(name: "Engine", dependencies: ["JSON", "Traces"], path: "Sources/Engine/Core", swiftSettings: settings),
+        .target(name: "Engine", dependencies: ["JSON", "Tenancy", "Traces"], path: "Sources/Engine/Core", swiftSettings: settings),
         .target(
             name: "EngineProviders",
             dependencies: ["Engine", "EventStream", "JSON", "Traces", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1],
             path: "Sources/Engine/Providers", swiftSettings: settings),
 
         // Accounting: amounts, windows, leases, ledger; and the stores that keep them.
-        .target(name: "Accounting", dependencies: ["JSON", "Digest"], path: "Sources/Accounting/Metering", swiftSettings: settings),
+        .target(
+            name: "Accounting", dependencies: ["JSON", "Digest", "Tenancy"], path: "Sources/Accounting/Metering", swiftSettings: settings),
         .target(
             name: "AccountingRedis", dependencies: ["Accounting", "RedisClient", .nioCore, .logging],
             path: "Sources/Accounting/Redis", resources: [.embedInCode("Functions")],
@@ -132,7 +142,8 @@ let package = Package(
             resources: [.embedInCode("Python")], swiftSettings: settings),
         .target(name: "Cedar", path: "Sources/Sandbox/Cedar", swiftSettings: settings),
         .target(
-            name: "Supervisor", dependencies: ["Cedar", "JSON", "Digest"], path: "Sources/Sandbox/Supervisor", swiftSettings: settings),
+            name: "Supervisor", dependencies: ["Cedar", "JSON", "Digest", "Tenancy"], path: "Sources/Sandbox/Supervisor",
+            swiftSettings: settings),
         .target(name: "CSpawn", path: "Sources/Sandbox/CSpawn", cSettings: cSettings),
         .target(
             name: "SupervisorAdapters",
@@ -147,7 +158,7 @@ let package = Package(
                 "AccountingBoard", "AccountingRedis", "AccountingPostgres", "AccountingSQLite", "RedisClient", "Cedar", "Executor",
                 "sandbox-init",
                 "Supervisor",
-                "SupervisorAdapters", .hummingbird, .httpTypes, .nioCore,
+                "SupervisorAdapters", "TransportRedis", .hummingbird, .httpTypes, .nioCore,
                 .nioPosix, .nioHTTP1,
                 .lifecycle, .unixSignals,
                 .logging,
@@ -158,7 +169,7 @@ let package = Package(
         .executableTarget(
             name: "conformance-server",
             dependencies: [
-                "JSON", "Telemetry", "TransportWire", "Transport", .argumentParser, .hummingbird, .lifecycle, .unixSignals, .nioCore,
+                "JSON", "Telemetry", "TransportWire", "Transport", "TransportRedis", "RedisClient", .argumentParser, .hummingbird, .lifecycle, .unixSignals, .nioCore,
                 .nioHTTP1,
                 .nioPosix, .logging,
             ],
@@ -183,6 +194,13 @@ let package = Package(
                 .nioHPACK, .nioHTTP2, .nioSSL,
                 .hummingbird,
                 .logging, .httpTypes, .lifecycle,
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "TransportRedisTests",
+            dependencies: [
+                "TransportRedis", "Transport", "TransportWire", "RedisClient", "JSON", "MessagePack", "Telemetry", .nioCore, .nioPosix,
+                .nioEmbedded, .hummingbird, .logging, .httpTypes, .lifecycle,
             ],
             swiftSettings: settings),
         .testTarget(

@@ -1,3 +1,4 @@
+internal import Accounting
 internal import NIOCore
 internal import NIOPosix
 internal import RedisClient
@@ -32,17 +33,17 @@ final class RedisMasters: Sendable {
     var isCluster: Bool { seed.isCluster }
 
     /// The `run_id` of the process that has the org's keys; empty while it is not known.
-    func incarnation(org: String) -> String {
+    func incarnation(org: CounterSlot) -> String {
         guard seed.isCluster else { return seed.incarnation }
         return known(org)?.incarnation ?? ""
     }
 
-    func call(_ command: RedisCommand, org: String) async throws(RedisFault) -> RedisValue {
+    func call(_ command: RedisCommand, org: CounterSlot) async throws(RedisFault) -> RedisValue {
         try await route(org) { (connection) throws(RedisFault) in try await connection.call(command) }
     }
 
     /// As ``call(_:org:)``, and the library is loaded where it is missing.
-    func callFunction(_ command: RedisCommand, org: String) async throws(RedisFault) -> RedisValue {
+    func callFunction(_ command: RedisCommand, org: CounterSlot) async throws(RedisFault) -> RedisValue {
         try await route(org) { (connection) throws(RedisFault) in try await connection.callFunction(command) }
     }
 
@@ -58,12 +59,12 @@ final class RedisMasters: Sendable {
 
     // MARK: Private
 
-    private func known(_ org: String) -> RedisConnection? {
-        state.withLock { state in state.slots.master(of: RedisSlots.slot(tag: org)).flatMap { state.connection(to: $0) } }
+    private func known(_ org: CounterSlot) -> RedisConnection? {
+        state.withLock { state in state.slots.master(of: RedisSlots.slot(tag: org.name)).flatMap { state.connection(to: $0) } }
     }
 
     private func route(
-        _ org: String, _ call: (RedisConnection) async throws(RedisFault) -> RedisValue
+        _ org: CounterSlot, _ call: (RedisConnection) async throws(RedisFault) -> RedisValue
     ) async throws(RedisFault) -> RedisValue {
         guard seed.isCluster else { return try await call(seed) }
         for _ in 0..<RedisLimits.redirectsMax {

@@ -55,7 +55,7 @@ extension Configuration {
             "accounting": [
                 "slice": .string(accounting.slice.settingText),
                 "slots": .object(
-                    JSONObject(accounting.slots.sorted { $0.key < $1.key }.map { ($0.key, .integer(Int64($0.value))) })),
+                    JSONObject(accounting.slots.sorted { $0.key < $1.key }.map { ($0.key.text, .integer(Int64($0.value))) })),
             ],
             "tools": ["file": .string(tools.file), "on_deny": .string(tools.onDeny.rawValue)], "sandbox": sandbox.masked,
             "policies": [

@@ -95,7 +95,7 @@ struct Configuration: Sendable, Hashable {
 
     struct Accounting: Sendable, Hashable {
         /// Over how many sets of counters an org is split; one that is not named is not split.
-        var slots: [String: Int] = [:]
+        var slots: [OrgID: Int] = [:]
         /// How long a slice of tokens lasts at its stream's speed.
         var slice = Duration.seconds(AccountingLimits.sliceSeconds)
     }
@@ -109,6 +109,8 @@ struct Configuration: Sendable, Hashable {
         var httpCompression = true
         /// Compresses messages of WebSockets whose clients offer it.
         var deflate = false
+        /// Serves clients of Engine.IO 3 and Socket.IO 2 too.
+        var allowEIO3 = false
         /// Given but without effect in this version.
         var recovery: String?
     }

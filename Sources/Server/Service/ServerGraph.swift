@@ -196,7 +196,7 @@ struct ServerGraph {
         return try TransportConfiguration(
             pingInterval: transport.pingInterval, pingTimeout: transport.pingTimeout, maxPayload: transport.maxMessage,
             queueBytesMax: transport.queue, origins: configuration.originPolicy, httpCompression: transport.httpCompression,
-            deflate: transport.deflate ? DeflatePolicy() : nil)
+            deflate: transport.deflate ? DeflatePolicy() : nil, allowEIO3: transport.allowEIO3)
     }
 
     private func frontConfiguration(_ certificate: CertificateWatch?) -> FrontConfiguration {

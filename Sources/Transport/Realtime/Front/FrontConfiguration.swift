@@ -26,6 +26,10 @@ public struct FrontConfiguration: Sendable {
     /// 20,000 to upstream connections, stores and files. Raise it together with the limit (`LimitNOFILE`).
     public var connectionsMax = 19_000
 
+    /// Connections of one event loop to other nodes, on which requests are sent on that belong to their sessions. Beyond it such a
+    /// request is answered 503. Each takes a descriptor besides the client's, so with no sticky sessions most clients have two.
+    public var relaysPerLoopMax = 4_096
+
     /// From the start of a connection to the end of its TLS handshake (attack 21).
     public var handshakeDeadline: Duration = .seconds(10)
     /// From the first byte of a request to the end of its header (attack 21).

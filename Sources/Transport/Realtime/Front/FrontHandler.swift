@@ -132,8 +132,9 @@ final class FrontHandler: ChannelDuplexHandler, RemovableChannelHandler, SweptCo
     }
 
     func channelWritabilityChanged(context: ChannelHandlerContext) {
-        guard case .rest(let exchange, _) = current else { return }
         let isWritable = context.channel.isWritable
+        if case .engine(let exchange) = current, isWritable { exchange.relay?.clientHasRoom() }
+        guard case .rest(let exchange, _) = current else { return }
         if isWritable { drain(exchange.outbox) }
         exchange.outbox.settle(isWritable: isWritable)
     }

@@ -17,6 +17,7 @@ final class FrontLoop {
     }
 
     let eventLoop: any EventLoop
+    let peers: PeerPool
     private(set) var dateText: String
     private var dateSecond: Int
     private var slots: [Slot] = []
@@ -26,6 +27,7 @@ final class FrontLoop {
 
     init(eventLoop: any EventLoop) {
         self.eventLoop = eventLoop
+        peers = PeerPool(eventLoop: eventLoop)
         dateSecond = HTTPDate.now()
         dateText = HTTPDate.text(dateSecond)
     }
@@ -79,12 +81,14 @@ final class FrontLoop {
             if verdict != .stay { overdue.append((front, verdict)) }
         }
         for (front, verdict) in overdue { front.overstayed(verdict) }
+        peers.sweep()
     }
 
     /// Asks every connection to end; the promise is kept when the last one has.
     func quiesce(_ promise: EventLoopPromise<Void>) {
         guard !isQuiescing else { return promise.succeed() }
         isQuiescing = true
+        peers.quiesce()
         guard !slots.isEmpty else { return promise.succeed() }
         whenEmpty = promise
         for slot in slots { slot.channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }

@@ -6,6 +6,7 @@ struct FrontMetrics: Sendable {
     let streams: Metric
     private let refused: [RefusalReason: Metric]
     private let handshakes: [HandshakeFailure: Metric]
+    private let relayed: [RelayStateMachine.Outcome: Metric]
 
     init(_ registry: MetricRegistry) {
         connections = registry.gauge("kdcube_tcp_connections", "Open TCP connections")
@@ -22,6 +23,17 @@ struct FrontMetrics: Sendable {
                 "kdcube_tls_handshake_failures_total", "Connections that ended before TLS was agreed on", [("reason", reason.rawValue)])
         }
         self.handshakes = handshakes
+        var relayed: [RelayStateMachine.Outcome: Metric] = [:]
+        for outcome in RelayStateMachine.Outcome.allCases {
+            relayed[outcome] = registry.counter(
+                "kdcube_relayed_requests_total", "Requests sent on to the node of their session, by how they ended",
+                [("outcome", outcome.rawValue)])
+        }
+        self.relayed = relayed
+    }
+
+    func count(_ outcome: RelayStateMachine.Outcome) {
+        relayed[outcome]?.add()
     }
 
     func count(_ reason: HandshakeFailure) {

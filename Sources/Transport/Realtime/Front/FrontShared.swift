@@ -9,6 +9,7 @@ final class FrontShared: Sendable {
     let deadlines: FrontDeadlines.Table
     let connectionsMax: Int
     let arrivingBodyBytesMax: Int
+    let relaysPerLoopMax: Int
     let tls: TLSIdentity?
     let ingress: (any EngineIOIngress)?
     let respond: RequestTask.Responder
@@ -30,6 +31,7 @@ final class FrontShared: Sendable {
         deadlines = FrontDeadlines.Table(configuration)
         connectionsMax = configuration.connectionsMax
         arrivingBodyBytesMax = configuration.arrivingBodyBytesMax
+        relaysPerLoopMax = configuration.relaysPerLoopMax
         tls = configuration.tls
         self.ingress = ingress
         self.respond = respond
