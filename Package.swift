@@ -245,7 +245,7 @@ let package = Package(
             name: "ServerTests",
             dependencies: [
                 "kdcube", "Engine", "EngineProviders", "Executor", "Supervisor", "Accounting", "AccountingSQLite", "JSON", "JWT",
-                "Telemetry", "RedisClient", .httpTypes, .nioCore, .logging,
+                "Telemetry", "RedisClient", .httpTypes, .hummingbird, .nioCore, .logging,
             ],
             swiftSettings: settings),
     ],

@@ -114,6 +114,18 @@ struct ConfigurationTests {
         try load().stores.checkServable()
     }
 
+    @Test("a certificate and its key go together") func certificate() throws {
+        #expect(try load().server.tls == nil)
+        #expect(try load("server: { tls: { certificate: '', key: '' } }").server.tls == nil)
+        let both = try load("server: { tls: { certificate: a.pem, key: b.pem } }").server
+        #expect(both.tls == Configuration.TLS(certificate: "a.pem", key: "b.pem") && both.scheme == "https")
+        for (name, missing) in [("certificate", "key"), ("key", "certificate")] {
+            #expect {
+                try load("server: { tls: { \(name): a.pem } }")
+            } throws: { ($0 as? ConfigurationError)?.setting == "server.tls.\(missing)" }
+        }
+    }
+
     @Test("a protection that this version lacks is refused when it is asked for (complaint 29: off in silence)")
     func missingProtections() {
         // A directory that somebody named and that is not there would be policies that nobody misses.
