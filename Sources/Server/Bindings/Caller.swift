@@ -72,7 +72,7 @@ extension Caller: RecoveryIdentity {
     /// stands for itself.
     var recoveryIdentity: String {
         let principal = principal
-        let parts = [principal.org, principal.project, principal.user.map { "user:\($0)" } ?? "key:\(principal.keyID)"]
+        let parts = [principal.org.text, principal.project, principal.user.map { "user:\($0)" } ?? "key:\(principal.keyID)"]
         return parts.map { "\($0.utf8.count):\($0)" }.joined()
     }
 }

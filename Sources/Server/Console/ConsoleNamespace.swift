@@ -9,7 +9,7 @@ struct ConsoleNamespace: Sendable {
         let caller: Caller
 
         /// A socket has the rooms of one choice: whoever makes another gets another socket.
-        var recoveryIdentity: String { "\(caller.recoveryIdentity) \(org)" }
+        var recoveryIdentity: String { "\(caller.recoveryIdentity) \(choice.name)" }
     }
 
     let authenticator: Authenticator
