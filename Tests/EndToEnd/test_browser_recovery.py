@@ -41,7 +41,7 @@ async ({auth, otherAuth, transports, before, idle}) => {
   await until('all before', () => seen.ticks.length === before);
   if (idle) {
     const told = seen.offsets;
-    await until('told its offset', () => seen.offsets >= told + 2);
+    await until('told its offset', () => seen.offsets > told);
   }
   seen.cuts = [];
   for (let cut = 0; cut < 2; cut += 1) {
@@ -72,7 +72,7 @@ def bench(tmp_path_factory):
     command = [str(BINARIES / "conformance-server"), "--suite", "bench", "--port", str(port), "--threads", "2", "--recovery", "2"]
     process = Process(command, tmp_path_factory.mktemp("bench") / "server.log")
     wait_until("the server listens", lambda: "listening" in process.log.read_text(), 30)
-    yield f"http://localhost:{port}"
+    yield f"http://127.0.0.1:{port}"
     process.stop()
 
 
@@ -80,8 +80,8 @@ def bench(tmp_path_factory):
 def page(browser, bench):
     context = browser.new_context()
     page = context.new_page()
-    page.route("**/blank.html", lambda route: route.fulfill(body="<!doctype html>", content_type="text/html"))
-    page.goto(bench + "/blank.html")
+    # Any page that the server itself answers with: browsers keep pages of unknown places from loopback addresses.
+    page.goto(bench + "/metrics")
     page.add_script_tag(content=CLIENT)
     yield page
     context.close()
