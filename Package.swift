@@ -200,7 +200,7 @@ let package = Package(
             name: "TransportRedisTests",
             dependencies: [
                 "TransportRedis", "Transport", "TransportWire", "RedisClient", "JSON", "MessagePack", "Telemetry", .nioCore, .nioPosix,
-                .nioEmbedded, .hummingbird, .logging, .httpTypes, .lifecycle,
+                .nioHTTP1, .nioEmbedded, .hummingbird, .logging, .httpTypes, .lifecycle,
             ],
             swiftSettings: settings),
         .testTarget(

@@ -2,7 +2,6 @@
 
 import importlib.util
 import json
-import pathlib
 import time
 
 import msgpack
@@ -10,13 +9,13 @@ import pytest
 import socketio
 
 from rig.members import Listener, Member
+from rig.server import ROOT
 from rig.stores import Redis
 
 
 def foreign_emitter():
     """The package socket.io-emitter, whose `__init__` is Python 2 and whose one module is both."""
-    package = importlib.util.find_spec("socket_io_emitter")
-    path = pathlib.Path(package.submodule_search_locations[0]) / "emitter.py"
+    path = ROOT / ".tools" / "old-clients" / "socket_io_emitter" / "emitter.py"
     spec = importlib.util.spec_from_file_location("foreign_emitter", path)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
