@@ -169,7 +169,8 @@ let package = Package(
         .executableTarget(
             name: "conformance-server",
             dependencies: [
-                "JSON", "Telemetry", "TransportWire", "Transport", "TransportRedis", "RedisClient", .argumentParser, .hummingbird, .lifecycle, .unixSignals, .nioCore,
+                "JSON", "Telemetry", "TransportWire", "Transport", "TransportRedis", "RedisClient", .argumentParser, .hummingbird,
+                .lifecycle, .unixSignals, .nioCore,
                 .nioHTTP1,
                 .nioPosix, .logging,
             ],

@@ -9,9 +9,13 @@ import Transport
 /// Bytes built by hand from the descriptions of the formats (socketio.md §3.1, §3.2), both ways.
 @Suite("Messages of the adapters of Node.js")
 struct ClusterCodecTests {
-    private func decode(_ bytes: [UInt8]) throws(ClusterRefusal) -> ClusterBroadcast? { try ClusterDecoder.broadcast(ByteBuffer(bytes: bytes)) }
+    private func decode(_ bytes: [UInt8]) throws(ClusterRefusal) -> ClusterBroadcast? {
+        try ClusterDecoder.broadcast(ByteBuffer(bytes: bytes))
+    }
     private func request(_ text: String) throws(ClusterRefusal) -> ClusterRequest { try ClusterDecoder.request(ByteBuffer(string: text)) }
-    private func response(_ text: String) throws(ClusterRefusal) -> ClusterResponse { try ClusterDecoder.response(ByteBuffer(string: text)) }
+    private func response(_ text: String) throws(ClusterRefusal) -> ClusterResponse {
+        try ClusterDecoder.response(ByteBuffer(string: text))
+    }
     private func string(_ text: String) -> [UInt8] { [0xA0 | UInt8(text.utf8.count)] + text.utf8 }
 
     @Test("§3.1: a broadcast is the array [uid, packet, opts]") func broadcast() throws {
@@ -30,7 +34,8 @@ struct ClusterCodecTests {
 
     @Test("§3.2: the order of the members of redis-emitter is another, and the rooms may be left empty") func emitter() throws {
         let bytes: [UInt8] =
-            [0x93] + string("emitter") + [0x83] + string("type") + [2] + string("data") + [0x91] + string("ev") + string("nsp") + string("/n")
+            [0x93] + string("emitter") + [0x83] + string("type") + [2] + string("data") + [0x91] + string("ev") + string("nsp")
+            + string("/n")
             + [0x83] + string("rooms") + [0x90] + string("flags") + [0x80] + string("except") + [0x90]
         #expect(
             try decode(bytes)
@@ -58,28 +63,34 @@ struct ClusterCodecTests {
         #expect(try ClusterDecoder.broadcast(ByteBuffer(string: #"{"uid":"x","nsp":"/","type":3}"#)) == nil)
     }
 
-    @Test("requests of all types", arguments: [
-        (#"{"uid":"u","requestId":"r","type":0,"rooms":["a"]}"#, ClusterRequest(uid: "u", id: "r", body: .sockets(BroadcastTarget(rooms: ["a"])))),
-        (#"{"uid":"u","requestId":"r","type":1}"#, ClusterRequest(uid: "u", id: "r", body: .allRooms)),
-        (
-            #"{"uid":"u","type":2,"opts":{"rooms":["a"],"except":[]},"rooms":["x"]}"#,
-            ClusterRequest(uid: "u", id: nil, body: .command(.join(["x"], BroadcastTarget(rooms: ["a"])), socket: nil))
-        ),
-        (
-            #"{"uid":"u","type":3,"opts":{"rooms":[],"except":["b"]},"rooms":["x","y"]}"#,
-            ClusterRequest(uid: "u", id: nil, body: .command(.leave(["x", "y"], BroadcastTarget(except: ["b"])), socket: nil))
-        ),
-        (
-            #"{"uid":"u","type":4,"opts":{"rooms":["a"],"except":[]},"close":true}"#,
-            ClusterRequest(uid: "u", id: nil, body: .command(.disconnect(closingSessions: true, BroadcastTarget(rooms: ["a"])), socket: nil))
-        ),
-        (
-            #"{"uid":"u","requestId":"r","type":5,"opts":{"rooms":[],"except":["b"]}}"#,
-            ClusterRequest(uid: "u", id: "r", body: .fetch(BroadcastTarget(except: ["b"])))
-        ),
-        (#"{"uid":"u","type":6,"data":["ev",1]}"#, ClusterRequest(uid: "u", id: nil, body: .serverSideEmit("ev", [1]))),
-        (#"{"uid":"u","requestId":"r","type":6,"data":["ev"]}"#, ClusterRequest(uid: "u", id: "r", body: .serverSideEmit("ev", []))),
-    ])
+    @Test(
+        "requests of all types",
+        arguments: [
+            (
+                #"{"uid":"u","requestId":"r","type":0,"rooms":["a"]}"#,
+                ClusterRequest(uid: "u", id: "r", body: .sockets(BroadcastTarget(rooms: ["a"])))
+            ),
+            (#"{"uid":"u","requestId":"r","type":1}"#, ClusterRequest(uid: "u", id: "r", body: .allRooms)),
+            (
+                #"{"uid":"u","type":2,"opts":{"rooms":["a"],"except":[]},"rooms":["x"]}"#,
+                ClusterRequest(uid: "u", id: nil, body: .command(.join(["x"], BroadcastTarget(rooms: ["a"])), socket: nil))
+            ),
+            (
+                #"{"uid":"u","type":3,"opts":{"rooms":[],"except":["b"]},"rooms":["x","y"]}"#,
+                ClusterRequest(uid: "u", id: nil, body: .command(.leave(["x", "y"], BroadcastTarget(except: ["b"])), socket: nil))
+            ),
+            (
+                #"{"uid":"u","type":4,"opts":{"rooms":["a"],"except":[]},"close":true}"#,
+                ClusterRequest(
+                    uid: "u", id: nil, body: .command(.disconnect(closingSessions: true, BroadcastTarget(rooms: ["a"])), socket: nil))
+            ),
+            (
+                #"{"uid":"u","requestId":"r","type":5,"opts":{"rooms":[],"except":["b"]}}"#,
+                ClusterRequest(uid: "u", id: "r", body: .fetch(BroadcastTarget(except: ["b"])))
+            ),
+            (#"{"uid":"u","type":6,"data":["ev",1]}"#, ClusterRequest(uid: "u", id: nil, body: .serverSideEmit("ev", [1]))),
+            (#"{"uid":"u","requestId":"r","type":6,"data":["ev"]}"#, ClusterRequest(uid: "u", id: "r", body: .serverSideEmit("ev", []))),
+        ])
     func requests(_ text: String, _ request: ClusterRequest) throws {
         #expect(try self.request(text) == request)
         #expect(String(decoding: ClusterEncoder.request(request, namespace: "/"), as: UTF8.self) == text)
@@ -102,18 +113,22 @@ struct ClusterCodecTests {
             uid: "u", id: "r", body: .broadcast("ev", [.bytes([7])], BroadcastTarget(rooms: ["a"]), EmitFlags(), milliseconds: 900))
         let bytes: [UInt8] =
             [0x85] + string("uid") + string("u") + string("requestId") + string("r") + string("type") + [7]
-            + string("packet") + [0x83] + string("type") + [2] + string("data") + [0x92] + string("ev") + [0xC4, 1, 7] + string("nsp") + string("/n")
+            + string("packet") + [0x83] + string("type") + [2] + string("data") + [0x92] + string("ev") + [0xC4, 1, 7] + string("nsp")
+            + string("/n")
             + string("opts") + [0x83] + string("rooms") + [0x91] + string("a") + string("except") + [0x90]
             + string("flags") + [0x81] + string("timeout") + [0xCD, 0x03, 0x84]
         #expect(ClusterEncoder.request(request, namespace: "/n") == bytes)
         #expect(try ClusterDecoder.request(ByteBuffer(bytes: bytes)) == request)
     }
 
-    @Test("answers of all types", arguments: [
-        (#"{"requestId":"r","sockets":["a"]}"#, ClusterResponse.Body.sockets(["a"])), (#"{"requestId":"r","rooms":["a","b"]}"#, .rooms(["a", "b"])),
-        (#"{"requestId":"r"}"#, .done), (#"{"type":6,"requestId":"r","data":[1]}"#, .serverSideEmit([1])),
-        (#"{"type":8,"requestId":"r","clientCount":3}"#, .clientCount(3)),
-    ])
+    @Test(
+        "answers of all types",
+        arguments: [
+            (#"{"requestId":"r","sockets":["a"]}"#, ClusterResponse.Body.sockets(["a"])),
+            (#"{"requestId":"r","rooms":["a","b"]}"#, .rooms(["a", "b"])),
+            (#"{"requestId":"r"}"#, .done), (#"{"type":6,"requestId":"r","data":[1]}"#, .serverSideEmit([1])),
+            (#"{"type":8,"requestId":"r","clientCount":3}"#, .clientCount(3)),
+        ])
     func responses(_ text: String, _ body: ClusterResponse.Body) throws {
         #expect(try response(text) == ClusterResponse(id: "r", body: body))
         #expect(String(decoding: ClusterEncoder.response(ClusterResponse(id: "r", body: body)), as: UTF8.self) == text)
@@ -131,13 +146,17 @@ struct ClusterCodecTests {
         #expect(try ClusterDecoder.request(ByteBuffer(bytes: encoded)) == event)
     }
 
-    @Test("hostile requests", arguments: [
-        ("", .malformed), ("{", .malformed), ("{}", .shape), (#"{"type":"2"}"#, .shape), (#"{"type":10}"#, .unknownType),
-        (#"{"type":8}"#, .unknownType), (#"{"type":4,"opts":1}"#, .shape), (#"{"type":4}"#, .shape), (#"{"type":5}"#, .shape),
-        (#"{"type":2,"opts":{"rooms":{}},"rooms":["x"]}"#, .shape), (#"{"type":6,"data":[]}"#, .shape), (#"{"type":6,"data":[1]}"#, .shape),
-        (#"{"type":6,"data":["disconnect"]}"#, .reservedEvent), (#"{"type":7,"packet":{"type":3,"data":["x"]},"opts":{}}"#, .unknownType),
-        (String(repeating: #"{"a":"#, count: 200), .malformed),
-    ] as [(String, ClusterRefusal)])
+    @Test(
+        "hostile requests",
+        arguments: [
+            ("", .malformed), ("{", .malformed), ("{}", .shape), (#"{"type":"2"}"#, .shape), (#"{"type":10}"#, .unknownType),
+            (#"{"type":8}"#, .unknownType), (#"{"type":4,"opts":1}"#, .shape), (#"{"type":4}"#, .shape), (#"{"type":5}"#, .shape),
+            (#"{"type":2,"opts":{"rooms":{}},"rooms":["x"]}"#, .shape), (#"{"type":6,"data":[]}"#, .shape),
+            (#"{"type":6,"data":[1]}"#, .shape),
+            (#"{"type":6,"data":["disconnect"]}"#, .reservedEvent),
+            (#"{"type":7,"packet":{"type":3,"data":["x"]},"opts":{}}"#, .unknownType),
+            (String(repeating: #"{"a":"#, count: 200), .malformed),
+        ] as [(String, ClusterRefusal)])
     func hostile(_ text: String, _ refusal: ClusterRefusal) { #expect(throws: refusal) { try request(text) } }
 
     @Test("hostile broadcasts") func hostileBroadcasts() {

@@ -61,11 +61,14 @@ struct PythonMessageTests {
         #expect(throws: ClusterRefusal.pickle) { try PythonMessage.read(ByteBuffer(bytes: [0x80, 0x04, 0x95, 0x2E])) }
     }
 
-    @Test("hostile messages", arguments: [
-        ("", .malformed), ("(dp0\n.", .malformed), ("{", .malformed), ("[]", .shape), ("{}", .shape), (#"{"method":1}"#, .shape),
-        (#"{"method":"emit"}"#, .shape), (#"{"method":"emit","event":"connect"}"#, .reservedEvent),
-        (#"{"method":"emit","event":"ev","room":{}}"#, .shape), (#"{"method":"disconnect"}"#, .shape),
-        (#"{"method":"enter_room","sid":"s"}"#, .shape), (#"{"method":"x"}"#, .unknownType), (String(repeating: "[", count: 100_000), .malformed),
-    ] as [(String, ClusterRefusal)])
+    @Test(
+        "hostile messages",
+        arguments: [
+            ("", .malformed), ("(dp0\n.", .malformed), ("{", .malformed), ("[]", .shape), ("{}", .shape), (#"{"method":1}"#, .shape),
+            (#"{"method":"emit"}"#, .shape), (#"{"method":"emit","event":"connect"}"#, .reservedEvent),
+            (#"{"method":"emit","event":"ev","room":{}}"#, .shape), (#"{"method":"disconnect"}"#, .shape),
+            (#"{"method":"enter_room","sid":"s"}"#, .shape), (#"{"method":"x"}"#, .unknownType),
+            (String(repeating: "[", count: 100_000), .malformed),
+        ] as [(String, ClusterRefusal)])
     func hostile(_ text: String, _ refusal: ClusterRefusal) { #expect(throws: refusal) { try read(text) } }
 }

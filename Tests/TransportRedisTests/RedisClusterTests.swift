@@ -34,7 +34,8 @@ struct RedisClusterTests {
 
     @Test("S23, S24: nobody is there: all say so, at once") func nobody() async throws {
         try await three { nodes, _ in
-            #expect(try await nodes[0].main.timeout(.seconds(60)).emitWithAck("question") == [])
+            let answers = try await nodes[0].main.timeout(.seconds(60)).emitWithAck("question")
+            #expect(answers.isEmpty)
             #expect(await nodes[0].main.timeout(.seconds(60)).fetchSockets().isEmpty)
             #expect(await nodes[0].main.to([]).fetchSockets().isEmpty)
             #expect(nodes[0].shows("kdcube_cluster_partial_answers_total 0"))

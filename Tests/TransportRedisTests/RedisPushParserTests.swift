@@ -54,7 +54,8 @@ struct RedisPushParserTests {
     @Test(
         "what a subscription never says is a fault",
         arguments: [
-            ":1\r\n", "$1\r\nx\r\n", "*0\r\n", "*-1\r\n", "*9\r\n", "*1\r\n$4\r\nwhat\r\n", "*1\r\n*1\r\n", "$600000000\r\n", "$-1\r\n", "x\r\n",
+            ":1\r\n", "$1\r\nx\r\n", "*0\r\n", "*-1\r\n", "*9\r\n", "*1\r\n$4\r\nwhat\r\n", "*1\r\n*1\r\n", "$600000000\r\n", "$-1\r\n",
+            "x\r\n",
             "\r\n", "+OK\n", "*3\r\n$7\r\nmessage\r\n$1\r\nc\r\n:1\r\n", "*2\r\n$7\r\nmessage\r\n$1\r\nc\r\n", "$1\r\nxyz\r\n",
             "+" + String(repeating: "x", count: 5_000),
         ])
