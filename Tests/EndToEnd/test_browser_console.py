@@ -212,7 +212,7 @@ def test_tools_are_the_operators_to_make(console):
     page.get_by_text("needs a key with the role operator").wait_for()
     assert page.get_by_role("button", name="New tool").is_disabled()
     page.locator("details[data-tool='crm.lookup'] > summary").click()
-    page.get_by_text("Decisions about it").first.wait_for()
+    page.locator("details[data-tool='crm.lookup']").get_by_text("Decisions about it").wait_for()
     assert page.get_by_role("button", name="Change").count() == 0
 
 

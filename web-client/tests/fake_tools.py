@@ -52,7 +52,14 @@ class Tools:
         if "operator" not in who["roles"]:
             return web.json_response({"data": [{key: value for key, value in tool.items() if key != "source"} for tool in tools]} | whole)
         versions = [{key: row[key] for key in ("version", "loaded_at")} for row in self.versions]
-        more = {"file": "tools.yaml", "text": self.text(), "builtins": BUILTINS, "variables": ["CRM_TOKEN"], "failure": None, "versions": versions}
+        more = {
+            "file": "tools.yaml",
+            "text": self.text(),
+            "builtins": BUILTINS,
+            "variables": ["CRM_TOKEN"],
+            "failure": None,
+            "versions": versions,
+        }
         return web.json_response({"data": tools} | whole | more)
 
     def edited(self, body: dict) -> list[dict]:
@@ -90,7 +97,16 @@ class Tools:
         sources = self.edited(await request.json())
         findings = self.found(sources)
         text = None if findings else self.text(sources)
-        return web.json_response({"ok": not findings, "findings": findings, "text": text, "base": self.version(), "version": None, "changes": self.changes(sources)})
+        return web.json_response(
+            {
+                "ok": not findings,
+                "findings": findings,
+                "text": text,
+                "base": self.version(),
+                "version": None,
+                "changes": self.changes(sources),
+            }
+        )
 
     def take(self, sources: list[dict]) -> web.Response:
         known = {tool["name"]: tool for tool in self.fake.world.tools}
