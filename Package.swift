@@ -16,6 +16,10 @@ extension Target.Dependency {
     static let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
     static let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
     static let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+    static let nioHPACK = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-http2")
+    static let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
+    static let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+    static let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
     static let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
     static let nioExtras = Target.Dependency.product(name: "NIOExtras", package: "swift-nio-extras")
     static let nioHTTPTypesHTTP1 = Target.Dependency.product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
@@ -37,11 +41,14 @@ let package = Package(
     products: [
         .executable(name: "kdcube", targets: ["kdcube"]),
         .library(name: "Transport", targets: ["Transport"]),
+        .library(name: "TransportRedis", targets: ["TransportRedis"]),
         .library(name: "Cedar", targets: ["Cedar"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.35.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-nio-http2.git", from: "1.46.0"),
         .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.14.0"),
         .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
@@ -55,6 +62,7 @@ let package = Package(
     targets: [
         // Support: what every room may use, and what knows none of them.
         .target(name: "JSON", path: "Sources/Support/JSON", swiftSettings: settings),
+        .target(name: "Tenancy", path: "Sources/Support/Tenancy", swiftSettings: settings),
         .target(name: "MessagePack", dependencies: ["JSON"], path: "Sources/Support/MessagePack", swiftSettings: settings),
         .target(name: "Telemetry", path: "Sources/Support/Telemetry", swiftSettings: settings),
         .systemLibrary(
@@ -80,20 +88,29 @@ let package = Package(
         .target(
             name: "Transport",
             dependencies: [
-                "TransportWire", "JSON", "Telemetry", "Digest", "Deflate", .nioCore, .nioPosix, .nioHTTP1, .nioExtras,
+                "TransportWire", "JSON", "Telemetry", "Digest", "Deflate", .nioCore, .nioPosix, .nioHTTP1, .nioHTTP2, .nioSSL, .nioTLS,
+                .nioExtras,
                 .nioHTTPTypesHTTP1, .nioHTTPTypes, .httpTypes, .hummingbird, .logging, .lifecycle, .deque,
             ],
             path: "Sources/Transport/Realtime", swiftSettings: settings),
+        // Several servers as one, through a Redis: the Socket.IO cluster and what its nodes know of each other.
+        .target(
+            name: "TransportRedis",
+            dependencies: [
+                "Transport", "TransportWire", "JSON", "MessagePack", "RedisClient", "Telemetry", .nioCore, .nioPosix, .logging,
+            ],
+            path: "Sources/Transport/Redis", swiftSettings: settings),
 
         // Engine: runs, their logs, and the models that feed them.
-        .target(name: "Engine", dependencies: ["JSON", "Traces"], path: "Sources/Engine/Core", swiftSettings: settings),
+        .target(name: "Engine", dependencies: ["JSON", "Tenancy", "Traces"], path: "Sources/Engine/Core", swiftSettings: settings),
         .target(
             name: "EngineProviders",
             dependencies: ["Engine", "EventStream", "JSON", "Traces", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1],
             path: "Sources/Engine/Providers", swiftSettings: settings),
 
         // Accounting: amounts, windows, leases, ledger; and the stores that keep them.
-        .target(name: "Accounting", dependencies: ["JSON", "Digest"], path: "Sources/Accounting/Metering", swiftSettings: settings),
+        .target(
+            name: "Accounting", dependencies: ["JSON", "Digest", "Tenancy"], path: "Sources/Accounting/Metering", swiftSettings: settings),
         .target(
             name: "AccountingRedis", dependencies: ["Accounting", "RedisClient", .nioCore, .logging],
             path: "Sources/Accounting/Redis", resources: [.embedInCode("Functions")],
@@ -125,7 +142,8 @@ let package = Package(
             resources: [.embedInCode("Python")], swiftSettings: settings),
         .target(name: "Cedar", path: "Sources/Sandbox/Cedar", swiftSettings: settings),
         .target(
-            name: "Supervisor", dependencies: ["Cedar", "JSON", "Digest"], path: "Sources/Sandbox/Supervisor", swiftSettings: settings),
+            name: "Supervisor", dependencies: ["Cedar", "JSON", "Digest", "Tenancy"], path: "Sources/Sandbox/Supervisor",
+            swiftSettings: settings),
         .target(name: "CSpawn", path: "Sources/Sandbox/CSpawn", cSettings: cSettings),
         .target(
             name: "SupervisorAdapters",
@@ -140,7 +158,7 @@ let package = Package(
                 "AccountingBoard", "AccountingRedis", "AccountingPostgres", "AccountingSQLite", "RedisClient", "Cedar", "Executor",
                 "sandbox-init",
                 "Supervisor",
-                "SupervisorAdapters", .hummingbird, .httpTypes, .nioCore,
+                "SupervisorAdapters", "TransportRedis", .hummingbird, .httpTypes, .nioCore,
                 .nioPosix, .nioHTTP1,
                 .lifecycle, .unixSignals,
                 .logging,
@@ -151,7 +169,7 @@ let package = Package(
         .executableTarget(
             name: "conformance-server",
             dependencies: [
-                "JSON", "Telemetry", "TransportWire", "Transport", .argumentParser, .hummingbird, .lifecycle, .unixSignals, .nioCore,
+                "JSON", "Telemetry", "TransportWire", "Transport", "TransportRedis", "RedisClient", .argumentParser, .hummingbird, .lifecycle, .unixSignals, .nioCore,
                 .nioHTTP1,
                 .nioPosix, .logging,
             ],
@@ -173,8 +191,16 @@ let package = Package(
             name: "TransportTests",
             dependencies: [
                 "Transport", "TransportWire", "JSON", "MessagePack", "Telemetry", "Deflate", .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1,
+                .nioHPACK, .nioHTTP2, .nioSSL,
                 .hummingbird,
                 .logging, .httpTypes, .lifecycle,
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "TransportRedisTests",
+            dependencies: [
+                "TransportRedis", "Transport", "TransportWire", "RedisClient", "JSON", "MessagePack", "Telemetry", .nioCore, .nioPosix,
+                .nioEmbedded, .hummingbird, .logging, .httpTypes, .lifecycle,
             ],
             swiftSettings: settings),
         .testTarget(

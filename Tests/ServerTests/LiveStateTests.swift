@@ -10,7 +10,7 @@ struct LiveStateTests {
     private let start: Int64 = 1_764_000_000_000
 
     private func sample(
-        _ run: String, _ tokens: Int64, org: String = "acme", cost: Int64 = 0, state: RunStateMachine.State = .streaming,
+        _ run: String, _ tokens: Int64, org: OrgID = "acme", cost: Int64 = 0, state: RunStateMachine.State = .streaming,
         windows: [WindowReport] = []
     ) -> StreamSample {
         StreamSample(
@@ -130,9 +130,9 @@ struct LiveStateTests {
     // MARK: Minutes
 
     @Test("an hour is kept, and of so many organisations; what others did is in the sum")
-    func minutes() {
+    func minutes() throws {
         var book = MinuteBook()
-        for number in 0..<LiveLimits.orgs + 5 { book.change("org\(number)", now: start + Int64(number)) { $0.tokens += 1 } }
+        for number in 0..<LiveLimits.orgs + 5 { try book.change(OrgID("org\(number)"), now: start + Int64(number)) { $0.tokens += 1 } }
         #expect(book.orgs.count <= LiveLimits.orgs + 1)
         #expect(book.line(nil, now: start + 1_000).last?.tokens == Int64(LiveLimits.orgs + 5))
         #expect(MinuteBook(book.json) == book)

@@ -72,14 +72,14 @@ public struct PostgresBudgets: BudgetStore {
         ).map(decode)
     }
 
-    public func page(org: String?, after: BudgetName?, limit: Int) async throws(PostgresError) -> [Budget] {
+    public func page(org: OrgID?, after: BudgetName?, limit: Int) async throws(PostgresError) -> [Budget] {
         let parts: [String?] = after?.parts ?? [nil, nil, nil, nil]
         return try await database.read { (connection) throws(PostgresError) in
             try connection.query(
                 """
                 SELECT \(Self.columns) FROM all_budgets WHERE ($1::text IS NULL OR \(BudgetStatement.isOf(org: "$1")))
                 AND ($2::text IS NULL OR (scope, model, unit, period) > ($2, $3, $4, $5)) ORDER BY scope, model, unit, period LIMIT $6
-                """, [.text(org)] + parts.map { .text($0) } + [.int(Int64(min(max(1, limit), StoreLimits.page)))]
+                """, [.org(org)] + parts.map { .text($0) } + [.int(Int64(min(max(1, limit), StoreLimits.page)))]
             ).map(Self.decode)
         }
     }

@@ -9,7 +9,7 @@ public struct PostgresKeys: KeyStore {
     public func create(_ key: APIKey, hash: String) async throws(PostgresError) {
         try await database.write { (connection) throws(PostgresError) in
             let (org, project, at) = (
-                PostgresValue.text(key.org), PostgresValue.text(key.project), PostgresValue.int(key.createdAt.rawValue)
+                PostgresValue.org(key.org), PostgresValue.text(key.project), PostgresValue.int(key.createdAt.rawValue)
             )
             try connection.query("INSERT INTO orgs VALUES ($1, $2) ON CONFLICT DO NOTHING", [org, at])
             try connection.query("INSERT INTO projects VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", [org, project, at])
@@ -60,7 +60,7 @@ public struct PostgresKeys: KeyStore {
                 AND ($4::text IS NULL OR user_id = $4) AND $6::int8 IS NOT NULL AND \(state) ORDER BY id LIMIT $5
                 """,
                 [
-                    .text(cursor ?? ""), .text(filter.org), .text(filter.project), .text(filter.user), .int(Int64(limit)),
+                    .text(cursor ?? ""), .org(filter.org), .text(filter.project), .text(filter.user), .int(Int64(limit)),
                     .int(now.rawValue),
                 ]
             ).map(Self.decode)
@@ -100,9 +100,9 @@ public struct PostgresKeys: KeyStore {
         }
     }
 
-    public func orgs() async throws(PostgresError) -> [String] {
+    public func orgs() async throws(PostgresError) -> [OrgID] {
         try await database.read { (connection) throws(PostgresError) in
-            try connection.query("SELECT name FROM orgs ORDER BY name").map { row throws(PostgresError) in try row.text(0) }
+            try connection.query("SELECT name FROM orgs ORDER BY name").map { row throws(PostgresError) in try row.org(0) }
         }
     }
 
@@ -139,7 +139,7 @@ public struct PostgresKeys: KeyStore {
     }
 
     private static func decode(_ row: PostgresRows.Row) throws(PostgresError) -> APIKey {
-        let (id, org, project, user) = (try row.text(0), try row.text(1), try row.text(2), row.optionalText(3))
+        let (id, org, project, user) = (try row.text(0), try row.org(1), try row.text(2), row.optionalText(3))
         let (roles, onCut) = (try row.text(4), try row.text(5))
         let (createdAt, revokedAt) = (try row.int(6), try row.optionalInt(7))
         let (settings, identity) = (try settings(row), row.optionalText(14))

@@ -56,12 +56,12 @@ public struct BudgetTable: BudgetStore {
         }
     }
 
-    public func page(org: String?, after: BudgetName?, limit: Int) async throws(EmbeddedDatabaseError) -> [Budget] {
+    public func page(org: OrgID?, after: BudgetName?, limit: Int) async throws(EmbeddedDatabaseError) -> [Budget] {
         var conditions = ["TRUE"]
         var arguments: [String] = []
         if let org {
             conditions.append(BudgetStatement.isOf(org: "?1"))
-            arguments.append(org)
+            arguments.append(org.text)
         }
         if let after {
             let first = arguments.count + 1

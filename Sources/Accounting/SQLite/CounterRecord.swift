@@ -110,9 +110,9 @@ enum CounterRecord {
         guard path.count == names.count, let decision = LeaseDecision(row["decision"]),
             let phase = LeaseState.Phase(rawValue: row["phase"])
         else { throw EmbeddedDatabaseError.failed("unreadable lease") }
-        let tenant = try TenancyPath(org: row["org"], project: row["project"], user: row["user"], key: row["key"])
+        let tenant = try TenancyPath(org: row.org, project: row["project"], user: row["user"], key: row["key"])
         return LeaseState(
-            key: LeaseKey(org: row["org"], id: row["id"]), holder: LeaseHolder(node: row["node"], fence: row["fence"]),
+            key: LeaseKey(org: try row.counters, id: row["id"]), holder: LeaseHolder(node: row["node"], fence: row["fence"]),
             attribution: Attribution(path: tenant, run: row["run"], model: row["model"], priceVersion: row["price_version"]), path: path,
             spanEnd: Milliseconds(row["span_end"]), held: try amounts(row["held"]), spent: try spent(row["spent"]),
             sequence: row["sequence"], decision: decision, expiresAt: Milliseconds(row["expires_at"]), phase: phase,

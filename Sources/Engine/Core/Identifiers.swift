@@ -62,14 +62,14 @@ public struct RunIdentity: Sendable, Hashable {
 
 /// Who acts: the tenancy path of one credential. The Server fills it from a verified credential, never from hints.
 public struct Tenant: Sendable, Hashable {
-    public let org: String
+    public let org: OrgID
     public let project: String
     /// Nil when the key is bound to no user.
     public let user: String?
     /// The id of the key, not its secret; nil for a JWT.
     public let key: String?
 
-    public init(org: String, project: String, user: String?, key: String?) {
+    public init(org: OrgID, project: String, user: String?, key: String?) {
         self.org = org
         self.project = project
         self.user = user

@@ -18,9 +18,9 @@ struct KeyCreation: Sendable {
 
     init(_ fields: FieldReader, by admin: Principal, now: Milliseconds) throws(HTTPFailure) {
         try fields.allow(only: Self.members)
-        let org = try fields.name("org") ?? admin.org
+        let org = try fields.name("org").map { name throws(HTTPFailure) in try AdminArea.org(name) } ?? admin.org
         var draft = KeyDraft(
-            org: try AdminArea.administered(AdminArea.checked(org, key: "org"), by: admin, param: "org"),
+            org: try AdminArea.administered(org, by: admin, param: "org"),
             project: try AdminArea.checked(fields.name("project") ?? "", key: "project"))
         (draft.user, draft.identity) = (try fields.name("user"), try fields.name("identity"))
         draft.roles = try Self.roles(fields)

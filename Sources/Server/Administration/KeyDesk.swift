@@ -2,7 +2,7 @@ internal import Accounting
 
 /// What a new key is to be. A value of names that were not checked yet.
 struct KeyDraft: Sendable {
-    var org: String
+    var org: OrgID
     var project: String
     var user: String?
     var identity: String?

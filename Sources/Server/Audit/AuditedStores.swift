@@ -5,7 +5,7 @@ internal import JSON
 struct ChangeLog: Sendable {
     let decisions: any DecisionStore
 
-    func record(_ action: String, in org: String?, kind: ToolDecision.Kind = .change, _ details: JSONObject) async throws {
+    func record(_ action: String, in org: OrgID?, kind: ToolDecision.Kind = .change, _ details: JSONObject) async throws {
         let act = try AuditAuthor.current.act(action, in: org, kind: kind, details)
         try await decisions.append([ToolDecision(act, id: AuditTrail.id(), at: WallClock.now())])
     }
@@ -52,7 +52,7 @@ struct AuditedKeys: KeyStore {
     func list(_ filter: KeyFilter, at now: Milliseconds, after cursor: String?, limit: Int) async throws -> [APIKey] {
         try await store.list(filter, at: now, after: cursor, limit: limit)
     }
-    func orgs() async throws -> [String] { try await store.orgs() }
+    func orgs() async throws -> [OrgID] { try await store.orgs() }
     func used(_ uses: [String: Milliseconds]) async throws { try await store.used(uses) }
 }
 
@@ -72,24 +72,14 @@ struct AuditedTenants: TenantStore {
         }
         // The same again is no change.
         if known == nil || details["name"] != nil {
-            try await log.record("\(scope.kind.rawValue).\(known == nil ? "create" : "set")", in: scope.orgName, details)
+            try await log.record("\(scope.kind.rawValue).\(known == nil ? "create" : "set")", in: scope.org, details)
         }
         return try await store.put(scope, name: name, at: at)
     }
 
     func find(_ scope: Scope) async throws -> TenantRecord? { try await store.find(scope) }
-    func list(_ kind: Scope.Kind, org: String?, project: String?, after cursor: String?, limit: Int) async throws -> [TenantRecord] {
+    func list(_ kind: Scope.Kind, org: OrgID?, project: String?, after cursor: String?, limit: Int) async throws -> [TenantRecord] {
         try await store.list(kind, org: org, project: project, after: cursor, limit: limit)
-    }
-}
-
-extension Scope {
-    /// Nil of a key.
-    var orgName: String? {
-        switch self {
-        case .org(let org), .project(let org, _), .user(let org, _, _): org
-        case .key: nil
-        }
     }
 }
 
@@ -121,17 +111,13 @@ struct AuditedBudgets: BudgetStore {
     }
 
     /// Nil of a key that is not there yet: a key's budgets are set before it can be used.
-    private func org(of scope: Scope) async throws -> String? {
-        switch scope {
-        case .org(let org): org
-        case .project(let org, _): org
-        case .user(let org, _, _): org
-        case .key(let id): try await keys.find(id: id)?.org
-        }
+    private func org(of scope: Scope) async throws -> OrgID? {
+        guard case .key(let id) = scope else { return scope.org }
+        return try await keys.find(id: id)?.org
     }
 
     func list(scope: Scope?) async throws -> [Budget] { try await store.list(scope: scope) }
-    func page(org: String?, after: BudgetName?, limit: Int) async throws -> [Budget] {
+    func page(org: OrgID?, after: BudgetName?, limit: Int) async throws -> [Budget] {
         try await store.page(org: org, after: after, limit: limit)
     }
     func budgets(for path: TenancyPath) async throws(BudgetDirectoryError) -> BudgetReading { try await store.budgets(for: path) }
@@ -148,20 +134,16 @@ struct AuditedRevocations: RevocationStore {
     let keys: any KeyStore
     let log: ChangeLog
 
-    func add(_ target: Revocation.Target, org: String?, author: String, at: Milliseconds) async throws {
+    func add(_ target: Revocation.Target, org: OrgID?, author: String, at: Milliseconds) async throws {
         let details = JSONObject([("target", .string(target.text)), ("author", .string(author))])
         try? await log.record("kill.order", in: try await self.org(of: target) ?? org, kind: .kill, details)
         try await store.add(target, org: org, author: author, at: at)
     }
 
-    private func org(of target: Revocation.Target) async throws -> String? {
+    private func org(of target: Revocation.Target) async throws -> OrgID? {
         guard case .scope(let scope) = target else { return nil }
-        return switch scope {
-        case .org(let org): org
-        case .project(let org, _): org
-        case .user(let org, _, _): org
-        case .key(let id): try await keys.find(id: id)?.org
-        }
+        guard case .key(let id) = scope else { return scope.org }
+        return try await keys.find(id: id)?.org
     }
 
     func after(_ id: Int64) async throws -> [Revocation] { try await store.after(id) }

@@ -10,7 +10,7 @@ struct Principal: Sendable, Hashable {
     }
 
     let keyID: String
-    let org: String
+    let org: OrgID
     let project: String
     /// The user that the key is bound to, or the subject of a token, if any.
     let user: String?
@@ -41,7 +41,7 @@ struct TenantHints: Sendable, Hashable {
 
     /// - Throws: ``TenantMismatch`` naming the hint that differs.
     func check(against principal: Principal) throws(TenantMismatch) {
-        if let tenant, !tenant.isEmpty, tenant != principal.org { throw TenantMismatch(field: "tenant") }
+        if let tenant, !tenant.isEmpty, !tenant.utf8.elementsEqual(principal.org.text.utf8) { throw TenantMismatch(field: "tenant") }
         if let project, !project.isEmpty, project != principal.project, project != "\(principal.org)/\(principal.project)" {
             throw TenantMismatch(field: "project")
         }

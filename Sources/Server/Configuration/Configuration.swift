@@ -21,6 +21,17 @@ struct Configuration: Sendable, Hashable {
         var disconnectGrace = Duration.seconds(30)
         /// Where the chat page and the third-party browser files are.
         var webClient = "web-client"
+        /// Nil: plain HTTP, for a proxy in front or for one machine alone.
+        var tls: TLS?
+
+        var scheme: String { tls == nil ? "http" : "https" }
+    }
+
+    /// Files in PEM, which are followed: a renewed certificate is taken without a restart.
+    struct TLS: Sendable, Hashable {
+        /// The server's certificate, and after it those that signed it.
+        var certificate: String
+        var key: String
     }
 
     struct Stores: Sendable, Hashable {
@@ -82,7 +93,7 @@ struct Configuration: Sendable, Hashable {
 
     struct Accounting: Sendable, Hashable {
         /// Over how many sets of counters an org is split; one that is not named is not split.
-        var slots: [String: Int] = [:]
+        var slots: [OrgID: Int] = [:]
         /// How long a slice of tokens lasts at its stream's speed.
         var slice = Duration.seconds(AccountingLimits.sliceSeconds)
     }
@@ -92,10 +103,12 @@ struct Configuration: Sendable, Hashable {
         var pingTimeout = Duration.seconds(20)
         var maxMessage = 1_000_000
         var queue = 1 << 20
-        /// Compresses polling answers for clients that accept it.
+        /// Compresses polling answers, documents and the web client's files for clients that accept it.
         var httpCompression = true
         /// Compresses messages of WebSockets whose clients offer it.
         var deflate = false
+        /// Serves clients of Engine.IO 3 and Socket.IO 2 too.
+        var allowEIO3 = false
         /// Given but without effect in this version.
         var recovery: String?
     }

@@ -160,7 +160,7 @@ actor ApprovalCount {
         }
     }
 
-    private func count(_ org: String) async -> Int {
+    private func count(_ org: OrgID) async -> Int {
         await store?.approvals(of: org, Supervisor.ApprovalFilter(state: .pending), before: nil, limit: LiveLimits.approvals)?.count
             ?? 0
     }

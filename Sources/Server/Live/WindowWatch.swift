@@ -11,7 +11,7 @@ actor WindowWatch {
     /// Budgets of an organisation among which the widest are looked for.
     private static let budgetsMax = 5_000
 
-    private let org: String
+    private let org: OrgID
     private let stores: Stores
     private let accountant: Accountant
     private var budgets: (at: ContinuousClock.Instant, list: [Budget])?
@@ -19,7 +19,7 @@ actor WindowWatch {
     private var summed: [WindowKey: WindowSnapshot] = [:]
     private var told: [String: JSONValue] = [:]
 
-    init(_ org: String, stores: Stores, accountant: Accountant) {
+    init(_ org: OrgID, stores: Stores, accountant: Accountant) {
         self.org = org
         self.stores = stores
         self.accountant = accountant

@@ -47,7 +47,7 @@ struct AccountRoutes: Sendable {
                 message: "The counters cannot be read right now. Try again.", headers: [.retryAfter: "1"])
         }
         var response = Response.json([
-            "org": .string(principal.org), "project": .string(principal.project), "user": principal.user.map { .string($0) } ?? .null,
+            "org": .string(principal.org.text), "project": .string(principal.project), "user": principal.user.map { .string($0) } ?? .null,
             "roles": .array(principal.roles.map { .string($0) }),
             "windows": .array(found.map(\.json)),
         ])

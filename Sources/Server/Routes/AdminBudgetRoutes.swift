@@ -145,7 +145,7 @@ extension LiveRun {
         func text(_ value: String?) -> JSONValue { value.map { .string($0) } ?? .null }
         let tenant = handle.tenant
         return [
-            "run_id": .string(handle.identity.run.text), "org": .string(tenant.org), "project": .string(tenant.project),
+            "run_id": .string(handle.identity.run.text), "org": .string(tenant.org.text), "project": .string(tenant.project),
             "user": text(tenant.user), "key": text(tenant.key), "model": .string(handle.model), "started_at": .integer(handle.startedAt),
             "output_tokens": .integer(Int64(report.outputTokens)), "cost_usd": .string(report.costUSD),
         ]

@@ -63,12 +63,7 @@ struct AdminToolRoutes: Sendable {
     }
 
     private func reader(_ request: Request, _ context: AppContext) throws -> DecisionReader {
-        let principal = try context.principal
-        let org = request.uri.queryParameters["org"].map(String.init) ?? principal.org
-        guard principal.administers(org: org), let handle = try? OrgHandle(org: org) else {
-            throw HTTPFailure.scopeDenied(param: "org")
-        }
-        return .org(handle)
+        .org(OrgHandle(org: try AdminArea.org(of: request, context.principal)))
     }
 
     /// `{"disabled": true, "reason": "…"}`: calls in flight go on, no other begins. The tools are the server's, so an operator's alone.
@@ -150,7 +145,7 @@ extension RecordedDecision {
     var json: JSONValue {
         var object = JSONObject([
             ("id", .string(decision.id)), ("seq", .integer(seq)), ("at", .integer(decision.at.rawValue)),
-            ("org", .string(decision.path.org)), ("project", .string(decision.path.project)), ("run", .string(decision.run)),
+            ("org", .string(decision.path.org.text)), ("project", .string(decision.path.project)), ("run", .string(decision.run)),
             ("call_id", .string(decision.callID)), ("source", .string(decision.source.rawValue)), ("tool", .string(decision.tool)),
             ("arguments_digest", .string(decision.argumentsDigest)), ("decision", .string(decision.decision.rawValue)),
             ("roles", .array(decision.roles.map { .string($0) })), ("kind", .string(decision.kind.rawValue)),

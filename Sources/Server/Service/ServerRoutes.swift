@@ -28,10 +28,12 @@ struct ServerRoutes: Sendable {
 
     func router() -> Router<AppContext> {
         let router = Router(context: AppContext.self)
+        let compressing = configuration.transport.httpCompression
+        if compressing { router.add(middleware: CompressionMiddleware()) }
         router.add(middleware: ErrorDocumentMiddleware())
         router.add(middleware: OriginMiddleware(policy: configuration.originPolicy))
         if traces != nil { router.add(middleware: TraceMiddleware()) }
-        PageRoutes(files: StaticFiles(root: configuration.server.webClient)).add(to: router)
+        PageRoutes(files: StaticFiles(root: configuration.server.webClient, compressing: compressing)).add(to: router)
         HealthRoutes(readiness: readiness, metrics: metrics) {
             metrics.outboxRows.set(Int64(outbox?.backlog ?? 0))
             traces?.measure()

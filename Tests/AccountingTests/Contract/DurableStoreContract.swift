@@ -60,7 +60,7 @@ struct DurableStoreContract {
         ("texts come back as they were, and too long ones are refused", { try await $0.texts() }),
     ]
 
-    func rows(_ count: Int, org: String = "acme") throws -> [LedgerRow] {
+    func rows(_ count: Int, org: OrgID = "acme") throws -> [LedgerRow] {
         try (0..<count).map { index in
             LedgerRow(
                 chargeID: "\(org)-\(index)", kind: index == 3 ? .overrun : .commit, lease: "l", attribution: try Make.attribution(org: org),

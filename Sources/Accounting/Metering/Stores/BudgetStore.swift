@@ -14,7 +14,7 @@ public protocol BudgetStore: BudgetDirectory {
     /// All budgets by scope, or those of one scope.
     func list(scope: Scope?) async throws -> [Budget]
     /// Those of an org with its projects, users and keys, or of all, in the order of ``BudgetName``. At most ``StoreLimits/page``.
-    func page(org: String?, after: BudgetName?, limit: Int) async throws -> [Budget]
+    func page(org: OrgID?, after: BudgetName?, limit: Int) async throws -> [Budget]
 }
 
 /// What tells one budget from another, in the order in which pages list them.
@@ -41,7 +41,7 @@ public struct BudgetName: Sendable, Hashable {
 
 package enum BudgetStatement {
     /// True of the scopes of an org, which stands at `org`: with what holds no name of a key in the table of keys, the keys of tokens.
-    package static func isOf(org: String) -> String {
+    package static func isOf(org: OrgID) -> String {
         """
         (scope = 'org:' || \(org) OR (scope >= 'project:' || \(org) || '/' AND scope < 'project:' || \(org) || '0')
             OR (scope >= 'user:' || \(org) || '/' AND scope < 'user:' || \(org) || '0')
