@@ -180,6 +180,10 @@ let package = Package(
         .executableTarget(
             name: "sandbox-benchmark", dependencies: ["Executor", "JSON", "sandbox-init"], path: "Benchmarks/SandboxBenchmark",
             swiftSettings: settings),
+        // What libFuzzer drives (scripts/fuzz.sh).
+        .executableTarget(
+            name: "fuzz", dependencies: ["JSON", "MessagePack", "TransportWire", .nioCore], path: "Tests/Fuzz", exclude: ["Corpus"],
+            swiftSettings: settings),
         .executableTarget(name: "cedar-benchmark", dependencies: ["Cedar"], path: "Benchmarks/CedarBenchmark", swiftSettings: settings),
         .testTarget(name: "CedarTests", dependencies: ["Cedar"], swiftSettings: settings),
         .testTarget(name: "JSONTests", dependencies: ["JSON"], swiftSettings: settings),
@@ -241,7 +245,7 @@ let package = Package(
             name: "ServerTests",
             dependencies: [
                 "kdcube", "Engine", "EngineProviders", "Executor", "Supervisor", "Accounting", "AccountingSQLite", "JSON", "JWT",
-                "Telemetry", .httpTypes,
+                "Telemetry", "RedisClient", .httpTypes, .hummingbird, .nioCore, .logging,
             ],
             swiftSettings: settings),
     ],

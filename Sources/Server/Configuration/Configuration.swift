@@ -32,6 +32,8 @@ struct Configuration: Sendable, Hashable {
         /// The server's certificate, and after it those that signed it.
         var certificate: String
         var key: String
+
+        init(certificate: String, key: String) { (self.certificate, self.key) = (certificate, key) }
     }
 
     struct Stores: Sendable, Hashable {

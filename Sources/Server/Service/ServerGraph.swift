@@ -34,7 +34,8 @@ struct ServerGraph {
         // Before it is read: what comes later is a change.
         let priceFile = FileIdentity(configuration.priceFile)
         let prices = try Prices.load(configuration.priceFile, models: configuration.models)
-        let certificate = try CertificateWatch(configuration.server.tls, registry: registry, logger: logger)
+        let certificate = try CertificateWatch(
+            configuration.server.tls, connectsToPeers: !configuration.stores.redis.isEmpty, registry: registry, logger: logger)
         let tokens = try TokenKeys(configuration.tokens, registry: registry, logger: logger)
         for notice in configuration.notices { logger.notice("setting without effect", metadata: ["setting": "\(notice)"]) }
 
