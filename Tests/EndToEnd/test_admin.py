@@ -1,5 +1,6 @@
 """`/api/admin`: organisations, projects, users, keys, budgets and usage; what an admin of one organisation may not touch."""
 
+import json
 import time
 
 import pytest
@@ -203,6 +204,34 @@ def test_a_rotated_key_goes_at_once_or_after_its_grace(server, admin, tenant):
     admin.ok("PATCH", f"keys/{tenant.key_id}", {"expires_at": int(time.time() * 1000)})
     wait_until("its run is cut", lambda: all(row["run_id"] != live for row in admin.ok("GET", "streams")["data"]))
     assert complete(server, tenant.key).status_code == 401
+
+
+def test_a_cap_of_the_operator_is_not_the_tenants_to_lift(admin, operator, installation, tenant):
+    scope = f"org:{tenant.org}"
+    cap = {"scope": scope, "unit": "usd", "window": "month", "limit": "5"}
+    assert operator.ok("PUT", "budgets", cap, status=201)["owner"] == "operator"
+    for limit in ("9", "1", "5"):
+        assert admin.refused("PUT", "budgets", cap | {"limit": limit}) == (403, "operator_owned", "scope")
+    named = {"scope": scope, "unit": "usd", "window": "month"}
+    assert admin.refused("DELETE", "budgets", **named)[:2] == (403, "operator_owned")
+    # A tighter one of its own holds beside it, and is not the operator's whatever it says.
+    own = cap | {"window": "day", "limit": "1"}
+    assert admin.refused("PUT", "budgets", own | {"owner": "operator"})[:2] == (403, "operator_owned")
+    assert admin.ok("PUT", "budgets", own, status=201)["owner"] == "org"
+    assert {row["window"]: (row["owner"], row["limit"]) for row in admin.all("budgets", 1)} == {
+        "day": ("org", "1.00"),
+        "month": ("operator", "5.00"),
+    }
+    assert operator.refused("PUT", "budgets", own | {"owner": "nobody"})[:2] == (400, "invalid_request_error")
+    assert operator.ok("PUT", "budgets", cap | {"owner": "org"})["owner"] == "org", "handed over"
+    assert admin.ok("PUT", "budgets", cap | {"limit": "2"})["owner"] == "org"
+    # The command line speaks for the operator; a key's budgets are its organisation's.
+    set_by = ("budget", "set", "--unit", "usd", "--window", "month", "--limit", "3", "--json", "--scope")
+    assert json.loads(installation.command(*set_by, scope))["owner"] == "operator"
+    assert admin.refused("PUT", "budgets", cap)[:2] == (403, "operator_owned")
+    assert json.loads(installation.command(*set_by, f"key:{tenant.key_id}"))["owner"] == "org"
+    assert json.loads(installation.command(*set_by, scope, "--owner", "org"))["owner"] == "org"
+    assert admin.ok("DELETE", "budgets", **named) == {"removed": True}
 
 
 def test_budgets_show_what_is_used_held_and_free_and_are_tried_first(server, admin, tenant):

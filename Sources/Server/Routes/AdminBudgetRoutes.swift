@@ -26,7 +26,7 @@ struct AdminBudgetRoutes: Sendable {
         if let text = request.uri.queryParameters["scope"] {
             let scope = try await AdminArea.scope(String(text), by: context.principal, windows)
             let budgets = try await stores.budgets.list(scope: scope)
-            return page.answer(try await windows.windows(of: budgets).map(\.row), next: nil)
+            return page.answer(try await windows.windows(of: budgets).rows(budgets), next: nil)
         }
         var after: BudgetName?
         if !page.cursor.isEmpty {
@@ -35,13 +35,13 @@ struct AdminBudgetRoutes: Sendable {
         }
         let budgets = try await stores.budgets.page(org: area.org, after: after, limit: page.limit)
         let next = budgets.count == page.limit ? budgets.last.map { BudgetName($0).parts.joined(separator: "\n") } : nil
-        return page.answer(try await windows.windows(of: budgets).map(\.row), next: next)
+        return page.answer(try await windows.windows(of: budgets).rows(budgets), next: next)
     }
 
     @Sendable private func put(_ request: Request, context: AppContext) async throws -> Response {
         let (budget, known) = try await budget(request, context)
-        let set = try await stores.budgets.set(budget)
-        guard var row = try await windows.window(of: set, isSet: true)?.row else { throw Self.absent }
+        guard let set = try await stores.budgets.set(budget, by: context.principal.budgetAuthor) else { throw HTTPFailure.operatorOwned }
+        guard var row = try await windows.window(of: set, isSet: true)?.row(of: set) else { throw Self.absent }
         row["created"] = .bool(known == nil)
         return .json(.object(row), status: known == nil ? .created : .ok)
     }
@@ -57,10 +57,12 @@ struct AdminBudgetRoutes: Sendable {
                 scope: scope.text, model: text("model"), tool: text("tool"), unit: text("unit") ?? "", period: text("window") ?? "",
                 limit: "0")
         } catch { throw HTTPFailure(error) }
-        guard try await stores.budgets.remove(scope: scope, model: named.model, unit: named.unit, period: named.period) else {
-            throw Self.absent
+        let author = try context.principal.budgetAuthor
+        switch try await stores.budgets.remove(scope: scope, model: named.model, unit: named.unit, period: named.period, by: author) {
+        case .removed: return .json(["removed": true])
+        case .absent: throw Self.absent
+        case .kept: throw HTTPFailure.operatorOwned
         }
-        return .json(["removed": true])
     }
 
     /// What the limit would do now to what runs on this server; nothing is changed.
@@ -82,15 +84,16 @@ struct AdminBudgetRoutes: Sendable {
     /// The budget of a body, and the one that is set under its name.
     private func budget(_ request: Request, _ context: AppContext) async throws -> (Budget, known: Budget?) {
         let fields = try FieldReader(await JSONBody.read(request))
-        try fields.allow(only: BudgetBody.members)
+        try fields.allow(only: BudgetBody.members.union(["owner"]))
         guard let text = try fields.string("scope", bytesMax: 512) else { throw fields.failure("scope", "is needed") }
         let scope = try await AdminArea.scope(text, by: context.principal, windows)
         let asked = try BudgetBody.keyBudget(fields)
+        let owner = try BudgetBody.owner(fields, by: context.principal)
         var budget: Budget
         do throws(BudgetError) {
             budget = try Budget(
                 scope: scope.text, model: asked.model, tool: asked.tool, unit: asked.unit, period: asked.window, zone: asked.zone,
-                limit: asked.limit)
+                limit: asked.limit, owner: owner)
         } catch { throw HTTPFailure(error) }
         let known = try await stores.budgets.list(scope: scope).first {
             $0.model == budget.model && $0.unit == budget.unit && $0.period == budget.period
@@ -98,7 +101,8 @@ struct AdminBudgetRoutes: Sendable {
         // Whoever changes a limit does not say when its windows begin; null says UTC.
         if fields.object["zone"] == nil, let zone = known?.zone {
             budget = try Budget(
-                scope: scope, model: budget.model, unit: budget.unit, period: budget.period, zone: zone, limit: budget.limit)
+                scope: scope, model: budget.model, unit: budget.unit, period: budget.period, zone: zone, limit: budget.limit,
+                owner: budget.owner)
         }
         return (budget, known)
     }
@@ -133,11 +137,17 @@ extension Budget {
 
 extension WindowSnapshot {
     /// A row of `/api/admin/budgets`.
-    var row: JSONObject {
+    func row(of budget: Budget) -> JSONObject {
         var object = json.objectValue ?? JSONObject()
         object["free"] = key.unit.json(max(0, headroom))
+        object["owner"] = .string(budget.owner.rawValue)
         return object
     }
+}
+
+extension [WindowSnapshot] {
+    /// Rows of the windows of these budgets, in their order.
+    func rows(_ budgets: [Budget]) -> [JSONObject] { zip(self, budgets).map { $0.row(of: $1) } }
 }
 
 extension LiveRun {

@@ -41,6 +41,7 @@ struct DurableStoreContract {
         ("another process reads and writes budgets while the server runs; versions never fall", { try await $0.budgetChanges() }),
         ("a reading of budgets is repeated only when some budget has changed", { try await $0.budgetEditions() }),
         ("budgets set at the same time by many get versions of their own", { try await $0.budgetRaces() }),
+        ("what the operator has set its organisation neither changes nor removes", { try await $0.budgetOwners() }),
         ("a budget's zone comes back as it was set, and another begins a generation", { try await $0.zones() }),
         ("the days, weeks and months of a zone are summed to the millisecond", { try await $0.zonedSums() }),
         ("usage without counters is what the ledger holds", { try await $0.usageOfLedger() }),
