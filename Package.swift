@@ -16,6 +16,10 @@ extension Target.Dependency {
     static let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
     static let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
     static let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+    static let nioHPACK = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-http2")
+    static let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
+    static let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+    static let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
     static let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
     static let nioExtras = Target.Dependency.product(name: "NIOExtras", package: "swift-nio-extras")
     static let nioHTTPTypesHTTP1 = Target.Dependency.product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
@@ -37,11 +41,14 @@ let package = Package(
     products: [
         .executable(name: "kdcube", targets: ["kdcube"]),
         .library(name: "Transport", targets: ["Transport"]),
+        .library(name: "TransportRedis", targets: ["TransportRedis"]),
         .library(name: "Cedar", targets: ["Cedar"]),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.35.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-nio-http2.git", from: "1.46.0"),
         .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.14.0"),
         .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
@@ -81,10 +88,18 @@ let package = Package(
         .target(
             name: "Transport",
             dependencies: [
-                "TransportWire", "JSON", "Telemetry", "Digest", "Deflate", .nioCore, .nioPosix, .nioHTTP1, .nioExtras,
+                "TransportWire", "JSON", "Telemetry", "Digest", "Deflate", .nioCore, .nioPosix, .nioHTTP1, .nioHTTP2, .nioSSL, .nioTLS,
+                .nioExtras,
                 .nioHTTPTypesHTTP1, .nioHTTPTypes, .httpTypes, .hummingbird, .logging, .lifecycle, .deque,
             ],
             path: "Sources/Transport/Realtime", swiftSettings: settings),
+        // Several servers as one, through a Redis: the Socket.IO cluster and what its nodes know of each other.
+        .target(
+            name: "TransportRedis",
+            dependencies: [
+                "Transport", "TransportWire", "JSON", "MessagePack", "RedisClient", "Telemetry", .nioCore, .nioPosix, .logging,
+            ],
+            path: "Sources/Transport/Redis", swiftSettings: settings),
 
         // Engine: runs, their logs, and the models that feed them.
         .target(name: "Engine", dependencies: ["JSON", "Tenancy", "Traces"], path: "Sources/Engine/Core", swiftSettings: settings),
@@ -143,7 +158,7 @@ let package = Package(
                 "AccountingBoard", "AccountingRedis", "AccountingPostgres", "AccountingSQLite", "RedisClient", "Cedar", "Executor",
                 "sandbox-init",
                 "Supervisor",
-                "SupervisorAdapters", .hummingbird, .httpTypes, .nioCore,
+                "SupervisorAdapters", "TransportRedis", .hummingbird, .httpTypes, .nioCore,
                 .nioPosix, .nioHTTP1,
                 .lifecycle, .unixSignals,
                 .logging,
@@ -154,7 +169,7 @@ let package = Package(
         .executableTarget(
             name: "conformance-server",
             dependencies: [
-                "JSON", "Telemetry", "TransportWire", "Transport", .argumentParser, .hummingbird, .lifecycle, .unixSignals, .nioCore,
+                "JSON", "Telemetry", "TransportWire", "Transport", "TransportRedis", "RedisClient", .argumentParser, .hummingbird, .lifecycle, .unixSignals, .nioCore,
                 .nioHTTP1,
                 .nioPosix, .logging,
             ],
@@ -176,8 +191,16 @@ let package = Package(
             name: "TransportTests",
             dependencies: [
                 "Transport", "TransportWire", "JSON", "MessagePack", "Telemetry", "Deflate", .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1,
+                .nioHPACK, .nioHTTP2, .nioSSL,
                 .hummingbird,
                 .logging, .httpTypes, .lifecycle,
+            ],
+            swiftSettings: settings),
+        .testTarget(
+            name: "TransportRedisTests",
+            dependencies: [
+                "TransportRedis", "Transport", "TransportWire", "RedisClient", "JSON", "MessagePack", "Telemetry", .nioCore, .nioPosix,
+                .nioEmbedded, .hummingbird, .logging, .httpTypes, .lifecycle,
             ],
             swiftSettings: settings),
         .testTarget(

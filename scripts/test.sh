@@ -25,6 +25,10 @@ if [ ${#web[@]} -gt 0 ]; then
   grep -vE '^ *(---|\.\.\.|duration_ms|type)' "$results/web.tap"
 fi
 
+# Alone, because it measures how long an answer takes. Where it cannot be run it says so, and that is no failure.
+step "WebSocket cases of the Autobahn suite (where there is a Python 2.7)"
+scripts/autobahn.sh --chosen --xunit "$results/autobahn.xml" || [ $? -eq 3 ] || touch "$results/autobahn.failed"
+
 step "end to end (real binary, Redis, Chromium, SDKs)"
 # shellcheck disable=SC2086
 $python -m pytest Tests/EndToEnd --junitxml "$results/end-to-end.xml" ${E2E:-} || touch "$results/end-to-end.failed"

@@ -4,6 +4,7 @@ import re
 
 import pytest
 import requests
+from playwright.sync_api import expect
 
 from rig.examples import Example, bearer, refund, say
 from rig.page import connected
@@ -63,12 +64,12 @@ def test_policies_are_edited_checked_tried_published_and_rolled_back(shop, opera
     page.get_by_role("textbox", name="Reason").fill("No refund of 45.")
     page.get_by_role("button", name="Publish").click()
     page.get_by_text("The server refused it").wait_for()
-    assert page.locator(".ce-line[data-tone=cut] .ce-says").count() == 1
+    expect(page.locator(".ce-line[data-tone=cut] .ce-says")).to_have_count(1)
     text.fill(before + NEVER)
     page.get_by_text("It would load").wait_for()
     page.get_by_role("button", name="Dry run").click()
     page.get_by_text("1 decision would differ").wait_for()
-    assert "now denied by never-45" in page.locator("a.differ").first.inner_text()
+    expect(page.locator("a.differ").first).to_contain_text("now denied by never-45", use_inner_text=True)
     page.get_by_role("button", name="Publish").click()
     page.get_by_role("button", name="Edit").wait_for()
     page.get_by_text("never-45").first.wait_for()
@@ -82,7 +83,7 @@ def test_policies_are_edited_checked_tried_published_and_rolled_back(shop, opera
     assert decided(shop, "45.00", "C-3") == "allow"
     page.get_by_role("link", name="Who changed them, and why").click()
     page.locator("a.dc-row", has_text="policies.rollback").wait_for()
-    assert page.locator("a.dc-row", has_text="policies.publish").count() == 1
+    expect(page.locator("a.dc-row", has_text="policies.publish")).to_have_count(1)
 
 
 def test_spending_is_what_was_charged(shop, operator):
@@ -93,7 +94,8 @@ def test_spending_is_what_was_charged(shop, operator):
         f"{shop.server.url}/api/admin/usage?org=acme&by=user", headers=bearer(shop.key("root", "admin")), timeout=10
     ).json()
     tokens = sum(one["output_tokens"] for one in usage["rows"] if "anna" in one["user"])
-    assert tokens > 0 and f"{tokens:,}" in row.inner_text()
+    assert tokens > 0
+    expect(row).to_contain_text(f"{tokens:,}", use_inner_text=True)
     page.get_by_text("At this rate the month ends with").wait_for()
     wait_until("the chart is drawn", lambda: page.locator(".sp-canvas canvas").get_attribute("aria-label"))
     with page.expect_download() as download:
@@ -105,7 +107,7 @@ def test_the_chain_is_verified_and_taken_along(shop, operator):
     page = operator("?page=audit&org=acme")
     page.get_by_role("button", name="Verify now").click()
     page.get_by_text("The chain is whole").wait_for()
-    assert "records are as they were written" in page.locator(".au-result").inner_text()
+    expect(page.locator(".au-result")).to_contain_text("records are as they were written", use_inner_text=True)
     with page.expect_download() as download:
         page.get_by_role("button", name="Export JSON lines").click()
     assert '"hash":' in download.value.path().read_text().splitlines()[0]

@@ -195,7 +195,7 @@ struct EngineIOStateMachineTests {
     }
 
     @Test("E21, E23: a POST that is no text, and bytes that are no packet, end the session") func badPosts() {
-        run(.polling, [Step(0, .postMistyped, [.refuse, .finish(.transportError)])])
+        run(.polling, [Step(0, .postOctets, [.refuse, .finish(.transportError)])])
         run(
             .polling,
             [
@@ -307,7 +307,7 @@ struct EngineIOStateMachineTests {
                 now += UInt64.random(in: 0...120, using: &generator) * 1_000_000
                 let event = Self.events.randomElement(using: &generator) ?? .tick
                 switch event {
-                case .poll, .post, .postMistyped: requests += 1
+                case .poll, .post, .postOctets: requests += 1
                 default: break
                 }
                 let wasClosed = machine.isClosed
@@ -338,7 +338,7 @@ struct EngineIOStateMachineTests {
 
     private static let events: [SessionEvent] = [
         .postBegan, .postAbandoned(isConnectionLost: true), .postAbandoned(isConnectionLost: false),
-        .poll(hasOutput: true), .poll(hasOutput: false), .pollAbandoned, .post, .postMistyped, .packet(.message, from: .polling),
+        .poll(hasOutput: true), .poll(hasOutput: false), .pollAbandoned, .post, .postOctets, .packet(.message, from: .polling),
         .packet(.message, from: .webSocket), .packet(.pong, from: .polling), .packet(.pong, from: .webSocket),
         .packet(.close, from: .polling), .packet(.probe, from: .candidate), .packet(.upgrade, from: .candidate),
         .packet(.upgrade, from: .candidate), .packet(.noop, from: .candidate), .undecodable(from: .candidate), .candidateConnected,

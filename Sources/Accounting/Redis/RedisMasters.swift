@@ -1,7 +1,7 @@
-internal import Accounting
+package import Accounting
 internal import NIOCore
 internal import NIOPosix
-internal import RedisClient
+package import RedisClient
 internal import Synchronization
 
 /// The connections of a counter store: one to a Redis that stands alone, one a master to a cluster. Which it is, the Redis says.
@@ -11,7 +11,7 @@ internal import Synchronization
 ///
 /// `MOVED` is followed. `ASK` is not: a slot that is being moved has an org's counters in two halves, and half the counters decide
 /// nothing; the org's runs wait until the slot has arrived, which is a new life for it (``Epoch``), like a failover.
-final class RedisMasters: Sendable {
+package final class RedisMasters: Sendable {
     private struct State {
         var slots = RedisSlots()
         var connections: [(address: RedisURL.Address, connection: RedisConnection)] = []
@@ -27,7 +27,7 @@ final class RedisMasters: Sendable {
 
     /// - Parameter seed: the Redis that stands alone, or any node of the cluster. One that has several addresses goes on to the next when
     ///   its node is away.
-    init(_ seed: RedisConnection) { self.seed = seed }
+    package init(_ seed: RedisConnection) { self.seed = seed }
 
     /// True when one master may be away while others are not.
     var isCluster: Bool { seed.isCluster }
@@ -38,7 +38,7 @@ final class RedisMasters: Sendable {
         return known(org)?.incarnation ?? ""
     }
 
-    func call(_ command: RedisCommand, org: CounterSlot) async throws(RedisFault) -> RedisValue {
+    package func call(_ command: RedisCommand, org: CounterSlot) async throws(RedisFault) -> RedisValue {
         try await route(org) { (connection) throws(RedisFault) in try await connection.call(command) }
     }
 
@@ -47,8 +47,26 @@ final class RedisMasters: Sendable {
         try await route(org) { (connection) throws(RedisFault) in try await connection.callFunction(command) }
     }
 
+    /// Where the org's keys are, for who sends many commands at once and tells ``note(_:)`` what went wrong.
+    package func connection(org: String) async throws(RedisFault) -> RedisConnection {
+        guard seed.isCluster else { return seed }
+        if known(org) == nil { await refreshAtTimes() }
+        guard let connection = known(org) else { throw .unreachable("no master has the slot of the org") }
+        if connection.health == .connecting { try? await connection.start() }
+        return connection
+    }
+
+    /// A command of somebody who asked for a ``connection(org:)`` failed like this: perhaps the slot is elsewhere now.
+    package func note(_ fault: RedisFault) async {
+        guard seed.isCluster else { return }
+        switch fault {
+        case .server(let refusal) where refusal.code != "MOVED": return
+        default: await refreshAtTimes()
+        }
+    }
+
     /// Closes all but the seed, which its owner closes.
-    func close() async {
+    package func close() async {
         let all = state.withLock { state in
             defer { state.connections = [] }
             state.isClosed = true

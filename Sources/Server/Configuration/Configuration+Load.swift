@@ -96,12 +96,22 @@ extension Configuration.Server {
         onDisconnect = try section.choice("on_disconnect", default: onDisconnect)
         disconnectGrace = try section.duration("disconnect_grace", default: disconnectGrace, in: .seconds(0) ... .seconds(3_600))
         webClient = try section.string("web_client", default: webClient)
-        let tls = try section.subsection("tls")
-        for key in ["certificate", "key"] {
-            try tls.refuseUnlessDefault(key, harmless: [""], because: "put a proxy that terminates TLS in front")
-        }
-        try tls.refuseUnknownKeys()
+        tls = try Configuration.TLS(section.subsection("tls"))
         try section.refuseUnknownKeys()
+    }
+}
+
+extension Configuration.TLS {
+    /// Nil where neither is given.
+    init?(_ section: SettingsSection) throws(ConfigurationError) {
+        certificate = try section.string("certificate", default: "")
+        key = try section.string("key", default: "")
+        try section.refuseUnknownKeys()
+        if certificate.isEmpty, key.isEmpty { return nil }
+        for (name, value) in [("certificate", certificate), ("key", key)] where value.isEmpty {
+            throw ConfigurationError(
+                setting: "\(section.path).\(name)", origin: nil, rule: "is needed: a certificate and its key go together")
+        }
     }
 }
 
@@ -218,7 +228,7 @@ extension Configuration.Transport {
         maxMessage = try section.bytes("max_message", default: maxMessage, in: 1_024...(64 << 20))
         queue = try section.bytes("queue", default: queue, in: (64 << 10)...(256 << 20))
         httpCompression = try section.flag("http_compression", default: httpCompression)
-        try section.refuseUnlessDefault("allow_eio3", harmless: ["false"], because: "clients of Socket.IO 3 and later are served")
+        allowEIO3 = try section.flag("allow_eio3", default: allowEIO3)
         deflate = try section.flag("deflate", default: deflate)
         recovery = try section.value("recovery")?.text
         try section.refuseUnknownKeys()

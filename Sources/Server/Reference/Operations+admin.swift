@@ -238,22 +238,6 @@ extension APIDocument {
                     ])), .refusal(404, "The server has no policies."),
             ]),
         APIOperation(
-            "GET", "/api/admin/tools", "policies", "The server's tools", access: .admin,
-            answers: [
-                .json(
-                    "The tools.",
-                    .object([
-                        .need(
-                            "data",
-                            .list(
-                                .object([
-                                    .need("name", .string), .need("description", .string), .need("effect", .string),
-                                    .need("parameters", .any),
-                                    .need("timeout_ms", .integer), .need("cost_usd", .money), .may("disabled", .anyObject),
-                                ])))
-                    ]))
-            ]),
-        APIOperation(
             "POST", "/api/admin/tools/{name}", "policies", "Switch a tool off or on", access: .operator,
             parameters: [.path("name", .text(1, 64))],
             body: .json(

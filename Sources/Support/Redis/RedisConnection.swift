@@ -11,6 +11,8 @@ public final class RedisConnection: Sendable {
         /// From submitting a command to giving up on its reply.
         public var deadlineMilliseconds = RedisLimits.deadlineMilliseconds
         public var outstandingMax = RedisLimits.outstandingMax
+        /// Bytes of one command.
+        public var commandBytesMax = RedisLimits.commandBytesMax
         /// Sent on every new connection, before it is ready.
         public var preparation: [RedisCommand] = []
         public var logger: Logger
@@ -58,7 +60,7 @@ public final class RedisConnection: Sendable {
     }
 
     /// As ``start()``, and waits for nothing.
-    package func connect() { eventLoop.execute { self.link.value.start { _ in } } }
+    public func connect() { eventLoop.execute { self.link.value.start { _ in } } }
 
     /// Closes for good; whatever waits fails with `.closed`.
     public func close() async {

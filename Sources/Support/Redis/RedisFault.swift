@@ -23,7 +23,7 @@ public enum RedisFault: Error, Sendable, Equatable {
     case overloaded
     /// The connection was closed by its owner.
     case closed
-    /// The command is larger than ``RedisLimits/commandBytesMax``; nothing was sent.
+    /// The command is larger than `commandBytesMax` of the configuration; nothing was sent.
     case commandTooLarge
     /// Several addresses were given, and the Redis at this one stands alone. With two that stand alone the counters would be in two
     /// halves, each of which grants the whole, so none is used.

@@ -32,6 +32,20 @@ public enum RedisLimits {
     /// Bytes of one command. An `open` over a path of 16 windows is about 2 KiB.
     public static let commandBytesMax = 1 << 20
 
+    /// Bytes of one message that a subscriber keeps; a longer one is skipped and reported. As much as a reply.
+    public static let messageBytesMax = 8 << 20
+
+    /// Subscriptions of one connection. A Socket.IO namespace has three, and a server at most 10,000 children of a dynamic one.
+    public static let topicsMax = 65_536
+
+    /// Topics of one SUBSCRIBE: with names of 300 bytes a command of 150 KiB.
+    static let topicsPerCommandMax = 512
+
+    /// How often a subscriber looks whether its connection is alive, in milliseconds, and after how many looks without a sign of life
+    /// it is given up: 4 to 6 s, well before a question to other servers has timed out twice.
+    static let subscriberTickMilliseconds: Int64 = 2_000
+    static let subscriberSilentTicksMax = 3
+
     /// Nodes of a cluster that an address may name. One that is away takes up to ``connectMilliseconds`` and a deadline of the start, so
     /// a longer list would only keep a server from saying that it has no Redis; three are enough to find the others.
     package static let seedsMax = 16

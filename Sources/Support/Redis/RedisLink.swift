@@ -209,7 +209,7 @@ final class RedisLink {
     }
 
     private func enqueue(_ command: RedisCommand, _ completion: @escaping RedisPipeline.Completion) {
-        guard command.size <= RedisLimits.commandBytesMax else { return completion(.failure(.commandTooLarge)) }
+        guard command.size <= configuration.commandBytesMax else { return completion(.failure(.commandTooLarge)) }
         guard !pipeline.isFull else { return completion(.failure(.overloaded)) }
         pipeline.append(deadline: .now() + .milliseconds(configuration.deadlineMilliseconds), completion)
         command.write(into: &outbound, incarnation: incarnation)

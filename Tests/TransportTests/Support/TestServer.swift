@@ -89,14 +89,15 @@ struct TestServer: Sendable {
 
     /// An Engine.IO server that echoes in kind.
     static func echo(
-        _ configuration: TransportConfiguration, loops: Int = 1, logger: Logger? = nil,
+        _ configuration: TransportConfiguration, loops: Int = 1, peers: (any PeerDirectory)? = nil, logger: Logger? = nil,
         front: @Sendable (inout FrontConfiguration) -> Void = { _ in }, _ body: @escaping @Sendable (TestServer) async throws -> Void
     )
         async throws
     {
         try await run(configuration, loops: loops, logger: logger, front: front, body) { group, metrics, logger in
             EngineServer(
-                configuration: configuration, application: EchoApplication(), eventLoopGroup: group, metrics: metrics, logger: logger)
+                configuration: configuration, application: EchoApplication(), eventLoopGroup: group, peers: peers, metrics: metrics,
+                logger: logger)
         }
     }
 

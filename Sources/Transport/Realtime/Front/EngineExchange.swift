@@ -9,15 +9,18 @@ final class EngineExchange: EngineIORequest {
     fileprivate(set) var body = ByteBuffer()
     let eventLoop: any EventLoop
     let remoteAddress: SocketAddress?
-    var isSecure: Bool { false }
+    let isSecure: Bool
     var onAbandoned: ((Abandonment) -> Void)?
     let plan: RequestPlan
     private var front: FrontHandler?
+    /// On its way to another node, which answers.
+    var relay: Relay?
 
     init(_ head: HTTPRequestHead, _ plan: RequestPlan, front: FrontHandler, channel: any Channel) {
         self.head = head
         self.plan = plan
         self.front = front
+        isSecure = front.shared.tls != nil
         eventLoop = channel.eventLoop
         remoteAddress = channel.remoteAddress
     }
@@ -40,6 +43,14 @@ final class EngineExchange: EngineIORequest {
         release()?.abortConnection()
     }
 
+    func relay(to peer: PeerAddress, within patience: TimeAmount, failed: @escaping (RelayFailure) -> Void) {
+        guard let front else { return }
+        front.relay(self, to: peer, within: patience, failed: failed)
+    }
+
+    /// The last of a relayed answer has been written.
+    func answered() { _ = release() }
+
     /// The connection is gone, or the front has answered.
     func abandon(_ abandonment: Abandonment) {
         let notify = onAbandoned
@@ -50,6 +61,7 @@ final class EngineExchange: EngineIORequest {
     private func release() -> FrontHandler? {
         eventLoop.preconditionInEventLoop()
         onAbandoned = nil
+        relay = nil
         return front.take()
     }
 }

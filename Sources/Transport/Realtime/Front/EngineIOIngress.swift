@@ -46,6 +46,13 @@ package protocol EngineIORequest: AnyObject {
     func upgrade(headers: HTTPHeaders, handler: any ChannelInboundHandler & RemovableChannelHandler)
     /// Drops the TCP connection without an answer.
     func abort()
+    /// Lets another node answer, and the connection carry what it says; after a 101 as a pipe of bytes. The client's end is
+    /// told to that node (E19); `onAbandoned` is the front's from here on.
+    ///
+    /// - Parameters:
+    ///   - patience: for the beginning of the answer.
+    ///   - failed: called at most once, on the loop, when there is no answer; then the request is to be answered here.
+    func relay(to peer: PeerAddress, within patience: TimeAmount, failed: @escaping (RelayFailure) -> Void)
 }
 
 /// Why a request is answered no more.

@@ -6,6 +6,8 @@ public struct FrontConfiguration: Sendable {
     public var port = 8000
     /// Connections that the kernel may hold before we accept them.
     public var backlog: Int32 = 1024
+    /// Speaks TLS on every connection; nil speaks plain HTTP/1.1.
+    public var tls: TLSIdentity?
     /// The Engine.IO path: matched as an exact prefix of the request path (E1), so it ends with a slash.
     public var enginePath = "/socket.io/"
 
@@ -24,6 +26,12 @@ public struct FrontConfiguration: Sendable {
     /// 20,000 to upstream connections, stores and files. Raise it together with the limit (`LimitNOFILE`).
     public var connectionsMax = 19_000
 
+    /// Connections of one event loop to other nodes, on which requests are sent on that belong to their sessions. Beyond it such a
+    /// request is answered 503. Each takes a descriptor besides the client's, so with no sticky sessions most clients have two.
+    public var relaysPerLoopMax = 4_096
+
+    /// From the start of a connection to the end of its TLS handshake (attack 21).
+    public var handshakeDeadline: Duration = .seconds(10)
     /// From the first byte of a request to the end of its header (attack 21).
     public var headerDeadline: Duration = .seconds(10)
     /// A connection without a request in progress is closed after this time.

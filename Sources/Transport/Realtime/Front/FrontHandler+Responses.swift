@@ -110,7 +110,7 @@ extension FrontHandler {
 
     // MARK: Writing
 
-    private func write(head: HTTPResponseHead, keepAlive: Bool, _ plan: RequestPlan?, _ requestID: String?) {
+    func write(head: HTTPResponseHead, keepAlive: Bool, _ plan: RequestPlan?, _ requestID: String?) {
         var head = head
         if !head.headers.contains(name: "date") { head.headers.add(name: "Date", value: loop.dateText) }
         if !head.headers.contains(name: "x-request-id") {
@@ -125,14 +125,14 @@ extension FrontHandler {
         context?.write(wrapOutboundOut(.head(head)), promise: nil)
     }
 
-    private func write(body: ByteBuffer) {
+    func write(body: ByteBuffer) {
         guard body.readableBytes > 0 else { return }
         writtenBytes &+= body.readableBytes
         context?.write(wrapOutboundOut(.body(.byteBuffer(body))), promise: nil)
     }
 
     /// Ends the response that is being written, and goes on as the machine says.
-    private func endResponse(_ trailers: HTTPHeaders?) {
+    func endResponse(_ trailers: HTTPHeaders?) {
         requestEpoch &+= 1
         switch machine.responseEnd() {
         case .ignore: break

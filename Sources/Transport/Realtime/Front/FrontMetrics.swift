@@ -4,6 +4,8 @@ internal import Telemetry
 struct FrontMetrics: Sendable {
     let connections: Metric
     private let refused: [RefusalReason: Metric]
+    private let relayed: [RelayStateMachine.Outcome: Metric]
+    private let handshakes: [HandshakeFailure: Metric]
 
     init(_ registry: MetricRegistry) {
         connections = registry.gauge("kdcube_tcp_connections", "Open TCP connections")
@@ -13,6 +15,27 @@ struct FrontMetrics: Sendable {
                 "kdcube_http_refused_total", "Requests and connections refused or cut by the HTTP front", [("reason", reason.rawValue)])
         }
         self.refused = refused
+        var relayed: [RelayStateMachine.Outcome: Metric] = [:]
+        for outcome in RelayStateMachine.Outcome.allCases {
+            relayed[outcome] = registry.counter(
+                "kdcube_relayed_requests_total", "Requests sent on to the node of their session, by how they ended",
+                [("outcome", outcome.rawValue)])
+        }
+        self.relayed = relayed
+        var handshakes: [HandshakeFailure: Metric] = [:]
+        for reason in HandshakeFailure.allCases {
+            handshakes[reason] = registry.counter(
+                "kdcube_tls_handshake_failures_total", "Connections that ended before TLS was agreed on", [("reason", reason.rawValue)])
+        }
+        self.handshakes = handshakes
+    }
+
+    func count(_ outcome: RelayStateMachine.Outcome) {
+        relayed[outcome]?.add()
+    }
+
+    func count(_ reason: HandshakeFailure) {
+        handshakes[reason]?.add()
     }
 
     func count(_ reason: RefusalReason) {

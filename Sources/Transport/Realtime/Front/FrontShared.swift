@@ -9,6 +9,8 @@ final class FrontShared: Sendable {
     let deadlines: FrontDeadlines.Table
     let connectionsMax: Int
     let arrivingBodyBytesMax: Int
+    let relaysPerLoopMax: Int
+    let tls: TLSIdentity?
     let ingress: (any EngineIOIngress)?
     let respond: RequestTask.Responder
     let metrics: FrontMetrics
@@ -28,6 +30,8 @@ final class FrontShared: Sendable {
         deadlines = FrontDeadlines.Table(configuration)
         connectionsMax = configuration.connectionsMax
         arrivingBodyBytesMax = configuration.arrivingBodyBytesMax
+        relaysPerLoopMax = configuration.relaysPerLoopMax
+        tls = configuration.tls
         self.ingress = ingress
         self.respond = respond
         self.metrics = metrics

@@ -10,7 +10,7 @@ extension EngineServer: EngineIOIngress {
         let fields = fields(for: incoming)
         let entry: SessionRegistry.Entry
         do throws(HandshakeRefusal) {
-            guard let found = try admit(request.head, incoming.query, incoming.origin, isUpgrade: false) else { return }
+            guard case .session(let found) = try admit(request.head, incoming.query, incoming.origin, isUpgrade: false) else { return }
             entry = found
         } catch {
             return refuse(request, error, fields)
@@ -36,12 +36,12 @@ extension EngineServer: EngineIOIngress {
                 incoming.origin.addPreflight(to: &fields)
                 return request.respond(EngineIOResponse(status: .noContent, headers: fields))
             }
-            if let entry = try admit(request.head, incoming.query, incoming.origin, isUpgrade: false) {
+            switch try admit(request.head, incoming.query, incoming.origin, isUpgrade: false) {
+            case .session(let entry):
                 route(request, PollingExchange(request, headers: fields, isCompressed: configuration.httpCompression), to: entry)
-            } else if isFull {
-                request.respond(Self.unavailable(fields))
-            } else {
-                openPolling(incoming, fields)
+            case .peer(let address): relay(request, to: address, fields) { self.refuse(request, $0, fields) }
+            case .opening where isFull: request.respond(Self.unavailable(fields))
+            case .opening(let form): openPolling(incoming, form, fields)
             }
         } catch {
             refuse(request, error, fields)
@@ -59,57 +59,105 @@ extension EngineServer: EngineIOIngress {
         let incoming = IncomingRequest(request, configuration, isUpgrade: true)
         var fields = fields(for: incoming)
         do throws(HandshakeRefusal) {
-            let entry = try admit(request.head, incoming.query, incoming.origin, isUpgrade: true)
-            let acceptance = try acceptance(of: request.head)
-            guard let shard = shard(of: request.eventLoop), entry != nil || !isFull else {
-                return request.respond(Self.unavailable(fields))
+            let admission = try admit(request.head, incoming.query, incoming.origin, isUpgrade: true)
+            if case .peer(let address) = admission {
+                return relay(request, to: address, fields) { self.refuseUpgrade(request, $0, fields) }
             }
+            let acceptance = try acceptance(of: request.head)
+            guard let shard = shard(of: request.eventLoop) else { return request.respond(Self.unavailable(fields)) }
+            if case .opening = admission, isFull { return request.respond(Self.unavailable(fields)) }
             fields.add(name: "Upgrade", value: "websocket")
             fields.add(name: "Connection", value: "Upgrade")
             fields.add(name: "Sec-WebSocket-Accept", value: WebSocketAccept.key(for: acceptance.textToHash))
             if let deflate = acceptance.deflate { fields.add(name: "Sec-WebSocket-Extensions", value: deflate.fieldValue) }
-            if let entry {
+            switch admission {
+            case .session(let entry):
                 let link = SessionLink(candidateFor: entry, on: request.eventLoop)
                 let handler = WebSocketSessionHandler(
                     link: link, shard: shard, configuration: configuration, deflate: acceptance.deflate, metrics: metrics)
                 request.upgrade(headers: fields, handler: handler)
-            } else {
-                openWebSocket(incoming, fields, shard, acceptance.deflate)
+            case .opening(let form): openWebSocket(incoming, form, fields, shard, acceptance.deflate)
+            case .peer: break  // Relayed above: its node judges the handshake.
             }
         } catch {
-            count(error)
-            // A client of a WebSocket sees no JSON: the reference answers in plain HTTP and hangs up (E5).
-            fields.add(name: "Connection", value: "close")
-            fields.add(name: "Content-Type", value: "text/html")
-            request.respond(
-                EngineIOResponse(
-                    status: .badRequest, headers: fields, body: ByteBuffer(string: error.message), closesConnection: true))
+            refuseUpgrade(request, error, fields)
         }
+    }
+
+    /// A client of a WebSocket sees no JSON: the reference answers in plain HTTP and hangs up (E5).
+    private func refuseUpgrade(_ request: any EngineIORequest, _ refusal: HandshakeRefusal, _ fields: HTTPHeaders) {
+        count(refusal)
+        var fields = fields
+        fields.add(name: "Connection", value: "close")
+        fields.add(name: "Content-Type", value: "text/html")
+        request.respond(
+            EngineIOResponse(status: .badRequest, headers: fields, body: ByteBuffer(string: refusal.message), closesConnection: true))
+    }
+
+    /// Has the node of the session answer. Without an answer the session counts as unknown, so that its client begins anew.
+    private func relay(
+        _ request: any EngineIORequest, to address: PeerAddress, _ fields: HTTPHeaders,
+        refuse: @escaping (HandshakeRefusal) -> Void
+    ) {
+        request.relay(to: address, within: relayPatience) { failure in
+            if failure == .limit { return request.respond(Self.unavailable(fields)) }
+            refuse(HandshakeRefusal(.unknownSession, "the session's node does not answer: \(failure)"))
+        }
+    }
+
+    /// Longer than the longest poll, which a ping ends or the session's death.
+    private var relayPatience: TimeAmount {
+        timing.pingInterval + timing.pingTimeout + .seconds(RelayLimits.patienceSlackSeconds)
     }
 
     // MARK: Admission
 
+    /// What a request that passed the checks is for.
+    private enum Admission {
+        case opening(SessionForm)
+        case session(SessionRegistry.Entry)
+        /// Its session lives on another node.
+        case peer(PeerAddress)
+    }
+
     /// The checks in the reference's order (E3), with the origin policy where it has `allowRequest`, and for every
-    /// request (E38). Nil when the request opens a session.
+    /// request (E38), here and where the session lives.
     private func admit(
         _ head: HTTPRequestHead, _ query: EngineQuery, _ origin: CrossOriginHeaders, isUpgrade: Bool
-    ) throws(HandshakeRefusal) -> SessionRegistry.Entry? {
+    ) throws(HandshakeRefusal) -> Admission {
         guard !query.isTooLong else { throw HandshakeRefusal(.badRequest, "too many query parameters") }
         guard query.transport == "polling" || query.transport == "websocket" else { throw HandshakeRefusal(.unknownTransport) }
         if case .malformed = origin.verdict { throw HandshakeRefusal(.badRequest, "invalid origin") }
         if let text = query.session {
-            guard let id = SessionID(text), let entry = find(id) else {
+            let admission: Admission
+            if let id = SessionID(text), let entry = find(id) {
+                admission = .session(entry)
+            } else if let address = peer(of: text, head) {
+                admission = .peer(address)
+            } else {
                 throw HandshakeRefusal(.unknownSession, "no such session on this node")
             }
             guard (query.transport == "websocket") == isUpgrade else { throw HandshakeRefusal(.badRequest, "transport mismatch") }
             if case .denied = origin.verdict { throw HandshakeRefusal(.forbidden, "origin") }
-            return entry
+            return admission
         }
         guard head.method == .GET else { throw HandshakeRefusal(.badMethod) }
         guard (query.transport == "websocket") == isUpgrade else { throw HandshakeRefusal(.badRequest, "transport handshake error") }
         if case .denied = origin.verdict { throw HandshakeRefusal(.forbidden, "origin") }
-        guard query.revision == "4" else { throw HandshakeRefusal(.unsupportedProtocol) }
-        return nil
+        guard let form = form(of: query) else { throw HandshakeRefusal(.unsupportedProtocol, "revision") }
+        guard form.revision == .four || !query.isJSONP else { throw HandshakeRefusal(.badRequest, "JSONP") }
+        return .opening(form)
+    }
+
+    /// Where the session's node is, if it is another one. A request that came from there, or from anywhere but a client, is
+    /// not sent on: a directory that is wrong must not make it go round.
+    private func peer(of session: String, _ head: HTTPRequestHead) -> PeerAddress? {
+        guard let peers, let id = SessionID(session), id.node != node, !RelayedHead.isRelayed(head) else { return nil }
+        return peers.address(of: id.node)
+    }
+
+    private func form(of query: EngineQuery) -> SessionForm? {
+        SessionForm(query, allowsRevision3: configuration.allowEIO3)
     }
 
     private func acceptance(of head: HTTPRequestHead) throws(HandshakeRefusal) -> WebSocketAcceptance {
@@ -131,26 +179,27 @@ extension EngineServer: EngineIOIngress {
 
     // MARK: Sessions
 
-    private func openPolling(_ incoming: IncomingRequest, _ fields: HTTPHeaders) {
+    private func openPolling(_ incoming: IncomingRequest, _ form: SessionForm, _ fields: HTTPHeaders) {
         let request = incoming.request
         guard let shard = shard(of: request.eventLoop) else {
             preconditionFailure("a request came on a loop that is not of the server's group")
         }
-        let session = EngineSession(id: newID(), engine: self, shard: shard, request: record(request, incoming.query), webSocket: nil)
+        let session = EngineSession(
+            id: newID(), engine: self, shard: shard, request: record(request, incoming.query), form: form, webSocket: nil)
         open(session)
         let fields = handshakeFields(fields, for: incoming, session)
         _ = session.poll(PollingExchange(request, headers: fields, isCompressed: configuration.httpCompression))
     }
 
     private func openWebSocket(
-        _ incoming: IncomingRequest, _ fields: HTTPHeaders, _ shard: LoopShard, _ deflate: DeflateAgreement?
+        _ incoming: IncomingRequest, _ form: SessionForm, _ fields: HTTPHeaders, _ shard: LoopShard, _ deflate: DeflateAgreement?
     ) {
         let request = incoming.request
         let link = SessionLink()
         let handler = WebSocketSessionHandler(
             link: link, shard: shard, configuration: configuration, deflate: deflate, metrics: metrics)
         let session = EngineSession(
-            id: newID(), engine: self, shard: shard, request: record(request, incoming.query), webSocket: .local(handler))
+            id: newID(), engine: self, shard: shard, request: record(request, incoming.query), form: form, webSocket: .local(handler))
         link.attach(session)
         // Opened first: the open packet is in the handler's queue when its channel is ready.
         open(session)
@@ -189,7 +238,9 @@ extension EngineServer: EngineIOIngress {
     /// What goes with the answer that opens a session, besides: the affinity cookie (E37), and what the application adds.
     private func handshakeFields(_ fields: HTTPHeaders, for incoming: IncomingRequest, _ session: EngineSession) -> HTTPHeaders {
         var fields = fields
-        if let cookie = configuration.cookie { fields.add(name: "Set-Cookie", value: affinityCookie(cookie, session.id)) }
+        if let cookie = configuration.cookie {
+            fields.add(name: "Set-Cookie", value: affinityCookie(cookie, session.id, isSecure: incoming.request.isSecure))
+        }
         if let hook = configuration.initialHeaders { apply(hook, incoming, to: &fields) }
         return fields
     }

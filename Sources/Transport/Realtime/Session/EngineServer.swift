@@ -5,7 +5,7 @@ internal import Synchronization
 package import Telemetry
 internal import TransportWire
 
-/// The Engine.IO v4 server: judges every request under the path (E1–E8, E38), opens sessions, and finds the session of
+/// The Engine.IO server, of revision 4 and where it is allowed 3: judges every request under the path (E1–E8, E38), opens sessions, and finds the session of
 /// a request. Any thread; what belongs to a loop is in its ``LoopShard``.
 package final class EngineServer: Sendable {
     package let configuration: TransportConfiguration
@@ -13,7 +13,8 @@ package final class EngineServer: Sendable {
     let metrics: EngineMetrics
     /// The initial packet as every session is sent it (E10).
     let initialFrame: ByteBuffer?
-    private let node: UInt32
+    let node: UInt32
+    let peers: (any PeerDirectory)?
     private let application: any SessionApplication
     private let registry = SessionRegistry()
     private let shards: [(eventLoop: any EventLoop, shard: NIOLoopBoundBox<LoopShard>)]
@@ -23,10 +24,11 @@ package final class EngineServer: Sendable {
 
     package init(
         configuration: TransportConfiguration, application: any SessionApplication, eventLoopGroup: any EventLoopGroup,
-        metrics: MetricRegistry, logger: Logger
+        peers: (any PeerDirectory)? = nil, metrics: MetricRegistry, logger: Logger
     ) {
         self.configuration = configuration
         self.application = application
+        self.peers = peers
         self.logger = logger
         self.metrics = EngineMetrics(metrics)
         initialFrame = configuration.initialPacket.map { packet in
@@ -104,6 +106,7 @@ package final class EngineServer: Sendable {
         registry.insert(
             session.id, SessionRegistry.Entry(session: NIOLoopBound(session, eventLoop: session.eventLoop), eventLoop: session.eventLoop))
         metrics.sessions.add()
+        if session.form.revision == .three { metrics.revision3.add() }
         session.shard.add(session)
         session.open(application)
     }

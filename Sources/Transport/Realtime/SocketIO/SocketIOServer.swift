@@ -1,9 +1,11 @@
+package import JSON
 public import Logging
 public import NIOCore
 public import Telemetry
 internal import TransportWire
 
-/// A Socket.IO v5 server over Engine.IO v4. Any thread.
+/// A Socket.IO v5 server over Engine.IO v4, and where ``TransportConfiguration/allowEIO3`` says so for clients of Socket.IO 2
+/// too. Any thread.
 ///
 /// It opens no port: the HTTP front gives it every request under ``TransportConfiguration/path``.
 public final class SocketIOServer: Sendable {
@@ -14,15 +16,18 @@ public final class SocketIOServer: Sendable {
     /// - Parameters:
     ///   - eventLoopGroup: the loops that the front's connections run on.
     ///   - cluster: the way to the other servers, if there are any.
+    ///   - peers: where they are, so that requests of their sessions are sent on to them; their ids are those that
+    ///     ``TransportConfiguration/nodeID`` gives to each. Without it such a request is of an unknown session.
     public init(
         configuration: TransportConfiguration, eventLoopGroup: any EventLoopGroup, cluster: (any ClusterPort)? = nil,
-        metrics: MetricRegistry, logger: Logger
+        peers: (any PeerDirectory)? = nil, metrics: MetricRegistry, logger: Logger
     ) {
         self.configuration = configuration
         let eventLoops = Array(eventLoopGroup.makeIterator())
         hub = SocketHub(SocketServices(configuration: configuration, eventLoops: eventLoops, cluster: cluster, metrics: metrics))
         engine = EngineServer(
-            configuration: configuration, application: hub, eventLoopGroup: eventLoopGroup, metrics: metrics, logger: logger)
+            configuration: configuration, application: hub, eventLoopGroup: eventLoopGroup, peers: peers, metrics: metrics,
+            logger: logger)
     }
 
     // MARK: Namespaces
@@ -85,6 +90,28 @@ public final class SocketIOServer: Sendable {
         }
     }
 
+    /// As ``perform(_:namespace:)`` for what needs no waiting, done when it returns; a `serverSideEmit` does nothing here.
+    package func performAtOnce(_ command: ClusterCommand, namespace name: String) {
+        hub.directory.existing(name)?.perform(command)
+    }
+
+    package func has(namespace name: String) -> Bool { hub.directory.existing(name) != nil }
+
+    /// Sends an event to the sockets here and tells of their answers as they come (S23); returns when all are in, or the time is over.
+    ///
+    /// - Parameter onCount: called once, with the number of receivers.
+    package func ask(
+        _ event: String, _ arguments: [JSONValue], _ target: BroadcastTarget, namespace name: String, timeout: Duration,
+        onCount: @escaping @Sendable (Int) -> Void, onAnswer: @escaping @Sendable (JSONValue) -> Void
+    ) async {
+        guard let namespace = hub.directory.existing(name) else { return onCount(0) }
+        let observer = AnswerObserver(parts: hub.services.eventLoops.count, onCount: onCount, answered: onAnswer)
+        _ = await namespace.ask(event, arguments, target, timeout: timeout, observer: observer)
+    }
+
+    /// The rooms of a namespace that have members here.
+    package func roomNames(namespace name: String) async -> [String] { await hub.directory.existing(name)?.roomNames() ?? [] }
+
     // MARK: Life
 
     /// Hears of every refused request, on some event loop (E6).
@@ -107,12 +134,16 @@ extension SocketIOServer: EngineIOIngress {
 final class SocketHub: SessionApplication {
     let services: SocketServices
     let directory: NamespaceDirectory
-    let wireLimits = WireLimits()
+    private let wireLimits = WireLimits()
+    private let wireLimits3 = WireLimits(namespaceBytes: WireLimits().namespaceBytes + TransportLimits.namespaceQueryBytesMax)
 
     init(_ services: SocketServices) {
         self.services = services
         directory = NamespaceDirectory(services)
     }
+
+    /// A namespace of revision 3 may have a query behind it (L5).
+    func wireLimits(_ revision: EngineIORevision) -> WireLimits { revision == .three ? wireLimits3 : wireLimits }
 
     func opened(_ session: EngineSession) -> any SessionDelegate { SocketConnection(session: session, hub: self) }
 }

@@ -1,4 +1,4 @@
-import JSON
+package import JSON
 public import NIOCore
 
 /// Turns Engine.IO messages into Socket.IO packets, and holds a packet back until its attachments have come.
@@ -61,12 +61,12 @@ public struct SocketIODecoder: Sendable {
 }
 
 /// The objects that stand for attachments in a JSON payload (S5).
-enum SocketIOPlaceholder {
+package enum SocketIOPlaceholder {
     /// The index that `object` names; nil when it is an ordinary object, that is unless `_placeholder` is `true`.
     private static func isPlaceholder(_ object: JSONObject) -> Bool { object["_placeholder"] == .bool(true) }
 
     /// Throws unless every placeholder names its own attachment below `count`. Depth is that of a parsed text.
-    static func check(_ value: JSONValue, count: Int) throws(WireError) {
+    package static func check(_ value: JSONValue, count: Int) throws(WireError) {
         // The limit on attachments may be configured above the bits of a word.
         var used = [Bool](repeating: false, count: count)
         try check(value, used: &used)
@@ -89,7 +89,7 @@ enum SocketIOPlaceholder {
     }
 
     /// Puts the attachments in place. The placeholders have been checked.
-    static func fill(_ value: JSONValue, from attachments: [[UInt8]]) -> JSONValue {
+    package static func fill(_ value: JSONValue, from attachments: [[UInt8]]) -> JSONValue {
         switch value {
         case .array(let elements):
             return .array(elements.map { fill($0, from: attachments) })

@@ -9,11 +9,14 @@ final class AckGather {
     private var waiting: Int
     private var room = TransportLimits.broadcastAnswerBytesMax
     private let promise: EventLoopPromise<GatheredAnswers>
+    private let observer: AnswerObserver?
     private var isFinished = false
 
-    init(waiting: Int, promise: EventLoopPromise<GatheredAnswers>) {
+    init(waiting: Int, observer: AnswerObserver? = nil, promise: EventLoopPromise<GatheredAnswers>) {
         self.waiting = waiting
+        self.observer = observer
         self.promise = promise
+        observer?.counted(waiting)
     }
 
     /// - Returns: true with the last answer.
@@ -31,7 +34,9 @@ final class AckGather {
 
     private func keep(_ answer: JSONValue) {
         room -= answer.weight
-        if room >= 0 { gathered.answers.append(answer) } else { gathered.miss(.tooLarge) }
+        guard room >= 0 else { return gathered.miss(.tooLarge) }
+        gathered.answers.append(answer)
+        observer?.answered(answer)
     }
 
     /// Nobody waits any more.

@@ -11,6 +11,16 @@ public protocol ClusterPort: Sendable {
 
     /// Asks every other server and puts their answers together; at the deadline with those that came.
     func ask(_ question: ClusterQuestion, namespace: String, timeout: Duration) async -> ClusterAnswers
+
+    /// This server has a namespace now, or has it no longer: told in their order, under a lock, so it must not block. A port that
+    /// needs no telling has nothing to do.
+    func opened(namespace: String)
+    func closed(namespace: String)
+}
+
+extension ClusterPort {
+    public func opened(namespace: String) {}
+    public func closed(namespace: String) {}
 }
 
 /// What a server tells the others to do with their sockets of a namespace.

@@ -24,13 +24,22 @@ extension Namespace {
         await gather { shard in shard.matching(target).compactMap(\.snapshot) }.flatMap { $0 }
     }
 
+    /// The rooms that have members here; a socket's id is one (S11).
+    func roomNames() async -> [String] {
+        var names: Set<String> = []
+        for part in await gather({ $0.roomNames }) { names.formUnion(part) }
+        return Array(names)
+    }
+
     /// Sends an event to the sockets here and gathers their answers (S23).
-    func ask(_ event: String, _ arguments: [JSONValue], _ target: BroadcastTarget, timeout: Duration) async -> GatheredAnswers {
+    func ask(
+        _ event: String, _ arguments: [JSONValue], _ target: BroadcastTarget, timeout: Duration, observer: AnswerObserver? = nil
+    ) async -> GatheredAnswers {
         let id = newAckID()
         let outgoing = OutgoingEvent(event, arguments, in: self, ackID: id)
         let timeout = timeout.timeAmount
         let parts = await withTaskCancellationHandler {
-            await gatherLater { shard, promise in shard.ask(outgoing, id: id, target, timeout: timeout, promise) }
+            await gatherLater { shard, promise in shard.ask(outgoing, id: id, target, timeout: timeout, observer: observer, promise) }
         } onCancel: {
             forEachShard { $0.cancelAsking(id) }
         }

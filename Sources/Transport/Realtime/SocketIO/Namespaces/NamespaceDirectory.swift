@@ -52,6 +52,7 @@ final class NamespaceDirectory: Sendable {
             let made = make(name, of: parent)
             state.entries[name] = Entry(namespace: made, parent: parent)
             parent?.insert(made)
+            services.cluster?.opened(namespace: name)
             return (made, state.hooks)
         }
         for hook in hooks { hook(namespace) }
@@ -91,6 +92,7 @@ final class NamespaceDirectory: Sendable {
             if entry.users == 0, !parent.keepsEmpty {
                 state.entries[namespace.name] = nil
                 parent.remove(namespace)
+                services.cluster?.closed(namespace: namespace.name)
             } else {
                 state.entries[namespace.name] = entry
             }
@@ -108,6 +110,7 @@ final class NamespaceDirectory: Sendable {
             guard let made else { return nil }
             state.entries[name] = Entry(namespace: made, parent: parent, users: 1)
             parent.insert(made)
+            services.cluster?.opened(namespace: name)
             return made
         }
     }

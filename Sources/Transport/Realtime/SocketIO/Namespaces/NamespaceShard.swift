@@ -20,6 +20,7 @@ final class NamespaceShard {
     private var gathers: [UInt64: AckGather] = [:]
 
     var roomCount: Int { rooms.count }
+    var roomNames: [String] { Array(rooms.keys) + sockets.keys.map(\.description) }
 
     func add(_ socket: SocketCore) { sockets[socket.key] = socket }
 
@@ -80,10 +81,11 @@ final class NamespaceShard {
     /// Sends the event to the sockets that are meant and fulfils the promise when each has answered, timed out or left
     /// (S23).
     func ask(
-        _ outgoing: OutgoingEvent, id: UInt64, _ target: BroadcastTarget, timeout: TimeAmount, _ promise: EventLoopPromise<GatheredAnswers>
+        _ outgoing: OutgoingEvent, id: UInt64, _ target: BroadcastTarget, timeout: TimeAmount, observer: AnswerObserver? = nil,
+        _ promise: EventLoopPromise<GatheredAnswers>
     ) {
         let receivers = matching(target)
-        let gather = AckGather(waiting: receivers.count, promise: promise)
+        let gather = AckGather(waiting: receivers.count, observer: observer, promise: promise)
         guard !receivers.isEmpty else { return gather.finish() }
         gathers[id] = gather
         for socket in receivers {
@@ -115,8 +117,17 @@ final class NamespaceShard {
     private func forEach(in name: String, _ body: (SocketCore) -> Void) {
         if let room = rooms[name] {
             for member in room.members { body(member) }
-        } else if let id = SessionID(name), let socket = sockets[id] {
+        } else if let socket = socket(named: name) {
             body(socket)
         }
+    }
+
+    /// The socket whose id this is; one of Socket.IO 2 may have the namespace in it, `/chat#key` (L5).
+    private func socket(named id: String) -> SocketCore? {
+        if let key = SessionID(id) { return sockets[key].flatMap { $0.isQualified ? nil : $0 } }
+        guard id.utf8.first == UInt8(ascii: "/"), let mark = id.utf8.lastIndex(of: UInt8(ascii: "#")),
+            let key = SessionID(id[id.utf8.index(after: mark)...])
+        else { return nil }
+        return sockets[key].flatMap { $0.id == id ? $0 : nil }
     }
 }
