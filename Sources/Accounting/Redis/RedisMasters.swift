@@ -1,4 +1,4 @@
-package import Accounting
+internal import Accounting
 internal import NIOCore
 internal import NIOPosix
 package import RedisClient
@@ -35,28 +35,31 @@ package final class RedisMasters: Sendable {
     /// The `run_id` of the process that has the org's keys; empty while it is not known.
     func incarnation(org: CounterSlot) -> String {
         guard seed.isCluster else { return seed.incarnation }
-        return known(org)?.incarnation ?? ""
+        return known(org.name)?.incarnation ?? ""
     }
 
-    package func call(_ command: RedisCommand, org: CounterSlot) async throws(RedisFault) -> RedisValue {
-        try await route(org) { (connection) throws(RedisFault) in try await connection.call(command) }
+    func call(_ command: RedisCommand, org: CounterSlot) async throws(RedisFault) -> RedisValue { try await call(command, tag: org.name) }
+
+    /// - Parameter tag: the hash tag that all keys of the command have.
+    package func call(_ command: RedisCommand, tag: String) async throws(RedisFault) -> RedisValue {
+        try await route(tag) { (connection) throws(RedisFault) in try await connection.call(command) }
     }
 
     /// As ``call(_:org:)``, and the library is loaded where it is missing.
     func callFunction(_ command: RedisCommand, org: CounterSlot) async throws(RedisFault) -> RedisValue {
-        try await route(org) { (connection) throws(RedisFault) in try await connection.callFunction(command) }
+        try await route(org.name) { (connection) throws(RedisFault) in try await connection.callFunction(command) }
     }
 
-    /// Where the org's keys are, for who sends many commands at once and tells ``note(_:)`` what went wrong.
-    package func connection(org: String) async throws(RedisFault) -> RedisConnection {
+    /// Where the keys of a hash tag are, for who sends many commands at once and tells ``note(_:)`` what went wrong.
+    package func connection(tag: String) async throws(RedisFault) -> RedisConnection {
         guard seed.isCluster else { return seed }
-        if known(org) == nil { await refreshAtTimes() }
-        guard let connection = known(org) else { throw .unreachable("no master has the slot of the org") }
+        if known(tag) == nil { await refreshAtTimes() }
+        guard let connection = known(tag) else { throw .unreachable("no master has the slot of the tag") }
         if connection.health == .connecting { try? await connection.start() }
         return connection
     }
 
-    /// A command of somebody who asked for a ``connection(org:)`` failed like this: perhaps the slot is elsewhere now.
+    /// A command of somebody who asked for a ``connection(tag:)`` failed like this: perhaps the slot is elsewhere now.
     package func note(_ fault: RedisFault) async {
         guard seed.isCluster else { return }
         switch fault {
@@ -77,17 +80,17 @@ package final class RedisMasters: Sendable {
 
     // MARK: Private
 
-    private func known(_ org: CounterSlot) -> RedisConnection? {
-        state.withLock { state in state.slots.master(of: RedisSlots.slot(tag: org.name)).flatMap { state.connection(to: $0) } }
+    private func known(_ tag: String) -> RedisConnection? {
+        state.withLock { state in state.slots.master(of: RedisSlots.slot(tag: tag)).flatMap { state.connection(to: $0) } }
     }
 
     private func route(
-        _ org: CounterSlot, _ call: (RedisConnection) async throws(RedisFault) -> RedisValue
+        _ tag: String, _ call: (RedisConnection) async throws(RedisFault) -> RedisValue
     ) async throws(RedisFault) -> RedisValue {
         guard seed.isCluster else { return try await call(seed) }
         for _ in 0..<RedisLimits.redirectsMax {
-            if known(org) == nil { await refresh() }
-            guard let connection = known(org) else { throw .unreachable("no master has the slot of the org") }
+            if known(tag) == nil { await refresh() }
+            guard let connection = known(tag) else { throw .unreachable("no master has the slot of the tag") }
             // Nobody has heard of this master yet: a burst of first calls waits for the first outcome instead of failing.
             if connection.health == .connecting { try? await connection.start() }
             do throws(RedisFault) { return try await call(connection) } catch {

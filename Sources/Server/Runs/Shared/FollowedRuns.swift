@@ -1,3 +1,4 @@
+internal import Accounting
 internal import Engine
 internal import Logging
 internal import RedisClient
@@ -37,7 +38,7 @@ final class FollowedRuns: Sendable {
     ///
     /// - Returns: nil when Redis does not know it or does not answer, or the caller does not own it, or too many are followed.
     func find(_ run: RunID, for tenant: Tenant) async -> FollowedRun? {
-        guard RunLogKeys.canCarry(tenant.org), let followed = await follow(run, org: tenant.org),
+        guard let followed = await follow(run, org: tenant.org),
             followed.head.tenant.owns(asSeenBy: tenant)
         else { return nil }
         followed.found(at: clock.now)
@@ -47,7 +48,7 @@ final class FollowedRuns: Sendable {
     /// A run that is followed already.
     func known(_ run: RunID) -> FollowedRun? { state.withLock { $0.runs[run] } }
 
-    private func follow(_ run: RunID, org: String) async -> FollowedRun? {
+    private func follow(_ run: RunID, org: OrgID) async -> FollowedRun? {
         enum Way { case known(FollowedRun), loading(Task<FollowedRun?, Never>), full }
         let way: Way = state.withLock { state in
             if let known = state.runs[run] { return .known(known) }
@@ -68,7 +69,7 @@ final class FollowedRuns: Sendable {
         }
     }
 
-    private func begin(_ run: RunID, org: String) async -> FollowedRun? {
+    private func begin(_ run: RunID, org: OrgID) async -> FollowedRun? {
         let found = await load(run, org: org)
         state.withLock { state in
             state.loading[run] = nil
@@ -79,15 +80,15 @@ final class FollowedRuns: Sendable {
         return found
     }
 
-    private func load(_ run: RunID, org: String) async -> FollowedRun? {
+    private func load(_ run: RunID, org: OrgID) async -> FollowedRun? {
         do throws(RedisFault) {
-            let text = try await redis.call(RedisCommand("GET", RunLogKeys.head(org: org, run)), tag: org)
+            let text = try await redis.call(RedisCommand("GET", RunLogKeys.head(org: org, run)), tag: org.text)
             guard let head = RunHead(text.string, org: org, run: run) else { return nil }
             let followed = FollowedRun(head, at: clock.now)
             while true {
                 let count = String(RunLogLimits.backlogEntries)
                 let after = "(\(followed.position)"
-                let page = try await redis.call(RedisCommand("XRANGE", followed.key, after, "+", "COUNT", count), tag: org)
+                let page = try await redis.call(RedisCommand("XRANGE", followed.key, after, "+", "COUNT", count), tag: org.text)
                 let entries = page.elements ?? []
                 followed.take(entries, at: clock.now)
                 guard entries.count == RunLogLimits.backlogEntries else { return followed }
@@ -137,7 +138,7 @@ final class FollowedRuns: Sendable {
                 var command = RedisCommand("XREAD", "COUNT", String(RunLogLimits.readEntries), "STREAMS")
                 for run in group { command.append(run.key) }
                 for run in group { command.append(run.position) }
-                commands.append((org, command))
+                commands.append((org.text, command))
                 groups.append(group)
             }
         }
@@ -165,7 +166,7 @@ final class FollowedRuns: Sendable {
         let results = await redis.send(
             silent.map { run in
                 let org = run.head.tenant.org
-                return (org, RedisCommand("EXISTS", RunLogKeys.head(org: org, run.head.identity.run)))
+                return (org.text, RedisCommand("EXISTS", RunLogKeys.head(org: org, run.head.identity.run)))
             })
         for (run, result) in zip(silent, results) {
             guard case .success(let count) = result, run.headIs(there: count.number == 1, at: now) else { continue }

@@ -1,3 +1,4 @@
+internal import Accounting
 internal import Engine
 internal import JSON
 
@@ -18,15 +19,16 @@ struct RunHead: Sendable, Hashable {
     var json: JSONValue {
         [
             "run": .string(identity.run.text), "conversation": .string(identity.conversation.text), "turn": .string(identity.turn.text),
-            "org": .string(tenant.org), "project": .string(tenant.project), "user": tenant.user.map { .string($0) } ?? .null,
+            "org": .string(tenant.org.text), "project": .string(tenant.project), "user": tenant.user.map { .string($0) } ?? .null,
             "key": tenant.key.map { .string($0) } ?? .null, "model": .string(model), "started_at": .integer(startedAt),
             "node": .string(node),
         ]
     }
 
     /// Nil for what is no head, or is one of another run than `run` of `org`.
-    init?(_ text: String?, org: String, run: RunID) {
-        guard let text, let json = try? JSONValue(parsing: text), json["run"]?.stringValue == run.text, json["org"]?.stringValue == org,
+    init?(_ text: String?, org: OrgID, run: RunID) {
+        guard let text, let json = try? JSONValue(parsing: text), json["run"]?.stringValue == run.text,
+            json["org"]?.stringValue == org.text,
             let conversation = json["conversation"]?.stringValue.flatMap(ConversationID.init),
             let turn = json["turn"]?.stringValue.flatMap(TurnID.init), let project = json["project"]?.stringValue,
             let model = json["model"]?.stringValue, let startedAt = json["started_at"]?.integerValue, let node = json["node"]?.stringValue

@@ -26,7 +26,7 @@ final class RunLogRedis: Sendable {
     }
 
     func call(_ command: RedisCommand, tag: String) async throws(RedisFault) -> RedisValue {
-        try await masters.call(command, org: tag)
+        try await masters.call(command, tag: tag)
     }
 
     /// Sends all at once and waits for all. The results are in the order of the commands, which is also that in which the commands of one
@@ -38,7 +38,7 @@ final class RunLogRedis: Sendable {
         let answers = Answers(count: commands.count)
         for (index, entry) in commands.enumerated() {
             if places[entry.tag] == nil {
-                do throws(RedisFault) { places[entry.tag] = .success(try await masters.connection(org: entry.tag)) } catch {
+                do throws(RedisFault) { places[entry.tag] = .success(try await masters.connection(tag: entry.tag)) } catch {
                     places[entry.tag] = .failure(error)
                 }
             }

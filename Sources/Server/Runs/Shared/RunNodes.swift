@@ -1,3 +1,4 @@
+internal import Accounting
 internal import Engine
 internal import Logging
 internal import RedisClient
@@ -43,7 +44,7 @@ struct RunNodes: Sendable {
     /// - Parameter more: of its runs, those that are known from elsewhere: Redis may have forgotten its list.
     /// - Returns: how many were ended now.
     @discardableResult
-    func bury(_ gone: String, _ more: [(org: String, run: RunID)]) async throws -> Int {
+    func bury(_ gone: String, _ more: [(org: OrgID, run: RunID)]) async throws -> Int {
         let members = try await redis.call(RedisCommand("SMEMBERS", RunLogKeys.runs(of: gone)), tag: gone)
         let listed = (members.elements ?? []).compactMap { $0.string }
         let names = Set(listed).union(more.map { RunLogKeys.member(org: $0.org, $0.run) })
@@ -65,19 +66,20 @@ struct RunNodes: Sendable {
     }
 
     /// - Returns: false when it had ended, or is not kept any more.
-    private func end(_ run: RunID, of org: String) async throws -> Bool {
+    private func end(_ run: RunID, of org: OrgID) async throws -> Bool {
         let key = RunLogKeys.log(org: org, run)
-        let newest = try await redis.call(RedisCommand("XREVRANGE", key, "+", "-", "COUNT", "1"), tag: org)
+        let newest = try await redis.call(RedisCommand("XREVRANGE", key, "+", "-", "COUNT", "1"), tag: org.text)
         var reader = SharedLogReader()
         // A long last event has several parts, of which the last alone is none: then the id of a further end is refused by readers.
         if let last = newest.elements?.first, reader.take(last)?.body.outcome != nil { return false }
-        let head = RunHead(try await redis.call(RedisCommand("GET", RunLogKeys.head(org: org, run)), tag: org).string, org: org, run: run)
+        let head = RunHead(
+            try await redis.call(RedisCommand("GET", RunLogKeys.head(org: org, run)), tag: org.text).string, org: org, run: run)
         guard let head, let event = try await lost.end(head) else { return false }
         var results: [Result<RedisValue, RedisFault>] = []
         let expiry = String(RunLogLimits.endedSeconds)
-        var commands = RunLogEntry.entries(of: event).map { (tag: org, command: $0.command(key, onlyIfKept: true)) }
-        commands.append((org, RedisCommand("EXPIRE", key, expiry)))
-        commands.append((org, RedisCommand("EXPIRE", RunLogKeys.head(org: org, run), expiry)))
+        var commands = RunLogEntry.entries(of: event).map { (tag: org.text, command: $0.command(key, onlyIfKept: true)) }
+        commands.append((org.text, RedisCommand("EXPIRE", key, expiry)))
+        commands.append((org.text, RedisCommand("EXPIRE", RunLogKeys.head(org: org, run), expiry)))
         results = await redis.send(commands)
         for case .failure(let fault) in results where !RunLogEntry.stands(.failure(fault)) { throw fault }
         return true
