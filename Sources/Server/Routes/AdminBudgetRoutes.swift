@@ -1,5 +1,4 @@
 internal import Accounting
-internal import Engine
 internal import HTTPTypes
 internal import Hummingbird
 internal import JSON
@@ -11,7 +10,7 @@ struct AdminBudgetRoutes: Sendable {
 
     let stores: Stores
     let windows: WindowReader
-    let coordinator: RunCoordinator
+    let live: LiveServer
 
     func add(to group: RouterGroup<AppContext>) {
         group.get("budgets", use: list)
@@ -65,14 +64,14 @@ struct AdminBudgetRoutes: Sendable {
         }
     }
 
-    /// What the limit would do now to what runs on this server; nothing is changed.
+    /// What the limit would do now to what runs, on whichever server; nothing is changed.
     @Sendable private func preview(_ request: Request, context: AppContext) async throws -> Response {
         let (budget, known) = try await budget(request, context)
         let isSet = known?.zone == budget.zone && known != nil
         guard let window = try await windows.window(of: isSet ? budget.like(known) : budget, isSet: isSet) else { throw Self.absent }
         let unit = budget.unit
         let isSpent = window.headroom <= 0
-        let cut = isSpent && unit.endsRuns ? coordinator.live().filter { budget.covers($0) } : []
+        let cut = isSpent && unit.endsRuns ? await live.view().streams(.all).filter { budget.covers($0) } : []
         return .json([
             "scope": .string(budget.scope.text), "unit": .string(unit.rawValue), "window": .string(budget.period.rawValue),
             "used": unit.json(window.used), "held": unit.json(window.held), "suspense": unit.json(window.suspense),
@@ -121,9 +120,11 @@ extension MeterUnit {
 }
 
 extension Budget {
-    fileprivate func covers(_ run: LiveRun) -> Bool {
-        guard let path = try? TenancyPath(of: run.handle.tenant), path.scopes.contains(scope), tool == nil else { return false }
-        return model == nil || model == run.handle.model
+    fileprivate func covers(_ run: StreamRow) -> Bool {
+        guard let path = try? TenancyPath(org: run.org, project: run.project, user: run.user, key: run.key), path.scopes.contains(scope),
+            tool == nil
+        else { return false }
+        return model == nil || model == run.model
     }
 
     /// With the version of the one that is set, so that the counters' figures are its own.
@@ -150,14 +151,13 @@ extension [WindowSnapshot] {
     func rows(_ budgets: [Budget]) -> [JSONObject] { zip(self, budgets).map { $0.row(of: $1) } }
 }
 
-extension LiveRun {
+extension StreamRow {
     fileprivate var brief: JSONValue {
         func text(_ value: String?) -> JSONValue { value.map { .string($0) } ?? .null }
-        let tenant = handle.tenant
         return [
-            "run_id": .string(handle.identity.run.text), "org": .string(tenant.org.text), "project": .string(tenant.project),
-            "user": text(tenant.user), "key": text(tenant.key), "model": .string(handle.model), "started_at": .integer(handle.startedAt),
-            "output_tokens": .integer(Int64(report.outputTokens)), "cost_usd": .string(report.costUSD),
+            "run_id": .string(run), "org": .string(org.text), "project": .string(project), "user": text(user), "key": text(key),
+            "model": .string(model), "started_at": .integer(startedAt), "output_tokens": .integer(outputTokens),
+            "cost_usd": .string(cost.decimalText), "node": .string(node),
         ]
     }
 }
