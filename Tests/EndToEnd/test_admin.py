@@ -206,6 +206,26 @@ def test_a_rotated_key_goes_at_once_or_after_its_grace(server, admin, tenant):
     assert complete(server, tenant.key).status_code == 401
 
 
+def test_a_rotated_key_goes_on_with_what_was_used_of_its_budgets(server, admin, installation, tenant):
+    scope = f"key:{tenant.key_id}"
+    admin.ok("PUT", "budgets", {"scope": scope, "unit": "requests", "window": "day", "limit": 3}, status=201)
+    assert complete(server, tenant.key).status_code == 200
+    new = admin.ok("POST", f"keys/{tenant.key_id}/rotate", {"grace_seconds": 600}, status=201)
+    assert (new["account"], new["id"] != tenant.key_id) == (tenant.key_id, True)
+    assert complete(server, new["key"]).status_code == 200
+    # Both spend from one account while both are in use, and so does whoever comes after them.
+    assert complete(server, tenant.key).status_code == 200
+    assert complete(server, tenant.key).status_code == complete(server, new["key"]).status_code == 429
+    last = admin.ok("POST", f"keys/{new['id']}/rotate", status=201)
+    assert last["account"] == tenant.key_id and complete(server, last["key"]).status_code == 429
+    rows = admin.ok("GET", "budgets", scope=f"key:{last['id']}")["data"]
+    assert [(row["scope"], row["used"], row["free"]) for row in rows] == [(scope, 3, 0)]
+    assert installation.usage(f"key:{last['id']}")["totals"]["requests"] == 3
+    # What is set for the key that is in use is set for the account.
+    assert admin.ok("PUT", "budgets", {"scope": f"key:{last['id']}", "unit": "requests", "window": "day", "limit": 4})["scope"] == scope
+    assert complete(server, last["key"]).status_code == 200 and complete(server, last["key"]).status_code == 429
+
+
 def test_a_cap_of_the_operator_is_not_the_tenants_to_lift(admin, operator, installation, tenant):
     scope = f"org:{tenant.org}"
     cap = {"scope": scope, "unit": "usd", "window": "month", "limit": "5"}

@@ -41,6 +41,9 @@ enum Schema {
         migrator.registerMigration("18 administration") { db in try db.execute(sql: administration) }
         migrator.registerMigration("19 reports of servers") { db in try db.execute(sql: NodeReportTable.schema) }
         migrator.registerMigration("20 owners of budgets") { db in try db.execute(sql: owners) }
+        migrator.registerMigration("21 accounts of keys") { db in
+            try db.execute(sql: "ALTER TABLE keys ADD COLUMN account TEXT; CREATE INDEX keys_account ON keys (account);")
+        }
         return migrator
     }
 

@@ -25,12 +25,15 @@ struct BudgetCommand: AsyncParsableCommand {
         func run() async throws {
             try await reportingFailures {
                 let stores = try store.stores()
+                let scope = try await stores.payer(of: WindowOptions.parse(scope: window.scope))
                 let asked = try Budget(
-                    scope: window.scope, model: window.model, tool: window.tool, unit: window.unit, period: window.window,
+                    scope: scope.text, model: window.model, tool: window.tool, unit: window.unit, period: window.window,
                     zone: zone ?? "", limit: limit, owner: owner ?? .operator)
                 if owner == .operator, asked.owner == .org { throw CommandFailure("a budget of a key belongs to its organisation") }
                 let budget = try await stores.budgets.set(zone == nil ? asked.keepingZone(in: stores.budgets) : asked)
-                if revoke { try await stores.revocations.add(.scope(budget.scope), org: nil, author: "command line", at: WallClock.now()) }
+                // Of the key that was named, and not of all that spend from its account.
+                let named = try WindowOptions.parse(scope: window.scope)
+                if revoke { try await stores.revocations.add(.scope(named), org: nil, author: "command line", at: WallClock.now()) }
                 if json { return Output.line(budget.json.jsonText) }
                 let model = budget.tool.map { " on \($0)" } ?? budget.model.map { " with \($0)" } ?? ""
                 let amount = "\(budget.unit.text(budget.limit)) \(budget.unit.rawValue)"
@@ -52,8 +55,10 @@ struct BudgetCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await reportingFailures {
-                let scope = try self.scope.map { try WindowOptions.parse(scope: $0) }
-                let budgets = try await store.stores().budgets.list(scope: scope)
+                let stores = try store.stores()
+                var scope = try self.scope.map { try WindowOptions.parse(scope: $0) }
+                if let named = scope { scope = try await stores.payer(of: named) }
+                let budgets = try await stores.budgets.list(scope: scope)
                 if json { return Output.line(JSONValue.array(budgets.map(\.json)).jsonText) }
                 Output.table(
                     [["SCOPE", "MODEL", "UNIT", "WINDOW", "LIMIT", "ZONE", "OWNER"]]
@@ -77,9 +82,11 @@ struct BudgetCommand: AsyncParsableCommand {
         func run() async throws {
             try await reportingFailures {
                 // The limit is not part of a budget's name; zero stands in to have the rest checked.
+                let stores = try store.stores()
+                let scope = try await stores.payer(of: WindowOptions.parse(scope: window.scope))
                 let budget = try Budget(
-                    scope: window.scope, model: window.model, tool: window.tool, unit: window.unit, period: window.window, limit: "0")
-                let removed = try await store.stores().budgets.remove(
+                    scope: scope.text, model: window.model, tool: window.tool, unit: window.unit, period: window.window, limit: "0")
+                let removed = try await stores.budgets.remove(
                     scope: budget.scope, model: budget.model, unit: budget.unit, period: budget.period)
                 if json { Output.line((["removed": .bool(removed)] as JSONValue).jsonText) }
                 guard removed else { throw CommandFailure("there is no such budget; see `kdcube budget list`") }

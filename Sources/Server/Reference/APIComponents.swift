@@ -34,7 +34,8 @@ enum APIComponents {
     }
 
     private static let key = APISchema.object([
-        .need("id", .name), .need("org", .name), .need("project", .name), .need("user", .name.orNull), .need("identity", .name.orNull),
+        .need("id", .name), .need("account", .name), .need("org", .name), .need("project", .name), .need("user", .name.orNull),
+        .need("identity", .name.orNull),
         .need("roles", .list(.name)), .need("alias", .string.orNull), .need("models", .list(.string)),
         .need("on_cut", .word(["error", "finish"])), .need("on_disconnect", .word(["stop", "drain"]).orNull),
         .need("metadata", .anyObject), .need("created_at", .instant), .need("expires_at", .instant.orNull),

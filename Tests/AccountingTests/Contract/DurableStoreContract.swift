@@ -279,5 +279,10 @@ struct DurableStoreContract {
         #expect(try await !table.revoke(id: "k1", author: "t", at: now))
         #expect(try await tool.keys.active(hash: "aa") == nil)
         #expect(try await table.find(id: "k1")?.revokedAt == now)
+        // A key that replaced another spends from its account.
+        let next = try APIKey(id: "k9", org: "acme", project: "web", createdAt: now, account: "k2")
+        try await tool.keys.create(next, hash: "cc")
+        #expect(try await table.find(id: "k9") == next && next.account == "k2")
+        #expect(try await table.find(id: "k2")?.account == "k2")
     }
 }
