@@ -258,7 +258,15 @@ def test_budgets_show_what_is_used_held_and_free_and_are_tried_first(server, adm
     scope = tenant.scope
     body = {"scope": scope, "unit": "usd", "window": "total", "limit": "0.50"}
     made = admin.ok("PUT", "budgets", body, status=201)
-    assert made == body | {"used": "0.00", "held": "0.00", "suspense": "0.00", "free": "0.50", "resets_at": None, "created": True}
+    assert made == body | {
+        "used": "0.00",
+        "held": "0.00",
+        "suspense": "0.00",
+        "free": "0.50",
+        "resets_at": None,
+        "created": True,
+        "owner": "org",
+    }
     assert admin.ok("PUT", "budgets", body)["created"] is False
     run = requests.post(server.url + "/v1/runs", json={"text": "hi\n@tokens 100000\n@rate 50"}, headers=tenant.headers, timeout=10).json()
     busy = wait_until("money is held", lambda: (row := admin.ok("GET", "budgets", scope=scope)["data"][0])["held"] != "0.00" and row)
@@ -393,17 +401,18 @@ def test_the_command_line_does_what_the_addresses_do(server, installation, tenan
     assert [row["project"] for row in run("projects", "list", "--org", org)] == ["lab", "web"]
     assert [row["user"] for row in run("users", "list", "--org", org, "--project", "lab")] == ["eve"]
     assert {"org": org, "name": "Acme"}.items() <= next(row for row in run("orgs", "list") if row["org"] == org).items()
-    more = ["--alias", "ci", "--model", "demo", "--expires-in", "1h", "--service-account", "--budget", "requests/day=2"]
+    more = ["--alias", "ci", "--model", "demo", "--expires-in", "1h", "--service-account", "--budget", "requests/day=4"]
     made = installation.key(org, "lab", "eve", *more)
     row = admin.ok("GET", f"keys/{made['id']}")
     assert (row["alias"], row["models"], row["kind"], row["state"]) == ("ci", ["demo"], "service_account", "active")
     assert 3_500_000 < row["expires_at"] - row["created_at"] <= 3_600_000
-    assert [row["limit"] for row in admin.ok("GET", "budgets", scope=f"key:{made['id']}")["data"]] == [2]
+    assert [row["limit"] for row in admin.ok("GET", "budgets", scope=f"key:{made['id']}")["data"]] == [4]
     assert run("keys", "block", made["id"])["blocked"] and complete(server, made["key"]).status_code == 401
     assert run("keys", "unblock", made["id"])["state"] == "active" and complete(server, made["key"]).status_code == 200
     new = run("keys", "rotate", made["id"], "--grace", "1d")
     assert new["replaces"] == made["id"] and complete(server, new["key"]).status_code == complete(server, made["key"]).status_code == 200
     last = run("keys", "rotate", new["id"])
     assert complete(server, new["key"]).status_code == 401 and complete(server, last["key"]).status_code == 200
+    assert complete(server, last["key"]).status_code == 429, "what they used together"
     states = {row["id"]: row["state"] for row in run("keys", "list", "--org", org)}
     assert (states[made["id"]], states[new["id"]], states[last["id"]]) == ("active", "revoked", "active")
