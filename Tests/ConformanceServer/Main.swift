@@ -3,9 +3,11 @@ import Hummingbird
 import Logging
 import NIOCore
 import NIOPosix
+import RedisClient
 import ServiceLifecycle
 import Telemetry
 import Transport
+import TransportRedis
 public import TransportWire
 import UnixSignals
 
@@ -35,32 +37,47 @@ struct ConformanceServer: AsyncParsableCommand {
     @Option(help: "How the packets of the suite socketio are written.")
     var parser = PacketParser.json
 
+    @Option(help: "A Redis that makes several servers of the suites socketio and bench a cluster: redis://127.0.0.1:6379.")
+    var redis: String?
+
     func run() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
         var logger = Logger(label: "conformance-server")
         logger.logLevel = .warning
         let metrics = MetricRegistry()
-        let (configuration, ingress) = try makeIngress(group, metrics, logger)
+        let cluster = try redis.map { text in
+            RedisCluster(.init(url: try RedisURL(parsing: text), logger: logger), on: group.next(), metrics: metrics)
+        }
+        let (configuration, ingress) = try makeIngress(group, cluster, metrics, logger)
         var front = FrontConfiguration()
         front.hosts = ["127.0.0.1", "::1"]
         front.port = port
         front.enginePath = configuration.path
         front.pollingBodyBytesMax = configuration.maxPayload
         let server = RealtimeServer(
-            configuration: front, ingress: ingress, responder: Router().buildResponder(), eventLoopGroup: group, metrics: metrics,
+            configuration: front, ingress: ingress, responder: router(metrics, cluster).buildResponder(), eventLoopGroup: group, metrics: metrics,
             logger: logger
         ) { addresses in
             print("listening on port \(addresses.first?.port ?? 0)")
             // A script that waits for the line reads a pipe, which is not flushed at a line's end.
             fflush(nil)
         }
-        let services = ServiceGroup(services: [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+        let services = ServiceGroup(
+            services: (cluster.map { [ClusterService(cluster: $0)] } ?? []) + [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         try await services.run()
         try await group.shutdownGracefully()
     }
 
+    /// The metrics, and whether the cluster is heard.
+    private func router(_ metrics: MetricRegistry, _ cluster: RedisCluster?) -> Router<BasicRequestContext> {
+        let router = Router()
+        router.get("metrics") { _, _ in metrics.prometheusText() }
+        router.get("cluster") { _, _ in cluster?.listens(in: "/") == true ? "ready" : "alone" }
+        return router
+    }
+
     private func makeIngress(
-        _ group: MultiThreadedEventLoopGroup, _ metrics: MetricRegistry, _ logger: Logger
+        _ group: MultiThreadedEventLoopGroup, _ cluster: RedisCluster?, _ metrics: MetricRegistry, _ logger: Logger
     ) throws -> (TransportConfiguration, any EngineIOIngress) {
         switch suite {
         case .engineio:
@@ -70,12 +87,16 @@ struct ConformanceServer: AsyncParsableCommand {
             return (configuration, server)
         case .socketio:
             let configuration = try Suites.configuration(path: "/socket.io/", parser: parser)
-            let server = SocketIOServer(configuration: configuration, eventLoopGroup: group, metrics: metrics, logger: logger)
+            let server = SocketIOServer(
+                configuration: configuration, eventLoopGroup: group, cluster: cluster, metrics: metrics, logger: logger)
+            cluster?.attach(server)
             Suites.serveSocketIO(server)
             return (configuration, server)
         case .bench:
             let configuration = try TransportConfiguration()
-            let server = SocketIOServer(configuration: configuration, eventLoopGroup: group, metrics: metrics, logger: logger)
+            let server = SocketIOServer(
+                configuration: configuration, eventLoopGroup: group, cluster: cluster, metrics: metrics, logger: logger)
+            cluster?.attach(server)
             Suites.serveBench(server)
             return (configuration, server)
         case .autobahn:
@@ -85,3 +106,9 @@ struct ConformanceServer: AsyncParsableCommand {
 }
 
 extension PacketParser: ExpressibleByArgument {}
+
+private struct ClusterService: Service {
+    let cluster: RedisCluster
+
+    func run() async throws { await cancelWhenGracefulShutdown { await cluster.run() } }
+}

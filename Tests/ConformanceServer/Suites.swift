@@ -3,6 +3,12 @@ import NIOCore
 import Transport
 import TransportWire
 
+#if canImport(Glibc)
+import Glibc
+#else
+import Darwin
+#endif
+
 /// What each suite expects of its server (socketio.md §5; the protocol documents' *Test suite*).
 enum Suites {
     static func configuration(path: String, parser: PacketParser = .json) throws -> TransportConfiguration {
@@ -20,6 +26,48 @@ enum Suites {
         main.on("message-with-ack") { _, arguments, acknowledge in acknowledge?.send(arguments) }
     }
 
+    /// What shows that several servers are one: questions to all of them, asked by a client, with the time in milliseconds that they have.
+    private static func serveCluster(_ main: Namespace) {
+        main.onServerSide("name") { _ in .string("\(getpid())") }
+        main.on("ask") { socket, arguments, acknowledge in
+            let to = receivers(socket, arguments)
+            Task {
+                do throws(IncompleteAnswers) {
+                    let answers = try await to.emitWithAck("question", Array(arguments.dropFirst(2)))
+                    acknowledge?(.array(answers), 0)
+                } catch {
+                    acknowledge?(.array(error.answers), .integer(Int64(error.missing)))
+                }
+            }
+        }
+        main.on("fetch") { socket, arguments, acknowledge in
+            let to = receivers(socket, arguments)
+            Task { acknowledge?(.array(await to.fetchSockets().map { ["id": .string($0.id), "rooms": .array($0.rooms.map { .string($0) })] })) }
+        }
+        main.on("servers") { socket, arguments, acknowledge in
+            let timeout = Duration.milliseconds(arguments.first?.integerValue ?? 5_000)
+            Task {
+                do throws(IncompleteAnswers) {
+                    acknowledge?(.array(try await socket.namespace.serverSideEmitWithAck("name", timeout: timeout)), 0)
+                } catch {
+                    acknowledge?(.array(error.answers), .integer(Int64(error.missing)))
+                }
+            }
+        }
+        main.on("move") { socket, arguments, acknowledge in
+            guard let from = arguments.first?.stringValue, let to = arguments.last?.stringValue else { return }
+            socket.namespace.to(from).socketsJoin(to)
+            socket.namespace.to(from).socketsLeave(from)
+            acknowledge?()
+        }
+    }
+
+    private static func receivers(_ socket: Socket, _ arguments: [JSONValue]) -> BroadcastOperator {
+        let timeout = Duration.milliseconds(arguments.dropFirst().first?.integerValue ?? 5_000)
+        let room = arguments.first?.stringValue ?? ""
+        return (room.isEmpty ? socket.namespace.everyone : socket.namespace.to(room)).timeout(timeout)
+    }
+
     static func serveBench(_ server: SocketIOServer) {
         let main = server.namespace("/")
         main.on("echo") { _, arguments, acknowledge in acknowledge?.send(arguments) }
@@ -31,6 +79,7 @@ enum Suites {
             guard let room = arguments.first?.stringValue else { return }
             socket.namespace.emit("tick", Array(arguments.dropFirst()), to: [room])
         }
+        serveCluster(main)
     }
 }
 

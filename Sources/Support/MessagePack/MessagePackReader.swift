@@ -24,21 +24,32 @@ public struct MessagePackError: Error, Sendable, Hashable {
 ///
 /// Source: the MessagePack specification, *Formats*; notepack.io for the extensions.
 public struct MessagePackReader {
+    /// What a date becomes.
+    public enum Dates: Sendable {
+        case milliseconds
+        /// What JavaScript's `toJSON` writes: `2026-11-28T16:00:00.000Z`. What no calendar has is null there too.
+        case text
+    }
+
     private let bytes: UnsafeRawBufferPointer
     private let limits: JSONLimits
+    private let dates: Dates
     private var position = 0
 
     /// - Throws: ``MessagePackError`` for anything but exactly one value.
-    public static func read(_ bytes: UnsafeRawBufferPointer, limits: JSONLimits = JSONLimits()) throws(MessagePackError) -> JSONValue {
-        var reader = MessagePackReader(bytes: bytes, limits: limits)
+    public static func read(
+        _ bytes: UnsafeRawBufferPointer, limits: JSONLimits = JSONLimits(), dates: Dates = .milliseconds
+    ) throws(MessagePackError) -> JSONValue {
+        var reader = MessagePackReader(bytes: bytes, limits: limits, dates: dates)
         let value = try reader.value(depth: 0)
         guard reader.position == bytes.count else { throw reader.failure(.trailingBytes) }
         return value
     }
 
-    private init(bytes: UnsafeRawBufferPointer, limits: JSONLimits) {
+    private init(bytes: UnsafeRawBufferPointer, limits: JSONLimits, dates: Dates) {
         self.bytes = bytes
         self.limits = limits
+        self.dates = dates
     }
 
     private func failure(_ reason: MessagePackError.Reason) -> MessagePackError { MessagePackError(reason: reason, offset: position) }
@@ -136,7 +147,10 @@ public struct MessagePackReader {
         guard kind == 0 else { throw MessagePackError(reason: .unknownExtension, offset: start) }
         switch length {
         case 1: return .null
-        case 8: return .integer(Int64(bigEndian: payload.loadUnaligned(as: Int64.self)))
+        case 8:
+            let milliseconds = Int64(bigEndian: payload.loadUnaligned(as: Int64.self))
+            guard case .text = dates else { return .integer(milliseconds) }
+            return DateText.text(milliseconds: milliseconds).map { .string($0) } ?? .null
         default: return .bytes([UInt8](payload))
         }
     }
