@@ -169,7 +169,8 @@ let package = Package(
         .executableTarget(
             name: "conformance-server",
             dependencies: [
-                "JSON", "Telemetry", "TransportWire", "Transport", "TransportRedis", "RedisClient", .argumentParser, .hummingbird, .lifecycle, .unixSignals, .nioCore,
+                "JSON", "Telemetry", "TransportWire", "Transport", "TransportRedis", "RedisClient", .argumentParser, .hummingbird,
+                .lifecycle, .unixSignals, .nioCore,
                 .nioHTTP1,
                 .nioPosix, .logging,
             ],
@@ -204,7 +205,7 @@ let package = Package(
             name: "TransportRedisTests",
             dependencies: [
                 "TransportRedis", "Transport", "TransportWire", "RedisClient", "JSON", "MessagePack", "Telemetry", .nioCore, .nioPosix,
-                .nioEmbedded, .hummingbird, .logging, .httpTypes, .lifecycle,
+                .nioHTTP1, .nioEmbedded, .hummingbird, .logging, .httpTypes, .lifecycle,
             ],
             swiftSettings: settings),
         .testTarget(

@@ -118,6 +118,16 @@ struct ConfigurationTests {
         try load().stores.checkServable()
     }
 
+    @Test("a cluster of Socket.IO servers is on the Redis of the counters") func cluster() throws {
+        let error = #expect(throws: ConfigurationError.self) { try load("transport: { cluster: true }") }
+        #expect(error?.setting == "transport.cluster")
+        #expect(try !load("stores: { redis: redis://h }").transport.cluster)
+        let yaml = "stores: { redis: redis://h }\ntransport: { cluster: true, cluster_key: chat, cluster_python_channel: '' }"
+        let transport = try load(yaml).transport
+        #expect(transport.cluster && transport.clusterKey == "chat" && transport.clusterPythonChannel.isEmpty)
+        #expect(throws: ConfigurationError.self) { try load("transport: { cluster_key: '' }") }
+    }
+
     @Test("a certificate and its key go together") func certificate() throws {
         #expect(try load().server.tls == nil)
         #expect(try load("server: { tls: { certificate: '', key: '' } }").server.tls == nil)

@@ -111,6 +111,12 @@ struct Configuration: Sendable, Hashable {
         var deflate = false
         /// Serves clients of Engine.IO 3 and Socket.IO 2 too.
         var allowEIO3 = false
+        /// Joins the servers on `stores.redis` to one Socket.IO cluster.
+        var cluster = false
+        /// What the names of the cluster's channels begin with.
+        var clusterKey = "socket.io"
+        /// Where python-socketio's managers publish; empty: it is not listened to.
+        var clusterPythonChannel = "socketio"
         /// How long a client that has lost its connection finds its socket again; nil: not at all.
         var recovery: Duration?
     }

@@ -13,6 +13,7 @@ internal import ServiceLifecycle
 internal import Supervisor
 internal import Telemetry
 internal import Transport
+internal import TransportRedis
 internal import TransportWire
 internal import UnixSignals
 
@@ -110,8 +111,10 @@ struct ServerGraph {
         let authenticator = Authenticator(
             directory: KeyDirectory(keys: stores.keys, uses: uses), tokens: tokens, trail: trail, metrics: metrics)
 
+        let cluster = try RedisCluster.configured(configuration, metrics: registry, logger: logger)
         let sockets = SocketIOServer(
-            configuration: try transportConfiguration(), eventLoopGroup: group, metrics: registry, logger: logger)
+            configuration: try transportConfiguration(), eventLoopGroup: group, cluster: cluster, metrics: registry, logger: logger)
+        cluster?.attach(sockets)
         ChatNamespace(intake: intake, authenticator: authenticator, desk: tools?.desk, metrics: metrics, areTraced: traces != nil)
             .install(on: sockets)
         let console = sockets.namespace("/console")
@@ -165,6 +168,7 @@ struct ServerGraph {
                 Background { await liveFeed.runStores() },
                 Background { await door.run() },
                 Background { await traces?.run() },
+                Background { await cluster?.run() },
             ] + ((tools?.loops ?? []) + (runs?.loops(coordinator) ?? [])).map { Background($0) } + [
                 front,
                 RunDrain(coordinator: coordinator, tools: tools?.supervisor, readiness: readiness, grace: configuration.server.grace),
