@@ -58,7 +58,8 @@ struct ConformanceServer: AsyncParsableCommand {
         front.enginePath = configuration.path
         front.pollingBodyBytesMax = configuration.maxPayload
         let server = RealtimeServer(
-            configuration: front, ingress: ingress, responder: router(metrics, cluster).buildResponder(), eventLoopGroup: group, metrics: metrics,
+            configuration: front, ingress: ingress, responder: router(metrics, cluster).buildResponder(), eventLoopGroup: group,
+            metrics: metrics,
             logger: logger
         ) { addresses in
             print("listening on port \(addresses.first?.port ?? 0)")
@@ -66,7 +67,8 @@ struct ConformanceServer: AsyncParsableCommand {
             fflush(nil)
         }
         let services = ServiceGroup(
-            services: (cluster.map { [ClusterService(cluster: $0)] } ?? []) + [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+            services: (cluster.map { [ClusterService(cluster: $0)] } ?? []) + [server], gracefulShutdownSignals: [.sigterm, .sigint],
+            logger: logger)
         try await services.run()
         try await group.shutdownGracefully()
     }
