@@ -125,7 +125,7 @@ extension APIDocument {
                                     .need("run_id", .string), .need("org", .string), .need("project", .string),
                                     .need("user", .string.orNull),
                                     .need("key", .string.orNull), .need("model", .string), .need("started_at", .instant),
-                                    .need("output_tokens", .integer), .need("cost_usd", .string),
+                                    .need("output_tokens", .integer), .need("cost_usd", .string), .need("node", .string),
                                 ]))),
                     ])), .refusal(404, "There is no such key."),
             ]),

@@ -174,5 +174,5 @@ extension FieldReader {
 }
 
 extension Principal {
-    var tenant: Tenant { Tenant(org: org, project: project, user: user, key: keyID) }
+    var tenant: Tenant { Tenant(org: org, project: project, user: user, key: payer, credential: keyID) }
 }

@@ -61,7 +61,7 @@ struct ServerRoutes: Sendable {
                 middleware: AdminMiddleware())
         AdminTenantRoutes(stores: stores).add(to: admin)
         AdminKeyRoutes(stores: stores).add(to: admin)
-        AdminBudgetRoutes(stores: stores, windows: windows, coordinator: intake.coordinator).add(to: admin)
+        AdminBudgetRoutes(stores: stores, windows: windows, live: live).add(to: admin)
         AdminUsageRoutes(stores: stores, windows: windows).add(to: admin)
         AdminLedgerRoutes(stores: stores, windows: windows).add(to: admin)
         AdminStreamRoutes(live: live, approvals: self.approvals, stores: stores, trail: trail).add(to: admin)

@@ -1,3 +1,4 @@
+internal import Accounting
 internal import Engine
 internal import Logging
 internal import RedisClient
