@@ -192,6 +192,18 @@ def test_bars_move_and_a_limit_tells_whom_it_would_cut(console, start, tenant):
     page.locator(f"[data-window='org:{tenant.org}|tokens|day|||']").wait_for()
 
 
+def test_the_operators_cap_has_a_lock_for_the_tenants_administrator(console, installation, tenant):
+    installation.budget(tenant.scope, "10", window="month", owner="operator")
+    window = f"[data-window='{tenant.scope}|usd|month|||']"
+    row = console("?page=budgets").locator(window)
+    row.get_by_text("Operator’s").wait_for()
+    expect(row.get_by_role("button", name="Change the limit")).to_have_count(0)
+    expect(row.locator(".bg-lock")).to_have_attribute("title", re.compile("^Set by the operator"))
+    free = console("?page=budgets", "admin", "operator").locator(window)
+    expect(free.get_by_role("button", name="Change the limit")).to_have_count(1)
+    expect(free.locator(".bg-lock")).to_be_hidden()
+
+
 def test_a_key_is_made_used_blocked_rotated_and_revoked(console, server):
     page = console("?page=keys")
     page.locator(".ky").first.wait_for()

@@ -70,6 +70,21 @@ struct LiveStateTests {
         #expect(stop.json["limit"] == "1.00" && stop.json["seconds"] == 15 && StreamStop(stop.json) == stop)
     }
 
+    @Test("what other servers run of the same scopes spends of a window as well")
+    func elsewhere() throws {
+        let org = window("org:acme", "1.00", used: "0.40")
+        func row(_ run: String, _ name: OrgID) -> StreamRow {
+            StreamRow(
+                run: run, org: name, project: "web", user: "bob", key: nil, model: "demo", conversation: "c", phase: "streaming",
+                waiting: nil, tool: nil, startedAt: start, deliveredTokens: 0, inputTokens: 0, outputTokens: 0, cost: NanoUSD(0),
+                rate: StreamRate(tokens: 0, cost: 600_000_000), stops: nil, node: "n2")
+        }
+        var forecast = StreamForecast()
+        forecast.add([org], StreamRate(tokens: 0, cost: 600_000_000))
+        for other in [row("run_b", "acme"), row("run_c", "acme"), row("run_d", "beta")] { forecast.add(other) }
+        #expect(forecast.stop(among: [org], now: start)?.seconds == 20, "three at sixty cents a minute, and none of another organisation")
+    }
+
     @Test("a window that begins anew before it is spent stops nothing; then the fullest is named without a time")
     func resets() throws {
         let soon = window("org:acme", "1.00", used: "0.90", resetsAt: start + 5_000)

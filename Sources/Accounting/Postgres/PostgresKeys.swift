@@ -18,13 +18,13 @@ public struct PostgresKeys: KeyStore {
             }
             try connection.query(
                 """
-                INSERT INTO keys (id, hash, org, project, user_id, roles, on_cut, created_at, revoked_at, identity, kind)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                INSERT INTO keys (id, hash, org, project, user_id, roles, on_cut, created_at, revoked_at, identity, kind, account)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
                 """,
                 [
                     .text(key.id), .text(hash), org, project, .text(key.user), .text(key.roles.joined(separator: " ")),
                     .text(key.onCut.rawValue), at, .int(key.revokedAt?.rawValue), .text(key.identity),
-                    .text(key.kind.rawValue),
+                    .text(key.kind.rawValue), .text(key.account == key.id ? nil : key.account),
                 ])
             if key.settings != KeySettings() { try Self.write(key.settings, of: key.id, &connection) }
         }
@@ -108,7 +108,7 @@ public struct PostgresKeys: KeyStore {
 
     private static let selection = """
         SELECT id, org, project, user_id, roles, on_cut, created_at, revoked_at, alias, models, metadata, expires_at, blocked,
-            on_disconnect, identity, kind, used_at
+            on_disconnect, identity, kind, used_at, account
         FROM keys LEFT JOIN key_settings ON key_settings.key_id = id LEFT JOIN key_uses ON key_uses.key_id = id
         """
 
@@ -144,12 +144,13 @@ public struct PostgresKeys: KeyStore {
         let (createdAt, revokedAt) = (try row.int(6), try row.optionalInt(7))
         let (settings, identity) = (try settings(row), row.optionalText(14))
         let (kind, usedAt) = (APIKey.Kind(rawValue: try row.text(15)) ?? .person, try row.optionalInt(16))
+        let account = row.optionalText(17)
         return try PostgresError.reading("a key") {
             try APIKey(
                 id: id, org: org, project: project, user: user, roles: roles.split(separator: " ").map(String.init),
                 onCut: APIKey.OnCut(rawValue: onCut) ?? .error, createdAt: Milliseconds(createdAt),
                 revokedAt: revokedAt.map { Milliseconds($0) }, settings: settings, identity: identity, kind: kind,
-                lastUsedAt: usedAt.map { Milliseconds($0) })
+                lastUsedAt: usedAt.map { Milliseconds($0) }, account: account)
         }
     }
 }

@@ -98,9 +98,9 @@ enum CounterRecord {
         let ref = WindowRef(
             key: key, cap: row["cap"], version: row["version"], generation: row["generation"], start: Milliseconds(row["starts_at"]),
             end: Milliseconds(row["ends_at"]))
-        // These counters have one life only, and in that the org of a window is never asked for.
+        // These counters have one life only, and in that the org of a window is never asked for: it stands for none.
         return WindowState(
-            org: "", ref: ref, used: row["used"], held: row["held"], suspense: row["suspense"], liveLeases: row["live_leases"])
+            org: "-", ref: ref, used: row["used"], held: row["held"], suspense: row["suspense"], liveLeases: row["live_leases"])
     }
 
     private static func lease(_ row: Row) throws -> LeaseState {

@@ -18,12 +18,12 @@ public struct KeyTable: KeyStore {
             }
             try db.execute(
                 sql: """
-                    INSERT INTO keys (id, hash, org, project, user, roles, on_cut, created_at, revoked_at, identity, kind)
-                    VALUES (?,?,?,?,?,?,?,?,?,?,?)
+                    INSERT INTO keys (id, hash, org, project, user, roles, on_cut, created_at, revoked_at, identity, kind, account)
+                    VALUES (?,?,?,?,?,?,?,?,?,?,?,?)
                     """,
                 arguments: [
                     key.id, hash, key.org, key.project, key.user, key.roles.joined(separator: " "), key.onCut.rawValue, at,
-                    key.revokedAt?.rawValue, key.identity, key.kind.rawValue,
+                    key.revokedAt?.rawValue, key.identity, key.kind.rawValue, key.account == key.id ? nil : key.account,
                 ])
             if key.settings != KeySettings() { try Self.write(key.settings, of: key.id, db) }
         }
@@ -144,6 +144,6 @@ public struct KeyTable: KeyStore {
             roles: roles.split(separator: " ").map(String.init), onCut: APIKey.OnCut(rawValue: row["on_cut"]) ?? .error,
             createdAt: Milliseconds(row["created_at"]), revokedAt: revokedAt.map { Milliseconds($0) },
             settings: settings(row), identity: row["identity"], kind: APIKey.Kind(rawValue: row["kind"]) ?? .person,
-            lastUsedAt: usedAt.map { Milliseconds($0) })
+            lastUsedAt: usedAt.map { Milliseconds($0) }, account: row["account"])
     }
 }

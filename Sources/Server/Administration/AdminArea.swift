@@ -100,9 +100,9 @@ struct AdminArea: Sendable, Hashable {
         let org = try await windows.org(of: scope)
         if principal.isOperator {
             guard org != nil else { throw HTTPFailure(.notFound, code: "key_not_found", message: "There is no such key.", param: "scope") }
-            return scope
+            return try await windows.payer(of: scope)
         }
         guard let org, principal.administers(org: org) else { throw HTTPFailure.scopeDenied(param: "scope") }
-        return scope
+        return try await windows.payer(of: scope)
     }
 }

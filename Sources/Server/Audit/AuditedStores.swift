@@ -89,25 +89,28 @@ struct AuditedBudgets: BudgetStore {
     let keys: any KeyStore
     let log: ChangeLog
 
-    @discardableResult
-    func set(_ budget: Budget) async throws -> Budget {
+    func set(_ budget: Budget, by author: Budget.Owner) async throws -> Budget? {
         let known = try await store.list(scope: budget.scope).first {
             $0.model == budget.model && $0.unit == budget.unit && $0.period == budget.period
         }
+        if known?.owner == .operator, author != .operator { return nil }
         // The budgets of the configuration are set at each start; one that is there already is no change.
-        if known?.limit != budget.limit || known?.zone != budget.zone {
+        let owner = author == .operator ? budget.owner : .org
+        if known?.limit != budget.limit || known?.zone != budget.zone || known?.owner != owner {
             var details = JSONObject(budget.json.objectValue?.members.map { ($0.key, $0.value) } ?? [])
             details["was"] = known.map { $0.unit.json($0.limit) }
+            details["owner"] = .string(owner.rawValue)
             try await log.record("budget.set", in: try await org(of: budget.scope), details)
         }
-        return try await store.set(budget)
+        return try await store.set(budget, by: author)
     }
 
-    func remove(scope: Scope, model: String?, unit: MeterUnit, period: Period) async throws -> Bool {
+    func remove(scope: Scope, model: String?, unit: MeterUnit, period: Period, by author: Budget.Owner) async throws -> BudgetRemoval {
         let known = try await store.list(scope: scope).first { $0.model == model && $0.unit == unit && $0.period == period }
-        guard let known else { return false }
+        guard let known else { return .absent }
+        if known.owner == .operator, author != .operator { return .kept }
         try await log.record("budget.remove", in: try await org(of: scope), known.json.objectValue ?? JSONObject())
-        return try await store.remove(scope: scope, model: model, unit: unit, period: period)
+        return try await store.remove(scope: scope, model: model, unit: unit, period: period, by: author)
     }
 
     /// Nil of a key that is not there yet: a key's budgets are set before it can be used.

@@ -10,6 +10,8 @@ struct Principal: Sendable, Hashable {
     }
 
     let keyID: String
+    /// What it spends from, where that is another key's (``APIKey/account``).
+    var account: String?
     let org: OrgID
     let project: String
     /// The user that the key is bound to, or the subject of a token, if any.
@@ -26,6 +28,9 @@ struct Principal: Sendable, Hashable {
     var expiresAt: Milliseconds?
     /// From when on a socket that has shown this credential must show another; nil: never. What runs goes on.
     var refusedFrom: Milliseconds?
+
+    /// The key of the tenancy path: whose budgets hold and whose charges these are.
+    var payer: String { account ?? keyID }
 
     func mayCall(_ model: String) -> Bool { models.isEmpty || models.contains(model) }
 

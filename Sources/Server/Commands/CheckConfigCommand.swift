@@ -57,7 +57,10 @@ extension Configuration {
                 "slots": .object(
                     JSONObject(accounting.slots.sorted { $0.key < $1.key }.map { ($0.key.text, .integer(Int64($0.value))) })),
             ],
-            "tools": ["file": .string(tools.file), "on_deny": .string(tools.onDeny.rawValue)], "sandbox": sandbox.masked,
+            "tools": [
+                "file": .string(tools.file), "on_deny": .string(tools.onDeny.rawValue), "publish": .string(tools.publish.rawValue),
+                "variables": .array(tools.variables.sorted().map { .string($0) }),
+            ], "sandbox": sandbox.masked,
             "policies": [
                 "directory": .string(policies.directory), "mode": .string(policies.mode.rawValue),
                 "candidate": .string(policies.candidate), "publish": .string(policies.publish.rawValue),
@@ -72,7 +75,7 @@ extension Configuration {
             "transport": [
                 "ping_interval": .string(transport.pingInterval.settingText), "ping_timeout": .string(transport.pingTimeout.settingText),
                 "max_message": .integer(Int64(transport.maxMessage)), "queue": .integer(Int64(transport.queue)),
-                "http_compression": .bool(transport.httpCompression),
+                "http_compression": .bool(transport.httpCompression), "cluster": .bool(transport.cluster),
             ],
         ]
     }

@@ -7,3 +7,5 @@ extension OrgID: ExpressibleByArgument {
 
     public var defaultValueDescription: String { text }
 }
+
+extension Budget.Owner: ExpressibleByArgument {}

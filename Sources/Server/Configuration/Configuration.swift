@@ -111,13 +111,31 @@ struct Configuration: Sendable, Hashable {
         var deflate = false
         /// Serves clients of Engine.IO 3 and Socket.IO 2 too.
         var allowEIO3 = false
+        /// Joins the servers on `stores.redis` to one Socket.IO cluster.
+        var cluster = false
+        /// What the names of the cluster's channels begin with.
+        var clusterKey = "socket.io"
+        /// Where python-socketio's managers publish; empty: it is not listened to.
+        var clusterPythonChannel = "socketio"
         /// Given but without effect in this version.
         var recovery: String?
     }
 
     struct Tools: Sendable, Hashable {
+        enum Publishing: String, Sendable, CaseIterable {
+            /// An operator may make and change tools over HTTP, but for what runs a program here or reaches inside our networks.
+            case file
+            /// Whatever the file could say by hand.
+            case all
+            case off
+        }
+
         /// The catalog of the server's own tools; empty: there are none.
         var file = ""
+        /// Whether an operator may change the file over HTTP.
+        var publish = Publishing.file
+        /// Variables of the environment that a tool which was published over HTTP may name in its headers.
+        var variables: Set<String> = []
         /// What a denied call means for its run, unless the request says otherwise.
         var onDeny = RunRequest.DenyPolicy.feedBack
     }

@@ -52,7 +52,7 @@ struct VirtualKeys: Sendable {
             throw HTTPFailure(
                 .badRequest, code: "unsupported_parameter", message: "The \(name) of a key cannot change: make another key.", param: name)
         }
-        try await setBudgets(fields, of: key.id)
+        try await setBudgets(fields, of: key.account)
         try await stores.keys.set(Self.settings(key.settings, changedBy: fields, now: now), of: key.id)
         if fields.isBlocked == true { try await stores.revocations.add(.scope(.key(key.id)), org: key.org, author: admin.keyID, at: now) }
     }
@@ -116,7 +116,7 @@ struct VirtualKeys: Sendable {
 
     /// The members that `/key/generate` and `/key/info` share.
     func describe(_ key: APIKey, now: Milliseconds) async throws -> JSONObject {
-        let scope = Scope.key(key.id)
+        let scope = Scope.key(key.account)
         let budgets = try await stores.budgets.list(scope: scope)
         let money = budgets.first { $0.isMaxBudget }
         let window = money?.window(at: now)

@@ -34,12 +34,15 @@ struct LiveState: Sendable {
     init(node: String) { self.node = node }
 
     /// Looks at all live runs.
-    mutating func take(_ samples: [StreamSample], now: Int64) {
+    ///
+    /// - Parameter elsewhere: those of other servers, which spend of the same windows.
+    mutating func take(_ samples: [StreamSample], elsewhere: [StreamRow] = [], now: Int64) {
         let living = samples.filter { !$0.isEnded && tracks[$0.run]?.isConcluded != true }
         let seen = Set(samples.map(\.run))
         tracks = tracks.filter { seen.contains($0.key) }
         var (rates, forecast): ([StreamRate], StreamForecast) = ([], StreamForecast())
         (totals, rate) = ([:], StreamRate())
+        for row in elsewhere { forecast.add(row) }
         for sample in living {
             var track = tracks[sample.run] ?? Track(meter: RateMeter(startedAt: sample.startedAt, seenAt: now, cost: sample.cost.rawValue))
             let speed = track.meter.note(tokens: sample.outputTokens, cost: sample.cost.rawValue, now: now)

@@ -45,15 +45,16 @@ actor WindowWatch {
         // Windows that are over go with this.
         let keys = Set(loaded.map(\.key))
         summed = windows.filter { !keys.contains($0.key) }
-        return changes(budgets.compactMap { windows[$0.window(at: now).key] })
+        return changes(
+            budgets.compactMap { budget in windows[budget.window(at: now).key].map { (budget, $0) } })
     }
 
-    private func changes(_ windows: [WindowSnapshot]) -> [JSONValue] {
+    private func changes(_ windows: [(Budget, WindowSnapshot)]) -> [JSONValue] {
         var (new, changed): ([String: JSONValue], [JSONValue]) = ([:], [])
-        for window in windows {
+        for (budget, window) in windows {
             // A budget is one row, whichever of its windows runs.
             let name = "\(window.key.scope.text) \(window.key.model ?? "") \(window.key.unit.rawValue) \(window.key.period.rawValue)"
-            let row = JSONValue.object(window.row)
+            let row = JSONValue.object(window.row(of: budget))
             if told[name] != row { changed.append(row) }
             new[name] = row
         }

@@ -134,6 +134,9 @@ struct WindowReader: Sendable {
         }
     }
 
+    /// The scope that is charged for this one: of a key that replaced another it is that one's.
+    func payer(of scope: Scope) async throws -> Scope { try await stores.payer(of: scope) }
+
     func org(of scope: Scope) async throws -> OrgID? {
         guard case .key(let id) = scope else { return scope.org }
         if let org = Principal.org(ofTokenKey: id) { return org }

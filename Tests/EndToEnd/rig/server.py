@@ -101,8 +101,9 @@ class Installation:
         """A new API key: `{id, key}`."""
         return self.json("keys", "create", "--org", org, "--project", project, "--user", user, *more)
 
-    def budget(self, scope: str, limit: str, unit: str = "usd", window: str = "total") -> None:
-        self.command("budget", "set", "--scope", scope, "--unit", unit, "--window", window, f"--limit={limit}")
+    def budget(self, scope: str, limit: str, unit: str = "usd", window: str = "total", owner: str = "org") -> None:
+        """As an administrator of the organisation sets it; with `owner="operator"` as only an operator does."""
+        self.command("budget", "set", "--scope", scope, "--unit", unit, "--window", window, f"--limit={limit}", "--owner", owner)
 
     def usage(self, scope: str) -> dict:
         return self.json("usage", "--scope", scope)

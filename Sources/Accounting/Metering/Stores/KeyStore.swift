@@ -13,6 +13,9 @@ public struct APIKey: Sendable, Hashable {
     public enum State: String, Sendable, Hashable, CaseIterable { case active, blocked, expired, revoked }
 
     public let id: String
+    /// Whose account it spends from: the first key of those that replaced one another (`keys rotate`). Budgets, windows and
+    /// charges go by it, so that a new secret is no new allowance.
+    public let account: String
     public let org: OrgID
     public let project: String
     public let user: String?
@@ -31,13 +34,15 @@ public struct APIKey: Sendable, Hashable {
     public init(
         id: String, org: OrgID, project: String, user: String? = nil, roles: [String] = [], onCut: OnCut = .error,
         createdAt: Milliseconds, revokedAt: Milliseconds? = nil, settings: KeySettings = KeySettings(), identity: String? = nil,
-        kind: Kind = .person, lastUsedAt: Milliseconds? = nil
+        kind: Kind = .person, lastUsedAt: Milliseconds? = nil, account: String? = nil
     ) throws(ScopeError) {
         _ = try TenancyPath(org: org, project: project, user: user, key: id)
         for role in roles { try TenancyName.check(role) }
         if let identity { try TenancyName.check(identity) }
+        if let account { try TenancyName.check(account) }
         self.identity = identity
         self.id = id
+        self.account = account ?? id
         self.org = org
         self.project = project
         self.user = user

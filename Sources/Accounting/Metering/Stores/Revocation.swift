@@ -43,10 +43,13 @@ public struct Revocation: Sendable, Hashable {
         self.at = at
     }
 
-    public func covers(run: String, path: TenancyPath) -> Bool {
+    /// - Parameter credential: the key that the run was started with. It is the one that is meant: another that spends from the same account
+    ///   goes on.
+    public func covers(run: String, path: TenancyPath, credential: String? = nil) -> Bool {
         guard org == nil || org == path.org else { return false }
         return switch target {
         case .run(let name): name == run
+        case .scope(.key(let key)): (credential ?? path.key) == key
         case .scope(let scope): path.scopes.contains(scope)
         }
     }

@@ -5,8 +5,8 @@ struct FrontMetrics: Sendable {
     let connections: Metric
     let streams: Metric
     private let refused: [RefusalReason: Metric]
-    private let handshakes: [HandshakeFailure: Metric]
     private let relayed: [RelayStateMachine.Outcome: Metric]
+    private let handshakes: [HandshakeFailure: Metric]
 
     init(_ registry: MetricRegistry) {
         connections = registry.gauge("kdcube_tcp_connections", "Open TCP connections")
@@ -17,12 +17,6 @@ struct FrontMetrics: Sendable {
                 "kdcube_http_refused_total", "Requests and connections refused or cut by the HTTP front", [("reason", reason.rawValue)])
         }
         self.refused = refused
-        var handshakes: [HandshakeFailure: Metric] = [:]
-        for reason in HandshakeFailure.allCases {
-            handshakes[reason] = registry.counter(
-                "kdcube_tls_handshake_failures_total", "Connections that ended before TLS was agreed on", [("reason", reason.rawValue)])
-        }
-        self.handshakes = handshakes
         var relayed: [RelayStateMachine.Outcome: Metric] = [:]
         for outcome in RelayStateMachine.Outcome.allCases {
             relayed[outcome] = registry.counter(
@@ -30,6 +24,12 @@ struct FrontMetrics: Sendable {
                 [("outcome", outcome.rawValue)])
         }
         self.relayed = relayed
+        var handshakes: [HandshakeFailure: Metric] = [:]
+        for reason in HandshakeFailure.allCases {
+            handshakes[reason] = registry.counter(
+                "kdcube_tls_handshake_failures_total", "Connections that ended before TLS was agreed on", [("reason", reason.rawValue)])
+        }
+        self.handshakes = handshakes
     }
 
     func count(_ outcome: RelayStateMachine.Outcome) {
