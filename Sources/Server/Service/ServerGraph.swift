@@ -36,7 +36,7 @@ struct ServerGraph {
         let priceFile = FileIdentity(configuration.priceFile)
         let prices = try Prices.load(configuration.priceFile, models: configuration.models)
         let certificate = try CertificateWatch(
-            configuration.server.tls, connectsToPeers: !configuration.stores.redis.isEmpty, registry: registry, logger: logger)
+            configuration.server.tls, connectsToPeers: configuration.transport.cluster, registry: registry, logger: logger)
         let tokens = try TokenKeys(configuration.tokens, registry: registry, logger: logger)
         for notice in configuration.notices { logger.notice("setting without effect", metadata: ["setting": "\(notice)"]) }
 
