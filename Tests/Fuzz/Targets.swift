@@ -6,7 +6,7 @@ import TransportWire
 /// What a fuzzer may throw bytes at (attack 30). Each parser is held to more than not to crash: what it accepts must be
 /// written back as the same, a limit must hold, and no split of the input may change the outcome.
 enum FuzzTarget: String, CaseIterable {
-    case frame, handshake, payload, packet, msgpack, json
+    case frame, handshake, payload, payload3, packet, msgpack, json
 
     /// Traps where a promise is broken; returns for every input that is read or refused as it should be.
     func run(_ input: UnsafeBufferPointer<UInt8>) {
@@ -15,6 +15,7 @@ enum FuzzTarget: String, CaseIterable {
         case .frame: Self.frames(bytes)
         case .handshake: Self.handshake(bytes)
         case .payload: Self.payload(bytes)
+        case .payload3: Self.payloadOfRevision3(bytes)
         case .packet: Self.packets(bytes)
         case .msgpack: Self.messagePack(bytes)
         case .json: Self.json(bytes)
@@ -94,6 +95,26 @@ extension FuzzTarget {
             written += one.readableBytesView
         }
         precondition(failure == nil ? written == bytes : bytes.starts(with: written), "what was accepted is not what was sent")
+    }
+
+    /// The first byte says whether the rest is the byte form. Each list of packets has one text in each form.
+    private static func payloadOfRevision3(_ bytes: [UInt8]) {
+        guard let choice = bytes.first else { return }
+        let (body, isBinary) = (ByteBuffer(bytes: bytes.dropFirst()), choice & 1 == 1)
+        let (packets, failure) = PollingPayloadV3.decode(body, isBinary: isBinary)
+        guard failure == nil else { return }
+        var encoder = PollingPayloadV3Encoder(limit: .max, allowsBytes: isBinary)
+        for packet in packets {
+            if case .binary(let data) = packet {
+                _ = encoder.append(data, isBinary: true)
+            } else {
+                var one = ByteBuffer()
+                EngineIOCodec.encode(packet, into: &one)
+                _ = encoder.append(one, isBinary: false)
+            }
+        }
+        // Without a binary packet what is written is text.
+        precondition(encoder.isBinary != isBinary || encoder.encode() == body, "what was accepted is not what was sent")
     }
 
     /// Messages parted by U+001E; one that begins with a zero byte is binary.
