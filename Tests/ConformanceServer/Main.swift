@@ -57,18 +57,16 @@ struct ConformanceServer: AsyncParsableCommand {
         front.port = port
         front.enginePath = configuration.path
         front.pollingBodyBytesMax = configuration.maxPayload
+        let responder = router(metrics, cluster).buildResponder()
         let server = RealtimeServer(
-            configuration: front, ingress: ingress, responder: router(metrics, cluster).buildResponder(), eventLoopGroup: group,
-            metrics: metrics,
-            logger: logger
+            configuration: front, ingress: ingress, responder: responder, eventLoopGroup: group, metrics: metrics, logger: logger
         ) { addresses in
             print("listening on port \(addresses.first?.port ?? 0)")
             // A script that waits for the line reads a pipe, which is not flushed at a line's end.
             fflush(nil)
         }
-        let services = ServiceGroup(
-            services: (cluster.map { [ClusterService(cluster: $0)] } ?? []) + [server], gracefulShutdownSignals: [.sigterm, .sigint],
-            logger: logger)
+        let members: [any Service] = cluster.map { [ClusterService(cluster: $0)] } ?? []
+        let services = ServiceGroup(services: members + [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         try await services.run()
         try await group.shutdownGracefully()
     }

@@ -43,7 +43,8 @@ enum Suites {
         main.on("fetch") { socket, arguments, acknowledge in
             let to = receivers(socket, arguments)
             Task {
-                acknowledge?(.array(await to.fetchSockets().map { ["id": .string($0.id), "rooms": .array($0.rooms.map { .string($0) })] }))
+                let found = await to.fetchSockets()
+                acknowledge?(.array(found.map { ["id": .string($0.id), "rooms": .array($0.rooms.map { .string($0) })] }))
             }
         }
         main.on("servers") { socket, arguments, acknowledge in

@@ -7,7 +7,9 @@ internal import TransportRedis
 extension RedisCluster {
     /// The cluster that this server joins; nil unless `transport.cluster` says so. On connections of its own, so that what servers tell
     /// each other never waits in front of the counters.
-    static func configured(_ settings: kdcube.Configuration, metrics: MetricRegistry, logger: Logger) throws -> RedisCluster? {
+    static func configured(
+        _ settings: kdcube.Configuration, metrics: MetricRegistry, roll: (any ClusterRoll)? = nil, logger: Logger
+    ) throws -> RedisCluster? {
         let transport = settings.transport
         guard transport.cluster else { return nil }
         guard let url = try? RedisURL(parsing: settings.stores.redis) else {
@@ -15,6 +17,7 @@ extension RedisCluster {
                 "stores.redis is no Redis address such as redis://127.0.0.1:6379/0, or redis://h1:6379,h2:6379 for a cluster")
         }
         var cluster = Configuration(url: url, logger: logger)
+        cluster.roll = roll
         cluster.key = transport.clusterKey
         cluster.pythonChannel = transport.clusterPythonChannel.isEmpty ? nil : transport.clusterPythonChannel
         return RedisCluster(cluster, on: MultiThreadedEventLoopGroup.singleton.next(), metrics: metrics)
