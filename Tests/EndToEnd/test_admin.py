@@ -226,6 +226,14 @@ def test_a_rotated_key_goes_on_with_what_was_used_of_its_budgets(server, admin, 
     assert complete(server, last["key"]).status_code == 200 and complete(server, last["key"]).status_code == 429
 
 
+def test_a_model_that_a_key_may_not_call_is_not_shown_to_it(server, admin):
+    secret = admin.ok("POST", "keys", {"project": "web", "models": ["other"]}, status=201)["key"]
+    listed, one = (
+        requests.get(f"{server.url}/v1/models{path}", headers={"authorization": f"Bearer {secret}"}, timeout=10) for path in ("", "/demo")
+    )
+    assert listed.json()["data"] == [] and (one.status_code, one.json()["error"]["code"]) == (404, "model_not_found")
+
+
 def test_a_cap_of_the_operator_is_not_the_tenants_to_lift(admin, operator, installation, tenant):
     scope = f"org:{tenant.org}"
     cap = {"scope": scope, "unit": "usd", "window": "month", "limit": "5"}
