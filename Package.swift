@@ -169,7 +169,8 @@ let package = Package(
         .executableTarget(
             name: "conformance-server",
             dependencies: [
-                "JSON", "Telemetry", "TransportWire", "Transport", "TransportRedis", "RedisClient", .argumentParser, .hummingbird, .lifecycle, .unixSignals, .nioCore,
+                "JSON", "Telemetry", "TransportWire", "Transport", "TransportRedis", "RedisClient", .argumentParser, .hummingbird,
+                .lifecycle, .unixSignals, .nioCore,
                 .nioHTTP1,
                 .nioPosix, .logging,
             ],
@@ -179,6 +180,10 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "sandbox-benchmark", dependencies: ["Executor", "JSON", "sandbox-init"], path: "Benchmarks/SandboxBenchmark",
+            swiftSettings: settings),
+        // What libFuzzer drives (scripts/fuzz.sh).
+        .executableTarget(
+            name: "fuzz", dependencies: ["JSON", "MessagePack", "TransportWire", .nioCore], path: "Tests/Fuzz", exclude: ["Corpus"],
             swiftSettings: settings),
         .executableTarget(name: "cedar-benchmark", dependencies: ["Cedar"], path: "Benchmarks/CedarBenchmark", swiftSettings: settings),
         .testTarget(name: "CedarTests", dependencies: ["Cedar"], swiftSettings: settings),
@@ -200,7 +205,7 @@ let package = Package(
             name: "TransportRedisTests",
             dependencies: [
                 "TransportRedis", "Transport", "TransportWire", "RedisClient", "JSON", "MessagePack", "Telemetry", .nioCore, .nioPosix,
-                .nioEmbedded, .hummingbird, .logging, .httpTypes, .lifecycle,
+                .nioHTTP1, .nioEmbedded, .hummingbird, .logging, .httpTypes, .lifecycle,
             ],
             swiftSettings: settings),
         .testTarget(
@@ -241,7 +246,7 @@ let package = Package(
             name: "ServerTests",
             dependencies: [
                 "kdcube", "Engine", "EngineProviders", "Executor", "Supervisor", "Accounting", "AccountingSQLite", "JSON", "JWT",
-                "Telemetry", .httpTypes,
+                "Telemetry", "RedisClient", .httpTypes, .hummingbird, .nioCore, .logging,
             ],
             swiftSettings: settings),
     ],

@@ -18,6 +18,9 @@ swift build --build-tests || { echo "test: the build failed"; exit 1; }
 step "unit, property and contract tests (Swift)"
 swift test --skip-build --no-parallel --xunit-output "$results/swift.xml" || touch "$results/swift.failed"
 
+step "fuzz targets, a bounded run each (libFuzzer)"
+scripts/fuzz.sh --xunit "$results/fuzz.xml" || touch "$results/fuzz.failed"
+
 step "web client (node)"
 mapfile -t web < <(find web-client/tests -name '*.test.js' -o -name '*.test.mjs' 2>/dev/null | sort)
 if [ ${#web[@]} -gt 0 ]; then

@@ -212,6 +212,77 @@ def test_a_tool_is_switched_off_with_a_reason(console):
     tool.locator(".tl-state", has_text="On").wait_for()
 
 
+def test_tools_are_the_operators_to_make(console):
+    page = console("kd-admin", "?page=tools")
+    page.get_by_text("needs a key with the role operator").wait_for()
+    assert page.get_by_role("button", name="New tool").is_disabled()
+    page.locator("details[data-tool='crm.lookup'] > summary").click()
+    page.locator("details[data-tool='crm.lookup']").get_by_text("Decisions about it").wait_for()
+    assert page.get_by_role("button", name="Change").count() == 0
+
+
+def test_a_tool_is_made_with_what_the_server_says_as_one_types(fresh, console):
+    page = console("kd-ola", "?page=tools")
+    page.get_by_role("button", name="New tool").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name", exact=True).fill("Crm")
+    dialog.get_by_label("Description").fill("Finds a customer.")
+    dialog.get_by_label("Address").fill("https://crm.example/customers/{id}")
+    dialog.get_by_label("Reason").fill("Support asks for it.")
+    dialog.get_by_role("button", name="Publish").click()
+    dialog.get_by_text("A name begins with a small letter").wait_for()
+    dialog.get_by_label("Name", exact=True).fill("crm.find")
+    schema = dialog.get_by_label("Parameters")
+    whole = schema.input_value()
+    schema.fill(whole[:-2])
+    dialog.get_by_text("The parameters are no JSON yet").wait_for()
+    schema.fill(whole.replace('"additionalProperties": false,', ""))
+    dialog.get_by_text("It would be refused").wait_for()
+    dialog.get_by_text("says additionalProperties: false", exact=False).last.wait_for()
+    schema.fill(whole)
+    dialog.get_by_text("It can be published").wait_for()
+    dialog.get_by_text("crm.find is new.").wait_for()
+    dialog.get_by_text("What changes in tools.yaml").click()
+    dialog.locator(".df-line.is-new").wait_for()
+    dialog.get_by_role("button", name="Publish").click()
+    row = page.locator("details[data-tool='crm.find']")
+    row.wait_for()
+
+    # The second one to publish is told.
+    row.locator("summary").click()
+    row.get_by_role("button", name="Change").click()
+    dialog.get_by_label("Description").fill("Finds somebody.")
+    dialog.get_by_label("Reason").fill("Shorter.")
+    other = console("kd-ola", "?page=tools")
+    remove = other.locator("details[data-tool='mail.send']")
+    remove.locator("summary").click()
+    remove.get_by_role("button", name="Take away").click()
+    other.get_by_role("dialog").get_by_label("Reason").fill("Nobody uses it.")
+    other.get_by_role("button", name="Take it away").click()
+    remove.wait_for(state="detached")
+    dialog.get_by_role("button", name="Publish").click()
+    dialog.get_by_text("Another version is in force").wait_for()
+    page.keyboard.press("Escape")
+
+    # What a policy names stays.
+    tool = other.locator("details[data-tool='payments.refund']")
+    tool.locator("summary").click()
+    tool.get_by_role("button", name="Take away").click()
+    other.get_by_text("refunds.cedar:5:3").wait_for()
+    other.get_by_role("dialog").get_by_label("Reason").fill("Too risky.")
+    other.get_by_role("button", name="Take it away").click()
+    other.get_by_text("These tools cannot be in force").wait_for()
+    other.keyboard.press("Escape")
+
+    other.get_by_text("Versions", exact=True).click()
+    other.get_by_role("button", name="Roll back…").last.click()
+    other.get_by_role("dialog").get_by_text("mail.send is new").or_(other.get_by_role("dialog").get_by_text("mail.send")).first.wait_for()
+    other.get_by_role("dialog").get_by_label("Reason").fill("It was better.")
+    other.get_by_role("dialog").get_by_role("button", name="Roll back", exact=True).click()
+    other.locator("details[data-tool='mail.send']").wait_for()
+    other.locator("details[data-tool='crm.find']").wait_for(state="detached")
+
+
 PAGES = {
     "now": ".now-tile",
     "streams": ".st-row",

@@ -6,12 +6,21 @@ import pytest
 import requests
 from playwright.sync_api import expect
 
-from rig.examples import Example, bearer, refund, say
+from rig.examples import Example, bearer, only_end, refund, say
 from rig.page import connected
 from rig.waiting import wait_until
 
 # Some rows of what a policy may say in a test file of the example.
 NEVER = '\n@id("never-45")\nforbid (principal, action == Action::"payments.refund", resource)\nwhen { context.args.amount == decimal("45.00") };\n'
+
+SCHEMA = """{
+  "type": "object",
+  "additionalProperties": false,
+  "required": ["id"],
+  "properties": {
+    "id": {"type":"string","minLength":1,"maxLength":64}
+  }
+}"""
 
 
 @pytest.fixture(scope="module")
@@ -51,6 +60,58 @@ def decided(shop, amount: str, customer: str) -> str:
     """What a refund of this amount comes to."""
     events = say(shop.server, shop.person("anna"), refund(amount, customer))
     return next(event["data"]["decision"] for event in events if event.get("data", {}).get("decision"))
+
+
+def called(shop, customer: str) -> dict:
+    """What a call of crm.find comes to."""
+    return only_end(say(shop.server, shop.person("anna"), f'@tool crm.find {{"id": "{customer}"}}\n@then\n@tokens 3'))
+
+
+def test_a_tool_is_made_called_changed_and_taken_away(shop, operator):
+    assert called(shop, "C-17")["error"]["code"] == "unknown_tool"
+    page = operator("?page=tools")
+    page.get_by_role("button", name="New tool").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name", exact=True).fill("crm.find")
+    dialog.get_by_label("Description").fill("Finds a customer.")
+    dialog.get_by_label("How it is made").select_option("builtin")
+    dialog.get_by_label("Which").select_option("crm.lookup")
+    assert '"customer"' in dialog.get_by_label("Parameters").input_value(), "what the built-in tool takes"
+    dialog.get_by_label("Parameters").fill(SCHEMA)
+    dialog.get_by_text("It can be published").wait_for()
+    dialog.get_by_label("Reason").fill("Support asks for it.")
+    dialog.get_by_role("button", name="Publish").click()
+    row = page.locator("details[data-tool='crm.find']")
+    row.wait_for()
+    # Policies of the example let support read; the argument is another one than the tool wants.
+    end = called(shop, "C-17")
+    assert end["decision"] == "allow" and end["error"]["code"] != "unknown_tool", end
+
+    row.locator("summary").click()
+    row.get_by_role("button", name="Change").click()
+    assert dialog.get_by_label("Parameters").input_value() == SCHEMA, "as it was written"
+    dialog.get_by_label("Parameters").fill(SCHEMA.replace('"id"', '"customer"'))
+    dialog.get_by_text("It can be published").wait_for()
+    dialog.get_by_label("Reason").fill("It is called customer.")
+    dialog.get_by_role("button", name="Publish").click()
+    dialog.wait_for(state="detached")
+    assert called(shop, "C-17")["error"]["code"] == "bad_args", "the new schema counts at once"
+
+    # A program is not started from here.
+    page.get_by_role("button", name="New tool").click()
+    dialog.get_by_label("Name", exact=True).fill("shell.run")
+    dialog.get_by_label("Description").fill("Runs code.")
+    dialog.get_by_label("How it is made").select_option("builtin")
+    dialog.get_by_label("Which").select_option("run_code")
+    dialog.get_by_text("a tool that runs code is made in the file itself").wait_for()
+    page.keyboard.press("Escape")
+
+    row.get_by_role("button", name="Take away").click()
+    dialog.get_by_text("It can be published").wait_for()
+    dialog.get_by_label("Reason").fill("Only a trial.")
+    dialog.get_by_role("button", name="Take it away").click()
+    row.wait_for(state="detached")
+    assert called(shop, "C-17")["error"]["code"] == "unknown_tool"
 
 
 def test_policies_are_edited_checked_tried_published_and_rolled_back(shop, operator):

@@ -19,7 +19,7 @@ from rig.waiting import wait_until
 FIND = {
     "name": "crm.find",
     "description": "Finds a customer.",
-    "effect": "read",
+    "effect": "write",
     "builtin": "crm.lookup",
     "parameters": {
         "type": "object",
@@ -209,32 +209,35 @@ def test_the_file_is_followed_with_the_policies_that_belong_to_it(shop):
     look = lambda: requests.get(policies, headers=bearer(catalog.operator), timeout=10).json()  # noqa: E731
     wait_until("the rule is refused", lambda: look()["failure"])
     catalog.file.write_text(f"{text.rstrip()}\n\n  {entry}\n")
-    wait_until("both are in force", lambda: "crm.find" in catalog.names() and not look()["failure"], 10)
+    wait_until("both are in force", lambda: "crm.find" in catalog.names() and not look()["failure"], 30)
     assert only_end(say(shop.server, anna, CALL))["decision"] == "allow"
     # Another name on both sides: neither fits without the other.
     catalog.file.write_text(f"{text.rstrip()}\n\n  {entry.replace('crm.find', 'crm.seek')}\n")
-    wait_until("the file is refused, with the rule's place", lambda: "find.cedar" in json.dumps(catalog.show()["failure"]), 10)
+    wait_until("the file is refused, with the rule's place", lambda: "find.cedar" in json.dumps(catalog.show()["failure"]), 30)
     assert "crm.find" in catalog.names(), "the last good one stays"
     policy.write_text(PERMIT.replace("crm.find", "crm.seek"))
-    wait_until("both have changed", lambda: "crm.seek" in catalog.names() and not catalog.show()["failure"] and not look()["failure"], 10)
+    wait_until("both have changed", lambda: "crm.seek" in catalog.names() and not catalog.show()["failure"] and not look()["failure"], 30)
     catalog.file.write_text("tools: [")
-    wait_until("what is no YAML is told", lambda: catalog.show()["failure"], 10)
+    wait_until("what is no YAML is told", lambda: catalog.show()["failure"], 30)
     assert "crm.seek" in catalog.names()
     # And away, the tool first.
     catalog.file.write_text(text)
     policy.unlink()
-    wait_until("both are gone", lambda: "crm.seek" not in catalog.names() and not catalog.show()["failure"] and not look()["failure"], 10)
+    wait_until("both are gone", lambda: "crm.seek" not in catalog.names() and not catalog.show()["failure"] and not look()["failure"], 30)
     assert only_end(say(shop.server, anna, refund("15.00", "C-900")))["decision"] == "allow"
 
 
 def test_every_server_follows_and_the_command_line_publishes(shop, tmp_path):
-    catalog, anna = shop.catalog, shop.person("anna")
-    other = shop.installation.serve()
-    second = Catalog(other, shop.folder, catalog.operator)
+    catalog = shop.catalog
+    sections = {"tools": {"file": str(catalog.file)}, "policies": {"directory": str(shop.folder / "policies")}}
+    neighbour = Installation(tmp_path / "neighbour", **sections)
+    other = neighbour.serve()
+    second = Catalog(other, shop.folder, neighbour.key("acme", "web", "op", "--role", "operator", "--role", "admin")["key"])
+    ben = neighbour.key("acme", "web", "ben")["key"]
 
-    def kdcube(*arguments: str) -> subprocess.CompletedProcess:
-        command = [str(BINARIES / "kdcube"), "tools", *arguments]
-        settings = environment() | {"KDCUBE_ADMIN_KEY": catalog.operator}
+    def kdcube(*arguments: str, of: Catalog = catalog) -> subprocess.CompletedProcess:
+        command = [str(BINARIES / "kdcube"), "tools", *arguments, *(["--url", of.server.url] if arguments[0] != "check" else [])]
+        settings = environment() | {"KDCUBE_ADMIN_KEY": of.operator}
         return subprocess.run(command, capture_output=True, text=True, timeout=30, env=settings, check=False)
 
     file = tmp_path / "mine.yaml"
@@ -243,23 +246,24 @@ def test_every_server_follows_and_the_command_line_publishes(shop, tmp_path):
     file.write_text(yaml.safe_dump(document, sort_keys=False))
     policies = str(shop.folder / "policies")
     assert kdcube("check", str(file), "--policies", policies).returncode == 0
-    done = kdcube("publish", str(file), "--reason", "By hand.", "--url", catalog.server.url)
+    done = kdcube("publish", str(file), "--reason", "By hand.")
     assert done.returncode == 0 and "new: crm.find" in done.stdout, done
     assert "crm.find" in catalog.names()
-    wait_until("the other server has it", lambda: "crm.find" in second.names(), 10)
+    wait_until("the other server has it", lambda: "crm.find" in second.names(), 30)
     permit(shop)
-    wait_until("and may call it", lambda: only_end(say(other, anna, CALL))["decision"] == "allow", 10)
-    listed = kdcube("list", "--url", other.url)
-    assert listed.returncode == 0 and "crm.find: read; built in: crm.lookup" in listed.stdout, listed
+    wait_until("and may call it", lambda: only_end(say(other, ben, CALL))["decision"] == "allow", 30)
+    listed = kdcube("list", of=second)
+    assert listed.returncode == 0 and "crm.find: write; built in: crm.lookup" in listed.stdout, listed
 
     document["tools"].pop()
     file.write_text(yaml.safe_dump(document, sort_keys=False))
     checked = kdcube("check", str(file), "--policies", policies)
     assert checked.returncode == 1 and "crm.find" in checked.stdout, checked
-    refused = kdcube("publish", str(file), "--reason", "x", "--url", other.url)
+    refused = kdcube("publish", str(file), "--reason", "x", of=second)
     assert refused.returncode == 1 and "crm.find" in refused.stderr, refused
     file.write_text("tools: [")
     assert kdcube("check", str(file)).returncode == 1
+    neighbour.stop()
 
 
 class Order(http.server.BaseHTTPRequestHandler):
@@ -309,7 +313,7 @@ def test_code_and_models_have_a_new_tool_at_once_and_its_secret_is_told_to_nobod
         "http": {
             "method": "GET",
             "url": f"http://127.0.0.1:{port}/orders/{{customer}}",
-            "allow_hosts": [f"127.0.0.1:{port}", "127.0.0.1"],
+            "allow_hosts": ["127.0.0.1"],
             "private_hosts": ["127.0.0.1"],
             "headers": {"x-key": "${WORKSHOP_KEY}"},
         },
@@ -328,7 +332,7 @@ def test_code_and_models_have_a_new_tool_at_once_and_its_secret_is_told_to_nobod
     assert "s3cr3t-workshop" not in shown and "${WORKSHOP_KEY}" in shown
     # A secret that stands in the file in clear is shown to nobody, nor kept.
     catalog.file.write_text(catalog.file.read_text().replace("${WORKSHOP_KEY}", "in-clear-1234"))
-    wait_until("the file is in force", lambda: catalog.show()["text"] is None, 10)
+    wait_until("the file is in force", lambda: catalog.show()["text"] is None, 30)
     shown = catalog.ask("GET").text
     assert "in-clear-1234" not in shown and "***" in shown
     for row in catalog.show()["versions"]:

@@ -162,6 +162,17 @@ struct ToolRulesTests {
         for tool in [command, [("builtin", "run_code")]] { #expect(try Self.problems(tool, .all).isEmpty) }
     }
 
+    @Test("another tool of a program that runs already may be made, with the same environment alone")
+    func sameProgram() throws {
+        let server: [(String, JSONValue)] = [("command", ["/bin/x"]), ("env", ["A": "${THEIRS}"])]
+        let before = try Self.text([ToolTextTests.tool("t", Self.mcp(server))])
+        let rules = ToolRules(publishing: .file, variables: [])
+        for (more, count) in [(server, 0), ([("command", ["/bin/x"])], 1), ([("command", ["/bin/y"]), ("env", ["A": "${THEIRS}"])], 2)] {
+            let after = try Self.text([ToolTextTests.tool("t", Self.mcp(server)), ToolTextTests.tool("u", Self.mcp(more))])
+            #expect(rules.findings(after, beside: before, file: "f").count == count, "\(more)")
+        }
+    }
+
     @Test("hosts inside our networks are named by hand")
     func networks() throws {
         let inside = Self.http([("private_hosts", ["api.test"])])

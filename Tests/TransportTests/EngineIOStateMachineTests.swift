@@ -1,6 +1,7 @@
 import NIOCore
 import Testing
 import Transport
+import TransportWire
 
 /// The session's rules as tables of events and actions. Pure; time is a number.
 @Suite("Engine.IO session rules")
@@ -22,8 +23,8 @@ struct EngineIOStateMachineTests {
         }
     }
 
-    private func run(_ carrier: SessionStateMachine.Carrier, _ steps: [Step]) {
-        var machine = SessionStateMachine(carrier: carrier, at: .uptimeNanoseconds(0), timing: Self.timing)
+    func run(_ carrier: SessionStateMachine.Carrier, revision: EngineIORevision = .four, _ steps: [Step]) {
+        var machine = SessionStateMachine(carrier: carrier, revision: revision, at: .uptimeNanoseconds(0), timing: Self.timing)
         for (index, step) in steps.enumerated() {
             let now = NIODeadline.uptimeNanoseconds(UInt64(step.at) * 1_000_000)
             #expect(machine.handle(step.event, at: now, timing: Self.timing) == step.actions, "step \(index)")
@@ -300,7 +301,8 @@ struct EngineIOStateMachineTests {
         var generator = SplitMix64(state: seed)
         for _ in 0..<2_000 {
             var machine = SessionStateMachine(
-                carrier: Bool.random(using: &generator) ? .polling : .webSocket, at: .uptimeNanoseconds(0), timing: Self.timing)
+                carrier: Bool.random(using: &generator) ? .polling : .webSocket, revision: Bool.random(using: &generator) ? .three : .four,
+                at: .uptimeNanoseconds(0), timing: Self.timing)
             var now: UInt64 = 0
             var (requests, answers, finishes) = (0, 0, 0)
             for _ in 0..<40 {

@@ -79,7 +79,15 @@ final class FrameClient: Sendable {
     static func connect(
         _ server: FrontTestServer, window: Int = 1 << 24, protocols: [String] = ["h2"], receiveBuffer: Int? = nil, first: [UInt8] = []
     ) async throws -> FrameClient {
-        let client = FrameClient(try await server.secureClient(protocols, receiveBuffer: receiveBuffer))
+        try await begin(server.secureClient(protocols, receiveBuffer: receiveBuffer), window: window, first: first)
+    }
+
+    static func connect(port: Int) async throws -> FrameClient {
+        try await begin(RawClient.connect(port, tls: TestCertificate.client(["h2"])), window: 1 << 24, first: [])
+    }
+
+    private static func begin(_ wire: RawClient, window: Int, first: [UInt8]) async throws -> FrameClient {
+        let client = FrameClient(wire)
         let settings = Frame.bytes(.settings, [0, 4] + Frame.four(window))
         let preface = Array("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".utf8)
         try await client.wire.send(bytes: preface + settings + Frame.bytes(.window, Frame.four(1 << 26)) + first)

@@ -112,6 +112,23 @@ import Testing
         }
     }
 
+    @Test("streams of all connections together are as many as connections may be") func allStreams() async throws {
+        try await FrontTestServer.runSecure(configure: { $0.connectionsMax = 3 }) { server, _ in
+            let (one, other) = (try await FrameClient.connect(server), try await FrameClient.connect(server))
+            for client in [one, one, other] {
+                try await client.send(FrameClient.request(client.nextStream(), "GET", "/socket.io/?EIO=4&park"))
+            }
+            try await server.eventually { server.shows("kdcube_http2_streams 3") }
+            #expect(try await other.get("/hello").reset != nil)
+            #expect(server.refused("connections"))
+            await one.close()
+            try await server.eventually { server.shows("kdcube_http2_streams 1") }
+            #expect(try await other.get("/hello").body == "hello")
+            await other.close()
+            try await server.eventually { server.shows("kdcube_http2_streams 0") }
+        }
+    }
+
     @Test(
         "requests that two servers could read differently are reset (attack 28)",
         arguments: [

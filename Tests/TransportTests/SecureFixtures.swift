@@ -30,6 +30,16 @@ struct TestCertificate: Sendable {
         return TestCertificate(certificate: [UInt8](try Data(contentsOf: certificate)), key: [UInt8](try Data(contentsOf: key)))
     }
 
+    /// What a client that trusts everybody speaks TLS with.
+    static func client(_ protocols: [String], newest: TLSVersion? = nil) throws -> NIOSSLContext {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.certificateVerification = .none
+        configuration.applicationProtocols = protocols
+        configuration.maximumTLSVersion = newest
+        configuration.shutdownTimeout = .milliseconds(200)
+        return try NIOSSLContext(configuration: configuration)
+    }
+
     /// The same key behind a passphrase.
     func lockedKey() throws -> [UInt8] {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("kdcube-tls-\(UUID().uuidString)")
@@ -73,12 +83,7 @@ extension FrontTestServer {
     /// A client that speaks TLS and trusts everybody.
     func secureClient(_ protocols: [String] = ["http/1.1"], receiveBuffer: Int? = nil, newest: TLSVersion? = nil) async throws -> RawClient
     {
-        var configuration = TLSConfiguration.makeClientConfiguration()
-        configuration.certificateVerification = .none
-        configuration.applicationProtocols = protocols
-        configuration.maximumTLSVersion = newest
-        configuration.shutdownTimeout = .milliseconds(200)
-        return try await RawClient.connect(port, receiveBuffer: receiveBuffer, tls: NIOSSLContext(configuration: configuration))
+        try await RawClient.connect(port, receiveBuffer: receiveBuffer, tls: TestCertificate.client(protocols, newest: newest))
     }
 
     func handshakesFailed(_ reason: String) -> Bool {

@@ -38,11 +38,13 @@ package final class RedisMasters: Sendable {
         return known(org.name)?.incarnation ?? ""
     }
 
-    func call(_ command: RedisCommand, org: CounterSlot) async throws(RedisFault) -> RedisValue { try await call(command, tag: org.name) }
-
-    /// - Parameter tag: the hash tag that all keys of the command have.
+    /// - Parameter tag: the hash tag of its keys.
     package func call(_ command: RedisCommand, tag: String) async throws(RedisFault) -> RedisValue {
         try await route(tag) { (connection) throws(RedisFault) in try await connection.call(command) }
+    }
+
+    func call(_ command: RedisCommand, org: CounterSlot) async throws(RedisFault) -> RedisValue {
+        try await call(command, tag: org.name)
     }
 
     /// As ``call(_:org:)``, and the library is loaded where it is missing.
@@ -50,11 +52,11 @@ package final class RedisMasters: Sendable {
         try await route(org.name) { (connection) throws(RedisFault) in try await connection.callFunction(command) }
     }
 
-    /// Where the keys of a hash tag are, for who sends many commands at once and tells ``note(_:)`` what went wrong.
+    /// Where the keys with a hash tag are, for who sends many commands at once and tells ``note(_:)`` what went wrong.
     package func connection(tag: String) async throws(RedisFault) -> RedisConnection {
         guard seed.isCluster else { return seed }
         if known(tag) == nil { await refreshAtTimes() }
-        guard let connection = known(tag) else { throw .unreachable("no master has the slot of the tag") }
+        guard let connection = known(tag) else { throw .unreachable("no master has the slot of the org") }
         if connection.health == .connecting { try? await connection.start() }
         return connection
     }
@@ -90,7 +92,7 @@ package final class RedisMasters: Sendable {
         guard seed.isCluster else { return try await call(seed) }
         for _ in 0..<RedisLimits.redirectsMax {
             if known(tag) == nil { await refresh() }
-            guard let connection = known(tag) else { throw .unreachable("no master has the slot of the tag") }
+            guard let connection = known(tag) else { throw .unreachable("no master has the slot of the org") }
             // Nobody has heard of this master yet: a burst of first calls waits for the first outcome instead of failing.
             if connection.health == .connecting { try? await connection.start() }
             do throws(RedisFault) { return try await call(connection) } catch {

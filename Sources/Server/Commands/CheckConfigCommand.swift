@@ -75,7 +75,7 @@ extension Configuration {
             "transport": [
                 "ping_interval": .string(transport.pingInterval.settingText), "ping_timeout": .string(transport.pingTimeout.settingText),
                 "max_message": .integer(Int64(transport.maxMessage)), "queue": .integer(Int64(transport.queue)),
-                "http_compression": .bool(transport.httpCompression),
+                "http_compression": .bool(transport.httpCompression), "cluster": .bool(transport.cluster),
             ],
         ]
     }

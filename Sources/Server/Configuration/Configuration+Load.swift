@@ -37,6 +37,10 @@ extension Configuration {
         server = try Server(tree.section("server"))
         stores = try Stores(tree.section("stores"))
         transport = try Transport(tree.section("transport"))
+        if transport.cluster, stores.redis.isEmpty {
+            throw ConfigurationError(
+                setting: "transport.cluster", origin: nil, rule: "needs stores.redis, where the servers find each other")
+        }
         accounting = try Accounting(tree.section("accounting"), stores: stores)
         for section in try tree.list("models") { models.append(try Model(section)) }
         for (index, model) in models.enumerated() where models[..<index].contains(where: { $0.id == model.id }) {
@@ -230,6 +234,14 @@ extension Configuration.Transport {
         httpCompression = try section.flag("http_compression", default: httpCompression)
         allowEIO3 = try section.flag("allow_eio3", default: allowEIO3)
         deflate = try section.flag("deflate", default: deflate)
+        cluster = try section.flag("cluster", default: cluster)
+        clusterKey = try section.string("cluster_key", default: clusterKey)
+        clusterPythonChannel = try section.string("cluster_python_channel", default: clusterPythonChannel)
+        guard !clusterKey.isEmpty, clusterKey.utf8.count <= 128, clusterPythonChannel.utf8.count <= 128 else {
+            throw ConfigurationError(
+                setting: "\(section.path).cluster_key", origin: nil,
+                rule: "and cluster_python_channel have at most 128 bytes, the key one at least")
+        }
         recovery = try section.value("recovery")?.text
         try section.refuseUnknownKeys()
     }

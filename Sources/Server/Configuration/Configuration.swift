@@ -32,6 +32,8 @@ struct Configuration: Sendable, Hashable {
         /// The server's certificate, and after it those that signed it.
         var certificate: String
         var key: String
+
+        init(certificate: String, key: String) { (self.certificate, self.key) = (certificate, key) }
     }
 
     struct Stores: Sendable, Hashable {
@@ -109,6 +111,12 @@ struct Configuration: Sendable, Hashable {
         var deflate = false
         /// Serves clients of Engine.IO 3 and Socket.IO 2 too.
         var allowEIO3 = false
+        /// Joins the servers on `stores.redis` to one Socket.IO cluster.
+        var cluster = false
+        /// What the names of the cluster's channels begin with.
+        var clusterKey = "socket.io"
+        /// Where python-socketio's managers publish; empty: it is not listened to.
+        var clusterPythonChannel = "socketio"
         /// Given but without effect in this version.
         var recovery: String?
     }

@@ -60,7 +60,10 @@ struct LostRuns: Sendable {
     func end(_ head: RunHead) async throws -> SharedEvent? {
         guard let path = try? TenancyPath(of: head.tenant) else { return nil }
         let run = head.identity.run.text
-        let settled = SettledUsage(try await stores.ledger.rows(ofRun: run))
+        let rows = try await stores.ledger.rows(ofRun: run)
+        // Of a lost machine there may be more, which counts as spent until its board is read.
+        let isWhole = rows.last.map { $0.kind == .settle || $0.kind == .resolve } ?? true
+        let settled = SettledUsage(rows, isWhole: isWhole)
         let turn = try await stores.conversations(of: ConversationOwner(path)).turn(ofRun: run)?.turn
         // Its node had written the answer, and died before it could tell.
         if let turn, turn.status == RunOutcome.complete.rawValue {
@@ -136,11 +139,12 @@ extension RunEnd {
 
 extension SettledUsage {
     /// What all leases of a run were charged for together.
-    fileprivate init(_ rows: [LedgerRow]) {
+    fileprivate init(_ rows: [LedgerRow], isWhole: Bool = true) {
         let charges = rows.filter(\.kind.isCharge)
         let usage = charges.reduce(UsageClasses.zero) { $0 + $1.usage }
         self.init(
             inputTokens: Int(clamping: usage.input), outputTokens: Int(clamping: usage.output),
-            costUSD: NanoUSD(charges.reduce(0) { $0 + $1.nanoUSD }).decimalText, isEstimated: charges.contains(where: \.estimated))
+            costUSD: NanoUSD(charges.reduce(0) { $0 + $1.nanoUSD }).decimalText,
+            isEstimated: !isWhole || charges.contains(where: \.estimated))
     }
 }

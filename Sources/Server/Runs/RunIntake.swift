@@ -99,8 +99,8 @@ struct RunIntake: Sendable {
     /// A run that another server has just begun: its log is in Redis within a moment.
     private func young(_ run: RunID, for tenant: Tenant) async -> RunHandle? {
         guard let shared else { return nil }
-        for _ in 0..<5 {
-            try? await Task.sleep(for: RunLogLimits.writePause * 2)
+        for _ in 0..<6 {
+            try? await Task.sleep(for: RunLogLimits.writePause)
             if let handle = await shared.find(run, for: tenant) { return handle }
         }
         return nil

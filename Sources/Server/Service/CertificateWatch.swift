@@ -24,9 +24,11 @@ struct CertificateFiles: Sendable {
     /// Reads both: not on an event loop.
     ///
     /// - Throws: ``ConfigurationError`` that names the setting and holds nothing of the key.
-    func load() throws(ConfigurationError) -> TLSIdentity {
+    func load(connectsToPeers: Bool = false) throws(ConfigurationError) -> TLSIdentity {
         let (certificate, key) = try read()
-        do throws(TLSIdentity.Fault) { return try TLSIdentity(certificate: certificate, key: key) } catch { throw explained(error) }
+        do throws(TLSIdentity.Fault) {
+            return try TLSIdentity(certificate: certificate, key: key, connectsToPeers: connectsToPeers)
+        } catch { throw explained(error) }
     }
 
     /// Puts their content in the place of what `identity` has.
@@ -73,11 +75,11 @@ struct CertificateWatch: Sendable {
     ///
     /// - Returns: nil where there is no certificate.
     /// - Throws: ``ConfigurationError``: a server does not start in plain HTTP when it was told to use TLS.
-    init?(_ settings: Configuration.TLS?, registry: MetricRegistry, logger: Logger) throws(ConfigurationError) {
+    init?(_ settings: Configuration.TLS?, connectsToPeers: Bool, registry: MetricRegistry, logger: Logger) throws(ConfigurationError) {
         guard let settings else { return nil }
         files = CertificateFiles(settings)
         seen = files.identity
-        identity = try files.load()
+        identity = try files.load(connectsToPeers: connectsToPeers)
         self.registry = registry
         self.logger = logger
         measure()

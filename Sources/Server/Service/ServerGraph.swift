@@ -13,6 +13,7 @@ internal import ServiceLifecycle
 internal import Supervisor
 internal import Telemetry
 internal import Transport
+internal import TransportRedis
 internal import TransportWire
 internal import UnixSignals
 
@@ -34,7 +35,8 @@ struct ServerGraph {
         // Before it is read: what comes later is a change.
         let priceFile = FileIdentity(configuration.priceFile)
         let prices = try Prices.load(configuration.priceFile, models: configuration.models)
-        let certificate = try CertificateWatch(configuration.server.tls, registry: registry, logger: logger)
+        let certificate = try CertificateWatch(
+            configuration.server.tls, connectsToPeers: !configuration.stores.redis.isEmpty, registry: registry, logger: logger)
         let tokens = try TokenKeys(configuration.tokens, registry: registry, logger: logger)
         for notice in configuration.notices { logger.notice("setting without effect", metadata: ["setting": "\(notice)"]) }
 
@@ -109,8 +111,10 @@ struct ServerGraph {
         let authenticator = Authenticator(
             directory: KeyDirectory(keys: stores.keys, uses: uses), tokens: tokens, trail: trail, metrics: metrics)
 
+        let cluster = try RedisCluster.configured(configuration, metrics: registry, logger: logger)
         let sockets = SocketIOServer(
-            configuration: try transportConfiguration(), eventLoopGroup: group, metrics: registry, logger: logger)
+            configuration: try transportConfiguration(), eventLoopGroup: group, cluster: cluster, metrics: registry, logger: logger)
+        cluster?.attach(sockets)
         ChatNamespace(intake: intake, authenticator: authenticator, desk: tools?.desk, metrics: metrics, areTraced: traces != nil)
             .install(on: sockets)
         let console = sockets.namespace("/console")
@@ -164,6 +168,7 @@ struct ServerGraph {
                 Background { await liveFeed.runStores() },
                 Background { await door.run() },
                 Background { await traces?.run() },
+                Background { await cluster?.run() },
             ] + ((tools?.loops ?? []) + (runs?.loops(coordinator) ?? [])).map { Background($0) } + [
                 front,
                 RunDrain(coordinator: coordinator, tools: tools?.supervisor, readiness: readiness, grace: configuration.server.grace),

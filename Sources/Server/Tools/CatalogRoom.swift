@@ -13,6 +13,8 @@ internal import Telemetry
 final class CatalogRoom: Sendable {
     /// How often the file is looked at; new content is in force at the second look, in every server.
     private static let interval = Duration.seconds(1)
+    /// Tools of each kind of change that a record names: three times as many stay below what a record holds.
+    private static let namesLogged = 100
 
     struct Standing: Sendable {
         /// What is in force, as it was read.
@@ -184,7 +186,7 @@ final class CatalogRoom: Sendable {
         details["policies"] = (fitted?.bundle ?? policies?.decider.current).map { .string($0.version) }
         if let before, let was = try? ToolText(before.text), let text {
             for (kind, names) in ToolChanges(was, text).names where !names.isEmpty {
-                details[kind] = .array(names.prefix(SupervisorLimits.toolsMax).map { .string(String($0.prefix(64))) })
+                details[kind] = .array(names.prefix(Self.namesLogged).map { .string(String($0.prefix(64))) })
             }
         }
         guard let act = try? AuditAuthor.current.act(action, in: AuditAuthor.noOrg, details) else { return false }

@@ -30,7 +30,7 @@ struct ToolRules: Sendable {
         guard Self.adapter(tool) != old.map(Self.adapter) else { return [] }
         var problems: [String] = []
         if publishing != .all { problems += programs(tool, before) + networks(tool, old) }
-        for reference in ToolReference.all(of: tool) where !isFine(reference, tool, old) {
+        for reference in ToolReference.all(of: tool) where !isFine(reference, tool, old) && !Self.isProgram(tool, of: before) {
             if let name = reference.variable {
                 problems.append("\(reference.name) names the variable \(name), which tools.variables does not have")
             } else {
@@ -46,10 +46,14 @@ struct ToolRules: Sendable {
         if tool["builtin"]?.stringValue == BuiltinTool.runCode.rawValue {
             return ["a tool that runs code is made in the file itself (or with tools.publish: all)"]
         }
-        guard let command = tool["mcp"]?["command"] else { return [] }
-        // Another tool of a program that runs already starts nothing new.
-        let isKnown = before.entries.contains { $0.value["mcp"]?["command"] == command && $0.value["mcp"]?["env"] == tool["mcp"]?["env"] }
-        return isKnown ? [] : ["a program is named in the file itself (or with tools.publish: all)"]
+        guard tool["mcp"]?["command"] != nil else { return [] }
+        return Self.isProgram(tool, of: before) ? [] : ["a program is named in the file itself (or with tools.publish: all)"]
+    }
+
+    /// Another tool of a program that runs already starts nothing new, and tells it nothing new.
+    private static func isProgram(_ tool: JSONObject, of before: ToolText) -> Bool {
+        guard let command = tool["mcp"]?["command"] else { return false }
+        return before.entries.contains { $0.value["mcp"]?["command"] == command && $0.value["mcp"]?["env"] == tool["mcp"]?["env"] }
     }
 
     private func networks(_ tool: JSONObject, _ old: JSONObject?) -> [String] {

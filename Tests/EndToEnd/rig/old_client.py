@@ -85,7 +85,9 @@ def echoes(url: str, transports: list[str]) -> dict:
         client.sio._send_packet(socketio.packet.Packet(socketio.packet.CONNECT, namespace=space))
     seen["hello"] = client.wait("/rooms", "hello")
     seen["refusals"] = [client.wait("/closed", "connect_error"), client.wait("/none", "connect_error")]
-    client.sio.emit("message", ("ä€😀 1", 2, {"three": [None, True]}) if transports != ["polling"] else ("ä€ 1", 2, {"three": [None, True]}))
+    client.sio.emit(
+        "message", ("ä€😀 1", 2, {"three": [None, True]}) if transports != ["polling"] else ("ä€ 1", 2, {"three": [None, True]})
+    )
     seen["back"] = client.wait("/", "message-back")
     seen["ack"] = plain(client.sio.call("message-with-ack", ("x", b"\x00\x04\xff", {"deep": b"\x00"}), timeout=SECONDS))
     client.sio.call("join", "den", namespace="/rooms", timeout=SECONDS)
@@ -110,7 +112,10 @@ def run(url: str, transports: list[str], token: str) -> dict:
     message = {"text": "Tell me something.\n@tokens 20", "model": "demo"}
     ack = client.sio.call("chat_message", message, timeout=SECONDS)
     client.wait("/", "chat_complete")
-    sid, envelopes = client.sio.sid, [event[2] for event in client.received if isinstance(event[-1], dict) and event[-1].get("run_id") == ack["run_id"]]
+    sid, envelopes = (
+        client.sio.sid,
+        [event[2] for event in client.received if isinstance(event[-1], dict) and event[-1].get("run_id") == ack["run_id"]],
+    )
     client.sio.disconnect()
     return {"id": sid, "info": info, "ack": ack, "envelopes": envelopes}
 

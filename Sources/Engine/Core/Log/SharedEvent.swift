@@ -61,7 +61,7 @@ extension SharedEvent {
         else { return nil }
         let firstSeq = json.int("first_seq") ?? seq
         let lengths = (json["lengths"]?.arrayValue ?? []).map { $0.integerValue.flatMap(Int.init(exactly:)) ?? -1 }
-        guard (1...seq).contains(firstSeq), seq <= RunLogStorage.endSeq else { return nil }
+        guard 1 <= firstSeq, firstSeq <= seq, seq <= RunLogStorage.endSeq else { return nil }
         if case .delta(let delta) = body, firstSeq < seq {
             guard lengths.count == seq - firstSeq + 1, lengths.allSatisfy({ (0...delta.utf8.count).contains($0) }),
                 lengths.reduce(0, +) == delta.utf8.count

@@ -4,6 +4,7 @@ internal import Logging
 internal import RedisClient
 internal import Synchronization
 internal import Telemetry
+internal import Tenancy
 
 /// The runs of other nodes that somebody reads here. One follower a run, however many its readers are.
 ///
@@ -47,6 +48,12 @@ final class FollowedRuns: Sendable {
 
     /// A run that is followed already.
     func known(_ run: RunID) -> FollowedRun? { state.withLock { $0.runs[run] } }
+
+    /// The live runs that have readers here, by the nodes that have them.
+    func read() -> [String: [RunID]] {
+        let runs = state.withLock { Array($0.runs.values) }.filter { $0.handle.log.terminal == nil && $0.handle.log.hasReaders }
+        return Dictionary(grouping: runs, by: \.head.node).mapValues { $0.map(\.head.identity.run) }
+    }
 
     private func follow(_ run: RunID, org: OrgID) async -> FollowedRun? {
         enum Way { case known(FollowedRun), loading(Task<FollowedRun?, Never>), full }

@@ -32,20 +32,21 @@ struct LogPublication {
     {
         if pending.isEmpty { take(read(position)) }
         let (org, run) = (head.tenant.org, head.identity.run)
+        let tag = org.text
         let (log, headKey, runs) = (RunLogKeys.log(org: org, run), RunLogKeys.head(org: org, run), RunLogKeys.runs(of: head.node))
-        var commands = pending.map { (tag: org.text, command: $0.command(log)) }
+        var commands = pending.map { (tag: tag, command: $0.command(log)) }
         isAnnouncing = announcedAt.map { now - $0 >= RunLogLimits.announceInterval - RunLogLimits.beatInterval } ?? true
         guard !commands.isEmpty || isAnnouncing else { return [] }
         if isAnnouncing || hasEnd {
             let seconds = String(hasEnd ? RunLogLimits.endedSeconds : RunLogLimits.silentSeconds)
             // First, so that a log is never there without its owner.
-            commands.insert((org.text, RedisCommand("SET", headKey, head.json.jsonText, "EX", seconds)), at: 0)
-            commands.append((org.text, RedisCommand("EXPIRE", log, seconds)))
+            commands.insert((tag, RedisCommand("SET", headKey, head.json.jsonText, "EX", seconds)), at: 0)
+            commands.append((tag, RedisCommand("EXPIRE", log, seconds)))
             let member = RunLogKeys.member(org: org, run)
             commands.append((head.node, RedisCommand(hasEnd ? "SREM" : "SADD", runs, member)))
             if !hasEnd { commands.append((head.node, RedisCommand("EXPIRE", runs, seconds))) }
         }
-        if let oldest = bound.trim { commands.append((org.text, RedisCommand("XTRIM", log, "MINID", "\(oldest)-0"))) }
+        if let oldest = bound.trim { commands.append((tag, RedisCommand("XTRIM", log, "MINID", "\(oldest)-0"))) }
         return commands
     }
 

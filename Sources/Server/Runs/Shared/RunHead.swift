@@ -1,6 +1,7 @@
 internal import Accounting
 internal import Engine
 internal import JSON
+internal import Tenancy
 
 /// Whose run a shared log is, and which node has it: what is asked before anybody may read it.
 struct RunHead: Sendable, Hashable {

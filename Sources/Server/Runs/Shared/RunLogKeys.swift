@@ -1,8 +1,9 @@
 internal import Accounting
 internal import Engine
+internal import Tenancy
 
 /// The keys of run logs. Those of a run carry the hash tag of its organisation as the counters do, so that in a cluster they are where
-/// its counters are; those of a node carry the node's.
+/// its counters are; those of a node carry the node's. No name of an organisation has a brace or a space.
 enum RunLogKeys {
     /// The events, a stream with ids `<seq>-<part>`.
     static func log(org: OrgID, _ run: RunID) -> String { "kdcube:{\(org)}:run:\(run.text)" }

@@ -2,7 +2,7 @@
 enum RunLogLimits {
     /// How long what is appended to a log waits for more before it is written: a fast model's deltas become one entry, and a reader at
     /// another node sees them no later than a person notices.
-    static let writePause = Duration.milliseconds(25)
+    static let writePause = Duration.milliseconds(50)
     /// How often a log that moves is read at another node, and one in which nothing has happened for a while.
     static let readPause = Duration.milliseconds(25)
     static let readPauseMax = Duration.milliseconds(200)
@@ -47,6 +47,12 @@ enum RunLogLimits {
     static let orderPause = Duration.milliseconds(100)
     static let ordersMax = 1_000
     static let orderSeconds = 60
+    /// Runs that one order names.
+    static let runsOfOrder = 256
+    /// How often a node says which runs have readers there, and how long that holds: a run that stops without readers waits 5 s for its
+    /// first one, and 30 s for one that comes back unless it is configured otherwise.
+    static let readersInterval = Duration.seconds(2)
+    static let seatAge = Duration.seconds(7)
     /// How long a node that ends tries to write what is left.
     static let farewell = Duration.seconds(2)
     /// Runs of a dead node that are ended at the same time: each asks the ledger and the conversations.

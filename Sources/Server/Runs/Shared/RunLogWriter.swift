@@ -47,7 +47,6 @@ final class RunLogWriter: RunLogShare {
 
     func share(_ run: RunHandle) {
         let id = run.identity.run
-        // A name that no key can carry is not accounted either.
         let own = OwnRun(run, node: node) { [weak self] in self?.moved(id) }
         let isTaken = state.withLock { state in
             guard state.runs.count < RunLogLimits.ownRunsMax else { return false }

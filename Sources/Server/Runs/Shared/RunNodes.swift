@@ -3,6 +3,7 @@ internal import Engine
 internal import Logging
 internal import RedisClient
 internal import Telemetry
+internal import Tenancy
 
 /// Says that this node lives, and ends the runs of those that do not.
 ///

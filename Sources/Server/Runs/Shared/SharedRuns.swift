@@ -34,7 +34,10 @@ struct SharedRuns: Sendable {
     /// The loops that live as long as the server.
     func loops(_ coordinator: RunCoordinator) -> [@Sendable () async -> Void] {
         redis.connect()
-        return [{ await writer.run() }, { await followed.run() }, { await nodes.run() }, { await orders.run(coordinator) }]
+        return [
+            { await writer.run() }, { await followed.run() }, { await nodes.run() }, { await orders.run(coordinator) },
+            { await orders.tellReaders(followed) },
+        ]
     }
 
     /// After the last run has ended.

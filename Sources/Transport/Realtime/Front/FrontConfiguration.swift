@@ -22,7 +22,7 @@ public struct FrontConfiguration: Sendable {
     /// Gathered bodies that are still arriving, all connections together (attack 3). What would exceed it is answered 503.
     /// 256 MiB are 256 polling bodies of the largest size at one time.
     public var arrivingBodyBytesMax = 256 * 1024 * 1024
-    /// Open connections at which new ones are answered 503. 19,000 leaves a thousand descriptors of the usual limit of
+    /// Open connections at which new ones are answered 503, and open streams of HTTP/2 at which new ones are reset. 19,000 leaves a thousand descriptors of the usual limit of
     /// 20,000 to upstream connections, stores and files. Raise it together with the limit (`LimitNOFILE`).
     public var connectionsMax = 19_000
 

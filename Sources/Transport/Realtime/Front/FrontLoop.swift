@@ -25,9 +25,9 @@ final class FrontLoop {
     private var whenEmpty: EventLoopPromise<Void>?
     private var sweeper: RepeatedTask?
 
-    init(eventLoop: any EventLoop) {
+    init(eventLoop: any EventLoop, tls: TLSIdentity? = nil) {
         self.eventLoop = eventLoop
-        peers = PeerPool(eventLoop: eventLoop)
+        peers = PeerPool(eventLoop: eventLoop, tls: tls)
         dateSecond = HTTPDate.now()
         dateText = HTTPDate.text(dateSecond)
     }

@@ -3,12 +3,14 @@ internal import Telemetry
 /// The front's series. Atomic counters: any loop may touch them.
 struct FrontMetrics: Sendable {
     let connections: Metric
+    let streams: Metric
     private let refused: [RefusalReason: Metric]
     private let relayed: [RelayStateMachine.Outcome: Metric]
     private let handshakes: [HandshakeFailure: Metric]
 
     init(_ registry: MetricRegistry) {
         connections = registry.gauge("kdcube_tcp_connections", "Open TCP connections")
+        streams = registry.gauge("kdcube_http2_streams", "Open streams of all HTTP/2 connections")
         var refused: [RefusalReason: Metric] = [:]
         for reason in RefusalReason.allCases {
             refused[reason] = registry.counter(

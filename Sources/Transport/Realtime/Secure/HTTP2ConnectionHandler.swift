@@ -76,10 +76,14 @@ final class HTTP2ConnectionHandler: ChannelInboundHandler, SweptConnection {
     /// The front of a stream that the client has opened.
     private func serve(_ stream: any Channel) throws {
         // A stream that came before the client heard of the end is served to its end.
-        guard let slot = loop.add(stream, ofConnection: true) else { return stream.close(promise: nil) }
-        openStreams += 1
+        guard shared.admitStream() else { throw ChannelError.ioOnClosedChannel }
         streams &+= 1
-        stream.closeFuture.assumeIsolated().whenComplete { _ in self.openStreams -= 1 }
+        openStreams += 1
+        stream.closeFuture.assumeIsolated().whenComplete { _ in
+            self.openStreams -= 1
+            self.shared.streamEnded()
+        }
+        guard let slot = loop.add(stream, ofConnection: true) else { throw ChannelError.ioOnClosedChannel }
         let edge = HTTP2StreamHandler { self.takenBytes &+= $0 }
         let front = FrontHandler(shared: shared, loop: loop, slot: slot, codec: nil, stream: edge)
         slot.front = front

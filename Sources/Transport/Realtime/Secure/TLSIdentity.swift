@@ -29,23 +29,30 @@ public final class TLSIdentity: Sendable {
 
     private struct Current {
         var context: NIOSSLContext
+        /// For connections to other nodes.
+        var peers: NIOSSLContext?
         var expiry: Int64
     }
 
     private let current: Mutex<Current>
+    private let connectsToPeers: Bool
 
     /// Reads nothing but its arguments; takes some milliseconds of arithmetic.
     ///
     /// - Parameters:
     ///   - certificate: a chain of certificates in PEM, the server's own first.
     ///   - key: its private key in PEM.
-    public init(certificate: [UInt8], key: [UInt8]) throws(Fault) {
-        current = Mutex(try Self.make(certificate, key))
+    ///   - connectsToPeers: requests are sent on to other nodes, which speak TLS as this one does. Their certificates have to be signed by
+    ///     one of `certificate` or by an authority that the machine trusts, and need not name the address: nodes are found by numbers. Reads
+    ///     the machine's authorities: not on an event loop.
+    public init(certificate: [UInt8], key: [UInt8], connectsToPeers: Bool = false) throws(Fault) {
+        self.connectsToPeers = connectsToPeers
+        current = Mutex(try Self.make(certificate, key, connectsToPeers))
     }
 
     /// Takes another certificate and key; those before stay in force when these cannot be used.
     public func replace(certificate: [UInt8], key: [UInt8]) throws(Fault) {
-        let made = try Self.make(certificate, key)
+        let made = try Self.make(certificate, key, connectsToPeers)
         current.withLock { $0 = made }
     }
 
@@ -53,8 +60,9 @@ public final class TLSIdentity: Sendable {
     public var expiry: Int64 { current.withLock { $0.expiry } }
 
     var context: NIOSSLContext { current.withLock { $0.context } }
+    var peerContext: NIOSSLContext? { current.withLock { $0.peers } }
 
-    private static func make(_ certificate: [UInt8], _ key: [UInt8]) throws(Fault) -> Current {
+    private static func make(_ certificate: [UInt8], _ key: [UInt8], _ connectsToPeers: Bool) throws(Fault) -> Current {
         let chain: [NIOSSLCertificate]
         do { chain = try NIOSSLCertificate.fromPEMBytes(certificate) } catch { throw .certificate }
         guard let own = chain.first else { throw .certificate }
@@ -65,8 +73,19 @@ public final class TLSIdentity: Sendable {
         configuration.minimumTLSVersion = .tlsv12
         configuration.applicationProtocols = ["h2", "http/1.1"]
         configuration.shutdownTimeout = SecureLimits.closeNotify
-        do { return Current(context: try NIOSSLContext(configuration: configuration), expiry: Int64(own.notValidAfter)) } catch {
-            throw .pair
-        }
+        do {
+            return Current(
+                context: try NIOSSLContext(configuration: configuration), peers: connectsToPeers ? try client(chain) : nil,
+                expiry: Int64(own.notValidAfter))
+        } catch { throw .pair }
+    }
+
+    private static func client(_ chain: [NIOSSLCertificate]) throws -> NIOSSLContext {
+        var configuration = TLSConfiguration.makeClientConfiguration()
+        configuration.minimumTLSVersion = .tlsv12
+        configuration.certificateVerification = .noHostnameVerification
+        configuration.additionalTrustRoots = [.certificates(chain)]
+        configuration.shutdownTimeout = SecureLimits.closeNotify
+        return try NIOSSLContext(configuration: configuration)
     }
 }

@@ -40,7 +40,8 @@ enum ServerFrames {
         output.reserveCapacity(frames.readableBytes + binaries * 9)
         while let frame = next(&rest) {
             let payload = frame.payload
-            WebSocketFrameWriter.header(frame.isBinary ? .binary : .text, length: payload.readableBytes + (frame.isBinary ? 1 : 0), into: &output)
+            WebSocketFrameWriter.header(
+                frame.isBinary ? .binary : .text, length: payload.readableBytes + (frame.isBinary ? 1 : 0), into: &output)
             if frame.isBinary { output.writeInteger(EngineIOCodec.binaryMessageType) }
             output.writeImmutableBuffer(payload)
         }
