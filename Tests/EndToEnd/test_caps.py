@@ -71,3 +71,11 @@ def test_a_cap_of_the_operator_is_not_the_tenants_to_lift(admin, operator, insta
     assert json.loads(installation.command(*set_by, f"key:{tenant.key_id}"))["owner"] == "org"
     assert json.loads(installation.command(*set_by, scope, "--owner", "org"))["owner"] == "org"
     assert admin.ok("DELETE", "budgets", **named) == {"removed": True}
+
+
+@pytest.mark.parametrize("path", ["decisions", "approvals", "audit", "audit/export", "keys", "usage"])
+def test_a_text_that_names_no_organisation_is_refused_before_any_store_is_asked(admin, operator, path):
+    for api in (admin, operator):
+        for text in ("a/b", "{a}", "a\u202eb", "x" * 129):
+            assert api.refused("GET", path, org=text) == (400, "invalid_request_error", "org")
+    assert admin.refused("GET", path, org="somebody-else")[:2] == (403, "scope_denied")
