@@ -3,7 +3,7 @@
 CONFIGURATION ?= release
 PORT ?= 8000
 
-.PHONY: run test lint model bench docs simulate scale autobahn screenshots
+.PHONY: run test lint model bench docs simulate scale autobahn fuzz screenshots
 
 # Builds the server and starts it with embedded stores and the scripted model.
 run:
@@ -55,11 +55,17 @@ bench:
 	@scripts/setup.sh --test
 	@Benchmarks/run.sh
 
-# The Autobahn suite of WebSocket cases, where a Python 2.7 is found; CASES=--chosen for a minute's choice of them, or "12.1.*".
+# The Autobahn suite of WebSocket cases, where a Python 2.7 is found: all 517, ten minutes; CASES=--chosen for the half-minute's choice
+# that `make test` runs, or "12.1.*".
 autobahn:
 	@scripts/setup.sh
 	swift build --product conformance-server
 	@scripts/autobahn.sh $(CASES)
+
+# The parsers under libFuzzer: TARGET=frame (or all), RUNS or SECONDS_A_TARGET as in scripts/fuzz.sh.
+fuzz:
+	@scripts/setup.sh
+	@scripts/fuzz.sh $(TARGET)
 
 # The documentation of the library products as a static site.
 docs:

@@ -16,6 +16,10 @@ extension Target.Dependency {
     static let nioCore = Target.Dependency.product(name: "NIOCore", package: "swift-nio")
     static let nioPosix = Target.Dependency.product(name: "NIOPosix", package: "swift-nio")
     static let nioHTTP1 = Target.Dependency.product(name: "NIOHTTP1", package: "swift-nio")
+    static let nioHPACK = Target.Dependency.product(name: "NIOHPACK", package: "swift-nio-http2")
+    static let nioHTTP2 = Target.Dependency.product(name: "NIOHTTP2", package: "swift-nio-http2")
+    static let nioSSL = Target.Dependency.product(name: "NIOSSL", package: "swift-nio-ssl")
+    static let nioTLS = Target.Dependency.product(name: "NIOTLS", package: "swift-nio")
     static let nioEmbedded = Target.Dependency.product(name: "NIOEmbedded", package: "swift-nio")
     static let nioExtras = Target.Dependency.product(name: "NIOExtras", package: "swift-nio-extras")
     static let nioHTTPTypesHTTP1 = Target.Dependency.product(name: "NIOHTTPTypesHTTP1", package: "swift-nio-extras")
@@ -43,6 +47,8 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-nio.git", from: "2.101.0"),
         .package(url: "https://github.com/apple/swift-nio-extras.git", from: "1.35.0"),
+        .package(url: "https://github.com/apple/swift-nio-ssl.git", from: "2.37.0"),
+        .package(url: "https://github.com/apple/swift-nio-http2.git", from: "1.46.0"),
         .package(url: "https://github.com/apple/swift-http-types.git", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-log.git", from: "1.14.0"),
         .package(url: "https://github.com/apple/swift-collections.git", from: "1.6.0"),
@@ -56,6 +62,7 @@ let package = Package(
     targets: [
         // Support: what every room may use, and what knows none of them.
         .target(name: "JSON", path: "Sources/Support/JSON", swiftSettings: settings),
+        .target(name: "Tenancy", path: "Sources/Support/Tenancy", swiftSettings: settings),
         .target(name: "MessagePack", dependencies: ["JSON"], path: "Sources/Support/MessagePack", swiftSettings: settings),
         .target(name: "Telemetry", path: "Sources/Support/Telemetry", swiftSettings: settings),
         .systemLibrary(
@@ -81,7 +88,8 @@ let package = Package(
         .target(
             name: "Transport",
             dependencies: [
-                "TransportWire", "JSON", "Telemetry", "Digest", "Deflate", .nioCore, .nioPosix, .nioHTTP1, .nioExtras,
+                "TransportWire", "JSON", "Telemetry", "Digest", "Deflate", .nioCore, .nioPosix, .nioHTTP1, .nioHTTP2, .nioSSL, .nioTLS,
+                .nioExtras,
                 .nioHTTPTypesHTTP1, .nioHTTPTypes, .httpTypes, .hummingbird, .logging, .lifecycle, .deque,
             ],
             path: "Sources/Transport/Realtime", swiftSettings: settings),
@@ -94,14 +102,15 @@ let package = Package(
             path: "Sources/Transport/Redis", swiftSettings: settings),
 
         // Engine: runs, their logs, and the models that feed them.
-        .target(name: "Engine", dependencies: ["JSON", "Traces"], path: "Sources/Engine/Core", swiftSettings: settings),
+        .target(name: "Engine", dependencies: ["JSON", "Tenancy", "Traces"], path: "Sources/Engine/Core", swiftSettings: settings),
         .target(
             name: "EngineProviders",
             dependencies: ["Engine", "EventStream", "JSON", "Traces", .asyncHTTPClient, .nioCore, .nioPosix, .nioHTTP1],
             path: "Sources/Engine/Providers", swiftSettings: settings),
 
         // Accounting: amounts, windows, leases, ledger; and the stores that keep them.
-        .target(name: "Accounting", dependencies: ["JSON", "Digest"], path: "Sources/Accounting/Metering", swiftSettings: settings),
+        .target(
+            name: "Accounting", dependencies: ["JSON", "Digest", "Tenancy"], path: "Sources/Accounting/Metering", swiftSettings: settings),
         .target(
             name: "AccountingRedis", dependencies: ["Accounting", "RedisClient", .nioCore, .logging],
             path: "Sources/Accounting/Redis", resources: [.embedInCode("Functions")],
@@ -133,7 +142,8 @@ let package = Package(
             resources: [.embedInCode("Python")], swiftSettings: settings),
         .target(name: "Cedar", path: "Sources/Sandbox/Cedar", swiftSettings: settings),
         .target(
-            name: "Supervisor", dependencies: ["Cedar", "JSON", "Digest"], path: "Sources/Sandbox/Supervisor", swiftSettings: settings),
+            name: "Supervisor", dependencies: ["Cedar", "JSON", "Digest", "Tenancy"], path: "Sources/Sandbox/Supervisor",
+            swiftSettings: settings),
         .target(name: "CSpawn", path: "Sources/Sandbox/CSpawn", cSettings: cSettings),
         .target(
             name: "SupervisorAdapters",
@@ -159,7 +169,8 @@ let package = Package(
         .executableTarget(
             name: "conformance-server",
             dependencies: [
-                "JSON", "Telemetry", "TransportWire", "Transport", "TransportRedis", "RedisClient", .argumentParser, .hummingbird, .lifecycle, .unixSignals, .nioCore,
+                "JSON", "Telemetry", "TransportWire", "Transport", "TransportRedis", "RedisClient", .argumentParser, .hummingbird,
+                .lifecycle, .unixSignals, .nioCore,
                 .nioHTTP1,
                 .nioPosix, .logging,
             ],
@@ -169,6 +180,10 @@ let package = Package(
             swiftSettings: settings),
         .executableTarget(
             name: "sandbox-benchmark", dependencies: ["Executor", "JSON", "sandbox-init"], path: "Benchmarks/SandboxBenchmark",
+            swiftSettings: settings),
+        // What libFuzzer drives (scripts/fuzz.sh).
+        .executableTarget(
+            name: "fuzz", dependencies: ["JSON", "MessagePack", "TransportWire", .nioCore], path: "Tests/Fuzz", exclude: ["Corpus"],
             swiftSettings: settings),
         .executableTarget(name: "cedar-benchmark", dependencies: ["Cedar"], path: "Benchmarks/CedarBenchmark", swiftSettings: settings),
         .testTarget(name: "CedarTests", dependencies: ["Cedar"], swiftSettings: settings),
@@ -181,6 +196,7 @@ let package = Package(
             name: "TransportTests",
             dependencies: [
                 "Transport", "TransportWire", "JSON", "MessagePack", "Telemetry", "Deflate", .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1,
+                .nioHPACK, .nioHTTP2, .nioSSL,
                 .hummingbird,
                 .logging, .httpTypes, .lifecycle,
             ],
@@ -189,7 +205,7 @@ let package = Package(
             name: "TransportRedisTests",
             dependencies: [
                 "TransportRedis", "Transport", "TransportWire", "RedisClient", "JSON", "MessagePack", "Telemetry", .nioCore, .nioPosix,
-                .nioEmbedded, .hummingbird, .logging, .httpTypes, .lifecycle,
+                .nioHTTP1, .nioEmbedded, .hummingbird, .logging, .httpTypes, .lifecycle,
             ],
             swiftSettings: settings),
         .testTarget(
@@ -230,7 +246,7 @@ let package = Package(
             name: "ServerTests",
             dependencies: [
                 "kdcube", "Engine", "EngineProviders", "Executor", "Supervisor", "Accounting", "AccountingSQLite", "JSON", "JWT",
-                "Telemetry", .httpTypes,
+                "Telemetry", "RedisClient", .httpTypes, .hummingbird, .nioCore, .logging,
             ],
             swiftSettings: settings),
     ],

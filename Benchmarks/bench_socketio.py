@@ -1,4 +1,4 @@
-"""Socket.IO beside python-socketio under uvicorn: acknowledgements, broadcast, idle connections.
+"""Socket.IO beside python-socketio under uvicorn: acknowledgements, broadcast, storms, idle connections.
 
 The two servers take turns, so that what else the machine does meets both alike. Each figure is the median of the rounds.
 """
@@ -24,6 +24,10 @@ LOADS = [
     ("acks, 1,000 connections, 1 in flight", "per CPU s", ["--mode", "ack", "--conns", "1000"]),
     ("deliveries, room of 100", "per CPU s", ["--mode", "fanout", "--conns", "100"]),
     ("deliveries, room of 1,000", "per CPU s", ["--mode", "fanout", "--conns", "1000"]),
+    ("deliveries, room of 5,000", "per CPU s", ["--mode", "fanout", "--conns", "5000", "--batch", "256"]),
+    # The age of a delivery at a pace that both servers keep up with, which the loads above do not tell: they wait for the last member.
+    ("age of a delivery, room of 500, 10 a second", "p99 ms", ["--mode", "fanout", "--conns", "500", "--rate", "10"]),
+    ("5,000 clients that come at once", "a second", ["--mode", "idle", "--conns", "5000", "--batch", "5000"]),
     ("idle connection, 5,000 of them", "KiB", ["--mode", "idle", "--conns", "5000"]),
 ]
 
@@ -61,10 +65,16 @@ def measure(command, load: list[str]) -> dict:
         server.wait()
 
 
-def value(figures: dict) -> float:
-    if figures["mode"] == "idle":
-        return (figures["rss_end_kib"] - figures["rss_before_kib"]) / figures["conns"]
-    return figures["rate"] * figures["elapsed_s"] / figures["server_cpu_s"]
+def value(figures: dict, unit: str) -> float:
+    match unit:
+        case "KiB":
+            return (figures["rss_end_kib"] - figures["rss_before_kib"]) / figures["conns"]
+        case "p99 ms":
+            return figures["p99_ms"]
+        case "a second":
+            return figures["conns"] / figures["connect_s"]
+        case _:
+            return figures["rate"] * figures["elapsed_s"] / figures["server_cpu_s"]
 
 
 def main() -> None:
@@ -75,13 +85,13 @@ def main() -> None:
         for _ in range(ROUNDS):
             runs["kdcube"].append(measure(ours, load))
             runs["python-socketio"].append(measure(theirs, load))
-        mine, peer = ([value(figures) for figures in runs[who]] for who in runs)
-        form = "{:.1f}" if unit == "KiB" else "{:,.0f}"
+        mine, peer = ([value(figures, unit) for figures in runs[who]] for who in runs)
+        form = "{:.1f}" if unit in ("KiB", "p99 ms") else "{:,.0f}"
         ratio = statistics.median(mine) / statistics.median(peer)
         spread = f"{form.format(min(mine))} - {form.format(max(mine))}"
         latency = " / ".join(f"{statistics.median(f[p] for f in runs['kdcube']):.2f}" for p in ("p50_ms", "p99_ms"))
         row = [name, unit, form.format(statistics.median(mine)), spread, form.format(statistics.median(peer)), f"{ratio:.2f}"]
-        rows.append([*row, "" if unit == "KiB" else latency])
+        rows.append([*row, latency if unit in ("per CPU s", "p99 ms") else ""])
     head = ["", "unit", "kdcube", "spread", "python-socketio", "ratio", "p50 / p99 ms (kdcube)"]
     table(f"Socket.IO over WebSocket, medians of {ROUNDS}", head, rows)
 

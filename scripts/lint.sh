@@ -40,6 +40,12 @@ report "Package registries by address (plain names only):" < <(
 report "Trailing blanks or tabs:" < <(
   tracked '*.swift' '*.js' '*.mjs' '*.css' '*.html' '*.py' '*.lua' '*.md' '*.sh' '*.yaml' | xargs -0 grep -nIE '[[:blank:]]+$' 2>/dev/null)
 
+# A token's claim is a text until the server has read it; LiteLLM's field is one of a body.
+report "Organisations as plain text (take an OrgID, or a CounterSlot for counters; parse where the text comes in):" < <(
+  tracked 'Sources/*.swift' ':!Sources/Support/JWT/JWTClaims.swift' |
+    xargs -0 grep -nE '\b(org|organi[sz]ation)s?: (\[|Set<)?String\b|\b(of|in|on|after|for|_) orgs?: (\[|Set<)?String\b' |
+    grep -v 'LiteLLM/KeyFields.swift')
+
 for script in scripts/*.sh Benchmarks/*.sh .ci/run; do
   [ -f "$script" ] && { bash -n "$script" || status=1; }
 done

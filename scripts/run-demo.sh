@@ -47,6 +47,7 @@ wait_for() {
 mkdir -p $data
 # A copy: the console publishes into it.
 [ -d $data/policies ] || cp -R scripts/demo/policies $data/policies
+[ -f $data/tools.yaml ] || cp scripts/demo/tools.yaml $data/tools.yaml
 cat > $config <<YAML
 models:
   - { id: demo, provider: scripted }
@@ -63,7 +64,7 @@ fi
 cat >> $config <<YAML
 prices: { file: "$PWD/scripts/demo/prices.json" }
 stores: { data: "$PWD/$data" }
-tools: { file: "$PWD/scripts/demo/tools.yaml" }
+tools: { file: "$PWD/$data/tools.yaml" }
 policies: { directory: "$PWD/$data/policies" }
 # A laptop without cgroups of its own may still run the demo's code; a server should ask for full.
 sandbox: { minimum: limited }

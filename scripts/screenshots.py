@@ -94,6 +94,7 @@ def shots(demo, host) -> dict[str, tuple]:
         "policies-edit": ("?page=policies", ".code-lines", edit),
         "policies-version": (f"?page=policies&version={demo.old_version}", ".df"),
         "tools": ("?page=tools", ".tl"),
+        "tools-new": ("?page=tools", ".tl", make_tool),
         "keys": ("?page=keys", ".ky"),
         "keys-who": ("?page=keys&tab=who", ".who-row"),
         "sandboxes": ("?page=sandboxes", ".sb-level"),
@@ -104,7 +105,7 @@ def shots(demo, host) -> dict[str, tuple]:
         "run": (f"?page=run&id={demo.cut_run}", ".run-event"),
     }
     whole = {
-        name: (f"{console}{query}#key={demo.keys['ola' if name.startswith(('policies-', 'system')) else 'olga']}", *rest)
+        name: (f"{console}{query}#key={demo.keys['ola' if name.startswith(('policies-', 'tools-', 'system')) else 'olga']}", *rest)
         for name, (query, *rest) in pages.items()
     }
     whole["chat"] = (f"{demo.server.url}/#key={demo.keys['ben']}", "#model", chat)
@@ -118,6 +119,16 @@ def edit(page) -> None:
     text.fill(text.input_value().replace('"50.00"', '"80.00"').replace("6 per session", "4 per session"))
     page.locator(".dry-verdict").first.wait_for()
     page.get_by_role("button", name="Changes (1)").click()
+    page.locator(".df-line.is-new").first.wait_for()
+
+
+def make_tool(page) -> None:
+    page.get_by_role("button", name="New tool").click()
+    page.get_by_label("Name", exact=True).fill("crm.find")
+    page.get_by_label("Description").fill("Finds a customer by name.")
+    page.get_by_label("Address").fill("https://crm.example.com/customers/{id}")
+    page.get_by_text("It can be published").wait_for()
+    page.get_by_text("What changes in").click()
     page.locator(".df-line.is-new").first.wait_for()
 
 

@@ -117,5 +117,13 @@ if $with_tests; then
     $venv/bin/python -m pip install --quiet -r scripts/requirements-test.txt
     cp scripts/requirements-test.txt $stamp
   fi
+  # A client of another version by the same names: a folder that a test puts in front of the environment's packages.
+  old=.tools/old-clients
+  if ! cmp -s scripts/requirements-old-clients.txt $old/.requirements; then
+    echo "setup: installing the old client of the tests"
+    rm -rf $old
+    $venv/bin/python -m pip install --quiet --no-deps --target $old -r scripts/requirements-old-clients.txt
+    cp scripts/requirements-old-clients.txt $old/.requirements
+  fi
   scripts/model.sh install
 fi

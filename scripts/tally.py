@@ -1,7 +1,7 @@
 """Adds up what the suites reported and prints each failure and each test that was skipped because the machine lacks what it needs, then
 `N passed, N failed` as the last line; exits 1 unless all passed.
 
-Reads a folder: xUnit files of Swift and pytest, TAP files of node, and `NAME.failed` markers of suites whose runner did
+Reads a folder: xUnit files of Swift, the fuzz targets, the Autobahn suite and pytest, TAP files of node, and `NAME.failed` markers of suites whose runner did
 not exit 0. A marker without a failed test in its reports (a crash, say) counts as one failure of its own.
 """
 
@@ -35,7 +35,7 @@ def tap(path: pathlib.Path) -> tuple[int, int, int]:
 def main() -> int:
     folder = pathlib.Path(sys.argv[1])
     total_passed = total_failed = 0
-    for suite in ("swift", "web", "end-to-end"):
+    for suite in ("swift", "fuzz", "web", "autobahn", "end-to-end"):
         passed = failed = skipped = 0
         for path in sorted(folder.glob(f"{suite}*")):
             reader = {".xml": xunit, ".tap": tap}.get(path.suffix)

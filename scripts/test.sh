@@ -18,12 +18,19 @@ swift build --build-tests || { echo "test: the build failed"; exit 1; }
 step "unit, property and contract tests (Swift)"
 swift test --skip-build --no-parallel --xunit-output "$results/swift.xml" || touch "$results/swift.failed"
 
+step "fuzz targets, a bounded run each (libFuzzer)"
+scripts/fuzz.sh --xunit "$results/fuzz.xml" || touch "$results/fuzz.failed"
+
 step "web client (node)"
 mapfile -t web < <(find web-client/tests -name '*.test.js' -o -name '*.test.mjs' 2>/dev/null | sort)
 if [ ${#web[@]} -gt 0 ]; then
   node --test --test-reporter=tap "${web[@]}" >"$results/web.tap" || touch "$results/web.failed"
   grep -vE '^ *(---|\.\.\.|duration_ms|type)' "$results/web.tap"
 fi
+
+# Alone, because it measures how long an answer takes. Where it cannot be run it says so, and that is no failure.
+step "WebSocket cases of the Autobahn suite (where there is a Python 2.7)"
+scripts/autobahn.sh --chosen --xunit "$results/autobahn.xml" || [ $? -eq 3 ] || touch "$results/autobahn.failed"
 
 step "end to end (real binary, Redis, Chromium, SDKs)"
 # shellcheck disable=SC2086

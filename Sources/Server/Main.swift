@@ -10,6 +10,6 @@ struct KDCube: AsyncParsableCommand {
             ServeCommand.self, OrgsCommand.self, ProjectsCommand.self, UsersCommand.self, KeysCommand.self, BudgetCommand.self,
             UsageCommand.self, PricesCommand.self, ExportCommand.self, WhyCommand.self, KillCommand.self, TopCommand.self,
             ReconcileCommand.self, AuditCommand.self, CheckConfigCommand.self,
-            DoctorCommand.self, AuthorizeCommand.self, ValidateCommand.self, PolicyCommand.self, ApprovalsCommand.self,
+            DoctorCommand.self, AuthorizeCommand.self, ValidateCommand.self, PolicyCommand.self, ToolsCommand.self, ApprovalsCommand.self,
         ])
 }

@@ -6,7 +6,7 @@ import Testing
 struct SlotTests {
     let now = ManualClock.monday
 
-    private func machine(_ ref: WindowRef, org: String = "acme/2", released: Int64, used: Int64 = 0) -> CounterMachine {
+    private func machine(_ ref: WindowRef, org: CounterSlot = "acme/2", released: Int64, used: Int64 = 0) -> CounterMachine {
         var machine = CounterMachine()
         _ = machine.apply(.load(org: org, window: ref, used: used, released: released, turn: 1), now: now)
         return machine
@@ -61,7 +61,7 @@ struct SlotTests {
     @Test("a lower cap makes a slot give back what it has not granted; unsplit counters need not")
     func lowerCap() throws {
         let ref = try Make.ref(cap: 1_000, at: now)
-        for (org, kept) in [("acme/2", Int64(30)), ("acme", 500)] {
+        for (org, kept) in [("acme/2" as CounterSlot, Int64(30)), ("acme", 500)] {
             var machine = machine(ref, org: org, released: 500, used: 30)
             _ = machine.apply(.setCap(org: org, window: ref.key, cap: 900, version: 2), now: now)
             #expect(machine.windows[ref.key]?.released == kept)

@@ -23,7 +23,7 @@ struct ConformanceServer: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "conformance-server", abstract: "Serves what a public conformance suite expects.")
 
-    enum Suite: String, CaseIterable, ExpressibleByArgument { case engineio, socketio, autobahn, bench }
+    enum Suite: String, CaseIterable, ExpressibleByArgument { case engineio, socketio, clients, autobahn, bench }
 
     @Option(help: "Which server to be.")
     var suite: Suite
@@ -34,11 +34,14 @@ struct ConformanceServer: AsyncParsableCommand {
     @Option(help: "Event loops. The suites expect the order of requests on different connections to be kept: one loop.")
     var threads = 1
 
-    @Option(help: "How the packets of the suite socketio are written.")
+    @Option(help: "How the packets of the suites socketio and clients are written.")
     var parser = PacketParser.json
 
     @Option(help: "A Redis that makes several servers of the suites socketio and bench a cluster: redis://127.0.0.1:6379.")
     var redis: String?
+
+    @Flag(name: .customLong("allow-eio3"), help: "Serve clients of Engine.IO 3 and Socket.IO 2 too.")
+    var allowEIO3 = false
 
     func run() async throws {
         let group = MultiThreadedEventLoopGroup(numberOfThreads: threads)
@@ -81,16 +84,24 @@ struct ConformanceServer: AsyncParsableCommand {
     ) throws -> (TransportConfiguration, any EngineIOIngress) {
         switch suite {
         case .engineio:
-            let configuration = try Suites.configuration(path: "/engine.io/")
+            let configuration = try Suites.configuration(path: "/engine.io/", allowEIO3: allowEIO3)
             let server = EngineServer(
                 configuration: configuration, application: EngineEcho(), eventLoopGroup: group, metrics: metrics, logger: logger)
             return (configuration, server)
         case .socketio:
-            let configuration = try Suites.configuration(path: "/socket.io/", parser: parser)
+            let configuration = try Suites.configuration(path: "/socket.io/", parser: parser, allowEIO3: allowEIO3)
             let server = SocketIOServer(
                 configuration: configuration, eventLoopGroup: group, cluster: cluster, metrics: metrics, logger: logger)
             cluster?.attach(server)
             Suites.serveSocketIO(server)
+            return (configuration, server)
+        case .clients:
+            // A heartbeat that a test sees, with time for a client on a busy machine.
+            let configuration = try TransportConfiguration(
+                pingInterval: .seconds(2), pingTimeout: .seconds(20), origins: .any, parser: parser, allowEIO3: allowEIO3)
+            let server = SocketIOServer(configuration: configuration, eventLoopGroup: group, metrics: metrics, logger: logger)
+            Suites.serveSocketIO(server)
+            Suites.serveClients(server)
             return (configuration, server)
         case .bench:
             let configuration = try TransportConfiguration()

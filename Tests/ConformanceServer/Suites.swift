@@ -11,10 +11,10 @@ import Darwin
 
 /// What each suite expects of its server (socketio.md §5; the protocol documents' *Test suite*).
 enum Suites {
-    static func configuration(path: String, parser: PacketParser = .json) throws -> TransportConfiguration {
+    static func configuration(path: String, parser: PacketParser = .json, allowEIO3: Bool = false) throws -> TransportConfiguration {
         try TransportConfiguration(
             path: path, pingInterval: .milliseconds(300), pingTimeout: .milliseconds(200), maxPayload: 1_000_000,
-            connectTimeout: .seconds(1), origins: .any, parser: parser)
+            connectTimeout: .seconds(1), origins: .any, parser: parser, allowEIO3: allowEIO3)
     }
 
     static func serveSocketIO(_ server: SocketIOServer) {
@@ -66,6 +66,29 @@ enum Suites {
         let timeout = Duration.milliseconds(arguments.dropFirst().first?.integerValue ?? 5_000)
         let room = arguments.first?.stringValue ?? ""
         return (room.isEmpty ? socket.namespace.everyone : socket.namespace.to(room)).timeout(timeout)
+    }
+
+    /// What no suite asks for, and the tests with other clients do: rooms, broadcasts, refusals, and questions of the server.
+    static func serveClients(_ server: SocketIOServer) {
+        let rooms = server.namespace("/rooms")
+        rooms.onConnect { socket in socket.emit("hello", [.string(socket.id), socket.handshake.auth]) }
+        rooms.on("join") { socket, arguments, acknowledge in
+            if let room = arguments.first?.stringValue { socket.join(room) }
+            acknowledge?.send()
+        }
+        rooms.on("say") { socket, arguments, _ in
+            guard let room = arguments.first?.stringValue else { return }
+            socket.namespace.emit("said", Array(arguments.dropFirst()), to: [room])
+        }
+        rooms.on("ask-me") { socket, arguments, acknowledge in
+            Task {
+                let answers = try? await socket.emitWithAck("question", arguments, timeout: .seconds(10))
+                acknowledge?.send(answers ?? [.null])
+            }
+        }
+        server.namespace("/closed").use { _ throws(ConnectRefusal) in
+            throw ConnectRefusal(message: "closed", data: ["code": "closed"])
+        }
     }
 
     static func serveBench(_ server: SocketIOServer) {

@@ -1,5 +1,6 @@
 """`/api/admin`: organisations, projects, users, keys, budgets and usage; what an admin of one organisation may not touch."""
 
+import json
 import time
 
 import pytest
@@ -205,11 +206,67 @@ def test_a_rotated_key_goes_at_once_or_after_its_grace(server, admin, tenant):
     assert complete(server, tenant.key).status_code == 401
 
 
+def test_a_rotated_key_goes_on_with_what_was_used_of_its_budgets(server, admin, installation, tenant):
+    scope = f"key:{tenant.key_id}"
+    admin.ok("PUT", "budgets", {"scope": scope, "unit": "requests", "window": "day", "limit": 3}, status=201)
+    assert complete(server, tenant.key).status_code == 200
+    new = admin.ok("POST", f"keys/{tenant.key_id}/rotate", {"grace_seconds": 600}, status=201)
+    assert (new["account"], new["id"] != tenant.key_id) == (tenant.key_id, True)
+    assert complete(server, new["key"]).status_code == 200
+    # Both spend from one account while both are in use, and so does whoever comes after them.
+    assert complete(server, tenant.key).status_code == 200
+    assert complete(server, tenant.key).status_code == complete(server, new["key"]).status_code == 429
+    last = admin.ok("POST", f"keys/{new['id']}/rotate", status=201)
+    assert last["account"] == tenant.key_id and complete(server, last["key"]).status_code == 429
+    rows = admin.ok("GET", "budgets", scope=f"key:{last['id']}")["data"]
+    assert [(row["scope"], row["used"], row["free"]) for row in rows] == [(scope, 3, 0)]
+    assert installation.usage(f"key:{last['id']}")["totals"]["requests"] == 3
+    # What is set for the key that is in use is set for the account.
+    assert admin.ok("PUT", "budgets", {"scope": f"key:{last['id']}", "unit": "requests", "window": "day", "limit": 4})["scope"] == scope
+    assert complete(server, last["key"]).status_code == 200 and complete(server, last["key"]).status_code == 429
+
+
+def test_a_cap_of_the_operator_is_not_the_tenants_to_lift(admin, operator, installation, tenant):
+    scope = f"org:{tenant.org}"
+    cap = {"scope": scope, "unit": "usd", "window": "month", "limit": "5"}
+    assert operator.ok("PUT", "budgets", cap, status=201)["owner"] == "operator"
+    for limit in ("9", "1", "5"):
+        assert admin.refused("PUT", "budgets", cap | {"limit": limit}) == (403, "operator_owned", "scope")
+    named = {"scope": scope, "unit": "usd", "window": "month"}
+    assert admin.refused("DELETE", "budgets", **named)[:2] == (403, "operator_owned")
+    # A tighter one of its own holds beside it, and is not the operator's whatever it says.
+    own = cap | {"window": "day", "limit": "1"}
+    assert admin.refused("PUT", "budgets", own | {"owner": "operator"})[:2] == (403, "operator_owned")
+    assert admin.ok("PUT", "budgets", own, status=201)["owner"] == "org"
+    assert {row["window"]: (row["owner"], row["limit"]) for row in admin.all("budgets", 1)} == {
+        "day": ("org", "1.00"),
+        "month": ("operator", "5.00"),
+    }
+    assert operator.refused("PUT", "budgets", own | {"owner": "nobody"})[:2] == (400, "invalid_request_error")
+    assert operator.ok("PUT", "budgets", cap | {"owner": "org"})["owner"] == "org", "handed over"
+    assert admin.ok("PUT", "budgets", cap | {"limit": "2"})["owner"] == "org"
+    # The command line speaks for the operator; a key's budgets are its organisation's.
+    set_by = ("budget", "set", "--unit", "usd", "--window", "month", "--limit", "3", "--json", "--scope")
+    assert json.loads(installation.command(*set_by, scope))["owner"] == "operator"
+    assert admin.refused("PUT", "budgets", cap)[:2] == (403, "operator_owned")
+    assert json.loads(installation.command(*set_by, f"key:{tenant.key_id}"))["owner"] == "org"
+    assert json.loads(installation.command(*set_by, scope, "--owner", "org"))["owner"] == "org"
+    assert admin.ok("DELETE", "budgets", **named) == {"removed": True}
+
+
 def test_budgets_show_what_is_used_held_and_free_and_are_tried_first(server, admin, tenant):
     scope = tenant.scope
     body = {"scope": scope, "unit": "usd", "window": "total", "limit": "0.50"}
     made = admin.ok("PUT", "budgets", body, status=201)
-    assert made == body | {"used": "0.00", "held": "0.00", "suspense": "0.00", "free": "0.50", "resets_at": None, "created": True}
+    assert made == body | {
+        "used": "0.00",
+        "held": "0.00",
+        "suspense": "0.00",
+        "free": "0.50",
+        "resets_at": None,
+        "created": True,
+        "owner": "org",
+    }
     assert admin.ok("PUT", "budgets", body)["created"] is False
     run = requests.post(server.url + "/v1/runs", json={"text": "hi\n@tokens 100000\n@rate 50"}, headers=tenant.headers, timeout=10).json()
     busy = wait_until("money is held", lambda: (row := admin.ok("GET", "budgets", scope=scope)["data"][0])["held"] != "0.00" and row)
@@ -344,17 +401,18 @@ def test_the_command_line_does_what_the_addresses_do(server, installation, tenan
     assert [row["project"] for row in run("projects", "list", "--org", org)] == ["lab", "web"]
     assert [row["user"] for row in run("users", "list", "--org", org, "--project", "lab")] == ["eve"]
     assert {"org": org, "name": "Acme"}.items() <= next(row for row in run("orgs", "list") if row["org"] == org).items()
-    more = ["--alias", "ci", "--model", "demo", "--expires-in", "1h", "--service-account", "--budget", "requests/day=2"]
+    more = ["--alias", "ci", "--model", "demo", "--expires-in", "1h", "--service-account", "--budget", "requests/day=4"]
     made = installation.key(org, "lab", "eve", *more)
     row = admin.ok("GET", f"keys/{made['id']}")
     assert (row["alias"], row["models"], row["kind"], row["state"]) == ("ci", ["demo"], "service_account", "active")
     assert 3_500_000 < row["expires_at"] - row["created_at"] <= 3_600_000
-    assert [row["limit"] for row in admin.ok("GET", "budgets", scope=f"key:{made['id']}")["data"]] == [2]
+    assert [row["limit"] for row in admin.ok("GET", "budgets", scope=f"key:{made['id']}")["data"]] == [4]
     assert run("keys", "block", made["id"])["blocked"] and complete(server, made["key"]).status_code == 401
     assert run("keys", "unblock", made["id"])["state"] == "active" and complete(server, made["key"]).status_code == 200
     new = run("keys", "rotate", made["id"], "--grace", "1d")
     assert new["replaces"] == made["id"] and complete(server, new["key"]).status_code == complete(server, made["key"]).status_code == 200
     last = run("keys", "rotate", new["id"])
     assert complete(server, new["key"]).status_code == 401 and complete(server, last["key"]).status_code == 200
+    assert complete(server, last["key"]).status_code == 429, "what they used together"
     states = {row["id"]: row["state"] for row in run("keys", "list", "--org", org)}
     assert (states[made["id"]], states[new["id"]], states[last["id"]]) == ("active", "revoked", "active")

@@ -1,5 +1,7 @@
 """The console's pages of streams, budgets and keys in headless Chromium, with made-up data: crowds, keys alone, what a dialog asks."""
 
+from playwright.sync_api import expect
+
 from rig.waiting import wait_until
 
 
@@ -10,7 +12,8 @@ def test_ten_thousand_runs_scroll_and_only_those_in_sight_are_in_the_page(crowd,
     first = page.locator(".st-row").first.get_attribute("data-run")
     page.locator(".vl").evaluate("list => list.scrollTop = list.scrollHeight")
     wait_until("the last rows", lambda: page.locator(".st-row[aria-posinset='10000']").count() == 1)
-    assert page.locator(f"[data-run={first}]").count() == 0 and page.locator(".st-row").count() < 60
+    expect(page.locator(f"[data-run={first}]")).to_have_count(0)
+    assert page.locator(".st-row").count() < 60
 
 
 def test_the_dearest_run_is_ended_with_a_reason_by_keys(fresh, console):
@@ -21,7 +24,7 @@ def test_the_dearest_run_is_ended_with_a_reason_by_keys(fresh, console):
     page.keyboard.press("x")
     dialog = page.get_by_role("dialog", name="End this run?")
     page.keyboard.press("Enter")
-    assert "Say why" in dialog.get_by_role("alert").inner_text()
+    expect(dialog.get_by_role("alert")).to_contain_text("Say why", use_inner_text=True)
     page.keyboard.type("A loop.")
     page.keyboard.press("Enter")
     dialog.wait_for(state="hidden")
@@ -50,16 +53,17 @@ def test_a_secret_is_shown_once_and_only_its_button_puts_it_away(fresh, console)
     page.get_by_role("button", name="New key").click()
     page.get_by_role("textbox", name="Alias").fill("billing")
     page.keyboard.press("Enter")
-    assert "Say which project." in page.locator(".dg-problem").inner_text()
+    expect(page.locator(".dg-problem")).to_contain_text("Say which project.", use_inner_text=True)
     page.get_by_role("dialog").get_by_role("combobox", name="Project").fill("web")
     page.keyboard.press("Enter")
     secret = page.locator(".ky-secret output").inner_text()
     assert secret.startswith("kd-")
     inside = "dialog => dialog.scrollWidth <= dialog.clientWidth"
-    assert page.get_by_role("dialog").evaluate(inside) and page.get_by_role("button", name="Copy the key").is_visible()
+    assert page.get_by_role("dialog").evaluate(inside)
+    expect(page.get_by_role("button", name="Copy the key")).to_be_visible()
     page.keyboard.press("Escape")
     page.mouse.click(4, 4)
-    assert page.locator(".ky-secret").is_visible()
+    expect(page.locator(".ky-secret")).to_be_visible()
     page.get_by_role("button", name="I have kept it").click()
     key = page.locator(".ky", has_text="billing")
     key.locator("summary").click()
@@ -80,6 +84,6 @@ def test_a_newcomer_makes_project_user_and_key_from_the_console_alone(fresh, con
     page.get_by_role("textbox", name="Name").fill("zoe")
     page.keyboard.press("Enter")
     page.get_by_role("button", name="New key in zoe").click()
-    assert page.get_by_role("dialog").get_by_role("combobox", name="Project").input_value() == "shop"
+    expect(page.get_by_role("dialog").get_by_role("combobox", name="Project")).to_have_value("shop")
     page.get_by_role("button", name="Make the key").click()
     assert page.locator(".ky-secret output").inner_text().startswith("kd-")

@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 from rig.page import answer, ask, connected, ended, order
 from rig.waiting import wait_until
@@ -44,8 +45,10 @@ def test_two_people_agree_in_the_console_and_the_chat_goes_on(screens):
     ask(anna, refund("W-1", "C-W1", "700.00"), "demo")
     chat = answer(anna).locator("section.approval")
     chat.get_by_text("0 of 2 agreed").wait_for()
-    assert "May be decided by 2 people of group finance. You asked for this; somebody else has to agree." in chat.inner_text()
-    assert chat.get_by_role("button", name="Approve").count() == 0
+    expect(chat).to_contain_text(
+        "May be decided by 2 people of group finance. You asked for this; somebody else has to agree.", use_inner_text=True
+    )
+    expect(chat.get_by_role("button", name="Approve")).to_have_count(0)
     card(greta, "W-1").get_by_role("textbox", name="Reason").fill("The parcel is lost.")
     card(greta, "W-1").get_by_role("button", name="Approve").click()
     card(greta, "W-1").get_by_text("You have agreed. One more person has to.").wait_for()
@@ -53,7 +56,8 @@ def test_two_people_agree_in_the_console_and_the_chat_goes_on(screens):
     card(fred, "W-1").get_by_text("“The parcel is lost.”").wait_for()
     card(fred, "W-1").get_by_role("button", name="Approve").click()
     ended(anna)
-    assert chat.get_attribute("data-state") == "approved" and "Approved." in chat.inner_text()
+    expect(chat).to_have_attribute("data-state", "approved")
+    expect(chat).to_contain_text("Approved.", use_inner_text=True)
     assert order(anna)[-1] == "text" and "payments.refund" in order(anna), "the answer goes on"
     for page in (fred, greta):
         page.locator("details.over[data-state=approved]", has_text="W-1").first.wait_for()
@@ -76,9 +80,9 @@ def test_a_denial_is_read_by_who_asked(screens):
     fred.keyboard.type("Not without the ticket.")
     fred.keyboard.press("Enter")
     ended(anna)
-    assert answer(anna).locator("section.approval").get_attribute("data-state") == "denied"
+    expect(answer(anna).locator("section.approval")).to_have_attribute("data-state", "denied")
     tool = answer(anna).locator("details.tool").first
-    assert tool.get_attribute("data-phase") == "denied"
+    expect(tool).to_have_attribute("data-phase", "denied")
     assert "Not without the ticket." in tool.locator("[data-fact=error] pre").text_content()
 
 
@@ -95,8 +99,8 @@ def test_a_change_of_the_policies_is_tried_on_what_was_decided(screens):
     )
     greta.get_by_role("button", name="Dry run").click()
     greta.get_by_text("would differ").wait_for()
-    assert "was allowed by refund-small" in greta.locator("a.differ").first.inner_text()
-    assert "now denied by never" in greta.locator("a.differ").first.inner_text()
+    expect(greta.locator("a.differ").first).to_contain_text("was allowed by refund-small", use_inner_text=True)
+    expect(greta.locator("a.differ").first).to_contain_text("now denied by never", use_inner_text=True)
     text.fill("permit (")
     greta.get_by_role("button", name="Check").click()
     greta.get_by_text("It does not load").wait_for()

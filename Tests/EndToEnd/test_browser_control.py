@@ -5,6 +5,7 @@ import threading
 
 import pytest
 import requests
+from playwright.sync_api import expect
 
 from rig.page import answer, ended
 from rig.page import ask as chat
@@ -87,7 +88,9 @@ def test_a_stream_is_seen_as_it_spends_and_killed_with_a_reason(console, start, 
     run = start()
     row = page.locator(".st-row")
     row.get_by_text("Writes").wait_for()
-    assert "ada" in row.inner_text() and f"{tenant.org}/web" in row.inner_text() and "demo" in row.inner_text()
+    expect(row).to_contain_text("ada", use_inner_text=True)
+    expect(row).to_contain_text(f"{tenant.org}/web", use_inner_text=True)
+    expect(row).to_contain_text("demo", use_inner_text=True)
     row.locator(".st-stops", has_text="Project web").wait_for()
     first = row.locator(".st-cost").inner_text()
     wait_until("it costs more in place", lambda: row.locator(".st-cost").inner_text() > first)
@@ -104,7 +107,7 @@ def test_a_stream_is_seen_as_it_spends_and_killed_with_a_reason(console, start, 
     page.locator(".run-id .mark", has_text="Cut").wait_for()
     page.locator(".run-section", has_text="Proof").get_by_role("link").first.click()
     page.locator(".rc-head").wait_for()
-    assert "It only tells tales." in page.locator(".rc").inner_text()
+    expect(page.locator(".rc")).to_contain_text("It only tells tales.", use_inner_text=True)
 
 
 def test_a_run_of_another_server_is_seen_and_killed(console, tmp_path, redis_server, shared_postgres, make_tenant):
@@ -130,15 +133,17 @@ def test_why_a_run_was_cut_is_found_from_the_first_page(console, server, tenant)
     last = collect(server.url, tenant.key, {"text": "hi\n@tokens 5000\n@rate 2000"})[-1].json
     assert last["type"] == "chat.cut"
     page = console()
-    assert page.locator("#title").inner_text() == "Now"
+    expect(page.locator("#title")).to_have_text("Now", use_inner_text=True)
     page.get_by_role("searchbox", name="Why was I cut? Run id").fill(last["run_id"])
     page.keyboard.press("Enter")
     page.wait_for_url(re.compile(f"page=run&id={last['run_id']}"))
     story = page.locator(".run-story")
     story.locator("p").nth(2).wait_for()
-    assert f"{tenant.org}/web" in story.inner_text() and "0.0005" in story.inner_text()
+    expect(story).to_contain_text(f"{tenant.org}/web", use_inner_text=True)
+    expect(story).to_contain_text("0.0005", use_inner_text=True)
     window = page.locator(".run-window.is-cutting")
-    assert "Money today" in window.inner_text() and "of $0.0005" in window.inner_text()
+    expect(window).to_contain_text("Money today", use_inner_text=True)
+    expect(window).to_contain_text("of $0.0005", use_inner_text=True)
     assert page.locator(".run-event").count() >= 2 and page.locator(".run-charges tbody tr").count() >= 1
     page.goto(f"{server.url}/console/?page=run&id=run_{'A' * 24}")
     page.get_by_text("There is no run").wait_for()
@@ -153,7 +158,7 @@ def test_an_administrator_comes_from_the_chat_to_the_whole_story(console, tenant
     notice.get_by_text("Why?").click()
     notice.get_by_role("link", name="The whole story").click()
     page.locator(".run-story p").nth(2).wait_for()
-    assert "0.0005" in page.locator(".run-window.is-cutting").inner_text()
+    expect(page.locator(".run-window.is-cutting")).to_contain_text("0.0005", use_inner_text=True)
 
 
 def test_bars_move_and_a_limit_tells_whom_it_would_cut(console, start, tenant):
@@ -185,6 +190,18 @@ def test_bars_move_and_a_limit_tells_whom_it_would_cut(console, start, tenant):
     page.get_by_role("textbox", name="Limit").fill("5000")
     page.get_by_role("button", name="Set it").click()
     page.locator(f"[data-window='org:{tenant.org}|tokens|day|||']").wait_for()
+
+
+def test_the_operators_cap_has_a_lock_for_the_tenants_administrator(console, installation, tenant):
+    installation.budget(tenant.scope, "10", window="month", owner="operator")
+    window = f"[data-window='{tenant.scope}|usd|month|||']"
+    row = console("?page=budgets").locator(window)
+    row.get_by_text("Operator’s").wait_for()
+    expect(row.get_by_role("button", name="Change the limit")).to_have_count(0)
+    expect(row.locator(".bg-lock")).to_have_attribute("title", re.compile("^Set by the operator"))
+    free = console("?page=budgets", "admin", "operator").locator(window)
+    expect(free.get_by_role("button", name="Change the limit")).to_have_count(1)
+    expect(free.locator(".bg-lock")).to_be_hidden()
 
 
 def test_a_key_is_made_used_blocked_rotated_and_revoked(console, server):
@@ -254,7 +271,7 @@ def test_the_first_page_tells_what_runs_and_what_stands_out(console, start, serv
     tenant.cap("0.05", window="day")
     page = console()
     page.locator(".now-health", has_text="All is well.").wait_for()
-    assert page.locator("[data-tile=runs] b").inner_text() == "0"
+    expect(page.locator("[data-tile=runs] b")).to_have_text("0", use_inner_text=True)
     run = start()
     page.locator("[data-tile=runs] b", has_text="1").wait_for()
     page.locator("[data-kind=dearest]", has_text="ada’s run on demo").wait_for()

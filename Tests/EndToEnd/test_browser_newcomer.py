@@ -82,6 +82,17 @@ def test_a_controlled_agent_from_the_console_alone(shop, console):
     assert call(shop, clerk, "13.00", "C-2")["rule"] == "no-gifts"
 
     page.get_by_role("link", name="Tools", exact=True).click()
+    page.get_by_role("button", name="New tool").click()
+    dialog = page.get_by_role("dialog")
+    dialog.get_by_label("Name", exact=True).fill("nova.customer")
+    dialog.get_by_label("Description").fill("Looks a customer of Nova up.")
+    dialog.get_by_label("How it is made").select_option("builtin")
+    dialog.get_by_label("Which").select_option("crm.lookup")
+    dialog.get_by_label("Reason").fill("Nova has customers.")
+    dialog.get_by_role("button", name="Publish").click()
+    page.locator("[data-tool='nova.customer']").wait_for()
+    end = ends(say(shop.server, clerk, '@tool nova.customer {"customer": "C-1"}\n@then\n@tokens 3'))[0]
+    assert end["decision"] == "allow" and end["status"] == "completed", end
     tool = page.locator("[data-tool='payments.refund']")
     tool.locator("summary").click()
     tool.get_by_role("textbox", name="Reason").fill("The till is counted.")

@@ -5,6 +5,8 @@ The witness answers, because its text is known to the letter: a hole or a repeat
 
 import re
 
+from playwright.sync_api import expect
+
 from rig.page import answer, ask, connected, ended, words
 from rig.witness import text
 
@@ -66,7 +68,7 @@ def test_after_a_lost_connection_it_resumes_without_hole_or_repeat(open_page, pr
         proxy.refusing = False
         connected(page)
     check_whole(page, 400)
-    assert "Resumed after a lost connection" in answer(page).inner_text()
+    expect(answer(page)).to_contain_text("Resumed after a lost connection", use_inner_text=True)
 
 
 def test_without_socketio_it_streams_over_events(open_page, plan):

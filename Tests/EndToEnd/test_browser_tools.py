@@ -3,6 +3,7 @@
 import re
 
 import pytest
+from playwright.sync_api import expect
 
 from rig.page import answer, ask, connected, ended, fact, order
 from rig.server import ROOT, Installation
@@ -59,13 +60,14 @@ def test_code_shows_its_output_while_it_runs_between_the_words(page):
     ask(page, script("@tokens 12", ticks(16, 0.25), "@then", "@tokens 9"), "demo")
     card = code_card(page)
     card.locator("pre.output span.stdout", has_text="tick 1.").wait_for()
-    assert card.get_attribute("data-phase") == "running" and card.get_attribute("open") is not None
+    expect(card).to_have_attribute("data-phase", "running")
+    assert card.get_attribute("open") is not None
     assert len(ticked(card)) < 16, "the output is shown before the code has ended"
-    assert "Waiting for run_code" in answer(page).inner_text()
+    expect(answer(page)).to_contain_text("Waiting for run_code", use_inner_text=True)
     ended(page)
-    assert card.get_attribute("data-phase") == "done"
-    assert card.locator(".exit").get_attribute("data-exit") == "ok"
-    assert "Ran to its end" in card.locator(".exit").inner_text()
+    expect(card).to_have_attribute("data-phase", "done")
+    expect(card.locator(".exit")).to_have_attribute("data-exit", "ok")
+    expect(card.locator(".exit")).to_contain_text("Ran to its end", use_inner_text=True)
     assert ticked(card) == all_ticks(16)
     assert "time.sleep(0.25)" in fact(card, "arguments")
     assert order(page) == ["text", "run_code", "text"]
@@ -75,7 +77,8 @@ def test_code_is_seen_as_it_is_written(page):
     ask(page, script(code("total = 0", *(f"total += {n}" for n in range(60)), "print(total)"), "@then", "@tokens 3", rate=60), "demo")
     card = code_card(page)
     card.locator("[data-fact=arguments] pre", has_text="total += 3").wait_for()
-    assert card.get_attribute("data-phase") == "writing" and "print(total)" not in fact(card, "arguments")
+    expect(card).to_have_attribute("data-phase", "writing")
+    assert "print(total)" not in fact(card, "arguments")
     ended(page)
     assert fact(card, "arguments").endswith("print(total)") and card.locator("pre.output").text_content() == "1770\n"
 
@@ -95,7 +98,8 @@ def test_calls_that_code_makes_stand_in_its_card(page):
     nested.last.locator("summary").click()
     result = nested.last.locator("[data-fact=result] pre")
     result.wait_for()
-    assert "ultramarine" in result.inner_text() and '"key": "colour"' in fact(nested.last, "arguments")
+    expect(result).to_contain_text("ultramarine", use_inner_text=True)
+    assert '"key": "colour"' in fact(nested.last, "arguments")
     assert "ultramarine" in card.locator("pre.output").text_content()
     assert order(page) == ["run_code", "text"], "a nested call has no second card"
 
@@ -104,12 +108,13 @@ def test_a_call_that_is_denied_says_by_which_rule(page):
     ask(page, script("@tokens 5", '@tool mail.send {"draft_id": "D1"}', "@then", "@tokens 6"), "demo")
     ended(page)
     card = answer(page).locator("details.tool[data-tool='mail.send']")
-    assert card.get_attribute("data-phase") == "denied" and "Denied" in card.locator("summary").inner_text()
-    assert "D1" in card.locator("summary").inner_text()
+    expect(card).to_have_attribute("data-phase", "denied")
+    expect(card.locator("summary")).to_contain_text("Denied", use_inner_text=True)
+    expect(card.locator("summary")).to_contain_text("D1", use_inner_text=True)
     card.locator("summary").click()
     card.locator("[data-fact=decision] pre").wait_for()
     assert re.search(r"Denied by rule \S+", fact(card, "decision")) and fact(card, "error")
-    assert card.locator("[data-fact=result]").count() == 0
+    expect(card.locator("[data-fact=result]")).to_have_count(0)
     assert order(page) == ["text", "mail.send", "text"], "the model goes on"
 
 
@@ -124,9 +129,10 @@ def test_code_that_is_denied_a_call_shows_it_in_its_card(page):
     ask(page, script(code(*lines), "@then", "@tokens 4"), "demo")
     ended(page)
     card = code_card(page)
-    assert card.get_attribute("data-phase") == "done" and card.locator("pre.output").text_content() == "denied True\n"
+    expect(card).to_have_attribute("data-phase", "done")
+    assert card.locator("pre.output").text_content() == "denied True\n"
     nested = card.locator(".tool-calls details.tool")
-    assert nested.get_attribute("data-phase") == "denied"
+    expect(nested).to_have_attribute("data-phase", "denied")
     assert re.search(r"Denied by rule \S+", fact(nested, "decision"))
 
 
@@ -134,7 +140,7 @@ def test_code_that_fails_shows_its_exit_and_its_error_output(page):
     ask(page, script(code('print("so far", flush=True)', 'raise ValueError("of no use")'), "@then", "@tokens 4"), "demo")
     ended(page)
     card = code_card(page)
-    assert card.locator(".exit").get_attribute("data-exit") == "error"
+    expect(card.locator(".exit")).to_have_attribute("data-exit", "error")
     assert "so far" in card.locator("span.stdout").first.text_content()
     assert "of no use" in card.text_content()
 
@@ -163,9 +169,9 @@ def test_after_a_lost_connection_nothing_is_repeated(open_page, proxy):
     connected(page)
     ended(page)
     assert ticked(card) == all_ticks(24)
-    assert answer(page).locator("details.tool").count() == 1
+    expect(answer(page).locator("details.tool")).to_have_count(1)
     assert order(page) == ["text", "run_code", "text"]
-    assert "Resumed after a lost connection" in answer(page).inner_text()
+    expect(answer(page)).to_contain_text("Resumed after a lost connection", use_inner_text=True)
 
 
 def test_after_a_reload_the_cards_are_there_again_once(page):
@@ -177,7 +183,8 @@ def test_after_a_reload_the_cards_are_there_again_once(page):
     card.locator("pre.output", has_text="tick 3.").wait_for()
     ended(page)
     assert ticked(card) == all_ticks(24)
-    assert answer(page).locator("details.tool").count() == 1 and order(page) == ["text", "run_code", "text"]
+    expect(answer(page).locator("details.tool")).to_have_count(1)
+    assert order(page) == ["text", "run_code", "text"]
 
 
 def test_a_run_that_is_cut_while_code_runs_ends_the_card(page, installation, tenant):
@@ -188,7 +195,7 @@ def test_a_run_that_is_cut_while_code_runs_ends_the_card(page, installation, ten
     installation.command("kill", "--scope", f"user:{tenant.org}/{tenant.project}/ada")
     notice = page.get_by_role("region", name="The answer was stopped")
     notice.wait_for()
-    assert "An operator stopped this run." in notice.inner_text()
+    expect(notice).to_contain_text("An operator stopped this run.", use_inner_text=True)
     assert card.get_attribute("data-phase") in ("failed", "skipped", "stopped"), "no card runs on"
     shown = ticked(card)
     assert shown == all_ticks(len(shown)) and 4 <= len(shown) < 200, "what was shown stays"
@@ -228,11 +235,11 @@ def test_the_empty_page_offers_code_and_a_call_that_is_refused(page):
     page.locator("#model").select_option("demo")
     page.locator("#new").click()
     starters = page.locator(".starter")
-    assert starters.count() == 6
+    expect(starters).to_have_count(6)
     starters.filter(has_text="A call that is refused").click()
     page.keyboard.press("Enter")
     ended(page)
-    assert answer(page).locator("details.tool").get_attribute("data-phase") == "denied"
+    expect(answer(page).locator("details.tool")).to_have_attribute("data-phase", "denied")
     page.locator("#new").click()
     page.locator(".starter", has_text="Code that calls tools").click()
     page.keyboard.press("Enter")

@@ -7,6 +7,7 @@ import shutil
 import time
 
 import pytest
+from playwright.sync_api import expect
 
 from rig.examples import approvals, decide, refund
 from rig.host import SDK, Host, listing
@@ -93,7 +94,7 @@ def test_the_tag_may_stand_in_the_head_and_name_a_server_and_a_place(pages, serv
     page = pages(f"{host.url}/head.html")
     ask_widget(page, plan(tokens=8).prompt())
     assert answered(page).inner_text().split() == text(8).split()
-    assert page.locator("#here .kdcube-widget").count() == 1
+    expect(page.locator("#here .kdcube-widget")).to_have_count(1)
 
 
 def test_a_page_that_is_not_listed_is_told_so(pages, browser, host, server):
@@ -114,7 +115,7 @@ def test_the_widget_shows_where_a_cap_cut_and_refuses_the_next(pages, host, tena
     words = re.findall(r"w\d{5}", shown.inner_text())
     assert words and words == text(len(words)).split()
     ask_widget(page, plan(tokens=5_000).prompt())
-    assert "Not started. The budget is spent. (request " in answered(page).inner_text()
+    expect(answered(page)).to_contain_text("Not started. The budget is spent. (request ", use_inner_text=True)
     assert widget(page).get_by_role("textbox", name="Message").input_value() != "", "what was not sent is not lost"
 
 
@@ -139,7 +140,7 @@ def test_the_widget_stops_by_its_button_and_works_by_keyboard(pages, host, plan,
     widget(page).get_by_text("w00010").wait_for()
     page.keyboard.press("Tab")
     page.keyboard.press("Enter")
-    assert "Stopped by you." in answered(page).inner_text()
+    expect(answered(page)).to_contain_text("Stopped by you.", use_inner_text=True)
     assert widget(page).locator("[aria-live=polite]").inner_text() != "", "a screen reader is told"
     wait_until("the upstream is closed", lambda: witness.request(wanted.id).closed, 10)
 
@@ -226,7 +227,8 @@ def test_what_a_model_writes_never_becomes_markup(pages, server, tenant):
     told = shown.inner_text()
     for words in ("<b>not bold</b>", "<script>window.hacked = 1</script>", "<img src=x", "[x](javascript:window.hacked=1)"):
         assert words in told
-    assert page.evaluate("window.hacked") is None and widget(page).locator(".you").inner_text() == "<b>Hello</b>"
+    assert page.evaluate("window.hacked") is None
+    expect(widget(page).locator(".you")).to_have_text("<b>Hello</b>", use_inner_text=True)
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])

@@ -14,7 +14,7 @@ def put(installation, scope: str, limit: str, *more: str, unit: str = "calls", w
 
 def test_a_budget_of_a_tool_is_set_listed_and_removed(installation, tenant):
     made = put(installation, tenant.scope, "30", "--tool", "payments.refund")
-    assert made == {"scope": tenant.scope, "unit": "calls", "window": "minute", "limit": 30, "tool": "payments.refund"}
+    assert made == {"scope": tenant.scope, "unit": "calls", "window": "minute", "limit": 30, "tool": "payments.refund", "owner": "operator"}
     assert put(installation, tenant.scope, "100")["limit"] == 100
     assert put(installation, tenant.scope, "2.50", "--tool", "payments.refund", unit="usd", window="day")["limit"] == "2.50"
     listed = installation.json("budget", "list", "--scope", tenant.scope)

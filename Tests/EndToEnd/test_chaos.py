@@ -76,7 +76,7 @@ class Fleet:
             if reading.end not in ("chat.cut", "chat.complete", "chat.error"):
                 continue
             assert reading.charged == charged, (reading, charged)
-            if reading.end == "chat.error" and reading.detail["error"]["code"] == "server_lost":
+            if reading.end == "chat.error" and reading.detail["error"]["code"] == "node_lost":
                 # Its server died: it may have paid for tokens that never reached the client, but for none that its upstream had not sent.
                 assert reading.delivered <= charged <= sent[reading.plan], (reading, charged, sent[reading.plan])
             else:

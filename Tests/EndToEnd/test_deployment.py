@@ -43,6 +43,7 @@ AFTER_USE = {
     "kdcube_sandbox_undead_total": "where a tool runs code",
     "kdcube_tokens_beyond_reservation_total": "a label for each model, when it happens",
     "kdcube_tokens_total": "a label for each model, from its first run on",
+    "kdcube_tool_loads_total": "with the first change of the catalog",
     "kdcube_tool_seconds": "with the first call of a tool",
     "kdcube_tools_abandoned_total": "where there are tools",
     "kdcube_unlogged_reads_total": "a label for each tool, when it happens",

@@ -127,7 +127,7 @@ def test_what_a_killed_server_had_delivered_is_charged_by_the_next_one(shared, r
             position = {"last-event-id": f"{run}:{last}"}
             read = requests.get(address + "/events", headers=tenant.headers | position, timeout=10)
             assert [event["type"] for event in rest] == ["gap", "chat.error"] and "event: chat_error" in read.text
-            assert check_run(rest, last)["error"]["code"] == "server_lost"
+            assert check_run(rest, last)["error"]["code"] == "node_lost"
             told += rest[-1]["usage"]["output_tokens"]
             assert requests.get(address + "/events", headers=stranger.headers, timeout=10).status_code == 404
         assert told == usage["totals"]["output_tokens"]

@@ -74,5 +74,5 @@ def test_the_server_answers_as_the_document_says(make_example):
     command += ["--exclude-tag", "pages", "--exclude-path-regex", "/drain$", "--exclude-by", "/x-stream == true"]
     result = subprocess.run(command, capture_output=True, text=True, timeout=120, env=environment(), cwd=example.folder, check=False)
     assert result.returncode == 0, result.stdout[-6_000:] + result.stderr[-2_000:]
-    assert "Tested: 7" in result.stdout, "every operation but those was asked"
+    assert int(result.stdout.partition("Tested: ")[2].partition("\n")[0].split()[0]) > 75, "every operation but those was asked"
     assert server.status("/readyz") == 200

@@ -1,9 +1,11 @@
 """Two servers on one Redis and one Postgres behind the proxies of `deployment/`."""
 
 import json
+import ssl
 import threading
 import time
 
+import httpx
 import pytest
 import requests
 import socketio
@@ -91,6 +93,19 @@ def test_an_event_stream_comes_token_by_token(front, client):
     assert came[-1][0] == "chat_complete"
     deltas = [at for name, at in came if name == "chat_delta"]
     assert len(deltas) > 10 and deltas[-1] - deltas[0] > 0.7, "the events came together"
+
+
+def test_http2_to_the_proxy_and_kept_connections_behind_it(fleet, front, client):
+    trust = ssl.create_default_context(cafile=str(front.certificate))
+    with httpx.Client(http2=True, verify=trust, trust_env=False, headers={"authorization": client.headers["authorization"]}) as two:
+        for _ in range(50):
+            answer = two.get(front.https + "/v1/models")
+            assert answer.http_version == "HTTP/2" and answer.status_code == 200
+        asked = {"text": "Tell me something.\n@tokens 30\n@rate 100", "model": "demo"}
+        with two.stream("POST", front.https + "/v1/runs", json=asked, headers={"accept": "text/event-stream"}) as stream:
+            names = [line.removeprefix("event: ") for line in stream.iter_lines() if line.startswith("event: ")]
+    assert names[-1] == "chat_complete"
+    assert all(server.metrics()["kdcube_tcp_connections"] < 20 for server in fleet.servers)
 
 
 def connect(front, key: str, transports: tuple[str, ...]) -> Client:

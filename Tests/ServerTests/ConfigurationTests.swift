@@ -50,6 +50,8 @@ struct ConfigurationTests {
         #expect(configuration.budgets.first?.limit == "1.00")
         #expect(configuration.tools.file == "does-not-exist.yaml")
         #expect(configuration.sandbox.executor.limits.memory == 256 << 20 && configuration.sandbox.executor.minimum == .full)
+        #expect(!configuration.transport.allowEIO3)
+        #expect(try load("transport: { allow_eio3: true }").transport.allowEIO3)
         #expect(configuration.notices.count == 2)
         #expect(configuration.notices.contains { $0.hasPrefix("models[1].metering: gpt-5-mini is metered by reservation") })
     }
@@ -62,6 +64,7 @@ struct ConfigurationTests {
             ("server: { origins: [example.com] }", "server.origins", "line 1"),
             ("transport: { ping_interval: 25 }", "transport.ping_interval", "line 1"),
             ("transport: { deflate: 6 }", "transport.deflate", "line 1"),
+            ("transport: { allow_eio3: 3 }", "transport.allow_eio3", "line 1"),
             ("transport: { http_compression: 6 }", "transport.http_compression", "line 1"),
             ("stores: { postgres: x }", "stores.postgres", "line 1"),
             ("audit: { checkpoint: x }", "audit.checkpoint", "line 1"),
@@ -109,6 +112,28 @@ struct ConfigurationTests {
         #expect(throws: CommandFailure.self) { try alone.stores.checkServable() }
         try load(flags: ["stores.postgres": "postgres:///db", "stores.redis": "redis://h"]).stores.checkServable()
         try load().stores.checkServable()
+    }
+
+    @Test("a cluster of Socket.IO servers is on the Redis of the counters") func cluster() throws {
+        let error = #expect(throws: ConfigurationError.self) { try load("transport: { cluster: true }") }
+        #expect(error?.setting == "transport.cluster")
+        #expect(try !load("stores: { redis: redis://h }").transport.cluster)
+        let yaml = "stores: { redis: redis://h }\ntransport: { cluster: true, cluster_key: chat, cluster_python_channel: '' }"
+        let transport = try load(yaml).transport
+        #expect(transport.cluster && transport.clusterKey == "chat" && transport.clusterPythonChannel.isEmpty)
+        #expect(throws: ConfigurationError.self) { try load("transport: { cluster_key: '' }") }
+    }
+
+    @Test("a certificate and its key go together") func certificate() throws {
+        #expect(try load().server.tls == nil)
+        #expect(try load("server: { tls: { certificate: '', key: '' } }").server.tls == nil)
+        let both = try load("server: { tls: { certificate: a.pem, key: b.pem } }").server
+        #expect(both.tls == Configuration.TLS(certificate: "a.pem", key: "b.pem") && both.scheme == "https")
+        for (name, missing) in [("certificate", "key"), ("key", "certificate")] {
+            #expect {
+                try load("server: { tls: { \(name): a.pem } }")
+            } throws: { ($0 as? ConfigurationError)?.setting == "server.tls.\(missing)" }
+        }
     }
 
     @Test("a protection that this version lacks is refused when it is asked for (complaint 29: off in silence)")

@@ -9,7 +9,7 @@ import Testing
 struct FleetTests {
     private let now: Int64 = 1_764_000_000_000
 
-    private func row(_ run: String, org: String = "acme", tokens: Int64 = 1, node: String = "n1") -> StreamRow {
+    private func row(_ run: String, org: OrgID = "acme", tokens: Int64 = 1, node: String = "n1") -> StreamRow {
         StreamRow(
             run: run, org: org, project: "web", user: "ann", key: nil, model: "demo", conversation: "c1", phase: "streaming", waiting: nil,
             tool: nil, startedAt: now - 5_000, deliveredTokens: tokens, inputTokens: 2, outputTokens: tokens, cost: NanoUSD(1_500),
@@ -98,8 +98,11 @@ struct FleetTests {
     }
 
     @Test("the named organisations of a report are bounded, and the sum stays right")
-    func totals() {
-        let totals = Dictionary(uniqueKeysWithValues: (0..<300).map { ("org\($0)", OrgTotals(runs: Int64($0), rate: StreamRate())) })
+    func totals() throws {
+        let totals = Dictionary(
+            uniqueKeysWithValues: try (0..<300).map { number in
+                (try OrgID("org\(number)") as OrgID?, OrgTotals(runs: Int64(number), rate: StreamRate()))
+            })
         let bounded = ServerReport.bounded(totals)
         #expect(bounded.count == LiveLimits.orgs + 1 && bounded["org299"]?.runs == 299 && bounded["org0"] == nil)
         #expect(bounded.values.reduce(0) { $0 + $1.runs } == totals.values.reduce(0) { $0 + $1.runs })

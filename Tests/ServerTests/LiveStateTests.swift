@@ -10,7 +10,7 @@ struct LiveStateTests {
     private let start: Int64 = 1_764_000_000_000
 
     private func sample(
-        _ run: String, _ tokens: Int64, org: String = "acme", cost: Int64 = 0, state: RunStateMachine.State = .streaming,
+        _ run: String, _ tokens: Int64, org: OrgID = "acme", cost: Int64 = 0, state: RunStateMachine.State = .streaming,
         windows: [WindowReport] = []
     ) -> StreamSample {
         StreamSample(
@@ -68,6 +68,21 @@ struct LiveStateTests {
         let stop = try #require(forecast.stop(among: [org, user], now: start))
         #expect(stop.scope == "org:acme" && stop.seconds == 15)
         #expect(stop.json["limit"] == "1.00" && stop.json["seconds"] == 15 && StreamStop(stop.json) == stop)
+    }
+
+    @Test("what other servers run of the same scopes spends of a window as well")
+    func elsewhere() throws {
+        let org = window("org:acme", "1.00", used: "0.40")
+        func row(_ run: String, _ name: OrgID) -> StreamRow {
+            StreamRow(
+                run: run, org: name, project: "web", user: "bob", key: nil, model: "demo", conversation: "c", phase: "streaming",
+                waiting: nil, tool: nil, startedAt: start, deliveredTokens: 0, inputTokens: 0, outputTokens: 0, cost: NanoUSD(0),
+                rate: StreamRate(tokens: 0, cost: 600_000_000), stops: nil, node: "n2")
+        }
+        var forecast = StreamForecast()
+        forecast.add([org], StreamRate(tokens: 0, cost: 600_000_000))
+        for other in [row("run_b", "acme"), row("run_c", "acme"), row("run_d", "beta")] { forecast.add(other) }
+        #expect(forecast.stop(among: [org], now: start)?.seconds == 20, "three at sixty cents a minute, and none of another organisation")
     }
 
     @Test("a window that begins anew before it is spent stops nothing; then the fullest is named without a time")
@@ -130,9 +145,9 @@ struct LiveStateTests {
     // MARK: Minutes
 
     @Test("an hour is kept, and of so many organisations; what others did is in the sum")
-    func minutes() {
+    func minutes() throws {
         var book = MinuteBook()
-        for number in 0..<LiveLimits.orgs + 5 { book.change("org\(number)", now: start + Int64(number)) { $0.tokens += 1 } }
+        for number in 0..<LiveLimits.orgs + 5 { try book.change(OrgID("org\(number)"), now: start + Int64(number)) { $0.tokens += 1 } }
         #expect(book.orgs.count <= LiveLimits.orgs + 1)
         #expect(book.line(nil, now: start + 1_000).last?.tokens == Int64(LiveLimits.orgs + 5))
         #expect(MinuteBook(book.json) == book)

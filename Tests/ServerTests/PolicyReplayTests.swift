@@ -89,7 +89,7 @@ struct PolicyReplayTests {
         var (found, cursor): (Set<String>, Int64) = ([], 0)
         while true {
             let page = try await store.decisions(
-                for: .org(try OrgHandle(org: "acme")), DecisionFilter(decision: .allow, rule: "small"), after: cursor,
+                for: .org(OrgHandle(org: "acme")), DecisionFilter(decision: .allow, rule: "small"), after: cursor,
                 limit: DecisionLimits.replayPage)
             for one in page.decisions {
                 let amount = try JSONValue(parsing: Array((one.decision.arguments ?? "").utf8))["amount"]?.stringValue ?? ""

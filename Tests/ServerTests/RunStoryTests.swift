@@ -83,4 +83,9 @@ struct RunStoryTests {
         let timeline = RunStory(explanation: try explanation(.running, rows: rows), records: []).timeline
         #expect(timeline.count == RunStory.charges && timeline.last?.at == rows.last?.at.rawValue)
     }
+
+    @Test(
+        "counts stand as in the tables beside it",
+        arguments: [(0, "0"), (999, "999"), (1_331, "1,331"), (-12_345_678, "-12,345,678")] as [(Int64, String)])
+    func grouped(count: Int64, text: String) { #expect(count.grouped == text) }
 }

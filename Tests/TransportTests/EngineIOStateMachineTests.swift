@@ -1,6 +1,7 @@
 import NIOCore
 import Testing
 import Transport
+import TransportWire
 
 /// The session's rules as tables of events and actions. Pure; time is a number.
 @Suite("Engine.IO session rules")
@@ -22,8 +23,8 @@ struct EngineIOStateMachineTests {
         }
     }
 
-    private func run(_ carrier: SessionStateMachine.Carrier, _ steps: [Step]) {
-        var machine = SessionStateMachine(carrier: carrier, at: .uptimeNanoseconds(0), timing: Self.timing)
+    func run(_ carrier: SessionStateMachine.Carrier, revision: EngineIORevision = .four, _ steps: [Step]) {
+        var machine = SessionStateMachine(carrier: carrier, revision: revision, at: .uptimeNanoseconds(0), timing: Self.timing)
         for (index, step) in steps.enumerated() {
             let now = NIODeadline.uptimeNanoseconds(UInt64(step.at) * 1_000_000)
             #expect(machine.handle(step.event, at: now, timing: Self.timing) == step.actions, "step \(index)")
@@ -195,7 +196,7 @@ struct EngineIOStateMachineTests {
     }
 
     @Test("E21, E23: a POST that is no text, and bytes that are no packet, end the session") func badPosts() {
-        run(.polling, [Step(0, .postMistyped, [.refuse, .finish(.transportError)])])
+        run(.polling, [Step(0, .postOctets, [.refuse, .finish(.transportError)])])
         run(
             .polling,
             [
@@ -300,14 +301,15 @@ struct EngineIOStateMachineTests {
         var generator = SplitMix64(state: seed)
         for _ in 0..<2_000 {
             var machine = SessionStateMachine(
-                carrier: Bool.random(using: &generator) ? .polling : .webSocket, at: .uptimeNanoseconds(0), timing: Self.timing)
+                carrier: Bool.random(using: &generator) ? .polling : .webSocket, revision: Bool.random(using: &generator) ? .three : .four,
+                at: .uptimeNanoseconds(0), timing: Self.timing)
             var now: UInt64 = 0
             var (requests, answers, finishes) = (0, 0, 0)
             for _ in 0..<40 {
                 now += UInt64.random(in: 0...120, using: &generator) * 1_000_000
                 let event = Self.events.randomElement(using: &generator) ?? .tick
                 switch event {
-                case .poll, .post, .postMistyped: requests += 1
+                case .poll, .post, .postOctets: requests += 1
                 default: break
                 }
                 let wasClosed = machine.isClosed
@@ -338,7 +340,7 @@ struct EngineIOStateMachineTests {
 
     private static let events: [SessionEvent] = [
         .postBegan, .postAbandoned(isConnectionLost: true), .postAbandoned(isConnectionLost: false),
-        .poll(hasOutput: true), .poll(hasOutput: false), .pollAbandoned, .post, .postMistyped, .packet(.message, from: .polling),
+        .poll(hasOutput: true), .poll(hasOutput: false), .pollAbandoned, .post, .postOctets, .packet(.message, from: .polling),
         .packet(.message, from: .webSocket), .packet(.pong, from: .polling), .packet(.pong, from: .webSocket),
         .packet(.close, from: .polling), .packet(.probe, from: .candidate), .packet(.upgrade, from: .candidate),
         .packet(.upgrade, from: .candidate), .packet(.noop, from: .candidate), .undecodable(from: .candidate), .candidateConnected,

@@ -21,7 +21,7 @@ struct EngineIOSuiteTests {
         let configuration =
             beats
             ? try TestServer.configuration(path: path, pingTimeout: patience, connectTimeout: .seconds(20))
-            : try TestServer.configuration(path: path, pingInterval: .seconds(20), pingTimeout: .seconds(20))
+            : try TestServer.configuration(path: path, pingInterval: .seconds(20), pingTimeout: .seconds(20), connectTimeout: .seconds(20))
         switch kind {
         case .engineIO: try await TestServer.echo(configuration, loops: loops, body)
         case .socketIO: try await TestServer.socketIO(configuration, loops: loops, setUp: { _ = $0.namespace("/") }, body)

@@ -163,6 +163,7 @@ import Testing
     /// A sweep a second; 3 s for a header, 5 s idle, 2 s of grace and 100 B/s for bodies, 4 s without progress, 2 s to linger.
     private static var table: FrontDeadlines.Table {
         var configuration = FrontConfiguration()
+        configuration.handshakeDeadline = .seconds(4)
         configuration.headerDeadline = .seconds(3)
         configuration.idleTimeout = .seconds(5)
         configuration.bodyGrace = .seconds(2)
@@ -190,6 +191,10 @@ import Testing
         #expect(sweeps { _ in .idle } ?? (0, .stay) == (6, .idle))
         #expect(sweeps { _ in .answering } == nil)
         #expect(sweeps({ _ in .idle }, epoch: { UInt32($0 / 4) }) == nil, "each request starts the count anew")
+    }
+
+    @Test("a TLS handshake goes after its deadline, though the client sends now and then (attack 21)") func handshake() {
+        #expect(sweeps { _ in .handshake } ?? (0, .stay) == (5, .handshakeDeadline))
     }
 
     @Test("a half header goes after the header deadline (attack 21)") func header() {

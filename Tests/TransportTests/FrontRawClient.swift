@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import NIOSSL
 import Synchronization
 import Testing
 
@@ -44,12 +45,17 @@ final class RawClient: Sendable {
         }
     }
 
-    static func connect(_ port: Int, host: String = "127.0.0.1", receiveBuffer: Int? = nil) async throws -> RawClient {
+    static func connect(
+        _ port: Int, host: String = "127.0.0.1", receiveBuffer: Int? = nil, tls: NIOSSLContext? = nil
+    ) async throws -> RawClient {
         let client = RawClient()
         var bootstrap = ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelOption(.allowRemoteHalfClosure, value: true)
             .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(Collector(client)) }
+                channel.eventLoop.makeCompletedFuture {
+                    if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: tls, serverHostname: nil)) }
+                    try channel.pipeline.syncOperations.addHandler(Collector(client))
+                }
             }
         if let receiveBuffer { bootstrap = bootstrap.channelOption(.socketOption(.so_rcvbuf), value: receiveBuffer) }
         let channel = try await bootstrap.connect(host: host, port: port).get()
@@ -102,12 +108,17 @@ final class RawClient: Sendable {
     }
 
     var text: String { state.withLock { String(decoding: $0.bytes, as: UTF8.self) } }
+    var bytes: [UInt8] { state.withLock { $0.bytes } }
     var byteCount: Int { state.withLock { $0.bytes.count } }
     var isEnded: Bool { state.withLock { $0.isEnded } }
     var endedAt: ContinuousClock.Instant? { state.withLock { $0.endedAt } }
 
     func send(_ text: String) async throws {
         try await channel.writeAndFlush(ByteBuffer(string: text)).get()
+    }
+
+    func send(bytes: [UInt8]) async throws {
+        try await channel.writeAndFlush(ByteBuffer(bytes: bytes)).get()
     }
 
     func wait(for text: String, timeout: TimeAmount = .seconds(20)) async throws {

@@ -111,6 +111,67 @@ struct RandomBytesTests {
         }
     }
 
+    @Test(
+        "Attack 30: polling bodies of revision 3: what is accepted is read again when it is written, and damage loses only what follows it")
+    func payloads3() {
+        let texts = [UInt8]("0123456789:::4b=AQä😀".utf8)
+        let octets: [UInt8] = [0, 0, 1, 1, 2, 3, 4, 5, 0xFF, 0xFF, 0xFF, 4, 0x34, 0x62, 0x36, 0xC3, 0xA9]
+        for (isBinary, alphabet) in [(false, texts), (true, octets)] {
+            repeatedly { random in
+                // Bytes of any kind, or a good body with some damage.
+                var body = bytes(&random, upTo: 40, alphabet: alphabet)
+                if Bool.random(using: &random) {
+                    body = payload3(&random, allowsBytes: isBinary)
+                    for _ in 0..<Int.random(in: 0...2, using: &random) {
+                        body[Int.random(in: 0..<body.count, using: &random)] = alphabet[Int.random(in: 0..<alphabet.count, using: &random)]
+                    }
+                }
+                let (packets, failure) = PollingPayloadV3.decode(ByteBuffer(bytes: body), isBinary: isBinary)
+                var encoder = PollingPayloadV3Encoder(limit: 10_000, allowsBytes: isBinary)
+                for packet in packets { _ = encoder.append(packet: packet) }
+                #expect(encoder.count == packets.count, "seed \(seed), \(body)")
+                let written = encoder.encode()
+                guard !packets.isEmpty else {
+                    #expect(failure != nil, "seed \(seed), \(body)")
+                    return
+                }
+                let again = PollingPayloadV3.decode(written, isBinary: encoder.isBinary)
+                #expect(again.failure == nil && again.packets == packets, "seed \(seed), \(body)")
+                // Every list of packets has one text.
+                if !isBinary { #expect(failure == nil ? written.array == body : body.starts(with: written.array), "seed \(seed), \(body)") }
+            }
+        }
+    }
+
+    /// A body of one to four packets.
+    private func payload3(_ random: inout SeededGenerator, allowsBytes: Bool) -> [UInt8] {
+        var encoder = PollingPayloadV3Encoder(limit: 10_000, allowsBytes: allowsBytes)
+        for _ in 0...Int.random(in: 0...3, using: &random) {
+            let count = Int.random(in: 0...12, using: &random)
+            let characters = ["a", "ä", "€", "😀"]
+            let text = (0..<count).map { _ in characters[Int.random(in: 0..<4, using: &random)] }.joined()
+            _ = encoder.append(
+                packet: Bool.random(using: &random) ? .message(ByteBuffer(text)) : .binary(ByteBuffer(bytes: random.bytes(count))))
+        }
+        // A body of bytes even when nothing in it is binary.
+        return encoder.isBinary || !allowsBytes ? encoder.encode().array : [0, 1, 255, 0x36]
+    }
+
+    @Test("Attack 30: messages of revision 3: a text or a binary is refused, or is that of the packet that it gave") func packets3() {
+        repeatedly { random in
+            let message = bytes(&random, upTo: 24, alphabet: [UInt8]("0123456b44444/+AQIDBA=probe".utf8) + [4, 4, 4])
+            if case .binary(let data)? = try? EngineIOCodec.decode(binary: ByteBuffer(bytes: message), revision: .three) {
+                #expect([4] + data.array == message, "seed \(seed), \(message)")
+            }
+            guard let packet = try? EngineIOCodec.decode(text: ByteBuffer(bytes: message), revision: .three) else { return }
+            var written = ByteBuffer()
+            EngineIOCodec.encode(packet, into: &written)
+            var expected = message
+            if case .binary = packet { expected.remove(at: 1) }
+            #expect(written.array == expected, "seed \(seed), \(message)")
+        }
+    }
+
     @Test("Attack 30: Engine.IO packets: a text is refused, or is the text of the packet that it gave") func packets() {
         repeatedly { random in
             let text = bytes(&random, upTo: 24, alphabet: [UInt8]("0123456b/+AQIDBA=probe".utf8))

@@ -23,6 +23,12 @@ export class ConsoleApi {
     return this.rest.json('POST', `/api/admin/tools/${encodeURIComponent(name)}`, { disabled, reason });
   }
 
+  /** @param {{text: string}|{edits: {name: string, tool: object|null}[]}} draft */
+  checkTools(draft) { return this.send('POST', '/api/admin/tools/check', draft); }
+  publishTools(edits, base, reason) { return this.send('PUT', '/api/admin/tools', { edits, base, reason }); }
+  toolsVersion(version) { return this.get(`/api/admin/tools/${encodeURIComponent(version)}`); }
+  rollBackTools(version, base, reason) { return this.send('POST', '/api/admin/tools/rollback', { version, base, reason }); }
+
   kill(run, reason) { return this.send('POST', `/api/admin/streams/${encodeURIComponent(run)}/kill`, { reason }); }
   run(id) { return this.get(`/api/admin/runs/${encodeURIComponent(id)}`); }
   isolation() { return this.get('/api/admin/isolation'); }

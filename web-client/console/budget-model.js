@@ -24,9 +24,12 @@ export function windowOf(row) {
   const rest = limit - used - held - suspense;
   return {
     key: windowKey(row), scope, text: row.scope, unit: row.unit, period: row.window ?? 'total', limit, used, held, suspense, free: rest > 0n ? rest : 0n,
-    model: row.model ?? null, tool: row.tool ?? null, zone: row.zone ?? null, resetsAt: row.resets_at ?? null, row,
+    model: row.model ?? null, tool: row.tool ?? null, zone: row.zone ?? null, owner: row.owner ?? 'org', resetsAt: row.resets_at ?? null, row,
   };
 }
+
+/** Why this reader may not change the budget; empty when they may. The server decides, this only says so beforehand. */
+export const lockWords = (window, { isOperator }) => (window.owner === 'operator' && !isOperator ? 'Set by the operator: only an operator changes or removes it. A budget of your own in another unit or window holds beside it.' : '');
 
 /** Parts of a bar in per cent of the limit; together never more than 100. */
 export function parts({ used, held, suspense, limit }) {

@@ -1,7 +1,7 @@
 import { h, icon, setText } from '../shared/dom.js';
 import { formatInstant, formatReset } from '../shared/time.js';
 import { Bar } from './bar.js';
-import { resetWords, scopeWords, subject } from './budget-model.js';
+import { lockWords, resetWords, scopeWords, subject } from './budget-model.js';
 
 /** A scope of the tree: whose the windows below it are. */
 export class ScopeRow {
@@ -28,14 +28,16 @@ export class ScopeRow {
 
 /** One window: what it counts, its bar, and when it begins anew. Changes in place. */
 export class WindowRow {
-  constructor(row, { onset, onremove }) {
+  constructor(row, { me, onset, onremove }) {
+    this.me = me;
     this.subject = h('span.bg-subject');
     this.reset = h('span.hint.num');
     this.bar = new Bar();
     this.edit = h('button.quiet', { type: 'button', title: 'Change the limit', onclick: () => onset(this.window.text, this.window) }, icon('edit'));
     this.remove = h('button.quiet', { type: 'button', title: 'Remove the budget', onclick: () => onremove(this.window) }, icon('trash'));
-    this.element = h('div.bg-window', { role: 'listitem', tabIndex: -1, data: { window: row.id }, onkeydown: (event) => event.key === 'Enter' && event.target === this.element && onset(this.window.text, this.window) }, h('div.bg-what', null, this.subject, this.reset), this.bar.element,
-      h('span.bg-actions', null, this.edit, this.remove));
+    this.lock = h('span.bg-lock.hint', { hidden: true, tabIndex: 0, role: 'note' }, icon('lock'), h('span', null, 'Operator’s'));
+    this.element = h('div.bg-window', { role: 'listitem', tabIndex: -1, data: { window: row.id }, onkeydown: (event) => event.key === 'Enter' && event.target === this.element && !lockWords(this.window, me) && onset(this.window.text, this.window) }, h('div.bg-what', null, this.subject, this.reset), this.bar.element,
+      h('span.bg-actions', null, this.lock, this.edit, this.remove));
     this.element.style.setProperty('--depth', String(row.depth));
   }
 
@@ -46,6 +48,11 @@ export class WindowRow {
     setText(this.reset, resetWords(window, Date.now()));
     this.reset.title = window.resetsAt && window.period !== 'total' ? `${formatReset(window.resetsAt, Date.now())}, ${formatInstant(window.resetsAt)}` : '';
     this.bar.update(window);
+    const why = lockWords(window, this.me);
+    this.lock.hidden = !why;
+    this.edit.hidden = this.remove.hidden = Boolean(why);
+    this.lock.title = why;
+    if (why) this.lock.setAttribute('aria-label', why);
     const whose = scopeWords(window.scope).join(' ');
     this.edit.setAttribute('aria-label', `Change the limit: ${words}, ${whose}`);
     this.remove.setAttribute('aria-label', `Remove the budget: ${words}, ${whose}`);

@@ -32,7 +32,7 @@ export class BudgetsPage {
     this.list = new VirtualList({
       label: 'Budgets', id: (row) => `${row.type} ${row.id}`, size: (row) => (row.type === 'scope' ? '--row-scope' : '--row'),
       make: (row) => (row.type === 'scope' ? new ScopeRow(row, { href: deps.href, onset: (scope) => this.#set(scope) })
-        : new WindowRow(row, { onset: (scope, window) => this.#set(scope, window), onremove: (window) => this.#remove(window) })),
+        : new WindowRow(row, { me: deps.me, onset: (scope, window) => this.#set(scope, window), onremove: (window) => this.#remove(window) })),
     });
     this.list.element.classList.add('bg-list');
     this.message = h('div.st-message');

@@ -54,7 +54,7 @@ export class KeyRow {
     const lives = key.state !== 'revoked';
     this.body.replaceChildren(
       h('dl.facts', null, ...facts.flatMap(([name, value]) => [h('dt', null, name), h('dd', null, value)])),
-      h('p.links', null, h('a', { href: href('budgets', { find: key.id }) }, 'Its budgets'), h('a', { href: href('streams', { find: key.id }) }, 'What it runs'), key.user && h('a', { href: href('decisions', { user: key.user }) }, `Decisions about ${key.user}`)),
+      h('p.links', null, h('a', { href: href('budgets', { find: key.account ?? key.id }) }, 'Its budgets'), h('a', { href: href('streams', { find: key.account ?? key.id }) }, 'What it runs'), key.user && h('a', { href: href('decisions', { user: key.user }) }, `Decisions about ${key.user}`)),
       ...(lives ? [h('div.ap-actions', null,
         this.#button('rotate', 'Rotate', () => askToRotate(key, this.deps, (row) => this.deps.rotated(key, row))),
         this.#button(key.blocked ? 'check' : 'stop', key.blocked ? 'Unblock' : 'Block', () => this.#block(!key.blocked)),

@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import test from 'node:test';
-import { filled, fullest, limitProblem, partWords, parts, previewWords, subject, toneOf, treeRows, widened, windowOf } from '../console/budget-model.js';
+import { filled, fullest, limitProblem, lockWords, partWords, parts, previewWords, subject, toneOf, treeRows, widened, windowOf } from '../console/budget-model.js';
 import { callsWords, killWords, poolWords } from '../console/catalog-words.js';
 import { endOf, keyBody, keyMark, lifeWords, nameProblem, passing, usedWords, whoRows } from '../console/key-model.js';
 import { decisionWords, healthWords, lineOf, standOut, tiles } from '../console/now-model.js';
@@ -196,4 +196,11 @@ test('the form of a key becomes what the server takes, or says what is wrong', (
 test('who is who: projects under organisations, users under projects', () => {
   const rows = whoRows({ orgs: [{ org: 'acme' }], projects: [{ org: 'acme', project: 'web' }, { org: 'new', project: 'a' }], users: [{ org: 'acme', project: 'web', user: 'ana' }] });
   assert.deepEqual(rows.map((row) => row.id), ['org:acme', 'project:acme/web', 'user:acme/web/ana', 'org:new', 'project:new/a']);
+});
+
+test('an administrator is told why the operator’s budget cannot be changed, an operator may change it', () => {
+  assert.equal(budget({}).owner, 'org', 'a server before it does not say');
+  assert.match(lockWords(budget({ owner: 'operator' }), { isOperator: false }), /^Set by the operator/);
+  assert.equal(lockWords(budget({ owner: 'operator' }), { isOperator: true }), '');
+  assert.equal(lockWords(budget({ owner: 'org' }), { isOperator: false }), '');
 });

@@ -17,6 +17,7 @@ sys.path.insert(0, str(pathlib.Path(__file__).parent))
 from fake_console_data import PEOPLE, World, now  # noqa: E402
 from fake_control import Control  # noqa: E402
 from fake_operate import Operate  # noqa: E402
+from fake_tools import Tools  # noqa: E402
 
 ROOT = pathlib.Path(__file__).resolve().parents[1]
 # The server's own: what this page would load from elsewhere fails here, too.
@@ -50,7 +51,7 @@ class Fake:
         self.operate = Operate(self)
         get("/api/admin/policies", self.policies)
         post("/api/admin/policies/dry-run", self.dry_run)
-        get("/api/admin/tools", self.tools)
+        self.tools = Tools(self)
         post("/api/admin/tools/{name}", self.switch)
         get("/api/admin/isolation", self.isolation)
         post("/fake/approval", self.make_approval)
@@ -136,10 +137,6 @@ class Fake:
     async def dry_run(self, request: web.Request) -> web.Response:
         self.admin(request)
         return web.json_response(self.world.dry_run(await request.json()))
-
-    async def tools(self, request: web.Request) -> web.Response:
-        self.admin(request)
-        return web.json_response({"data": self.world.tools})
 
     async def switch(self, request: web.Request) -> web.Response:
         who, body = self.admin(request), await request.json()

@@ -42,7 +42,9 @@ extension LeaseClaim {
     var boardBytes: [UInt8] {
         var writer = BoardWriter()
         let path = attribution.path
-        for text in [lease.org, lease.id, path.project, path.user, path.key, attribution.run, attribution.model, attribution.priceVersion] {
+        for text in [
+            lease.org.name, lease.id, path.project, path.user, path.key, attribution.run, attribution.model, attribution.priceVersion,
+        ] {
             writer.text(text)
         }
         writer.number(Int64(self.path.count))
@@ -57,10 +59,10 @@ extension LeaseClaim {
 
     init?(boardBytes: ArraySlice<UInt8>, granted: Amounts) {
         var reader = BoardReader(boardBytes)
-        guard let org = reader.name(), let id = reader.name(), let project = reader.name(), let user = reader.text(),
+        guard let org = reader.name().flatMap({ try? CounterSlot($0) }), let id = reader.name(), let project = reader.name(), let user = reader.text(),
             let key = reader.text(), let run = reader.name(), let model = reader.name(), let priceVersion = reader.name(),
             let count = reader.number(), (0...Int64(AccountingLimits.windowsPerPath)).contains(count),
-            let path = try? TenancyPath(org: CounterSlot(org).org, project: project, user: user, key: key)
+            let path = try? TenancyPath(org: org.org, project: project, user: user, key: key)
         else { return nil }
         var windows: [WindowRef] = []
         for _ in 0..<count {

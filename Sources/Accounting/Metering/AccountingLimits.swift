@@ -13,7 +13,7 @@ public enum AccountingLimits {
     /// Price tiers of one model by the length of its prompt. Four is the most that is known.
     static let priceTiers = 16
     /// Bytes of one name in a tenancy path: an e-mail address or an identity provider's subject fits.
-    public static let nameBytes = 128
+    public static let nameBytes = TenancyName.bytesMax
     /// Bytes of a time zone's name. The longest of the database has 30 (`America/Argentina/Buenos_Aires`).
     static let zoneNameBytes = 64
     /// Tokens of one class in one call that are believed: a thousand times the longest context on offer.

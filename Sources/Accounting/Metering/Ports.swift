@@ -19,14 +19,14 @@ public protocol CounterStore: Sendable {
 
     /// Names what holds the org's data now; another name means that data may have been lost (see ``Epoch``). Empty where none can
     /// be, or while it is not known.
-    func incarnation(org: String) -> String
+    func incarnation(org: CounterSlot) -> String
 
     /// Returns when every ledger row that this store has made for `org` so far is in the ledger.
-    func flushRows(org: String) async throws(CounterStoreError)
+    func flushRows(org: CounterSlot) async throws(CounterStoreError)
 }
 
 extension CounterStore {
-    public func incarnation(org: String) -> String { "" }
+    public func incarnation(org: CounterSlot) -> String { "" }
 
     /// For stores that lose nothing.
     public func apply(_ command: CounterCommand, in life: Epoch) async throws(CounterStoreError) -> CounterReply {
@@ -121,7 +121,7 @@ public struct Release: Sendable, Hashable {
 /// It lives where the ledger lives, because sealing a life and refusing its late rows must be one decision.
 public protocol CounterRoot: Sendable {
     /// The org's present life; nil before its first.
-    func life(org: String) async throws(LedgerStoreError) -> EpochState?
+    func life(org: CounterSlot) async throws(LedgerStoreError) -> EpochState?
 
     /// Ends the life `last` and begins `incarnation`'s; the same incarnation twice in a row is one life. A first life is cleared from
     /// the start: nobody can hold anything of an earlier one.
@@ -129,18 +129,18 @@ public protocol CounterRoot: Sendable {
     /// Compares and swaps: a process that has slept must not end, for an incarnation that it saw before, the life that others began since.
     /// - Parameter last: the number of the life that ``life(org:)`` gave *before* the incarnation was looked at; 0 for none.
     /// - Returns: the present life, which is another's when `last` was not the present one.
-    func seal(org: String, incarnation: String, after last: Int64) async throws(LedgerStoreError) -> EpochState
+    func seal(org: CounterSlot, incarnation: String, after last: Int64) async throws(LedgerStoreError) -> EpochState
 
     /// Raises what these counters may grant of a window to `target`, if it is less; 0 asks only. Never lowers it, and never above what the
     /// cap (``WindowRef/cap``) leaves beside what other slots of the org were given: then to that. A raise is a new turn.
     ///
     /// - Parameters:
-    ///   - org: the ``CounterSlot/name`` of the counters, here and below.
+    ///   - org: the counters, here and below.
     ///   - shares: what the ledger has by ``CounterSlot/index``. When nothing of the window was released to any slot yet, each of these
     ///     slots is first given what it has used already.
     /// - Returns: nil when `incarnation` is not that of the counters' present life: they are not to be given anything.
     func release(
-        _ window: WindowRef, org: String, incarnation: String, upTo target: Int64, shares: [Int: Int64]
+        _ window: WindowRef, org: CounterSlot, incarnation: String, upTo target: Int64, shares: [Int: Int64]
     ) async throws(LedgerStoreError) -> Release?
 
     /// What was released of a window, by ``CounterSlot/index``.
@@ -149,14 +149,14 @@ public protocol CounterRoot: Sendable {
     /// Begins to take back what these counters have not granted: a new turn, so that no release of an earlier one is obeyed after it.
     ///
     /// - Returns: its number; nil when `incarnation` is not that of their present life, or nothing was released to them.
-    func beginRecall(_ window: WindowRef, org: String, incarnation: String) async throws(LedgerStoreError) -> Int64?
+    func beginRecall(_ window: WindowRef, org: CounterSlot, incarnation: String) async throws(LedgerStoreError) -> Int64?
 
     /// The counters have obeyed that turn and kept `released`: the rest may be given to others. Does nothing when another turn was begun since,
     /// and never raises.
-    func endRecall(_ window: WindowRef, org: String, turn: Int64, released: Int64) async throws(LedgerStoreError)
+    func endRecall(_ window: WindowRef, org: CounterSlot, turn: Int64, released: Int64) async throws(LedgerStoreError)
 
     /// The indices of the org's slots whose counters have ever had a life.
-    func slots(org: String) async throws(LedgerStoreError) -> [Int]
+    func slots(org: OrgID) async throws(LedgerStoreError) -> [Int]
 
     /// The same of every org.
     func everySlot() async throws(LedgerStoreError) -> [CounterSlot]
@@ -168,21 +168,21 @@ public protocol CounterRoot: Sendable {
     func leave(_ holder: LeaseHolder) async throws(LedgerStoreError)
 
     /// The lives that are not cleared yet.
-    func pending() async throws(LedgerStoreError) -> [String: Epoch]
+    func pending() async throws(LedgerStoreError) -> [CounterSlot: Epoch]
 
     /// The processes that the org's present life still waits for; none when it is cleared.
-    func awaited(org: String) async throws(LedgerStoreError) -> [LeaseHolder]
+    func awaited(org: CounterSlot) async throws(LedgerStoreError) -> [LeaseHolder]
 
     /// `holder` has brought in all that it held of `org`.
     ///
     /// - Returns: true when every process has that was ever heard of and did not leave, and the life is cleared. One that died is waited
     ///   for: only it, started again, knows what it had spent.
-    func confirm(org: String, epoch: Epoch, holder: LeaseHolder) async throws(LedgerStoreError) -> Bool
+    func confirm(org: CounterSlot, epoch: Epoch, holder: LeaseHolder) async throws(LedgerStoreError) -> Bool
 }
 
 extension CounterRoot {
     public func release(
-        _ window: WindowRef, org: String, incarnation: String, upTo target: Int64
+        _ window: WindowRef, org: CounterSlot, incarnation: String, upTo target: Int64
     ) async throws(LedgerStoreError) -> Release? {
         try await release(window, org: org, incarnation: incarnation, upTo: target, shares: [:])
     }

@@ -66,13 +66,13 @@ enum LedgerStatements {
             insertion,
             [
                 .texts(rows.map(\.chargeID)), .texts(rows.map(\.kind.rawValue)), .bools(rows.map(\.kind.isCharge)),
-                .texts(rows.map(\.lease)), .texts(paths.map(\.org)), .texts(paths.map(\.project)), .texts(paths.map(\.user)),
+                .texts(rows.map(\.lease)), .orgs(paths.map(\.org)), .texts(paths.map(\.project)), .texts(paths.map(\.user)),
                 .texts(paths.map(\.key)), .texts(rows.map(\.attribution.run)), .texts(rows.map(\.attribution.model)),
                 .texts(rows.map(\.attribution.priceVersion)), .ints(rows.map(\.nanoUSD)), .ints(rows.map(\.usage.inputFresh)),
                 .ints(rows.map(\.usage.inputCacheRead)), .ints(rows.map(\.usage.inputCacheWrite)),
                 .ints(rows.map(\.usage.outputVisible)), .ints(rows.map(\.usage.outputReasoning)), .ints(rows.map(\.requests)),
                 .bools(rows.map(\.estimated)), .ints(rows.map(\.at.rawValue)), .ints(rows.map(\.epoch)),
-                .ints(rows.map(\.calls)), .ints(rows.map { Int64($0.slot) }), .texts(rows.map(\.counters)),
+                .ints(rows.map(\.calls)), .ints(rows.map { Int64($0.slot) }), .texts(rows.map(\.counters.name)),
             ])
         return Int(try answer.first?.int(0) ?? 0)
     }
@@ -83,19 +83,19 @@ enum LedgerStatements {
 
     // MARK: Rows
 
-    static func suspended(org: String, limit: Int, _ connection: inout PostgresConnection) throws(PostgresError) -> [LedgerRow] {
+    static func suspended(org: OrgID, limit: Int, _ connection: inout PostgresConnection) throws(PostgresError) -> [LedgerRow] {
         try connection.query(
             """
             SELECT \(selection) FROM ledger s WHERE org = $1 AND kind = 'suspense' AND NOT EXISTS (SELECT FROM ledger e
             WHERE e.run = s.run AND e.lease = s.lease AND e.org = s.org AND e.kind IN ('settle', 'resolve')) ORDER BY position LIMIT $2
-            """, [.text(org), .int(Int64(limit))]
+            """, [.org(org), .int(Int64(limit))]
         ).map(decode)
     }
 
     static func rows(of lease: LeaseKey, run: String, _ connection: inout PostgresConnection) throws(PostgresError) -> [LedgerRow] {
         try connection.query(
             "SELECT \(selection) FROM ledger WHERE run = $1 AND lease = $2 AND org = $3",
-            [.text(run), .text(lease.id), .text(lease.slot.org)]
+            [.text(run), .text(lease.id), .org(lease.org.org)]
         ).map(decode)
     }
 
@@ -143,17 +143,17 @@ enum LedgerStatements {
 
     static func condition(_ scope: Scope, first: Int) -> (sql: String, names: [String]) {
         switch scope {
-        case .org(let org): ("org = $\(first)", [org])
-        case .project(let org, let project): ("org = $\(first) AND project = $\(first + 1)", [org, project])
+        case .org(let org): ("org = $\(first)", [org.text])
+        case .project(let org, let project): ("org = $\(first) AND project = $\(first + 1)", [org.text, project])
         case .user(let org, let project, let user):
-            ("org = $\(first) AND project = $\(first + 1) AND user_id = $\(first + 2)", [org, project, user])
+            ("org = $\(first) AND project = $\(first + 1) AND user_id = $\(first + 2)", [org.text, project, user])
         case .key(let key): ("key_id = $\(first)", [key])
         }
     }
 
     private static func decode(_ row: PostgresRows.Row) throws(PostgresError) -> LedgerRow {
         guard let kind = LedgerRow.Kind(rawValue: try row.text(1)) else { throw .malformed("a ledger kind") }
-        let (org, project, user, key) = (try row.text(4), try row.text(5), row.optionalText(6), row.optionalText(7))
+        let (org, project, user, key) = (try row.org(4), try row.text(5), row.optionalText(6), row.optionalText(7))
         let path = try PostgresError.reading("a ledger row") { try TenancyPath(org: org, project: project, user: user, key: key) }
         return LedgerRow(
             chargeID: try row.text(0), kind: kind, lease: try row.text(3),

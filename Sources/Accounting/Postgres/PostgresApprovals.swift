@@ -8,16 +8,16 @@ public struct PostgresApprovals: ApprovalRows {
 
     public func insert(_ row: StoredApproval, room: PendingRoom) async throws(ApprovalRowsError) -> ApprovalInsert {
         let values: [PostgresValue] = [
-            .text(row.org), .text(row.id), .text(row.project), .text(row.user), .text(row.conversation), .text(row.run), .text(row.tool),
+            .org(row.org), .text(row.id), .text(row.project), .text(row.user), .text(row.conversation), .text(row.run), .text(row.tool),
             .text(row.digest), .text(row.state), .int(row.createdAt.rawValue), .int(row.expiresAt.rawValue), .int(row.version),
             .text(row.record),
         ]
         return try await write { (connection) throws(PostgresError) in
             // Two that count at once would both find the last place free.
-            try connection.query("SELECT pg_advisory_xact_lock(hashtextextended('kdcube.approvals ' || $1, 0))::text", [.text(row.org)])
+            try connection.query("SELECT pg_advisory_xact_lock(hashtextextended('kdcube.approvals ' || $1, 0))::text", [.org(row.org)])
             let waiting = try connection.query(
                 "SELECT count(*), count(*) FILTER (WHERE run = $3) FROM approvals WHERE org = $1 AND state = $2",
-                [.text(row.org), .text(StoredApproval.pending), .text(row.run)]
+                [.org(row.org), .text(StoredApproval.pending), .text(row.run)]
             ).first
             guard let waiting, try waiting.int(0) < Int64(room.org), try waiting.int(1) < Int64(room.run) else { return .full }
             let isNew =
@@ -31,11 +31,11 @@ public struct PostgresApprovals: ApprovalRows {
         }
     }
 
-    public func approval(org: String, id: String) async throws(ApprovalRowsError) -> StoredApproval? {
-        guard !org.utf8.contains(0), !id.utf8.contains(0) else { return nil }
+    public func approval(org: OrgID, id: String) async throws(ApprovalRowsError) -> StoredApproval? {
+        guard !id.utf8.contains(0) else { return nil }
         return try await read { (connection) throws(PostgresError) in
             try connection.query(
-                "SELECT \(Self.columns) FROM approvals WHERE org = $1 AND id = $2", [.text(org), .text(id)]
+                "SELECT \(Self.columns) FROM approvals WHERE org = $1 AND id = $2", [.org(org), .text(id)]
             ).map(Self.decode).first
         }
     }
@@ -43,7 +43,7 @@ public struct PostgresApprovals: ApprovalRows {
     public func replace(_ row: StoredApproval, expecting version: Int64) async throws(ApprovalRowsError) -> Bool {
         try ApprovalBatch.check(row, expecting: version)
         let values: [PostgresValue] = [
-            .text(row.org), .text(row.id), .int(version), .text(row.state), .int(row.expiresAt.rawValue), .int(row.version),
+            .org(row.org), .text(row.id), .int(version), .text(row.state), .int(row.expiresAt.rawValue), .int(row.version),
             .text(row.record),
         ]
         return try await write { (connection) throws(PostgresError) in
@@ -56,14 +56,14 @@ public struct PostgresApprovals: ApprovalRows {
     }
 
     public func approvals(
-        org: String, _ filter: ApprovalFilter, before cursor: ApprovalCursor?, limit: Int
+        org: OrgID, _ filter: ApprovalFilter, before cursor: ApprovalCursor?, limit: Int
     ) async throws(ApprovalRowsError) -> ApprovalPage {
         let limit = ApprovalBatch.limit(limit)
-        guard !filter.isImpossible, !org.utf8.contains(0), cursor?.id.utf8.contains(0) != true else {
+        guard !filter.isImpossible, cursor?.id.utf8.contains(0) != true else {
             return ApprovalPage([], limit: limit)
         }
         var sql = "SELECT \(Self.columns) FROM approvals WHERE org = $1"
-        var values: [PostgresValue] = [.text(org)]
+        var values: [PostgresValue] = [.org(org)]
         func bound(_ value: PostgresValue) -> String {
             values.append(value)
             return "$\(values.count)"
@@ -83,9 +83,8 @@ public struct PostgresApprovals: ApprovalRows {
         return ApprovalPage(found, limit: limit)
     }
 
-    public func pendingCount(org: String) async throws(ApprovalRowsError) -> Int {
-        guard !org.utf8.contains(0) else { return 0 }
-        return try await count("SELECT count(*) FROM approvals WHERE org = $1 AND state = $2", [.text(org), .text(StoredApproval.pending)])
+    public func pendingCount(org: OrgID) async throws(ApprovalRowsError) -> Int {
+        return try await count("SELECT count(*) FROM approvals WHERE org = $1 AND state = $2", [.org(org), .text(StoredApproval.pending)])
     }
 
     public func due(before: Milliseconds, limit: Int) async throws(ApprovalRowsError) -> [StoredApproval] {
@@ -101,16 +100,16 @@ public struct PostgresApprovals: ApprovalRows {
     }
 
     public func recentDenials(
-        org: String, project: String, user: String, tool: String, digest: String, since: Milliseconds
+        org: OrgID, project: String, user: String, tool: String, digest: String, since: Milliseconds
     ) async throws(ApprovalRowsError) -> Int {
-        guard ![org, project, user, tool, digest].contains(where: { $0.utf8.contains(0) }) else { return 0 }
+        guard ![project, user, tool, digest].contains(where: { $0.utf8.contains(0) }) else { return 0 }
         return try await count(
             """
             SELECT count(*) FROM approvals WHERE org = $1 AND project = $2 AND user_id = $3 AND tool = $4 AND digest = $5 AND state = $6
             AND created_at >= $7
             """,
             [
-                .text(org), .text(project), .text(user), .text(tool), .text(digest), .text(StoredApproval.denied), .int(since.rawValue),
+                .org(org), .text(project), .text(user), .text(tool), .text(digest), .text(StoredApproval.denied), .int(since.rawValue),
             ])
     }
 
@@ -121,7 +120,7 @@ public struct PostgresApprovals: ApprovalRows {
     private static func decode(_ row: PostgresRows.Row) throws(PostgresError) -> StoredApproval {
         try PostgresError.reading("an approval") {
             try StoredApproval(
-                org: row.text(0), id: row.text(1), project: row.text(2), user: row.text(3), conversation: row.text(4), run: row.text(5),
+                org: row.org(0), id: row.text(1), project: row.text(2), user: row.text(3), conversation: row.text(4), run: row.text(5),
                 tool: row.text(6), digest: row.text(7), state: row.text(8), createdAt: Milliseconds(row.int(9)),
                 expiresAt: Milliseconds(row.int(10)), version: row.int(11), record: row.text(12))
         }

@@ -2,30 +2,30 @@ internal import Accounting
 
 /// The chains of some orgs while one transaction puts records into them; it holds the orgs' rows of `decision_heads`.
 struct PostgresChainLinks {
-    private var tails: [ByteText: ChainTail] = [:]
-    private var linked: [(org: String, seq: Int64, hash: String)] = []
+    private var tails: [OrgID: ChainTail] = [:]
+    private var linked: [(org: OrgID, seq: Int64, hash: String)] = []
 
     /// Nil when records were there that are not in the chain, more than one transaction links: those that it did link are to be committed,
     /// and another transaction goes on.
-    init?(of orgs: [String], _ connection: inout PostgresConnection) throws(PostgresError) {
+    init?(of orgs: [OrgID], _ connection: inout PostgresConnection) throws(PostgresError) {
         let rows = try connection.query(
             """
             SELECT h.org, h.seq, c.first, c.seq, c.hash FROM decision_heads h LEFT JOIN decision_chain_heads c ON c.org = h.org
             WHERE h.org = ANY ($1::text[])
-            """, [.texts(Set(orgs.map(ByteText.init)).map(\.text))])
+            """, [.orgs(Set(orgs))])
         let heads = try rows.map { (row) throws(PostgresError) in
             (
-                org: try row.text(0), last: try row.int(1), first: try row.optionalInt(2), seq: try row.optionalInt(3),
+                org: try row.org(0), last: try row.int(1), first: try row.optionalInt(2), seq: try row.optionalInt(3),
                 hash: row.optionalText(4)
             )
         }
         var isBehind = false
         for head in heads {
             guard let first = head.first, let seq = head.seq, let hash = head.hash else {
-                tails[ByteText(head.org)] = ChainTail(beginningAt: head.last + 1)
+                tails[head.org] = ChainTail(beginningAt: head.last + 1)
                 continue
             }
-            tails[ByteText(head.org)] = ChainTail(first: first, seq: seq, hash: hash)
+            tails[head.org] = ChainTail(first: first, seq: seq, hash: hash)
             if try !catchUp(head.org, from: seq + 1, to: head.last, &connection) { isBehind = true }
         }
         guard !isBehind else {
@@ -36,7 +36,7 @@ struct PostgresChainLinks {
 
     /// - Returns: whether the chain goes up to `last`.
     private mutating func catchUp(
-        _ org: String, from begin: Int64, to last: Int64, _ connection: inout PostgresConnection
+        _ org: OrgID, from begin: Int64, to last: Int64, _ connection: inout PostgresConnection
     ) throws(PostgresError) -> Bool {
         let end = min(last, begin + ChainLimits.catchUp - 1)
         var seq = begin
@@ -54,18 +54,18 @@ struct PostgresChainLinks {
 
     /// The record that follows in its org.
     mutating func append(_ record: ChainRecord) throws(PostgresError) {
-        guard var tail = tails[ByteText(record.org)], tail.seq + 1 == record.seq else {
+        guard var tail = tails[record.org], tail.seq + 1 == record.seq else {
             throw .malformed("record \(record.seq) does not follow in the chain")
         }
         let hash = tail.link(record)
-        tails[ByteText(record.org)] = tail
+        tails[record.org] = tail
         linked.append((record.org, record.seq, hash))
     }
 
     func write(_ connection: inout PostgresConnection) throws(PostgresError) {
         try connection.query(
             "INSERT INTO decision_chain SELECT * FROM unnest($1::text[], $2::int8[], $3::text[])",
-            [.texts(linked.map(\.org)), .ints(linked.map(\.seq)), .texts(linked.map(\.hash))])
+            [.orgs(linked.map(\.org)), .ints(linked.map(\.seq)), .texts(linked.map(\.hash))])
         // A tail before its beginning has no record yet.
         let moved = tails.filter { $0.value.seq >= $0.value.first }
         try connection.query(
@@ -84,9 +84,9 @@ struct PostgresChainLinks {
 /// Records as they are in the tables, whatever somebody made of them.
 enum PostgresChainRows {
     static func entries(
-        of org: String, _ seqs: ClosedRange<Int64>, _ connection: inout PostgresConnection
+        of org: OrgID, _ seqs: ClosedRange<Int64>, _ connection: inout PostgresConnection
     ) throws(PostgresError) -> [ChainEntry] {
-        let values: [PostgresValue] = [.text(org), .int(seqs.lowerBound), .int(seqs.upperBound)]
+        let values: [PostgresValue] = [.org(org), .int(seqs.lowerBound), .int(seqs.upperBound)]
         var found: [Int64: ChainEntry] = [:]
         func keep(_ record: ChainRecord, decisionSeq: Int64? = nil) {
             let known = found[record.seq]
@@ -121,7 +121,7 @@ enum PostgresChainRows {
         LEFT JOIN tool_decisions d ON d.org = o.org AND d.id = o.decision WHERE o.org = $1 AND o.seq BETWEEN $2 AND $3
         """
 
-    private static func decision(_ row: PostgresRows.Row, _ org: String) throws(PostgresError) -> ChainRecord {
+    private static func decision(_ row: PostgresRows.Row, _ org: OrgID) throws(PostgresError) -> ChainRecord {
         var fields = decisionTexts.enumerated().map { ChainRecord.Field($1, text: row.optionalText($0 + 3)) }
         fields.append(ChainRecord.Field("roles", words: try row.text(2)))
         fields.append(ChainRecord.Field("at", number: try row.int(1)))
@@ -129,7 +129,7 @@ enum PostgresChainRows {
         return ChainRecord(org: org, seq: try row.int(0), kind: .decision, fields)
     }
 
-    private static func outcome(_ row: PostgresRows.Row, _ org: String) throws(PostgresError) -> (ChainRecord, Int64?) {
+    private static func outcome(_ row: PostgresRows.Row, _ org: OrgID) throws(PostgresError) -> (ChainRecord, Int64?) {
         let fields = [
             ChainRecord.Field("decision_id", text: row.optionalText(4)), ChainRecord.Field("status", text: row.optionalText(5)),
             ChainRecord.Field("code", text: row.optionalText(6)), ChainRecord.Field("result_digest", text: row.optionalText(7)),

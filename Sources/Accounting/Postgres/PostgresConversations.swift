@@ -106,7 +106,7 @@ public struct PostgresConversations: ConversationArchive {
     // MARK: Private
 
     /// `$1` to `$3` of every statement.
-    private var names: [PostgresValue] { [.text(owner.org), .text(owner.project), .text(owner.user)] }
+    private var names: [PostgresValue] { [.org(owner.org), .text(owner.project), .text(owner.user)] }
 
     private static let selection = """
         SELECT id, created_at, updated_at, (SELECT substr(user_text, 1, 120) FROM turns t WHERE t.org = c.org AND t.project = c.project

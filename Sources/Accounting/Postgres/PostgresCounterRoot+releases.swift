@@ -5,9 +5,9 @@ public import Accounting
 /// A release of a slot is decided by what all slots were given, so those who change anything of a window do it one after another.
 extension PostgresCounterRoot {
     public func release(
-        _ window: WindowRef, org: String, incarnation: String, upTo target: Int64, shares: [Int: Int64]
+        _ window: WindowRef, org: CounterSlot, incarnation: String, upTo target: Int64, shares: [Int: Int64]
     ) async throws(LedgerStoreError) -> Release? {
-        let slot = CounterSlot(org).index
+        let slot = org.index
         return try await write { (connection) throws(PostgresError) in
             let life = try Self.life(org, changing: target > 0 ? window : nil, &connection)
             guard let life, life.incarnation == incarnation else { return nil }
@@ -30,8 +30,8 @@ extension PostgresCounterRoot {
         }
     }
 
-    public func beginRecall(_ window: WindowRef, org: String, incarnation: String) async throws(LedgerStoreError) -> Int64? {
-        let table = Table(slot: CounterSlot(org).index)
+    public func beginRecall(_ window: WindowRef, org: CounterSlot, incarnation: String) async throws(LedgerStoreError) -> Int64? {
+        let table = Table(slot: org.index)
         return try await write { (connection) throws(PostgresError) in
             let life = try Self.life(org, changing: window, &connection)
             guard let life, life.incarnation == incarnation else { return nil }
@@ -42,8 +42,8 @@ extension PostgresCounterRoot {
         }
     }
 
-    public func endRecall(_ window: WindowRef, org: String, turn: Int64, released: Int64) async throws(LedgerStoreError) {
-        let table = Table(slot: CounterSlot(org).index)
+    public func endRecall(_ window: WindowRef, org: CounterSlot, turn: Int64, released: Int64) async throws(LedgerStoreError) {
+        let table = Table(slot: org.index)
         try await write { (connection) throws(PostgresError) in
             try connection.query("SELECT \(Self.lock)", Self.name(window))
             _ = try connection.query(
@@ -54,13 +54,13 @@ extension PostgresCounterRoot {
         }
     }
 
-    public func slots(org: String) async throws(LedgerStoreError) -> [Int] {
+    public func slots(org: OrgID) async throws(LedgerStoreError) -> [Int] {
         do throws(PostgresError) {
             return try await database.read { (connection) throws(PostgresError) in
                 // Bytewise: what begins with `acme/` is from that on and before `acme0`, the next byte after the slash.
                 let names = try connection.query(
-                    "SELECT org FROM epochs WHERE org = $1 OR org >= $1 || '/' AND org < $1 || '0'", [.text(org)]
-                ).map { row throws(PostgresError) in CounterSlot(try row.text(0)) }
+                    "SELECT org FROM epochs WHERE org = $1 OR org >= $1 || '/' AND org < $1 || '0'", [.org(org)]
+                ).map { row throws(PostgresError) in try row.counters(0) }
                 return names.filter { $0.org == org }.map(\.index).sorted()
             }
         } catch {
@@ -71,7 +71,7 @@ extension PostgresCounterRoot {
     public func everySlot() async throws(LedgerStoreError) -> [CounterSlot] {
         do throws(PostgresError) {
             return try await database.read { (connection) throws(PostgresError) in
-                try connection.query("SELECT org FROM epochs ORDER BY org").map { row throws(PostgresError) in CounterSlot(try row.text(0))
+                try connection.query("SELECT org FROM epochs ORDER BY org").map { row throws(PostgresError) in try row.counters(0)
                 }
             }
         } catch {
@@ -104,14 +104,14 @@ extension PostgresCounterRoot {
     ///
     /// - Parameter window: locked too, by the same statement; nil when nothing of a window will be changed.
     private static func life(
-        _ org: String, changing window: WindowRef?, _ connection: inout PostgresConnection
+        _ org: CounterSlot, changing window: WindowRef?, _ connection: inout PostgresConnection
     ) throws(PostgresError) -> (incarnation: String, isCleared: Bool)? {
         let rows =
             if let window {
                 try connection.query(
-                    "SELECT incarnation, cleared, \(lock) FROM epochs WHERE org = $3 FOR SHARE", name(window) + [.text(org)])
+                    "SELECT incarnation, cleared, \(lock) FROM epochs WHERE org = $3 FOR SHARE", name(window) + [.counters(org)])
             } else {
-                try connection.query("SELECT incarnation, cleared FROM epochs WHERE org = $1 FOR SHARE", [.text(org)])
+                try connection.query("SELECT incarnation, cleared FROM epochs WHERE org = $1 FOR SHARE", [.counters(org)])
             }
         return try rows.first.map { row throws(PostgresError) in (try row.text(0), try row.bool(1)) }
     }

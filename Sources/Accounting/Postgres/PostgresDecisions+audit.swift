@@ -2,8 +2,8 @@ public import Accounting
 
 /// The chain over the decisions, and its checkpoints.
 extension PostgresDecisions: AuditStore {
-    public func extents(after org: String) async throws(DecisionError) -> [ChainExtent] {
-        let values: [PostgresValue] = [.text(org), .int(Int64(ChainLimits.rows))]
+    public func extents(after org: OrgID?) async throws(DecisionError) -> [ChainExtent] {
+        let values: [PostgresValue] = [.text(org?.text ?? ""), .int(Int64(ChainLimits.rows))]
         return try await read { (connection) throws(PostgresError) in
             try connection.query(
                 """
@@ -16,10 +16,9 @@ extension PostgresDecisions: AuditStore {
         }
     }
 
-    public func extent(of org: String) async throws(DecisionError) -> ChainExtent? {
-        guard !org.utf8.contains(0) else { return nil }
+    public func extent(of org: OrgID) async throws(DecisionError) -> ChainExtent? {
         let found = try await read { (connection) throws(PostgresError) in
-            try connection.query("\(Self.extents), o.known FROM (\(Self.known)) AS o (org, known)", [.text(org)]).map {
+            try connection.query("\(Self.extents), o.known FROM (\(Self.known)) AS o (org, known)", [.org(org)]).map {
                 row throws(PostgresError) in
                 try row.bool(3) ? try Self.extent(row) : nil
             }
@@ -40,32 +39,32 @@ extension PostgresDecisions: AuditStore {
         """
 
     private static func extent(_ row: PostgresRows.Row) throws(PostgresError) -> ChainExtent {
-        ChainExtent(org: try row.text(0), first: try row.optionalInt(1), last: try row.int(2))
+        ChainExtent(org: try row.org(0), first: try row.optionalInt(1), last: try row.int(2))
     }
 
-    public func entries(of org: String, _ seqs: ClosedRange<Int64>) async throws(DecisionError) -> [ChainEntry] {
+    public func entries(of org: OrgID, _ seqs: ClosedRange<Int64>) async throws(DecisionError) -> [ChainEntry] {
         try await read { (connection) throws(PostgresError) in try PostgresChainRows.entries(of: org, seqs, &connection) }
     }
 
-    public func hashes(of org: String, _ seqs: [Int64]) async throws(DecisionError) -> [Int64: String] {
-        guard !org.utf8.contains(0), !seqs.isEmpty else { return [:] }
+    public func hashes(of org: OrgID, _ seqs: [Int64]) async throws(DecisionError) -> [Int64: String] {
+        guard !seqs.isEmpty else { return [:] }
         let found = try await read { (connection) throws(PostgresError) in
             try connection.query(
-                "SELECT seq, hash FROM decision_chain WHERE org = $1 AND seq = ANY ($2::int8[])", [.text(org), .ints(seqs)]
+                "SELECT seq, hash FROM decision_chain WHERE org = $1 AND seq = ANY ($2::int8[])", [.org(org), .ints(seqs)]
             ).map { row throws(PostgresError) in (try row.int(0), try row.text(1)) }
         }
         return Dictionary(found, uniquingKeysWith: { one, _ in one })
     }
 
-    public func moved(after org: String) async throws(DecisionError) -> [ChainHead] {
-        let values: [PostgresValue] = [.text(org), .int(Int64(ChainLimits.rows))]
+    public func moved(after org: OrgID?) async throws(DecisionError) -> [ChainHead] {
+        let values: [PostgresValue] = [.text(org?.text ?? ""), .int(Int64(ChainLimits.rows))]
         return try await read { (connection) throws(PostgresError) in
             try connection.query(
                 "SELECT org, first, seq, hash, signed FROM decision_chain_heads WHERE seq > signed AND org > $1 ORDER BY org LIMIT $2",
                 values
             ).map { row throws(PostgresError) in
                 ChainHead(
-                    org: try row.text(0), first: try row.int(1), seq: try row.int(2), hash: try row.text(3), signed: try row.int(4))
+                    org: try row.org(0), first: try row.int(1), seq: try row.int(2), hash: try row.text(3), signed: try row.int(4))
             }
         }
     }
@@ -89,24 +88,23 @@ extension PostgresDecisions: AuditStore {
 
     public func add(_ checkpoints: [Checkpoint]) async throws(DecisionError) {
         // In one order, so that two servers that sign the same orgs do not wait in a circle.
-        let sorted = checkpoints.sorted { $0.org.utf8.lexicographicallyPrecedes($1.org.utf8) }
+        let sorted = checkpoints.sorted { $0.org < $1.org }
         try await write { (connection) throws(PostgresError) in
             for one in sorted {
                 try connection.query(
                     "INSERT INTO audit_checkpoints VALUES ($1, $2, $3, $4, $5, $6, $7) ON CONFLICT DO NOTHING",
                     [
-                        .text(one.org), .int(one.seq), .int(one.count), .text(one.hash), .int(one.at.rawValue), .text(one.key),
+                        .org(one.org), .int(one.seq), .int(one.count), .text(one.hash), .int(one.at.rawValue), .text(one.key),
                         .text(one.signature),
                     ])
                 try connection.query(
-                    "UPDATE decision_chain_heads SET signed = $2 WHERE org = $1 AND signed < $2", [.text(one.org), .int(one.seq)])
+                    "UPDATE decision_chain_heads SET signed = $2 WHERE org = $1 AND signed < $2", [.org(one.org), .int(one.seq)])
             }
         }
     }
 
-    public func checkpoints(of org: String, after seq: Int64) async throws(DecisionError) -> [Checkpoint] {
-        guard !org.utf8.contains(0) else { return [] }
-        let values: [PostgresValue] = [.text(org), .int(seq), .int(Int64(ChainLimits.rows))]
+    public func checkpoints(of org: OrgID, after seq: Int64) async throws(DecisionError) -> [Checkpoint] {
+        let values: [PostgresValue] = [.org(org), .int(seq), .int(Int64(ChainLimits.rows))]
         return try await read { (connection) throws(PostgresError) in
             try connection.query(
                 """
@@ -114,7 +112,7 @@ extension PostgresDecisions: AuditStore {
                 """, values
             ).map { row throws(PostgresError) in
                 Checkpoint(
-                    org: try row.text(0), seq: try row.int(1), count: try row.int(2), hash: try row.text(3),
+                    org: try row.org(0), seq: try row.int(1), count: try row.int(2), hash: try row.text(3),
                     at: Milliseconds(try row.int(4)), key: try row.text(5), signature: try row.text(6))
             }
         }

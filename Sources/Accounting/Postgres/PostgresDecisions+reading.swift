@@ -23,7 +23,7 @@ extension PostgresDecisions {
     ) async throws(DecisionError) -> [RecordedDecision] {
         guard !filter.isImpossible else { return [] }
         var sql = "\(Self.selection) WHERE d.org = $1 AND d.seq \(place) $2"
-        var values: [PostgresValue] = [.text(reader.org), .int(cursor)]
+        var values: [PostgresValue] = [.org(reader.org), .int(cursor)]
         func bound(_ value: PostgresValue) -> String {
             values.append(value)
             return "$\(values.count)"
@@ -54,7 +54,7 @@ extension PostgresDecisions {
 
     public func decision(for reader: DecisionReader, id: String) async throws(DecisionError) -> RecordedDecision? {
         guard !id.utf8.contains(0) else { return nil }
-        let values: [PostgresValue] = [.text(reader.org), .text(id), .text(reader.project), .text(reader.user)]
+        let values: [PostgresValue] = [.org(reader.org), .text(id), .text(reader.project), .text(reader.user)]
         return try await read { (connection) throws(PostgresError) in
             try connection.query(
                 """
@@ -71,7 +71,7 @@ extension PostgresDecisions {
         guard !conversation.utf8.contains(0) else { return [] }
         let limit = DecisionBatch.limit(limit, DecisionLimits.sessionCalls)
         let values: [PostgresValue] = [
-            .text(owner.org), .text(conversation), .text(owner.project), .text(owner.user), .text(ToolDecision.replayRule),
+            .org(owner.org), .text(conversation), .text(owner.project), .text(owner.user), .text(ToolDecision.replayRule),
             .int(Int64(limit) + 1),
         ]
         return try await read { (connection) throws(PostgresError) in
@@ -109,7 +109,7 @@ extension PostgresDecisions {
             else { throw PostgresError.malformed("a decision that no version of ours wrote") }
             return try ToolDecision(
                 id: row.text(2),
-                path: TenancyPath(org: row.text(0), project: row.text(3), user: row.optionalText(4), key: row.optionalText(5)),
+                path: TenancyPath(org: row.org(0), project: row.text(3), user: row.optionalText(4), key: row.optionalText(5)),
                 run: row.text(6), callID: row.text(7), parentCallID: row.optionalText(8), source: source, tool: row.text(10),
                 argumentsDigest: row.text(11), arguments: row.optionalText(12), decision: verdict, rule: row.optionalText(14),
                 code: row.optionalText(15), message: row.optionalText(16), roles: row.text(17).split(separator: " ").map(String.init),

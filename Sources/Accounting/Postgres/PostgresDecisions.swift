@@ -11,7 +11,7 @@ public struct PostgresDecisions: DecisionStore {
         let decisions = try DecisionBatch.distinct(decisions)
         let taken = try await linking { (connection) throws(PostgresError) -> Set<DecisionID>? in
             try Self.lock(decisions.map(\.path.org), &connection)
-            let ids: [PostgresValue] = [.texts(decisions.map(\.path.org)), .texts(decisions.map(\.id))]
+            let ids: [PostgresValue] = [.orgs(decisions.map(\.path.org)), .texts(decisions.map(\.id))]
             let found = try connection.query(
                 "SELECT \(Self.columns) FROM tool_decisions d JOIN unnest($1::text[], $2::text[]) AS w (org, id) ON d.org = w.org AND d.id = w.id",
                 ids
@@ -34,9 +34,9 @@ public struct PostgresDecisions: DecisionStore {
                 SELECT d.org, d.id, o.decision IS NOT NULL FROM tool_decisions d
                 JOIN unnest($1::text[], $2::text[]) AS w (org, id) ON d.org = w.org AND d.id = w.id
                 LEFT JOIN tool_outcomes o ON o.org = d.org AND o.decision = d.id
-                """, [.texts(outcomes.map(\.org)), .texts(outcomes.map(\.decision))])
+                """, [.orgs(outcomes.map(\.org)), .texts(outcomes.map(\.decision))])
             let found = try rows.map { row throws(PostgresError) in
-                (DecisionID(org: try row.text(0), id: try row.text(1)), try row.bool(2))
+                (DecisionID(org: try row.org(0), id: try row.text(1)), try row.bool(2))
             }
             let hasOutcome = Dictionary(uniqueKeysWithValues: found)
             let missing = outcomes.filter { hasOutcome[$0.key] == nil }
@@ -72,26 +72,26 @@ public struct PostgresDecisions: DecisionStore {
 extension PostgresDecisions {
     /// Appends of one org take turns, and every transaction takes its orgs in the same order. What the transaction looks up after it is
     /// as the one before has left it.
-    private static func lock(_ orgs: [String], _ connection: inout PostgresConnection) throws(PostgresError) {
-        let orgs = Set(orgs.map(ByteText.init)).map(\.text).sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    private static func lock(_ orgs: [OrgID], _ connection: inout PostgresConnection) throws(PostgresError) {
+        let orgs = Set(orgs).sorted()
         try connection.query(
-            "INSERT INTO decision_heads SELECT org, 0 FROM unnest($1::text[]) AS org ON CONFLICT DO NOTHING", [.texts(orgs)])
-        try connection.query("SELECT 1::bigint FROM decision_heads WHERE org = ANY ($1::text[]) ORDER BY org FOR UPDATE", [.texts(orgs)])
+            "INSERT INTO decision_heads SELECT org, 0 FROM unnest($1::text[]) AS org ON CONFLICT DO NOTHING", [.orgs(orgs)])
+        try connection.query("SELECT 1::bigint FROM decision_heads WHERE org = ANY ($1::text[]) ORDER BY org FOR UPDATE", [.orgs(orgs)])
     }
 
     /// The next numbers for rows of these orgs, in their order.
-    private static func numbers(_ orgs: [String], _ connection: inout PostgresConnection) throws(PostgresError) -> [Int64] {
-        let counts = Dictionary(orgs.map { (ByteText($0), Int64(1)) }, uniquingKeysWith: +)
+    private static func numbers(_ orgs: [OrgID], _ connection: inout PostgresConnection) throws(PostgresError) -> [Int64] {
+        let counts = Dictionary(orgs.map { ($0, Int64(1)) }, uniquingKeysWith: +)
         let rows = try connection.query(
             """
             UPDATE decision_heads h SET seq = h.seq + w.count FROM unnest($1::text[], $2::int8[]) AS w (org, count) WHERE h.org = w.org
             RETURNING h.org, h.seq - w.count
-            """, [.texts(counts.keys.map(\.text)), .ints(Array(counts.values))])
-        let heads = try rows.map { row throws(PostgresError) in (ByteText(try row.text(0)), try row.int(1)) }
+            """, [.orgs(counts.keys), .ints(Array(counts.values))])
+        let heads = try rows.map { row throws(PostgresError) in (try row.org(0), try row.int(1)) }
         var next = Dictionary(uniqueKeysWithValues: heads)
         return orgs.map { org in
-            next[ByteText(org), default: 0] += 1
-            return next[ByteText(org), default: 0]
+            next[org, default: 0] += 1
+            return next[org, default: 0]
         }
     }
 
@@ -108,7 +108,7 @@ extension PostgresDecisions {
             $15::text[], $16::text[], $17::text[], $18::text[], $19::int8[], $20::text[], $21::text[], $22::text[], $23::text[], $24::text[])
             """,
             [
-                .texts(decisions.map(\.path.org)), .ints(seqs), .texts(decisions.map(\.id)), .texts(decisions.map(\.path.project)),
+                .orgs(decisions.map(\.path.org)), .ints(seqs), .texts(decisions.map(\.id)), .texts(decisions.map(\.path.project)),
                 .texts(decisions.map(\.path.user)), .texts(decisions.map(\.path.key)), .texts(decisions.map(\.run)),
                 .texts(decisions.map(\.callID)), .texts(decisions.map(\.parentCallID)), .texts(decisions.map(\.source.rawValue)),
                 .texts(decisions.map(\.tool)), .texts(decisions.map(\.argumentsDigest)), .texts(decisions.map(\.arguments)),
@@ -132,7 +132,7 @@ extension PostgresDecisions {
             SELECT * FROM unnest($1::text[], $2::text[], $3::int8[], $4::text[], $5::text[], $6::text[], $7::int8[], $8::int8[], $9::int8[])
             """,
             [
-                .texts(outcomes.map(\.org)), .texts(outcomes.map(\.decision)), .ints(seqs), .texts(outcomes.map(\.status.rawValue)),
+                .orgs(outcomes.map(\.org)), .texts(outcomes.map(\.decision)), .ints(seqs), .texts(outcomes.map(\.status.rawValue)),
                 .texts(outcomes.map(\.code)), .texts(outcomes.map(\.resultDigest)), .ints(outcomes.map(\.bytes)),
                 .ints(outcomes.map(\.elapsed.rawValue)), .ints(outcomes.map(\.at.rawValue)),
             ])

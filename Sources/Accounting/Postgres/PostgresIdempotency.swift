@@ -99,7 +99,7 @@ extension PostgresIdempotency {
 
     /// `$1` to `$3` of every statement.
     private static func names(_ caller: CallerHandle) -> [PostgresValue] {
-        [.text(caller.org), .text(caller.project), .text(caller.caller)]
+        [.org(caller.org), .text(caller.project), .text(caller.caller)]
     }
 
     private static func find(

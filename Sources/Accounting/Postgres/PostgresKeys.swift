@@ -9,7 +9,7 @@ public struct PostgresKeys: KeyStore {
     public func create(_ key: APIKey, hash: String) async throws(PostgresError) {
         try await database.write { (connection) throws(PostgresError) in
             let (org, project, at) = (
-                PostgresValue.text(key.org), PostgresValue.text(key.project), PostgresValue.int(key.createdAt.rawValue)
+                PostgresValue.org(key.org), PostgresValue.text(key.project), PostgresValue.int(key.createdAt.rawValue)
             )
             try connection.query("INSERT INTO orgs VALUES ($1, $2) ON CONFLICT DO NOTHING", [org, at])
             try connection.query("INSERT INTO projects VALUES ($1, $2, $3) ON CONFLICT DO NOTHING", [org, project, at])
@@ -18,13 +18,13 @@ public struct PostgresKeys: KeyStore {
             }
             try connection.query(
                 """
-                INSERT INTO keys (id, hash, org, project, user_id, roles, on_cut, created_at, revoked_at, identity, kind)
-                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)
+                INSERT INTO keys (id, hash, org, project, user_id, roles, on_cut, created_at, revoked_at, identity, kind, account)
+                VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12)
                 """,
                 [
                     .text(key.id), .text(hash), org, project, .text(key.user), .text(key.roles.joined(separator: " ")),
                     .text(key.onCut.rawValue), at, .int(key.revokedAt?.rawValue), .text(key.identity),
-                    .text(key.kind.rawValue),
+                    .text(key.kind.rawValue), .text(key.account == key.id ? nil : key.account),
                 ])
             if key.settings != KeySettings() { try Self.write(key.settings, of: key.id, &connection) }
         }
@@ -60,7 +60,7 @@ public struct PostgresKeys: KeyStore {
                 AND ($4::text IS NULL OR user_id = $4) AND $6::int8 IS NOT NULL AND \(state) ORDER BY id LIMIT $5
                 """,
                 [
-                    .text(cursor ?? ""), .text(filter.org), .text(filter.project), .text(filter.user), .int(Int64(limit)),
+                    .text(cursor ?? ""), .org(filter.org), .text(filter.project), .text(filter.user), .int(Int64(limit)),
                     .int(now.rawValue),
                 ]
             ).map(Self.decode)
@@ -100,15 +100,15 @@ public struct PostgresKeys: KeyStore {
         }
     }
 
-    public func orgs() async throws(PostgresError) -> [String] {
+    public func orgs() async throws(PostgresError) -> [OrgID] {
         try await database.read { (connection) throws(PostgresError) in
-            try connection.query("SELECT name FROM orgs ORDER BY name").map { row throws(PostgresError) in try row.text(0) }
+            try connection.query("SELECT name FROM orgs ORDER BY name").map { row throws(PostgresError) in try row.org(0) }
         }
     }
 
     private static let selection = """
         SELECT id, org, project, user_id, roles, on_cut, created_at, revoked_at, alias, models, metadata, expires_at, blocked,
-            on_disconnect, identity, kind, used_at
+            on_disconnect, identity, kind, used_at, account
         FROM keys LEFT JOIN key_settings ON key_settings.key_id = id LEFT JOIN key_uses ON key_uses.key_id = id
         """
 
@@ -139,17 +139,18 @@ public struct PostgresKeys: KeyStore {
     }
 
     private static func decode(_ row: PostgresRows.Row) throws(PostgresError) -> APIKey {
-        let (id, org, project, user) = (try row.text(0), try row.text(1), try row.text(2), row.optionalText(3))
+        let (id, org, project, user) = (try row.text(0), try row.org(1), try row.text(2), row.optionalText(3))
         let (roles, onCut) = (try row.text(4), try row.text(5))
         let (createdAt, revokedAt) = (try row.int(6), try row.optionalInt(7))
         let (settings, identity) = (try settings(row), row.optionalText(14))
         let (kind, usedAt) = (APIKey.Kind(rawValue: try row.text(15)) ?? .person, try row.optionalInt(16))
+        let account = row.optionalText(17)
         return try PostgresError.reading("a key") {
             try APIKey(
                 id: id, org: org, project: project, user: user, roles: roles.split(separator: " ").map(String.init),
                 onCut: APIKey.OnCut(rawValue: onCut) ?? .error, createdAt: Milliseconds(createdAt),
                 revokedAt: revokedAt.map { Milliseconds($0) }, settings: settings, identity: identity, kind: kind,
-                lastUsedAt: usedAt.map { Milliseconds($0) })
+                lastUsedAt: usedAt.map { Milliseconds($0) }, account: account)
         }
     }
 }

@@ -43,7 +43,7 @@ public struct PostgresKnowledge: KnowledgeStore {
         guard !query.words.isEmpty else { return [] }
         let limit = Int64(min(max(1, limit), KnowledgeLimits.results))
         return try await read { (connection) throws(PostgresError) in
-            let names: [PostgresValue] = [.text(project.org), .text(project.project)]
+            let names: [PostgresValue] = [.org(project.org), .text(project.project)]
             let found = try connection.query("SELECT number FROM knowledge_projects WHERE org = $1 AND project = $2", names)
             guard let number = try found.first?.int(0) else { return [] }
             let terms = Self.queryTerms(query, ProjectTerms(project: number))
@@ -70,7 +70,7 @@ public struct PostgresKnowledge: KnowledgeStore {
         _ project: ProjectHandle, after cursor: KnowledgeID?, limit: Int
     ) async throws(KnowledgeError) -> [KnowledgeEntry] {
         let values: [PostgresValue] = [
-            .text(project.org), .text(project.project), .text(cursor?.text ?? ""), .int(Int64(min(max(1, limit), KnowledgeLimits.page))),
+            .org(project.org), .text(project.project), .text(cursor?.text ?? ""), .int(Int64(min(max(1, limit), KnowledgeLimits.page))),
         ]
         return try await read { (connection) throws(PostgresError) in
             try connection.query("\(Self.selection) AND d.id > $3 ORDER BY d.id LIMIT $4", values).map(Self.decode)
@@ -85,7 +85,7 @@ public struct PostgresKnowledge: KnowledgeStore {
                 SELECT d.id, d.title, d.bytes, d.passages, d.updated_at, (SELECT string_agg(p.text, '' ORDER BY p.position)
                 FROM knowledge_passages p WHERE p.document = d.number) FROM knowledge_documents d
                 JOIN knowledge_projects k ON k.number = d.project WHERE k.org = $1 AND k.project = $2 AND d.id = $3
-                """, [.text(project.org), .text(project.project), .text(id.text)])
+                """, [.org(project.org), .text(project.project), .text(id.text)])
             return try rows.map { row throws(PostgresError) in
                 StoredDocument(entry: try Self.decode(row), text: row.optionalText(5) ?? "")
             }.first
@@ -130,7 +130,7 @@ extension PostgresKnowledge {
             """
             INSERT INTO knowledge_projects AS k (org, project, documents, bytes) VALUES ($1, $2, 0, 0)
             ON CONFLICT (org, project) DO UPDATE SET documents = k.documents RETURNING number, documents, bytes
-            """, [.text(project.org), .text(project.project)])
+            """, [.org(project.org), .text(project.project)])
         guard let row = rows.first else { throw .malformed("no row of a project") }
         return Place(number: try row.int(0), documents: try row.int(1), bytes: try row.int(2))
     }
@@ -188,7 +188,7 @@ extension PostgresKnowledge {
     private static func entry(
         _ id: KnowledgeID, of project: ProjectHandle, _ connection: inout PostgresConnection
     ) throws(PostgresError) -> KnowledgeEntry? {
-        try connection.query("\(selection) AND d.id = $3", [.text(project.org), .text(project.project), .text(id.text)]).map(decode).first
+        try connection.query("\(selection) AND d.id = $3", [.org(project.org), .text(project.project), .text(id.text)]).map(decode).first
     }
 
     private static func decode(_ row: PostgresRows.Row) throws(PostgresError) -> KnowledgeEntry {

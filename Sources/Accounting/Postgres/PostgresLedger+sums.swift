@@ -57,7 +57,7 @@ extension PostgresLedger: LedgerSums {
     }
 
     private static func charges(_ row: PostgresRows.Row) throws(PostgresError) -> RunCharges {
-        let (org, project, user, key) = (try row.text(1), try row.text(2), row.optionalText(3), row.optionalText(4))
+        let (org, project, user, key) = (try row.org(1), try row.text(2), row.optionalText(3), row.optionalText(4))
         let path = try PostgresError.reading("a ledger row") { try TenancyPath(org: org, project: project, user: user, key: key) }
         let usage = UsageClasses(
             inputFresh: try row.int(7), inputCacheRead: try row.int(8), inputCacheWrite: try row.int(9), outputVisible: try row.int(10),

@@ -72,7 +72,7 @@ public final class PostgresLedger: LedgerPages {
         }
     }
 
-    public func suspended(org: String) async throws(LedgerStoreError) -> [LedgerRow] {
+    public func suspended(org: OrgID) async throws(LedgerStoreError) -> [LedgerRow] {
         do throws(PostgresError) {
             return try await database.read { (connection) throws(PostgresError) in
                 try LedgerStatements.suspended(org: org, limit: StoreLimits.page, &connection)

@@ -11,10 +11,10 @@ public struct PostgresLimitStore: LimitStore {
         self.clock = clock
     }
 
-    public func reserve(org: String, reservation: String, takes: [LimitTake]) async throws(LimitStoreError) -> LimitOutcome {
+    public func reserve(org: OrgID, reservation: String, takes: [LimitTake]) async throws(LimitStoreError) -> LimitOutcome {
         let plan = try LimitPlan(org: org, reservation: reservation, takes: takes, at: clock.now())
         let values: [PostgresValue] = [
-            .text(org), .text(reservation), .texts(plan.lines.map(\.id)), .ints(plan.lines.map(\.amount)), .ints(plan.lines.map(\.cap)),
+            .org(org), .text(reservation), .texts(plan.lines.map(\.id)), .ints(plan.lines.map(\.amount)), .ints(plan.lines.map(\.cap)),
             .ints(plan.lines.map(\.start.rawValue)), .ints(plan.lines.map(\.end.rawValue)), .int(plan.now.rawValue),
             .int(PolicyStoreLimits.reservationRetention.rawValue), .int(Int64(PolicyStoreLimits.pruned)),
         ]
@@ -36,19 +36,17 @@ public struct PostgresLimitStore: LimitStore {
         }
     }
 
-    public func refund(org: String, reservation: String) async throws(LimitStoreError) {
-        try LimitCheck.name(org)
+    public func refund(org: OrgID, reservation: String) async throws(LimitStoreError) {
         try LimitCheck.id(reservation, "reservation")
-        let values: [PostgresValue] = [.text(org), .text(reservation)]
+        let values: [PostgresValue] = [.org(org), .text(reservation)]
         try await call(.write) { (connection) throws(PostgresError) in
             _ = try connection.query("SELECT limit_refund($1, $2)::text", values)
         }
     }
 
-    public func uses(org: String, ids: [String]) async throws(LimitStoreError) -> [LimitUse] {
-        try LimitCheck.name(org)
+    public func uses(org: OrgID, ids: [String]) async throws(LimitStoreError) -> [LimitUse] {
         try LimitCheck.ids(ids)
-        let (now, values): (Milliseconds, [PostgresValue]) = (clock.now(), [.text(org), .texts(ids)])
+        let (now, values): (Milliseconds, [PostgresValue]) = (clock.now(), [.org(org), .texts(ids)])
         let found = try await call(.read) { (connection) throws(PostgresError) in
             try connection.query(
                 "SELECT id, used, ends_at FROM limit_counts WHERE org = $1 AND id = ANY ($2::text[])", values

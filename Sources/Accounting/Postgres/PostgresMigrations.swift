@@ -16,6 +16,8 @@ enum PostgresMigrations {
             (14, "chain of decisions", PackageResources.v14_chain_sql), (15, "policies", PackageResources.v15_policies_sql),
             (16, "administration", PackageResources.v16_administration_sql),
             (17, "reports of servers", PackageResources.v17_node_reports_sql),
+            (18, "owners of budgets", PackageResources.v18_budget_owners_sql),
+            (19, "accounts of keys", PackageResources.v19_key_accounts_sql),
         ]
     }
 

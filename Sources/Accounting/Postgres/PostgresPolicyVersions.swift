@@ -20,12 +20,15 @@ public struct PostgresPolicyVersions: PolicyVersions {
         }
     }
 
-    public func versions(limit: Int) async throws(PolicyStoreError) -> [PolicyVersion] {
+    public func versions(of kind: PolicyVersionKind, limit: Int) async throws(PolicyStoreError) -> [PolicyVersion] {
         do throws(PostgresError) {
             return try await database.read { (connection) throws(PostgresError) in
                 try connection.query(
-                    "SELECT version, at FROM policy_versions ORDER BY at DESC, version DESC LIMIT $1",
-                    [.int(Int64(PolicyVersionCheck.limit(limit)))]
+                    """
+                    SELECT version, at FROM policy_versions WHERE (version LIKE '\(PolicyVersionKind.toolsPrefix)%') = ($2::int8 = 1)
+                    ORDER BY at DESC, version DESC LIMIT $1
+                    """,
+                    [.int(Int64(PolicyVersionCheck.limit(limit))), .int(kind == .tools ? 1 : 0)]
                 ).map { row throws(PostgresError) in PolicyVersion(version: try row.text(0), at: Milliseconds(try row.int(1))) }
             }
         } catch {

@@ -6,7 +6,7 @@ public struct PostgresRevocations: RevocationStore {
 
     public init(_ database: PostgresDatabase) { self.database = database }
 
-    public func add(_ target: Revocation.Target, org: String?, author: String, at: Milliseconds) async throws(PostgresError) {
+    public func add(_ target: Revocation.Target, org: OrgID?, author: String, at: Milliseconds) async throws(PostgresError) {
         try await database.write { (connection) throws(PostgresError) in
             try Self.add(target, org: org, author: author, at: at, &connection)
         }
@@ -14,12 +14,12 @@ public struct PostgresRevocations: RevocationStore {
 
     /// Ids are given when a row is written and seen when it is committed: writers take turns, so that the two orders are one.
     static func add(
-        _ target: Revocation.Target, org: String?, author: String, at: Milliseconds, _ connection: inout PostgresConnection
+        _ target: Revocation.Target, org: OrgID?, author: String, at: Milliseconds, _ connection: inout PostgresConnection
     ) throws(PostgresError) {
         try connection.query("SELECT pg_advisory_xact_lock(hashtextextended('kdcube.revocations', 0))")
         try connection.query(
             "INSERT INTO revocations (target, org, author, at) VALUES ($1, $2, $3, $4)",
-            [.text(target.text), .text(org), .text(author), .int(at.rawValue)])
+            [.text(target.text), .org(org), .text(author), .int(at.rawValue)])
     }
 
     public func after(_ id: Int64) async throws(PostgresError) -> [Revocation] {
@@ -31,7 +31,8 @@ public struct PostgresRevocations: RevocationStore {
                 let text = try row.text(1)
                 let target = try PostgresError.reading("a revocation") { try Revocation.Target(text) }
                 return Revocation(
-                    id: try row.int(0), target: target, org: row.optionalText(4), author: try row.text(2), at: Milliseconds(try row.int(3)))
+                    id: try row.int(0), target: target, org: try row.optionalOrg(4), author: try row.text(2),
+                    at: Milliseconds(try row.int(3)))
             }
         }
     }

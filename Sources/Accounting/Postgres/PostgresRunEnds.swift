@@ -18,7 +18,7 @@ public struct PostgresRunEnds: RunEndStore {
                 ON CONFLICT (run) DO NOTHING
                 """,
                 [
-                    .texts(ends.map(\.run)), .texts(paths.map(\.org)), .texts(paths.map(\.project)), .texts(paths.map(\.user)),
+                    .texts(ends.map(\.run)), .orgs(paths.map(\.org)), .texts(paths.map(\.project)), .texts(paths.map(\.user)),
                     .texts(paths.map(\.key)), .texts(ends.map(\.model)), .texts(ends.map(\.outcome.rawValue)),
                     .texts(ends.map(\.detail)), .ints(ends.map(\.at.rawValue)),
                 ])
@@ -31,7 +31,7 @@ public struct PostgresRunEnds: RunEndStore {
                 "SELECT org, project, user_id, key_id, model, outcome, detail, at FROM run_ends WHERE run = $1", [.text(run)])
             guard let row = rows.first else { return nil }
             guard let outcome = RunEnd.Outcome(rawValue: try row.text(5)) else { throw .malformed("an outcome") }
-            let (org, project, user, key) = (try row.text(0), try row.text(1), row.optionalText(2), row.optionalText(3))
+            let (org, project, user, key) = (try row.org(0), try row.text(1), row.optionalText(2), row.optionalText(3))
             let path = try PostgresError.reading("a run's end") { try TenancyPath(org: org, project: project, user: user, key: key) }
             return RunEnd(
                 run: run, path: path, model: try row.text(4), outcome: outcome, detail: try row.text(6), at: Milliseconds(try row.int(7)))

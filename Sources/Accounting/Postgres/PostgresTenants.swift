@@ -17,7 +17,7 @@ public struct PostgresTenants: TenantStore {
     }
 
     public func list(
-        _ kind: Scope.Kind, org: String? = nil, project: String? = nil, after cursor: String? = nil, limit: Int = 100
+        _ kind: Scope.Kind, org: OrgID? = nil, project: String? = nil, after cursor: String? = nil, limit: Int = 100
     ) async throws(PostgresError) -> [TenantRecord] {
         guard kind != .key else { return [] }
         let columns = TenantStatement.columns(kind)
@@ -35,7 +35,7 @@ public struct PostgresTenants: TenantStore {
         let sql = TenantStatement.selection(
             kind, user: "user_id", where: conditions.map { "(\($0))" }.joined(separator: " AND "), limit: last)
         let values: [PostgresValue] =
-            (columns.count == 1 ? [.text(org)] : [.text(org), .text(project)]) + names.map { .text($0) }
+            (columns.count == 1 ? [.org(org)] : [.org(org), .text(project)]) + names.map { .text($0) }
             + [.int(Int64(min(max(1, limit), StoreLimits.page)))]
         return try await database.read { (connection) throws(PostgresError) in
             try connection.query(sql, values).map { row throws(PostgresError) in try Self.decode(row, kind) }

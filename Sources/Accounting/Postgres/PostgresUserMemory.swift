@@ -60,7 +60,7 @@ public struct PostgresUserMemory: UserMemoryStore {
     }
 
     /// `$1` to `$3` of every statement.
-    private static func names(_ user: UserHandle) -> [PostgresValue] { [.text(user.org), .text(user.project), .text(user.user)] }
+    private static func names(_ user: UserHandle) -> [PostgresValue] { [.org(user.org), .text(user.project), .text(user.user)] }
 
     private func read<Value: Sendable>(
         _ body: @escaping @Sendable (inout PostgresConnection) throws(PostgresError) -> Value

@@ -78,7 +78,7 @@ extension RedisCommand {
     private mutating func append(
         _ holder: LeaseHolder, _ attribution: Attribution, of lease: LeaseKey
     ) throws(CounterStoreError) {
-        guard attribution.path.org == lease.slot.org else { throw .failed("a lease and its attribution name different orgs") }
+        guard attribution.path.org == lease.org.org else { throw .failed("a lease and its attribution name different orgs") }
         try append(holder)
         append(attribution.path.project)
         append(attribution.path.user ?? "")

@@ -8,26 +8,25 @@ struct LedgerEntry {
     /// Nil when the fields are no ledger row: such an entry is kept in the stream and reported, never dropped.
     let row: LedgerRow?
 
-    init?(_ value: RedisValue, org: String) {
+    init?(_ value: RedisValue, org: CounterSlot) {
         guard let parts = value.elements, parts.count == 2, let id = parts[0].string else { return nil }
         self.id = id
         // An entry that was deleted while it was pending comes without fields.
         self.row = parts[1].elements.flatMap { Self.row($0, org: org) }
     }
 
-    private static func row(_ list: [RedisValue], org: String) -> LedgerRow? {
+    private static func row(_ list: [RedisValue], org: CounterSlot) -> LedgerRow? {
         var fields: [String: RedisValue] = [:]
         for index in stride(from: 0, to: list.count - 1, by: 2) {
             guard let name = list[index].string else { return nil }
             fields[name] = list[index + 1]
         }
-        let slot = CounterSlot(org)
         func text(_ name: String) -> String? { fields[name]?.string }
         func number(_ name: String) -> Int64? { fields[name]?.number }
         func optional(_ name: String) -> String? { text(name).flatMap { $0.isEmpty ? nil : $0 } }
         guard let id = text("id"), let kind = text("kind").flatMap(LedgerRow.Kind.init(rawValue:)), let lease = text("lease"),
             let project = text("project"), let run = text("run"), let model = text("model"), let price = text("price"),
-            let path = try? TenancyPath(org: slot.org, project: project, user: optional("user"), key: optional("key")),
+            let path = try? TenancyPath(org: org.org, project: project, user: optional("user"), key: optional("key")),
             let nano = number("nano"), let fresh = number("in"), let read = number("cread"), let write = number("cwrite"),
             let visible = number("out"), let reasoning = number("think"), let requests = number("req"), let at = number("at"),
             let epoch = number("ep")
@@ -38,6 +37,6 @@ struct LedgerEntry {
             usage: UsageClasses(
                 inputFresh: fresh, inputCacheRead: read, inputCacheWrite: write, outputVisible: visible, outputReasoning: reasoning),
             requests: requests, calls: number("calls") ?? 0, estimated: text("est") == "1", at: Milliseconds(at), epoch: epoch,
-            slot: slot.index)
+            slot: org.index)
     }
 }

@@ -20,7 +20,7 @@ public final class RedisCounterStore: CounterStore {
     public init(outbox: RedisOutbox) { self.outbox = outbox }
 
     /// The `run_id` of the Redis process that has the org's keys; in a cluster, of the master of their slot.
-    public func incarnation(org: String) -> String { outbox.masters.incarnation(org: org) }
+    public func incarnation(org: CounterSlot) -> String { outbox.masters.incarnation(org: org) }
 
     public func apply(_ command: CounterCommand) async throws(CounterStoreError) -> CounterReply {
         try await decide(command).reply
@@ -31,7 +31,7 @@ public final class RedisCounterStore: CounterStore {
     }
 
     /// Every row that any process has made for `org` so far is in the ledger when this returns.
-    public func flushRows(org: String) async throws(CounterStoreError) {
+    public func flushRows(org: CounterSlot) async throws(CounterStoreError) {
         try await outbox.flush(org: org)
     }
 
@@ -50,8 +50,8 @@ public final class RedisCounterStore: CounterStore {
         case .release(let org, let window, _, _), .recall(let org, let window, _, _), .ask(let org, let window, _),
             .asked(let org, let window, _, _):
             return try await decide(command, org: org, windows: [window])
-        case .begin(let org, _): return try await decide(command, org: org, keys: [try RedisKeys(org: org).leases])
-        case .clear(let org, _): return try await decide(command, org: org, keys: [try RedisKeys(org: org).epoch])
+        case .begin(let org, _): return try await decide(command, org: org, keys: [RedisKeys(org: org).leases])
+        case .clear(let org, _): return try await decide(command, org: org, keys: [RedisKeys(org: org).epoch])
         case .setCap(let org, let window, _, _): return try await decide(command, org: org, windows: [window])
         case .read(let org, let windows): return try await decide(command, org: org, windows: windows)
         case .reap(let org?, let grace): return try await reap(org: org, grace: grace)
@@ -87,18 +87,18 @@ public final class RedisCounterStore: CounterStore {
     // MARK: Commands without a lease
 
     private func decide(
-        _ command: CounterCommand, org: String, windows: [WindowKey], onlyIn life: Epoch? = nil
+        _ command: CounterCommand, org: CounterSlot, windows: [WindowKey], onlyIn life: Epoch? = nil
     ) async throws(CounterStoreError) -> (reply: CounterReply, now: Milliseconds) {
-        let keys = try RedisKeys(org: org)
+        let keys = RedisKeys(org: org)
         var names: [String] = []
         for window in windows { names.append(try keys.window(window)) }
         return try await decide(command, org: org, keys: names, windows: windows, onlyIn: life)
     }
 
     private func decide(
-        _ command: CounterCommand, org: String, keys names: [String], windows: [WindowKey] = [], onlyIn life: Epoch? = nil
+        _ command: CounterCommand, org: CounterSlot, keys names: [String], windows: [WindowKey] = [], onlyIn life: Epoch? = nil
     ) async throws(CounterStoreError) -> (reply: CounterReply, now: Milliseconds) {
-        var call = RedisFunctions.call(command.name, epoch: try RedisKeys(org: org).epoch, keys: names)
+        var call = RedisFunctions.call(command.name, epoch: RedisKeys(org: org).epoch, keys: names)
         call.onlyLife = life.map { RedisLife(number: $0.number, incarnation: $0.incarnation) }
         try call.appendArguments(of: command, path: windows)
         let (answer, now) = try await send(call, org: org, path: windows)
@@ -135,14 +135,14 @@ public final class RedisCounterStore: CounterStore {
     }
 
     private static func call(_ function: String, about lease: LeaseKey, path: [WindowKey]) throws(CounterStoreError) -> RedisCommand {
-        let keys = try RedisKeys(org: lease.org)
+        let keys = RedisKeys(org: lease.org)
         var names = [keys.ledger, keys.leases, keys.lease(lease.id)]
         for window in path { names.append(try keys.window(window)) }
         return RedisFunctions.call(function, epoch: keys.epoch, keys: names)
     }
 
-    private func reap(org: String, grace: Milliseconds) async throws(CounterStoreError) -> (reply: CounterReply, now: Milliseconds) {
-        let keys = try RedisKeys(org: org)
+    private func reap(org: CounterSlot, grace: Milliseconds) async throws(CounterStoreError) -> (reply: CounterReply, now: Milliseconds) {
+        let keys = RedisKeys(org: org)
         var total = 0
         var first: Milliseconds?
         for _ in 0..<CounterLimits.reapBatchesMax {
@@ -169,7 +169,7 @@ public final class RedisCounterStore: CounterStore {
     // MARK: Private
 
     private func send(
-        _ call: RedisCommand, org: String, path: [WindowKey]
+        _ call: RedisCommand, org: CounterSlot, path: [WindowKey]
     ) async throws(CounterStoreError) -> (answer: CounterAnswer, now: Milliseconds) {
         let value: RedisValue
         do { value = try await outbox.masters.callFunction(call, org: org) } catch { throw error.counterError }

@@ -5,11 +5,8 @@ internal import Accounting
 struct RedisKeys: Sendable {
     private let tag: String
 
-    /// - Throws: `.failed` for an org that a key cannot carry: the tag would end early, or swallow the rest.
-    init(org: String) throws(CounterStoreError) {
-        do { try TenancyName.check(CounterSlot(org).org) } catch { throw .failed("the org is no valid name: \(error)") }
-        tag = "{\(org)}"
-    }
+    /// No org's name has a brace (``TenancyName``): the tag would end early, or swallow the rest.
+    init(org: CounterSlot) { tag = "{\(org.name)}" }
 
     /// The life that the counters are in, a hash.
     var epoch: String { "\(tag):epoch" }

@@ -1,6 +1,7 @@
+internal import Accounting
 internal import NIOCore
 internal import NIOPosix
-internal import RedisClient
+package import RedisClient
 internal import Synchronization
 
 /// The connections of a counter store: one to a Redis that stands alone, one a master to a cluster. Which it is, the Redis says.
@@ -10,7 +11,7 @@ internal import Synchronization
 ///
 /// `MOVED` is followed. `ASK` is not: a slot that is being moved has an org's counters in two halves, and half the counters decide
 /// nothing; the org's runs wait until the slot has arrived, which is a new life for it (``Epoch``), like a failover.
-final class RedisMasters: Sendable {
+package final class RedisMasters: Sendable {
     private struct State {
         var slots = RedisSlots()
         var connections: [(address: RedisURL.Address, connection: RedisConnection)] = []
@@ -26,28 +27,51 @@ final class RedisMasters: Sendable {
 
     /// - Parameter seed: the Redis that stands alone, or any node of the cluster. One that has several addresses goes on to the next when
     ///   its node is away.
-    init(_ seed: RedisConnection) { self.seed = seed }
+    package init(_ seed: RedisConnection) { self.seed = seed }
 
     /// True when one master may be away while others are not.
     var isCluster: Bool { seed.isCluster }
 
     /// The `run_id` of the process that has the org's keys; empty while it is not known.
-    func incarnation(org: String) -> String {
+    func incarnation(org: CounterSlot) -> String {
         guard seed.isCluster else { return seed.incarnation }
-        return known(org)?.incarnation ?? ""
+        return known(org.name)?.incarnation ?? ""
     }
 
-    func call(_ command: RedisCommand, org: String) async throws(RedisFault) -> RedisValue {
-        try await route(org) { (connection) throws(RedisFault) in try await connection.call(command) }
+    /// - Parameter tag: the hash tag of its keys.
+    package func call(_ command: RedisCommand, tag: String) async throws(RedisFault) -> RedisValue {
+        try await route(tag) { (connection) throws(RedisFault) in try await connection.call(command) }
+    }
+
+    func call(_ command: RedisCommand, org: CounterSlot) async throws(RedisFault) -> RedisValue {
+        try await call(command, tag: org.name)
     }
 
     /// As ``call(_:org:)``, and the library is loaded where it is missing.
-    func callFunction(_ command: RedisCommand, org: String) async throws(RedisFault) -> RedisValue {
-        try await route(org) { (connection) throws(RedisFault) in try await connection.callFunction(command) }
+    func callFunction(_ command: RedisCommand, org: CounterSlot) async throws(RedisFault) -> RedisValue {
+        try await route(org.name) { (connection) throws(RedisFault) in try await connection.callFunction(command) }
+    }
+
+    /// Where the keys with a hash tag are, for who sends many commands at once and tells ``note(_:)`` what went wrong.
+    package func connection(tag: String) async throws(RedisFault) -> RedisConnection {
+        guard seed.isCluster else { return seed }
+        if known(tag) == nil { await refreshAtTimes() }
+        guard let connection = known(tag) else { throw .unreachable("no master has the slot of the org") }
+        if connection.health == .connecting { try? await connection.start() }
+        return connection
+    }
+
+    /// A command of somebody who asked for a ``connection(tag:)`` failed like this: perhaps the slot is elsewhere now.
+    package func note(_ fault: RedisFault) async {
+        guard seed.isCluster else { return }
+        switch fault {
+        case .server(let refusal) where refusal.code != "MOVED": return
+        default: await refreshAtTimes()
+        }
     }
 
     /// Closes all but the seed, which its owner closes.
-    func close() async {
+    package func close() async {
         let all = state.withLock { state in
             defer { state.connections = [] }
             state.isClosed = true
@@ -58,17 +82,17 @@ final class RedisMasters: Sendable {
 
     // MARK: Private
 
-    private func known(_ org: String) -> RedisConnection? {
-        state.withLock { state in state.slots.master(of: RedisSlots.slot(tag: org)).flatMap { state.connection(to: $0) } }
+    private func known(_ tag: String) -> RedisConnection? {
+        state.withLock { state in state.slots.master(of: RedisSlots.slot(tag: tag)).flatMap { state.connection(to: $0) } }
     }
 
     private func route(
-        _ org: String, _ call: (RedisConnection) async throws(RedisFault) -> RedisValue
+        _ tag: String, _ call: (RedisConnection) async throws(RedisFault) -> RedisValue
     ) async throws(RedisFault) -> RedisValue {
         guard seed.isCluster else { return try await call(seed) }
         for _ in 0..<RedisLimits.redirectsMax {
-            if known(org) == nil { await refresh() }
-            guard let connection = known(org) else { throw .unreachable("no master has the slot of the org") }
+            if known(tag) == nil { await refresh() }
+            guard let connection = known(tag) else { throw .unreachable("no master has the slot of the org") }
             // Nobody has heard of this master yet: a burst of first calls waits for the first outcome instead of failing.
             if connection.health == .connecting { try? await connection.start() }
             do throws(RedisFault) { return try await call(connection) } catch {

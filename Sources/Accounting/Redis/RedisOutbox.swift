@@ -16,14 +16,14 @@ public final class RedisOutbox: Sendable {
     private static let group = "kdcube"
 
     /// The orgs whose streams this process looks at.
-    let orgs: @Sendable () async -> [String]
+    let orgs: @Sendable () async -> [CounterSlot]
     let masters: RedisMasters
     private let ledger: any LedgerStore
     private let consumer: String
     private let claimAfter: Milliseconds
     private let logger: Logger
-    private let touched = Mutex<Set<String>>([])
-    private let waiting = Mutex<[String: Int]>([:])
+    private let touched = Mutex<Set<CounterSlot>>([])
+    private let waiting = Mutex<[CounterSlot: Int]>([:])
 
     /// - Parameters:
     ///   - connection: the Redis that stands alone, or a node of the cluster; its owner starts and closes it.
@@ -32,7 +32,7 @@ public final class RedisOutbox: Sendable {
     ///   - orgs: asked every two seconds, and by a reap of all orgs.
     public init(
         _ connection: RedisConnection, ledger: any LedgerStore, consumer: String, logger: Logger,
-        claimAfter: Milliseconds = Milliseconds(CounterLimits.outboxClaimMilliseconds), orgs: @escaping @Sendable () async -> [String]
+        claimAfter: Milliseconds = Milliseconds(CounterLimits.outboxClaimMilliseconds), orgs: @escaping @Sendable () async -> [CounterSlot]
     ) {
         masters = RedisMasters(connection)
         self.ledger = ledger
@@ -69,7 +69,7 @@ public final class RedisOutbox: Sendable {
     }
 
     /// Drains each org; false when some could not be, which then stay touched. Nothing is lost by that: the rows are in the stream.
-    private func look(at work: Set<String>, thoroughly: Bool) async -> Bool {
+    private func look(at work: Set<CounterSlot>, thoroughly: Bool) async -> Bool {
         var isComplete = true
         for org in work {
             do throws(CounterStoreError) {
@@ -89,8 +89,8 @@ public final class RedisOutbox: Sendable {
     /// Returns when all rows that the stream holds now are in the ledger, whoever else may be draining it.
     ///
     /// Reads past the consumer group on purpose: a row that another process has read may not be in the ledger yet.
-    public func flush(org: String) async throws(CounterStoreError) {
-        let key = try RedisKeys(org: org).ledger
+    public func flush(org: CounterSlot) async throws(CounterStoreError) {
+        let key = RedisKeys(org: org).ledger
         let newest = try await entries(RedisCommand("XREVRANGE", key, "+", "-", "COUNT", "1"), org: org)
         guard let last = newest.first?.id else { return }
         var from = "-"
@@ -103,13 +103,13 @@ public final class RedisOutbox: Sendable {
     }
 
     /// This process has moved amounts in `org`: its stream is worth a look.
-    func touch(_ org: String) {
+    func touch(_ org: CounterSlot) {
         touched.withLock { _ = $0.insert(org) }
     }
 
     // MARK: Private
 
-    private func takeTouched() -> Set<String> {
+    private func takeTouched() -> Set<CounterSlot> {
         touched.withLock { touched in
             let taken = touched
             touched = []
@@ -118,8 +118,8 @@ public final class RedisOutbox: Sendable {
     }
 
     /// Takes over what others left, drains, and counts what waits.
-    private func sweep(org: String) async throws(CounterStoreError) {
-        let key = try RedisKeys(org: org).ledger
+    private func sweep(org: CounterSlot) async throws(CounterStoreError) {
+        let key = RedisKeys(org: org).ledger
         var from = "0-0"
         repeat {
             let claim = RedisCommand(
@@ -136,8 +136,8 @@ public final class RedisOutbox: Sendable {
         waiting.withLock { $0[org] = length == 0 ? nil : Int(length) }
     }
 
-    private func drain(org: String) async throws(CounterStoreError) {
-        let key = try RedisKeys(org: org).ledger
+    private func drain(org: CounterSlot) async throws(CounterStoreError) {
+        let key = RedisKeys(org: org).ledger
         let read = RedisCommand(
             "XREADGROUP", "GROUP", Self.group, consumer, "COUNT", String(CounterLimits.outboxBatchMax), "STREAMS", key, ">")
         while !Task.isCancelled {
@@ -154,7 +154,7 @@ public final class RedisOutbox: Sendable {
     }
 
     /// A batch that was read belongs to this process until it is acknowledged, so a ledger that is away is waited for.
-    private func commitWithPatience(_ batch: [LedgerEntry], org: String, key: String) async throws(CounterStoreError) {
+    private func commitWithPatience(_ batch: [LedgerEntry], org: CounterSlot, key: String) async throws(CounterStoreError) {
         var pause = CounterLimits.outboxRetryMilliseconds.lowerBound
         while true {
             do throws(CounterStoreError) { return try await commit(batch, org: org, key: key) } catch {
@@ -167,7 +167,7 @@ public final class RedisOutbox: Sendable {
     }
 
     /// Appends, and only then acknowledges and deletes.
-    private func commit(_ batch: [LedgerEntry], org: String, key: String) async throws(CounterStoreError) {
+    private func commit(_ batch: [LedgerEntry], org: CounterSlot, key: String) async throws(CounterStoreError) {
         let readable = batch.filter { $0.row != nil }
         if readable.count < batch.count {
             logger.error("outbox rows cannot be read", metadata: ["stream": "\(key)", "rows": "\(batch.count - readable.count)"])
@@ -191,13 +191,13 @@ public final class RedisOutbox: Sendable {
         _ = try await send(delete, org: org)
     }
 
-    private func entries(_ command: RedisCommand, org: String) async throws(CounterStoreError) -> [LedgerEntry] {
+    private func entries(_ command: RedisCommand, org: CounterSlot) async throws(CounterStoreError) -> [LedgerEntry] {
         guard let list = try await send(command, org: org).elements else { throw .failed("a stream answered something else") }
         return list.compactMap { LedgerEntry($0, org: org) }
     }
 
     /// A group command; makes the group when it is not there (a new org, or a Redis that came back empty).
-    private func inGroup(_ command: RedisCommand, org: String, key: String) async throws(CounterStoreError) -> RedisValue {
+    private func inGroup(_ command: RedisCommand, org: CounterSlot, key: String) async throws(CounterStoreError) -> RedisValue {
         do throws(RedisFault) { return try await masters.call(command, org: org) } catch {
             guard case .server(let refusal) = error, refusal.code == "NOGROUP" else { throw error.counterError }
         }
@@ -210,7 +210,7 @@ public final class RedisOutbox: Sendable {
         return try await send(command, org: org)
     }
 
-    private func send(_ command: RedisCommand, org: String) async throws(CounterStoreError) -> RedisValue {
+    private func send(_ command: RedisCommand, org: CounterSlot) async throws(CounterStoreError) -> RedisValue {
         do throws(RedisFault) { return try await masters.call(command, org: org) } catch { throw error.counterError }
     }
 }

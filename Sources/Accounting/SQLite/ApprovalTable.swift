@@ -10,7 +10,8 @@ public struct ApprovalTable: ApprovalRows {
     public func insert(_ row: StoredApproval, room: PendingRoom) async throws(ApprovalRowsError) -> ApprovalInsert {
         try await write { db in
             for (bound, condition, values) in [
-                (room.run, " AND run = ?", [row.org, StoredApproval.pending, row.run]), (room.org, "", [row.org, StoredApproval.pending]),
+                (room.run, " AND run = ?", [row.org.text, StoredApproval.pending, row.run]),
+                (room.org, "", [row.org.text, StoredApproval.pending]),
             ] where bound < .max {
                 let waiting = try Int.fetchOne(
                     db, sql: "SELECT count(*) FROM approvals WHERE org = ? AND state = ?\(condition)", arguments: StatementArguments(values)
@@ -30,7 +31,7 @@ public struct ApprovalTable: ApprovalRows {
         }
     }
 
-    public func approval(org: String, id: String) async throws(ApprovalRowsError) -> StoredApproval? {
+    public func approval(org: OrgID, id: String) async throws(ApprovalRowsError) -> StoredApproval? {
         try await read { db in
             try Row.fetchOne(db, sql: "SELECT * FROM approvals WHERE org = ? AND id = ?", arguments: [org, id]).map(Self.decode)
         }
@@ -49,7 +50,7 @@ public struct ApprovalTable: ApprovalRows {
     }
 
     public func approvals(
-        org: String, _ filter: ApprovalFilter, before cursor: ApprovalCursor?, limit: Int
+        org: OrgID, _ filter: ApprovalFilter, before cursor: ApprovalCursor?, limit: Int
     ) async throws(ApprovalRowsError) -> ApprovalPage {
         let limit = ApprovalBatch.limit(limit)
         var sql = "SELECT * FROM approvals WHERE org = ?"
@@ -70,7 +71,7 @@ public struct ApprovalTable: ApprovalRows {
         return ApprovalPage(try await read { db in try Row.fetchAll(db, sql: query, arguments: values).map(Self.decode) }, limit: limit)
     }
 
-    public func pendingCount(org: String) async throws(ApprovalRowsError) -> Int {
+    public func pendingCount(org: OrgID) async throws(ApprovalRowsError) -> Int {
         try await read { db in
             try Int.fetchOne(
                 db, sql: "SELECT count(*) FROM approvals WHERE org = ? AND state = ?", arguments: [org, StoredApproval.pending]) ?? 0
@@ -91,7 +92,7 @@ public struct ApprovalTable: ApprovalRows {
     }
 
     public func recentDenials(
-        org: String, project: String, user: String, tool: String, digest: String, since: Milliseconds
+        org: OrgID, project: String, user: String, tool: String, digest: String, since: Milliseconds
     ) async throws(ApprovalRowsError) -> Int {
         try await read { db in
             try Int.fetchOne(
@@ -105,7 +106,7 @@ public struct ApprovalTable: ApprovalRows {
 
     private static func decode(_ row: Row) throws -> StoredApproval {
         try StoredApproval(
-            org: row["org"], id: row["id"], project: row["project"], user: row["user"], conversation: row["conversation"],
+            org: try row.org, id: row["id"], project: row["project"], user: row["user"], conversation: row["conversation"],
             run: row["run"], tool: row["tool"], digest: row["digest"], state: row["state"], createdAt: Milliseconds(row["created_at"]),
             expiresAt: Milliseconds(row["expires_at"]), version: row["version"], record: row["record"])
     }

@@ -7,40 +7,45 @@ public struct BudgetTable: BudgetStore {
 
     public init(_ database: EmbeddedDatabase) { self.database = database }
 
-    /// Makes or changes a budget. The same limit and zone again change nothing.
-    ///
-    /// - Returns: the budget with its version.
-    @discardableResult
-    public func set(_ budget: Budget) async throws(EmbeddedDatabaseError) -> Budget {
+    public func set(_ budget: Budget, by author: Budget.Owner) async throws(EmbeddedDatabaseError) -> Budget? {
         try await database.write { db in
             let current = try Self.find(budget, db)
-            if let current, current.limit == budget.limit, current.zone == budget.zone { return current }
+            if let current, !current.mayChange(by: author) { return nil }
+            let owner = budget.owner(by: author)
+            if let current, current.limit == budget.limit, current.zone == budget.zone {
+                return current.owner == owner ? current : try Self.give(current, to: owner, db)
+            }
             let version = try Self.nextVersion(db)
             let changed = try Budget(
                 scope: budget.scope, model: budget.model, unit: budget.unit, period: budget.period, zone: budget.zone,
-                limit: budget.limit, version: version, generation: budget.nextGeneration(after: current, version: version))
+                limit: budget.limit, version: version, generation: budget.nextGeneration(after: current, version: version),
+                owner: owner)
             let (table, column, value) = Self.place(budget.model)
             try db.execute(
                 sql: """
-                    INSERT OR REPLACE INTO \(table) (scope, \(column)unit, period, amount, version, generation, zone)
-                    VALUES (?,\(column.isEmpty ? "" : "?,")?,?,?,?,?,?)
+                    INSERT OR REPLACE INTO \(table) (scope, \(column)unit, period, amount, version, generation, zone, owner)
+                    VALUES (?,\(column.isEmpty ? "" : "?,")?,?,?,?,?,?,?)
                     """,
                 arguments: [changed.scope.text] + value + [
                     changed.unit.rawValue, changed.period.rawValue, changed.limit, changed.version,
-                    changed.generation, changed.zone?.name ?? "",
+                    changed.generation, changed.zone?.name ?? "", changed.owner.rawValue,
                 ])
             return changed
         }
     }
 
-    /// - Returns: false when there was none.
-    public func remove(scope: Scope, model: String?, unit: MeterUnit, period: Period) async throws(EmbeddedDatabaseError) -> Bool {
+    public func remove(
+        scope: Scope, model: String?, unit: MeterUnit, period: Period, by author: Budget.Owner
+    ) async throws(EmbeddedDatabaseError) -> BudgetRemoval {
         try await database.write { db in
+            let known = try Self.find(Budget(scope: scope, model: model, unit: unit, period: period, limit: 0), db)
+            guard let known else { return .absent }
+            guard known.mayChange(by: author) else { return .kept }
             let (table, column, value) = Self.place(model)
             try db.execute(
                 sql: "DELETE FROM \(table) WHERE scope = ? AND unit = ? AND period = ?\(column.isEmpty ? "" : " AND model = ?")",
                 arguments: [scope.text, unit.rawValue, period.rawValue] + value)
-            return db.changesCount > 0
+            return .removed
         }
     }
 
@@ -56,12 +61,12 @@ public struct BudgetTable: BudgetStore {
         }
     }
 
-    public func page(org: String?, after: BudgetName?, limit: Int) async throws(EmbeddedDatabaseError) -> [Budget] {
+    public func page(org: OrgID?, after: BudgetName?, limit: Int) async throws(EmbeddedDatabaseError) -> [Budget] {
         var conditions = ["TRUE"]
         var arguments: [String] = []
         if let org {
-            conditions.append(BudgetStatement.isOf(org: "?1"))
-            arguments.append(org)
+            conditions.append(BudgetStatement.isOf("?1"))
+            arguments.append(org.text)
         }
         if let after {
             let first = arguments.count + 1
@@ -104,7 +109,7 @@ public struct BudgetTable: BudgetStore {
 
     private static func reading(_ path: TenancyPath, edition: Int64, _ db: Database) throws -> BudgetReading {
         let statement = try db.cachedStatement(
-            sql: "SELECT unit, period, amount, version, generation, model, zone FROM all_budgets WHERE scope = ?")
+            sql: "SELECT unit, period, amount, version, generation, model, zone, owner FROM all_budgets WHERE scope = ?")
         var budgets: [Budget] = []
         for scope in path.scopes {
             let rows = try Row.fetchCursor(statement, arguments: [scope.text])
@@ -116,7 +121,7 @@ public struct BudgetTable: BudgetStore {
                 budgets.append(
                     try Budget(
                         scope: scope, model: Self.model(row[5]), unit: unit, period: period, zone: Self.zone(row[6], of: scope.text),
-                        limit: row[2], version: row[3], generation: row[4]))
+                        limit: row[2], version: row[3], generation: row[4], owner: Self.owner(row[7])))
             }
         }
         let newest = try Int64.fetchOne(try db.cachedStatement(sql: "SELECT value FROM counter WHERE name = 'budgets'"))
@@ -134,6 +139,20 @@ public struct BudgetTable: BudgetStore {
     private static func place(_ model: String?) -> (table: String, column: String, value: StatementArguments) {
         model.map { ("model_budgets", "model, ", [$0]) } ?? ("budgets", "", StatementArguments())
     }
+
+    /// Another owner of the same limit: the counters have nothing to learn.
+    private static func give(_ budget: Budget, to owner: Budget.Owner, _ db: Database) throws -> Budget {
+        let (table, column, value) = place(budget.model)
+        try db.execute(
+            sql: "UPDATE \(table) SET owner = ? WHERE scope = ? AND unit = ? AND period = ?\(column.isEmpty ? "" : " AND model = ?")",
+            arguments: [owner.rawValue, budget.scope.text, budget.unit.rawValue, budget.period.rawValue] + value)
+        return try Budget(
+            scope: budget.scope, model: budget.model, unit: budget.unit, period: budget.period, zone: budget.zone, limit: budget.limit,
+            version: budget.version, generation: budget.generation, owner: owner)
+    }
+
+    /// A word of a newer release is nobody's to change here but the operator's.
+    private static func owner(_ column: String) -> Budget.Owner { Budget.Owner(rawValue: column) ?? .operator }
 
     private static func model(_ column: String) -> String? { column.isEmpty ? nil : column }
 
@@ -156,6 +175,6 @@ public struct BudgetTable: BudgetStore {
         }
         return try Budget(
             scope: Scope(row["scope"]), model: model(row["model"]), unit: unit, period: period, zone: zone(row["zone"], of: row["scope"]),
-            limit: row["amount"], version: row["version"], generation: row["generation"])
+            limit: row["amount"], version: row["version"], generation: row["generation"], owner: owner(row["owner"]))
     }
 }

@@ -3,22 +3,22 @@ internal import GRDB
 
 /// The chains of some orgs while one transaction puts records into them.
 struct ChainLinks {
-    private var tails: [ByteText: ChainTail] = [:]
+    private var tails: [OrgID: ChainTail] = [:]
 
     /// Nil when records were there that are not in the chain, more than one transaction links: those that it did link are to be committed,
     /// and another transaction goes on.
-    init?(of orgs: [String], _ db: Database) throws {
+    init?(of orgs: [OrgID], _ db: Database) throws {
         var isBehind = false
-        for org in Set(orgs.map(ByteText.init)) {
-            let last = try Int64.fetchOne(db, sql: "SELECT seq FROM decision_heads WHERE org = ?", arguments: [org.text]) ?? 0
+        for org in Set(orgs) {
+            let last = try Int64.fetchOne(db, sql: "SELECT seq FROM decision_heads WHERE org = ?", arguments: [org]) ?? 0
             let head = try Row.fetchOne(
-                db, sql: "SELECT first, seq, hash FROM decision_chain_heads WHERE org = ?", arguments: [org.text])
+                db, sql: "SELECT first, seq, hash FROM decision_chain_heads WHERE org = ?", arguments: [org])
             guard let head else {
                 tails[org] = ChainTail(beginningAt: last + 1)
                 continue
             }
             tails[org] = ChainTail(first: head["first"], seq: head["seq"], hash: head["hash"])
-            if try !catchUp(org.text, to: last, db) { isBehind = true }
+            if try !catchUp(org, to: last, db) { isBehind = true }
         }
         guard !isBehind else {
             try finish(db)
@@ -27,8 +27,8 @@ struct ChainLinks {
     }
 
     /// - Returns: whether the chain goes up to `last`.
-    private mutating func catchUp(_ org: String, to last: Int64, _ db: Database) throws -> Bool {
-        let begin = tails[ByteText(org)]?.seq ?? last
+    private mutating func catchUp(_ org: OrgID, to last: Int64, _ db: Database) throws -> Bool {
+        let begin = tails[org]?.seq ?? last
         let end = min(last, begin + ChainLimits.catchUp)
         var seq = begin + 1
         while seq <= end {
@@ -45,11 +45,11 @@ struct ChainLinks {
 
     /// The record that follows in its org.
     mutating func append(_ record: ChainRecord, _ db: Database) throws {
-        guard var tail = tails[ByteText(record.org)], tail.seq + 1 == record.seq else {
+        guard var tail = tails[record.org], tail.seq + 1 == record.seq else {
             throw EmbeddedDatabaseError.failed("record \(record.seq) does not follow in the chain")
         }
         let hash = tail.link(record)
-        tails[ByteText(record.org)] = tail
+        tails[record.org] = tail
         try db.cachedStatement(sql: "INSERT INTO decision_chain VALUES (?, ?, ?)").execute(arguments: [record.org, record.seq, hash])
     }
 
@@ -61,14 +61,14 @@ struct ChainLinks {
                     INSERT INTO decision_chain_heads VALUES (?, ?, ?, ?, 0)
                     ON CONFLICT (org) DO UPDATE SET seq = excluded.seq, hash = excluded.hash
                     """,
-                arguments: [org.text, tail.first, tail.seq, tail.hash])
+                arguments: [org, tail.first, tail.seq, tail.hash])
         }
     }
 }
 
 /// Records as they are in the tables, whatever somebody made of them.
 enum ChainRows {
-    static func entries(of org: String, _ seqs: ClosedRange<Int64>, _ db: Database) throws -> [ChainEntry] {
+    static func entries(of org: OrgID, _ seqs: ClosedRange<Int64>, _ db: Database) throws -> [ChainEntry] {
         let arguments: StatementArguments = [org, seqs.lowerBound, seqs.upperBound]
         let hashes = try Row.fetchAll(
             db, sql: "SELECT seq, hash FROM decision_chain WHERE org = ? AND seq BETWEEN ? AND ?", arguments: arguments)

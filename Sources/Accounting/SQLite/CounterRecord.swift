@@ -98,9 +98,9 @@ enum CounterRecord {
         let ref = WindowRef(
             key: key, cap: row["cap"], version: row["version"], generation: row["generation"], start: Milliseconds(row["starts_at"]),
             end: Milliseconds(row["ends_at"]))
-        // These counters have one life only, and in that the org of a window is never asked for.
+        // These counters have one life only, and in that the org of a window is never asked for: it stands for none.
         return WindowState(
-            org: "", ref: ref, used: row["used"], held: row["held"], suspense: row["suspense"], liveLeases: row["live_leases"])
+            org: "-", ref: ref, used: row["used"], held: row["held"], suspense: row["suspense"], liveLeases: row["live_leases"])
     }
 
     private static func lease(_ row: Row) throws -> LeaseState {
@@ -110,9 +110,9 @@ enum CounterRecord {
         guard path.count == names.count, let decision = LeaseDecision(row["decision"]),
             let phase = LeaseState.Phase(rawValue: row["phase"])
         else { throw EmbeddedDatabaseError.failed("unreadable lease") }
-        let tenant = try TenancyPath(org: row["org"], project: row["project"], user: row["user"], key: row["key"])
+        let tenant = try TenancyPath(org: row.org, project: row["project"], user: row["user"], key: row["key"])
         return LeaseState(
-            key: LeaseKey(org: row["org"], id: row["id"]), holder: LeaseHolder(node: row["node"], fence: row["fence"]),
+            key: LeaseKey(org: try row.counters, id: row["id"]), holder: LeaseHolder(node: row["node"], fence: row["fence"]),
             attribution: Attribution(path: tenant, run: row["run"], model: row["model"], priceVersion: row["price_version"]), path: path,
             spanEnd: Milliseconds(row["span_end"]), held: try amounts(row["held"]), spent: try spent(row["spent"]),
             sequence: row["sequence"], decision: decision, expiresAt: Milliseconds(row["expires_at"]), phase: phase,

@@ -3,23 +3,23 @@ internal import GRDB
 
 /// The chain over the decisions, and its checkpoints.
 extension DecisionTable: AuditStore {
-    public func extents(after org: String) async throws(DecisionError) -> [ChainExtent] {
+    public func extents(after org: OrgID?) async throws(DecisionError) -> [ChainExtent] {
         try await read { db in
-            let orgs = try String.fetchAll(
+            let orgs = try Row.fetchAll(
                 db,
                 sql: """
                     SELECT org FROM decision_heads WHERE org > ?1 UNION SELECT org FROM decision_chain_heads WHERE org > ?1
                     UNION SELECT DISTINCT org FROM audit_checkpoints WHERE org > ?1 ORDER BY org LIMIT ?2
-                    """, arguments: [org, ChainLimits.rows])
-            return try orgs.compactMap { try Self.extent(of: $0, db) }
+                    """, arguments: [org?.text ?? "", ChainLimits.rows])
+            return try orgs.compactMap { try Self.extent(of: $0.org, db) }
         }
     }
 
-    public func extent(of org: String) async throws(DecisionError) -> ChainExtent? {
+    public func extent(of org: OrgID) async throws(DecisionError) -> ChainExtent? {
         try await read { db in try Self.extent(of: org, db) }
     }
 
-    private static func extent(of org: String, _ db: Database) throws -> ChainExtent? {
+    private static func extent(of org: OrgID, _ db: Database) throws -> ChainExtent? {
         let row = try Row.fetchOne(
             db,
             sql: """
@@ -38,11 +38,11 @@ extension DecisionTable: AuditStore {
         return ChainExtent(org: org, first: row["first"], last: seqs.compactMap(\.self).max() ?? 0)
     }
 
-    public func entries(of org: String, _ seqs: ClosedRange<Int64>) async throws(DecisionError) -> [ChainEntry] {
+    public func entries(of org: OrgID, _ seqs: ClosedRange<Int64>) async throws(DecisionError) -> [ChainEntry] {
         try await read { db in try ChainRows.entries(of: org, seqs, db) }
     }
 
-    public func hashes(of org: String, _ seqs: [Int64]) async throws(DecisionError) -> [Int64: String] {
+    public func hashes(of org: OrgID, _ seqs: [Int64]) async throws(DecisionError) -> [Int64: String] {
         try await read { db in
             let statement = try db.cachedStatement(sql: "SELECT hash FROM decision_chain WHERE org = ? AND seq = ?")
             var found: [Int64: String] = [:]
@@ -51,13 +51,13 @@ extension DecisionTable: AuditStore {
         }
     }
 
-    public func moved(after org: String) async throws(DecisionError) -> [ChainHead] {
+    public func moved(after org: OrgID?) async throws(DecisionError) -> [ChainHead] {
         try await read { db in
             try Row.fetchAll(
                 db, sql: "SELECT * FROM decision_chain_heads WHERE seq > signed AND org > ? ORDER BY org LIMIT ?",
-                arguments: [org, ChainLimits.rows]
+                arguments: [org?.text ?? "", ChainLimits.rows]
             ).map { row in
-                ChainHead(org: row["org"], first: row["first"], seq: row["seq"], hash: row["hash"], signed: row["signed"])
+                ChainHead(org: try row.org, first: row["first"], seq: row["seq"], hash: row["hash"], signed: row["signed"])
             }
         }
     }
@@ -89,14 +89,14 @@ extension DecisionTable: AuditStore {
         }
     }
 
-    public func checkpoints(of org: String, after seq: Int64) async throws(DecisionError) -> [Checkpoint] {
+    public func checkpoints(of org: OrgID, after seq: Int64) async throws(DecisionError) -> [Checkpoint] {
         try await read { db in
             try Row.fetchAll(
                 db, sql: "SELECT * FROM audit_checkpoints WHERE org = ? AND seq > ? ORDER BY seq LIMIT ?",
                 arguments: [org, seq, ChainLimits.rows]
             ).map { row in
                 Checkpoint(
-                    org: row["org"], seq: row["seq"], count: row["count"], hash: row["hash"], at: Milliseconds(row["at"]), key: row["key"],
+                    org: try row.org, seq: row["seq"], count: row["count"], hash: row["hash"], at: Milliseconds(row["at"]), key: row["key"],
                     signature: row["signature"])
             }
         }

@@ -95,7 +95,7 @@ extension DecisionTable {
             throw EmbeddedDatabaseError.failed("a decision that no version of ours wrote")
         }
         return try ToolDecision(
-            id: row["id"], path: TenancyPath(org: row["org"], project: row["project"], user: row["user"], key: row["key"]),
+            id: row["id"], path: TenancyPath(org: row.org, project: row["project"], user: row["user"], key: row["key"]),
             run: row["run"], callID: row["call"], parentCallID: row["parent_call"], source: source, tool: row["tool"],
             argumentsDigest: row["arguments_digest"], arguments: row["arguments"], decision: verdict, rule: row["rule"], code: row["code"],
             message: row["message"], roles: roles.split(separator: " ").map(String.init), at: Milliseconds(row["at"]), kind: kind,

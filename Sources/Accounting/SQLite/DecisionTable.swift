@@ -99,7 +99,7 @@ extension DecisionTable {
 
 extension DecisionTable {
     /// The org's next number.
-    private static func next(_ org: String, _ db: Database) throws -> Int64 {
+    private static func next(_ org: OrgID, _ db: Database) throws -> Int64 {
         let statement = try db.cachedStatement(
             sql: "INSERT INTO decision_heads VALUES (?, 1) ON CONFLICT (org) DO UPDATE SET seq = seq + 1 RETURNING seq")
         let seq = try Int64.fetchOne(statement, arguments: [org])

@@ -18,12 +18,12 @@ public struct KeyTable: KeyStore {
             }
             try db.execute(
                 sql: """
-                    INSERT INTO keys (id, hash, org, project, user, roles, on_cut, created_at, revoked_at, identity, kind)
-                    VALUES (?,?,?,?,?,?,?,?,?,?,?)
+                    INSERT INTO keys (id, hash, org, project, user, roles, on_cut, created_at, revoked_at, identity, kind, account)
+                    VALUES (?,?,?,?,?,?,?,?,?,?,?,?)
                     """,
                 arguments: [
                     key.id, hash, key.org, key.project, key.user, key.roles.joined(separator: " "), key.onCut.rawValue, at,
-                    key.revokedAt?.rawValue, key.identity, key.kind.rawValue,
+                    key.revokedAt?.rawValue, key.identity, key.kind.rawValue, key.account == key.id ? nil : key.account,
                 ])
             if key.settings != KeySettings() { try Self.write(key.settings, of: key.id, db) }
         }
@@ -55,7 +55,7 @@ public struct KeyTable: KeyStore {
         return try await database.read { db in
             var (conditions, arguments) = (["id > ?1", KeyConditions.sql(filter.state, now: "?2")], StatementArguments())
             arguments += [cursor ?? "", now.rawValue, limit]
-            for (column, name) in [("org", filter.org), ("project", filter.project), ("user", filter.user)] {
+            for (column, name) in [("org", filter.org?.text), ("project", filter.project), ("user", filter.user)] {
                 guard let name else { continue }
                 arguments += [name]
                 conditions.append("\(column) = ?\(3 + conditions.count - 1)")
@@ -129,8 +129,10 @@ public struct KeyTable: KeyStore {
     }
 
     /// Every org that ever had a key.
-    public func orgs() async throws(EmbeddedDatabaseError) -> [String] {
-        try await database.read { db in try String.fetchAll(db, sql: "SELECT name FROM orgs ORDER BY name") }
+    public func orgs() async throws(EmbeddedDatabaseError) -> [OrgID] {
+        try await database.read { db in
+            try Row.fetchAll(db, sql: "SELECT name AS org FROM orgs ORDER BY name").map { row in try row.org }
+        }
     }
 
     private static func decode(_ row: Row) throws -> APIKey {
@@ -138,10 +140,10 @@ public struct KeyTable: KeyStore {
         let revokedAt: Int64? = row["revoked_at"]
         let usedAt: Int64? = row["used_at"]
         return try APIKey(
-            id: row["id"], org: row["org"], project: row["project"], user: row["user"],
+            id: row["id"], org: try row.org, project: row["project"], user: row["user"],
             roles: roles.split(separator: " ").map(String.init), onCut: APIKey.OnCut(rawValue: row["on_cut"]) ?? .error,
             createdAt: Milliseconds(row["created_at"]), revokedAt: revokedAt.map { Milliseconds($0) },
             settings: settings(row), identity: row["identity"], kind: APIKey.Kind(rawValue: row["kind"]) ?? .person,
-            lastUsedAt: usedAt.map { Milliseconds($0) })
+            lastUsedAt: usedAt.map { Milliseconds($0) }, account: row["account"])
     }
 }

@@ -12,7 +12,7 @@ enum LedgerRecord {
     ///
     /// - Returns: how many rows were new.
     static func insert(_ rows: [LedgerRow], _ db: Database) throws -> Int {
-        var sealed: [String: Int64] = [:]
+        var sealed: [CounterSlot: Int64] = [:]
         for name in Set(rows.map(\.counters)) { sealed[name] = try EpochRecord.current(name, db)?.epoch.number ?? 0 }
         let statement = try db.cachedStatement(
             sql: """
@@ -75,9 +75,9 @@ enum LedgerRecord {
 
     static func condition(_ scope: Scope) -> (sql: String, names: [String]) {
         switch scope {
-        case .org(let org): ("org = ?", [org])
-        case .project(let org, let project): ("org = ? AND project = ?", [org, project])
-        case .user(let org, let project, let user): ("org = ? AND project = ? AND user = ?", [org, project, user])
+        case .org(let org): ("org = ?", [org.text])
+        case .project(let org, let project): ("org = ? AND project = ?", [org.text, project])
+        case .user(let org, let project, let user): ("org = ? AND project = ? AND user = ?", [org.text, project, user])
         case .key(let key): ("key = ?", [key])
         }
     }
@@ -91,7 +91,7 @@ enum LedgerRecord {
         return try rows.map { (position: $0["position"], row: try decode($0)) }
     }
 
-    static func suspended(org: String, limit: Int, _ db: Database) throws -> [LedgerRow] {
+    static func suspended(org: OrgID, limit: Int, _ db: Database) throws -> [LedgerRow] {
         let sql = """
             SELECT \(columns) FROM ledger s WHERE org = ? AND kind = 'suspense' AND NOT EXISTS (SELECT 1 FROM ledger e
             WHERE e.run = s.run AND e.lease = s.lease AND e.org = s.org AND e.kind IN ('settle', 'resolve')) ORDER BY position LIMIT ?
@@ -101,7 +101,7 @@ enum LedgerRecord {
 
     static func rows(of lease: LeaseKey, run: String, _ db: Database) throws -> [LedgerRow] {
         let sql = "SELECT \(columns) FROM ledger WHERE run = ? AND lease = ? AND org = ?"
-        return try Row.fetchAll(db, sql: sql, arguments: [run, lease.id, lease.slot.org]).map(decode)
+        return try Row.fetchAll(db, sql: sql, arguments: [run, lease.id, lease.org.org]).map(decode)
     }
 
     /// The oldest rows first, after `position` if given.
@@ -143,7 +143,7 @@ enum LedgerRecord {
 
     private static func decode(_ row: Row) throws -> LedgerRow {
         guard let kind = LedgerRow.Kind(rawValue: row["kind"]) else { throw EmbeddedDatabaseError.failed("unknown ledger kind") }
-        let path = try TenancyPath(org: row["org"], project: row["project"], user: row["user"], key: row["key"])
+        let path = try TenancyPath(org: row.org, project: row["project"], user: row["user"], key: row["key"])
         return LedgerRow(
             chargeID: row["charge_id"], kind: kind, lease: row["lease"],
             attribution: Attribution(path: path, run: row["run"], model: row["model"], priceVersion: row["price_version"]),

@@ -11,7 +11,7 @@ public struct LimitTable: LimitStore {
         self.clock = clock
     }
 
-    public func reserve(org: String, reservation: String, takes: [LimitTake]) async throws(LimitStoreError) -> LimitOutcome {
+    public func reserve(org: OrgID, reservation: String, takes: [LimitTake]) async throws(LimitStoreError) -> LimitOutcome {
         let plan = try LimitPlan(org: org, reservation: reservation, takes: takes, at: clock.now())
         let outcome = try await write { db -> LimitOutcome? in
             let known = try Bool.fetchOne(
@@ -32,8 +32,7 @@ public struct LimitTable: LimitStore {
         return outcome
     }
 
-    public func refund(org: String, reservation: String) async throws(LimitStoreError) {
-        try LimitCheck.name(org)
+    public func refund(org: OrgID, reservation: String) async throws(LimitStoreError) {
         try LimitCheck.id(reservation, "reservation")
         try await write { db in
             try db.execute(
@@ -48,8 +47,7 @@ public struct LimitTable: LimitStore {
         }
     }
 
-    public func uses(org: String, ids: [String]) async throws(LimitStoreError) -> [LimitUse] {
-        try LimitCheck.name(org)
+    public func uses(org: OrgID, ids: [String]) async throws(LimitStoreError) -> [LimitUse] {
         try LimitCheck.ids(ids)
         let now = clock.now()
         do throws(EmbeddedDatabaseError) {
@@ -71,14 +69,14 @@ extension LimitTable {
         LimitCount(start: Milliseconds(row["window_start"]), end: Milliseconds(row["ends_at"]), used: row["used"])
     }
 
-    private static func counts(_ org: String, _ ids: [String], _ db: Database) throws -> [String: LimitCount] {
+    private static func counts(_ org: OrgID, _ ids: [String], _ db: Database) throws -> [String: LimitCount] {
         let statement = try db.cachedStatement(sql: "SELECT window_start, ends_at, used FROM limit_counts WHERE org = ? AND id = ?")
         var counts: [String: LimitCount] = [:]
         for id in ids { counts[id] = try Row.fetchOne(statement, arguments: [org, id]).map(count) }
         return counts
     }
 
-    private static func taken(_ org: String, _ reservation: String, _ db: Database) throws -> [LimitTaken] {
+    private static func taken(_ org: OrgID, _ reservation: String, _ db: Database) throws -> [LimitTaken] {
         try Row.fetchAll(
             db, sql: "SELECT id, amount, window_start, ends_at, used FROM limit_takes WHERE org = ? AND reservation = ?",
             arguments: [org, reservation]
@@ -86,7 +84,7 @@ extension LimitTable {
     }
 
     private static func insert(
-        _ taken: [LimitTaken], _ org: String, _ reservation: String, at now: Milliseconds, _ db: Database
+        _ taken: [LimitTaken], _ org: OrgID, _ reservation: String, at now: Milliseconds, _ db: Database
     ) throws {
         try db.execute(
             sql: "INSERT INTO limit_reservations VALUES (?, ?, ?, 0)", arguments: [org, reservation, now.rawValue])

@@ -21,12 +21,18 @@ public struct PolicyVersionTable: PolicyVersions {
         }
     }
 
-    public func versions(limit: Int) async throws(PolicyStoreError) -> [PolicyVersion] {
+    public func versions(of kind: PolicyVersionKind, limit: Int) async throws(PolicyStoreError) -> [PolicyVersion] {
         do {
             return try await database.read { db in
                 try Row.fetchAll(
-                    db, sql: "SELECT version, at FROM policy_versions ORDER BY at DESC, version DESC LIMIT ?",
-                    arguments: [PolicyVersionCheck.limit(limit)]
+                    db,
+                    sql: """
+                        SELECT version, at FROM policy_versions WHERE (substr(version, 1, ?) = ?) = ? ORDER BY at DESC, version DESC LIMIT ?
+                        """,
+                    arguments: [
+                        PolicyVersionKind.toolsPrefix.utf8.count, PolicyVersionKind.toolsPrefix, kind == .tools,
+                        PolicyVersionCheck.limit(limit),
+                    ]
                 ).map { row in PolicyVersion(version: row["version"], at: Milliseconds(row["at"])) }
             }
         } catch {

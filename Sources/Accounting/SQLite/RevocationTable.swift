@@ -7,11 +7,11 @@ public struct RevocationTable: RevocationStore {
 
     public init(_ database: EmbeddedDatabase) { self.database = database }
 
-    public func add(_ target: Revocation.Target, org: String?, author: String, at: Milliseconds) async throws(EmbeddedDatabaseError) {
+    public func add(_ target: Revocation.Target, org: OrgID?, author: String, at: Milliseconds) async throws(EmbeddedDatabaseError) {
         try await database.write { db in try Self.add(target, org: org, author: author, at: at, db) }
     }
 
-    static func add(_ target: Revocation.Target, org: String?, author: String, at: Milliseconds, _ db: Database) throws {
+    static func add(_ target: Revocation.Target, org: OrgID?, author: String, at: Milliseconds, _ db: Database) throws {
         try db.execute(
             sql: "INSERT INTO revocations (target, org, author, at) VALUES (?,?,?,?)", arguments: [target.text, org, author, at.rawValue])
     }
@@ -22,7 +22,7 @@ public struct RevocationTable: RevocationStore {
                 db, sql: "SELECT * FROM revocations WHERE id > ? ORDER BY id LIMIT ?", arguments: [id, StoreLimits.page]
             ).map { row in
                 Revocation(
-                    id: row["id"], target: try Revocation.Target(row["target"]), org: row["org"], author: row["author"],
+                    id: row["id"], target: try Revocation.Target(row["target"]), org: try row.optionalOrg, author: row["author"],
                     at: Milliseconds(row["at"]))
             }
         }

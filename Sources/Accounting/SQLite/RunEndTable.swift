@@ -29,7 +29,7 @@ public struct RunEndTable: RunEndStore {
             try Row.fetchOne(db, sql: "SELECT * FROM run_ends WHERE run = ?", arguments: [run]).map { row in
                 guard let outcome = RunEnd.Outcome(rawValue: row["outcome"]) else { throw EmbeddedDatabaseError.failed("unknown outcome") }
                 return RunEnd(
-                    run: row["run"], path: try TenancyPath(org: row["org"], project: row["project"], user: row["user"], key: row["key"]),
+                    run: row["run"], path: try TenancyPath(org: row.org, project: row["project"], user: row["user"], key: row["key"]),
                     model: row["model"], outcome: outcome, detail: row["detail"], at: Milliseconds(row["at"]))
             }
         }

@@ -4,9 +4,9 @@ internal import GRDB
 /// How the slots of an org share each window's cap.
 extension SQLiteCounterRoot {
     public func release(
-        _ window: WindowRef, org: String, incarnation: String, upTo target: Int64, shares: [Int: Int64]
+        _ window: WindowRef, org: CounterSlot, incarnation: String, upTo target: Int64, shares: [Int: Int64]
     ) async throws(LedgerStoreError) -> Release? {
-        let slot = CounterSlot(org).index
+        let slot = org.index
         return try await write { db in
             guard let life = try EpochRecord.current(org, db), life.epoch.incarnation == incarnation else { return nil }
             var releases = SlotReleases(try ReleaseRecord.entries(window, db))
@@ -24,8 +24,8 @@ extension SQLiteCounterRoot {
         }
     }
 
-    public func beginRecall(_ window: WindowRef, org: String, incarnation: String) async throws(LedgerStoreError) -> Int64? {
-        let slot = CounterSlot(org).index
+    public func beginRecall(_ window: WindowRef, org: CounterSlot, incarnation: String) async throws(LedgerStoreError) -> Int64? {
+        let slot = org.index
         return try await write { db in
             guard try EpochRecord.current(org, db)?.epoch.incarnation == incarnation else { return nil }
             var releases = SlotReleases(try ReleaseRecord.entries(window, db))
@@ -35,8 +35,8 @@ extension SQLiteCounterRoot {
         }
     }
 
-    public func endRecall(_ window: WindowRef, org: String, turn: Int64, released: Int64) async throws(LedgerStoreError) {
-        let slot = CounterSlot(org).index
+    public func endRecall(_ window: WindowRef, org: CounterSlot, turn: Int64, released: Int64) async throws(LedgerStoreError) {
+        let slot = org.index
         try await write { db in
             var releases = SlotReleases(try ReleaseRecord.entries(window, db))
             guard releases.endRecall(slot, turn: turn, released: released) else { return }
@@ -44,13 +44,13 @@ extension SQLiteCounterRoot {
         }
     }
 
-    public func slots(org: String) async throws(LedgerStoreError) -> [Int] {
+    public func slots(org: OrgID) async throws(LedgerStoreError) -> [Int] {
         do {
             return try await database.read { db in
                 // Bytewise: what begins with `acme/` is from that on and before `acme0`, the next byte after the slash.
                 let names = try String.fetchAll(
                     db, sql: "SELECT org FROM epochs WHERE org = ?1 OR org >= ?1 || '/' AND org < ?1 || '0'", arguments: [org])
-                return names.map { CounterSlot($0) }.filter { $0.org == org }.map(\.index).sorted()
+                return try names.map { name in try CounterSlot(name) }.filter { $0.org == org }.map(\.index).sorted()
             }
         } catch {
             throw .failed(error.description)
@@ -60,7 +60,7 @@ extension SQLiteCounterRoot {
     public func everySlot() async throws(LedgerStoreError) -> [CounterSlot] {
         do {
             return try await database.read { db in
-                try String.fetchAll(db, sql: "SELECT org FROM epochs ORDER BY org").map { CounterSlot($0) }
+                try String.fetchAll(db, sql: "SELECT org FROM epochs ORDER BY org").map { name in try CounterSlot(name) }
             }
         } catch {
             throw .failed(error.description)

@@ -11,11 +11,11 @@ public struct SQLiteCounterRoot: CounterRoot {
         self.clock = clock
     }
 
-    public func life(org: String) async throws(LedgerStoreError) -> EpochState? {
+    public func life(org: CounterSlot) async throws(LedgerStoreError) -> EpochState? {
         do { return try await database.read { db in try EpochRecord.current(org, db) } } catch { throw .failed(error.description) }
     }
 
-    public func seal(org: String, incarnation: String, after known: Int64) async throws(LedgerStoreError) -> EpochState {
+    public func seal(org: CounterSlot, incarnation: String, after known: Int64) async throws(LedgerStoreError) -> EpochState {
         try await write { db in
             let last = try EpochRecord.current(org, db)
             if let last, last.epoch.incarnation == incarnation || last.epoch.number != known { return last }
@@ -50,19 +50,19 @@ public struct SQLiteCounterRoot: CounterRoot {
         }
     }
 
-    public func pending() async throws(LedgerStoreError) -> [String: Epoch] {
+    public func pending() async throws(LedgerStoreError) -> [CounterSlot: Epoch] {
         do {
             return try await database.read { db in
                 let rows = try Row.fetchAll(db, sql: "SELECT org, number, incarnation FROM epochs WHERE NOT cleared")
                 return Dictionary(
-                    uniqueKeysWithValues: rows.map { ($0["org"], Epoch(number: $0["number"], incarnation: $0["incarnation"])) })
+                    uniqueKeysWithValues: try rows.map { (try $0.counters, Epoch(number: $0["number"], incarnation: $0["incarnation"])) })
             }
         } catch {
             throw .failed(error.description)
         }
     }
 
-    public func awaited(org: String) async throws(LedgerStoreError) -> [LeaseHolder] {
+    public func awaited(org: CounterSlot) async throws(LedgerStoreError) -> [LeaseHolder] {
         do {
             return try await database.read { db in
                 let rows = try Row.fetchAll(
@@ -80,7 +80,7 @@ public struct SQLiteCounterRoot: CounterRoot {
     }
 
     public func confirm(
-        org: String, epoch: Epoch, holder: LeaseHolder
+        org: CounterSlot, epoch: Epoch, holder: LeaseHolder
     ) async throws(LedgerStoreError) -> Bool {
         try await write { db in
             guard let current = try EpochRecord.current(org, db), current.epoch == epoch else { return false }
@@ -106,7 +106,7 @@ public struct SQLiteCounterRoot: CounterRoot {
 
 /// The life of counters in SQL.
 enum EpochRecord {
-    static func current(_ org: String, _ db: Database) throws -> EpochState? {
+    static func current(_ org: CounterSlot, _ db: Database) throws -> EpochState? {
         try Row.fetchOne(db, sql: "SELECT number, incarnation, cleared FROM epochs WHERE org = ?", arguments: [org]).map {
             EpochState(epoch: Epoch(number: $0["number"], incarnation: $0["incarnation"]), isCleared: $0["cleared"])
         }

@@ -52,7 +52,7 @@ public actor SQLiteCounterStore: CounterStore {
     }
 
     /// Rows are in the ledger before their reply is.
-    public func flushRows(org: String) async throws(CounterStoreError) {}
+    public func flushRows(org: CounterSlot) async throws(CounterStoreError) {}
 
     /// Sets what windows count as used, while no server has the counters.
     ///

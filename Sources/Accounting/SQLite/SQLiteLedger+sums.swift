@@ -67,7 +67,7 @@ extension SQLiteLedger: LedgerSums {
     }
 
     private static func charges(_ row: Row) throws -> RunCharges {
-        let path = try TenancyPath(org: row["org"], project: row["project"], user: row["user"], key: row["key"])
+        let path = try TenancyPath(org: row.org, project: row["project"], user: row["user"], key: row["key"])
         let usage = UsageClasses(
             inputFresh: row["input_fresh"], inputCacheRead: row["input_cache_read"], inputCacheWrite: row["input_cache_write"],
             outputVisible: row["output_visible"], outputReasoning: row["output_reasoning"])

@@ -27,7 +27,7 @@ public struct SQLiteLedger: LedgerPages {
         }
     }
 
-    public func suspended(org: String) async throws(LedgerStoreError) -> [LedgerRow] {
+    public func suspended(org: OrgID) async throws(LedgerStoreError) -> [LedgerRow] {
         do { return try await database.read { try LedgerRecord.suspended(org: org, limit: StoreLimits.page, $0) } } catch {
             throw .failed(error.description)
         }

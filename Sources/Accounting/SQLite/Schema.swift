@@ -40,6 +40,10 @@ enum Schema {
         }
         migrator.registerMigration("18 administration") { db in try db.execute(sql: administration) }
         migrator.registerMigration("19 reports of servers") { db in try db.execute(sql: NodeReportTable.schema) }
+        migrator.registerMigration("20 owners of budgets") { db in try db.execute(sql: owners) }
+        migrator.registerMigration("21 accounts of keys") { db in
+            try db.execute(sql: "ALTER TABLE keys ADD COLUMN account TEXT; CREATE INDEX keys_account ON keys (account);")
+        }
         return migrator
     }
 
@@ -102,6 +106,16 @@ enum Schema {
         CREATE VIEW all_budgets AS
             SELECT scope, '' AS model, unit, period, amount, version, generation, zone FROM budgets
             UNION ALL SELECT scope, model, unit, period, amount, version, generation, zone FROM model_budgets;
+        """
+
+    /// Whose a budget is; what was there before is its organisation's, as it was.
+    private static let owners = """
+        ALTER TABLE budgets ADD COLUMN owner TEXT NOT NULL DEFAULT 'org';
+        ALTER TABLE model_budgets ADD COLUMN owner TEXT NOT NULL DEFAULT 'org';
+        DROP VIEW all_budgets;
+        CREATE VIEW all_budgets AS
+            SELECT scope, '' AS model, unit, period, amount, version, generation, zone, owner FROM budgets
+            UNION ALL SELECT scope, model, unit, period, amount, version, generation, zone, owner FROM model_budgets;
         """
 
     private static let revocations = """

@@ -18,12 +18,12 @@ public struct TenantTable: TenantStore {
     }
 
     public func list(
-        _ kind: Scope.Kind, org: String? = nil, project: String? = nil, after cursor: String? = nil, limit: Int = 100
+        _ kind: Scope.Kind, org: OrgID? = nil, project: String? = nil, after cursor: String? = nil, limit: Int = 100
     ) async throws(EmbeddedDatabaseError) -> [TenantRecord] {
         guard kind != .key else { return [] }
         let columns = TenantStatement.columns(kind)
         var (conditions, arguments) = (["TRUE"], [String]())
-        for (column, name) in zip(["x.org", "x.project"], [org, project]) {
+        for (column, name) in zip(["x.org", "x.project"], [org?.text, project]) {
             let column = column == "x.\(kind.rawValue)" ? "x.name" : column
             guard let name, columns.contains(column) else { continue }
             conditions.append("\(column) = ?")

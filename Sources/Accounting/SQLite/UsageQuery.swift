@@ -40,7 +40,7 @@ public struct UsageQuery: UsageStore {
     /// Every scope that has a budget or an org that was ever charged, widest first.
     public func scopes() async throws(EmbeddedDatabaseError) -> [Scope] {
         try await database.read { db in
-            let charged = try String.fetchAll(db, sql: "SELECT DISTINCT org FROM ledger").map { Scope.org($0) }
+            let charged = try Row.fetchAll(db, sql: "SELECT DISTINCT org FROM ledger").map { row in Scope.org(try row.org) }
             let limited = try String.fetchAll(db, sql: "SELECT DISTINCT scope FROM all_budgets").compactMap { try? Scope($0) }
             return Set(charged + limited).sorted(by: Scope.areInOrder)
         }

@@ -62,18 +62,21 @@ public struct RunIdentity: Sendable, Hashable {
 
 /// Who acts: the tenancy path of one credential. The Server fills it from a verified credential, never from hints.
 public struct Tenant: Sendable, Hashable {
-    public let org: String
+    public let org: OrgID
     public let project: String
     /// Nil when the key is bound to no user.
     public let user: String?
-    /// The id of the key, not its secret; nil for a JWT.
+    /// What the key spends from, not its secret; nil for a JWT.
     public let key: String?
+    /// The key that was shown, where it is another one: a key that replaced another spends from the account of that.
+    public let credential: String?
 
-    public init(org: String, project: String, user: String?, key: String?) {
+    public init(org: OrgID, project: String, user: String?, key: String?, credential: String? = nil) {
         self.org = org
         self.project = project
         self.user = user
         self.key = key
+        self.credential = credential ?? key
     }
 
     /// Whether `other` may see and stop what this tenant started: the same user of the same project; where no user is

@@ -39,21 +39,37 @@ public final class ToolAdapters: Sendable {
         }
     }
 
-    /// Checks at start what can be checked without a call: of HTTP the lists of hosts, of MCP that the server starts and has the tool.
+    /// Tells which tools there are from now on. An MCP server that none of them names is closed when its last call is over.
+    public func keep(_ definitions: [AdapterDefinition]) {
+        mcp.keep(
+            Set(
+                definitions.compactMap { definition in
+                    guard case .mcp(let definition) = definition else { return nil }
+                    return definition.server
+                }))
+    }
+
+    /// Checks what can be said of the lists of hosts without asking anybody.
     ///
     /// - Throws: ``ToolFailure`` whose message says what to change.
-    public func check(_ definition: AdapterDefinition) async throws(ToolFailure) {
+    public static func checkHosts(_ definition: AdapterDefinition) throws(ToolFailure) {
         switch definition {
         case .builtin: return
         case .http(let definition):
             let rules = HostRules(allowed: definition.allowHosts, inside: definition.privateHosts)
-            try Self.check(rules, host: definition.url.host, port: definition.url.port, isSecure: definition.url.scheme == "https")
+            try check(rules, host: definition.url.host, port: definition.url.port, isSecure: definition.url.scheme == "https")
         case .mcp(let definition):
-            if case .url(let address, _, let allowed, let inside) = definition.server, let url = WebURL(address) {
-                try Self.check(HostRules(allowed: allowed, inside: inside), host: url.host, port: url.port, isSecure: url.isSecure)
-            }
-            try await mcp.check(definition)
+            guard case .url(let address, _, let allowed, let inside) = definition.server, let url = WebURL(address) else { return }
+            try check(HostRules(allowed: allowed, inside: inside), host: url.host, port: url.port, isSecure: url.isSecure)
         }
+    }
+
+    /// Checks at start what can be checked without a call: of HTTP the lists of hosts, of MCP that the server starts and has the tool.
+    ///
+    /// - Throws: ``ToolFailure`` whose message says what to change.
+    public func check(_ definition: AdapterDefinition) async throws(ToolFailure) {
+        try Self.checkHosts(definition)
+        if case .mcp(let definition) = definition { try await mcp.check(definition) }
     }
 
     private static func check(_ rules: HostRules, host: String, port: Int?, isSecure: Bool) throws(ToolFailure) {

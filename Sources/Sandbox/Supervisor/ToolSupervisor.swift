@@ -48,41 +48,87 @@ public final class ToolSupervisor: Sendable {
         }
     }
 
-    public let catalog: ToolCatalog
-    let adapters: [String: any ToolAdapter]
+    /// What may be called as of one moment, and who decides about it.
+    struct Standing: Sendable {
+        /// Tells one catalog from the next.
+        let number: Int
+        let catalog: ToolCatalog
+        let adapters: [String: any ToolAdapter]
+        let decider: any Decider
+    }
+
     let ports: Ports
     let builtIn: BuiltInRules
     let gate = CallGate()
     let flights = CallFlights()
     let turns = SessionTurns()
+    private let current: Mutex<Offered>
     private let pendingRecords = Mutex(0)
     private let shutdown = Mutex(false)
 
     /// - Parameter adapters: by the name of the tool; each tool of the catalog has one, and there are no others.
     /// - Throws: ``CatalogError`` for a tool without an adapter, or an adapter without a tool.
     public init(catalog: ToolCatalog, adapters: [String: any ToolAdapter], ports: Ports) throws(CatalogError) {
-        for (position, tool) in catalog.tools.enumerated() where adapters[tool.name] == nil {
-            throw CatalogError(path: "tools[\(position)]", rule: "adapter", message: "nothing makes the calls of \(tool.name)")
-        }
-        if let name = adapters.keys.sorted().first(where: { catalog[$0] == nil }) {
-            throw CatalogError(path: "tools", rule: "adapter", message: "there is no tool \(SafeText.shown(name))")
-        }
-        self.catalog = catalog
-        self.adapters = adapters
+        current = Mutex(try Offered(number: 0, catalog, adapters))
         self.ports = ports
         builtIn = BuiltInRules(killSwitch: ports.killSwitch, isolation: ports.isolation)
     }
 
+    /// The tools that may be called from now on.
+    public var catalog: ToolCatalog { current.withLock { $0.catalog } }
+
+    /// Puts another catalog in the place of this one, as a whole. Calls that have begun go on by the catalog they began with; each that
+    /// begins later, those of code included, by the new one.
+    ///
+    /// - Parameter deciding: makes the decider fit: no call is decided by the policies of the one catalog about a tool of the other.
+    ///   Called once, under a lock: it answers at once and does not ask this supervisor.
+    /// - Throws: ``CatalogError`` as ``init(catalog:adapters:ports:)``; then nothing has changed.
+    public func replace(
+        _ catalog: ToolCatalog, adapters: [String: any ToolAdapter], deciding: () -> Void = {}
+    ) throws(CatalogError) {
+        try current.withLock { current throws(CatalogError) in
+            current = try Offered(number: current.number + 1, catalog, adapters)
+            deciding()
+        }
+    }
+
+    /// A catalog and what makes its calls: one belongs to the other.
+    private struct Offered: Sendable {
+        let number: Int
+        let catalog: ToolCatalog
+        let adapters: [String: any ToolAdapter]
+
+        init(number: Int, _ catalog: ToolCatalog, _ adapters: [String: any ToolAdapter]) throws(CatalogError) {
+            for (position, tool) in catalog.tools.enumerated() where adapters[tool.name] == nil {
+                throw CatalogError(path: "tools[\(position)]", rule: "adapter", message: "nothing makes the calls of \(tool.name)")
+            }
+            if let name = adapters.keys.sorted().first(where: { catalog[$0] == nil }) {
+                throw CatalogError(path: "tools", rule: "adapter", message: "there is no tool \(SafeText.shown(name))")
+            }
+            self.number = number
+            self.catalog = catalog
+            self.adapters = adapters
+        }
+    }
+
+    func standing() -> Standing {
+        current.withLock {
+            Standing(number: $0.number, catalog: $0.catalog, adapters: $0.adapters, decider: ports.decider.snapshot())
+        }
+    }
+
     /// The tools that this caller's model may be told of, in the order of the catalog.
     public func offers(for caller: CallerIdentity) -> [ToolDefinition] {
-        catalog.tools.filter { nameRefusal(of: $0, for: caller, source: .model) == nil }
+        let standing = standing()
+        return standing.catalog.tools.filter { nameRefusal(of: $0, for: caller, source: .model, by: standing.decider) == nil }
     }
 
     /// Whether the name alone is forbidden. Answers at once: for a name that is still being streamed. Nil is no permission; of a name that
     /// no tool has ``call(_:told:)`` says so.
     public func refusal(ofName name: String, for caller: CallerIdentity) -> Refusal? {
-        guard let tool = catalog[name] else { return nil }
-        return nameRefusal(of: tool, for: caller, source: .model)
+        let standing = standing()
+        guard let tool = standing.catalog[name] else { return nil }
+        return nameRefusal(of: tool, for: caller, source: .model, by: standing.decider)
     }
 
     /// Records a call that somebody else has refused: the run, for its name or because it was not offered, or the channel of code. Answers
@@ -127,8 +173,10 @@ public final class ToolSupervisor: Sendable {
     /// Calls in flight of the whole server, abandoned ones included.
     public var callsInFlight: Int { gate.inFlight }
 
-    func nameRefusal(of tool: ToolDefinition, for caller: CallerIdentity, source: CallSource) -> Refusal? {
-        builtIn.refusal(of: tool, source: source) ?? ports.decider.refusal(of: tool, for: caller, source: source)
+    func nameRefusal(
+        of tool: ToolDefinition, for caller: CallerIdentity, source: CallSource, by decider: any Decider
+    ) -> Refusal? {
+        builtIn.refusal(of: tool, source: source) ?? decider.refusal(of: tool, for: caller, source: source)
     }
 
     func record(

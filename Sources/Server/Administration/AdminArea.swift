@@ -7,7 +7,7 @@ internal import Hummingbird
 /// organisations that the caller administers: no store is asked about anything else.
 struct AdminArea: Sendable, Hashable {
     /// Nil: every organisation, which only an operator may mean.
-    let org: String?
+    let org: OrgID?
     let project: String?
     let user: String?
 
@@ -20,9 +20,9 @@ struct AdminArea: Sendable, Hashable {
             guard let text = query[key].map(String.init) else { return nil }
             return try Self.checked(text, key: String(key))
         }
-        let named = query["org"] == "*" ? nil : try name("org")
         if query["org"] == "*", !principal.isOperator { throw .scopeDenied(param: "org") }
-        let org = try named.map { name throws(HTTPFailure) in try Self.administered(name, by: principal, param: "org") }
+        var org: OrgID?
+        if let text = query["org"], text != "*" { org = try Self.administered(Self.org(String(text)), by: principal, param: "org") }
         (project, user) = (try name("project"), try name("user"))
         self.org = org ?? (principal.isOperator ? nil : principal.org)
         if project != nil, self.org == nil { throw .badRequest("project needs an org beside it.", param: "org") }
@@ -44,7 +44,7 @@ struct AdminArea: Sendable, Hashable {
         func name(_ key: String) throws -> String {
             try checked(try context.parameters.require(key).removingPercentEncoding ?? "", key: key)
         }
-        let org = try administered(name("org"), by: context.principal, param: "org")
+        let org = try administered(Self.org(try name("org")), by: context.principal, param: "org")
         return switch kind {
         case .org, .key: .org(org)
         case .project: .project(org: org, project: try name("project"))
@@ -61,8 +61,30 @@ struct AdminArea: Sendable, Hashable {
         return text
     }
 
+    /// The organisation that a text from outside names.
+    static func org(_ text: String, key: String = "org") throws(HTTPFailure) -> OrgID {
+        let name = try checked(text, key: key)
+        do { return try OrgID(name) } catch { throw .badRequest("\(key) \(TenancyName.rule).", param: key) }
+    }
+
+    /// The organisation that `?org=` names, or else the caller's own.
+    ///
+    /// - Throws: 403 for one that the caller does not administer.
+    static func org(of request: Request, _ principal: Principal) throws(HTTPFailure) -> OrgID {
+        try org(named: request.uri.queryParameters["org"].map(String.init), principal) ?? principal.org
+    }
+
+    /// The organisation that a text names, `-` for the server's own records; nil for nil.
+    ///
+    /// - Throws: 403 for one that the caller does not administer.
+    static func org(named text: String?, _ principal: Principal) throws(HTTPFailure) -> OrgID? {
+        guard let text else { return nil }
+        guard let org = try? OrgID(text) else { throw .badRequest("org \(TenancyName.rule).", param: "org") }
+        return try administered(org, by: principal, param: "org")
+    }
+
     /// - Throws: 403 for an organisation that the caller does not administer, whether there is one or not.
-    static func administered(_ org: String, by principal: Principal, param: String) throws(HTTPFailure) -> String {
+    static func administered(_ org: OrgID, by principal: Principal, param: String) throws(HTTPFailure) -> OrgID {
         guard principal.administers(org: org) else { throw .scopeDenied(param: param) }
         return org
     }
@@ -78,9 +100,9 @@ struct AdminArea: Sendable, Hashable {
         let org = try await windows.org(of: scope)
         if principal.isOperator {
             guard org != nil else { throw HTTPFailure(.notFound, code: "key_not_found", message: "There is no such key.", param: "scope") }
-            return scope
+            return try await windows.payer(of: scope)
         }
         guard let org, principal.administers(org: org) else { throw HTTPFailure.scopeDenied(param: "scope") }
-        return scope
+        return try await windows.payer(of: scope)
     }
 }

@@ -18,9 +18,9 @@ struct KeyCreation: Sendable {
 
     init(_ fields: FieldReader, by admin: Principal, now: Milliseconds) throws(HTTPFailure) {
         try fields.allow(only: Self.members)
-        let org = try fields.name("org") ?? admin.org
+        let org = try fields.name("org").map { name throws(HTTPFailure) in try AdminArea.org(name) } ?? admin.org
         var draft = KeyDraft(
-            org: try AdminArea.administered(AdminArea.checked(org, key: "org"), by: admin, param: "org"),
+            org: try AdminArea.administered(org, by: admin, param: "org"),
             project: try AdminArea.checked(fields.name("project") ?? "", key: "project"))
         (draft.user, draft.identity) = (try fields.name("user"), try fields.name("identity"))
         draft.roles = try Self.roles(fields)
@@ -115,6 +115,15 @@ struct KeyChanges: Sendable {
 enum BudgetBody {
     static let members: Set<String> = ["scope", "unit", "window", "limit", "model", "tool", "zone"]
 
+    /// A budget's owner, where an operator says whose it is to be; an operator's own word otherwise. An administrator speaks for its
+    /// organisation.
+    static func owner(_ fields: FieldReader, by principal: Principal) throws(HTTPFailure) -> Budget.Owner {
+        guard let text = try fields.string("owner", bytesMax: 16) else { return principal.budgetAuthor }
+        guard let owner = Budget.Owner(rawValue: text) else { throw fields.failure("owner", "must be org or operator") }
+        guard owner == .org || principal.isOperator else { throw .operatorOwned }
+        return owner
+    }
+
     static func keyBudget(_ fields: FieldReader) throws(HTTPFailure) -> KeyBudget {
         func text(_ key: String) throws(HTTPFailure) -> String? { try fields.string(key, bytesMax: 256) }
         guard let unit = try text("unit") else { throw fields.failure("unit", "is needed: \(MeterUnit.list)") }
@@ -134,7 +143,18 @@ enum BudgetBody {
     }
 }
 
+extension Principal {
+    /// On whose word it changes budgets.
+    var budgetAuthor: Budget.Owner { isOperator ? .operator : .org }
+}
+
 extension HTTPFailure {
+    /// A budget that an operator has set, or one that only an operator may set.
+    static let operatorOwned = HTTPFailure(
+        .forbidden, code: "operator_owned", type: "permission_error",
+        message: "This budget is the operator's: only a key with the role operator changes or removes it. A budget of your own in another "
+            + "unit or window, or of a narrower scope, holds beside it.", param: "scope")
+
     init(_ error: BudgetError, prefix: String = "") {
         self = .badRequest("\(prefix)\(error.description).", param: prefix + error.field.rawValue)
     }

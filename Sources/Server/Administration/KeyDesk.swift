@@ -2,7 +2,7 @@ internal import Accounting
 
 /// What a new key is to be. A value of names that were not checked yet.
 struct KeyDraft: Sendable {
-    var org: String
+    var org: OrgID
     var project: String
     var user: String?
     var identity: String?
@@ -10,6 +10,8 @@ struct KeyDraft: Sendable {
     var onCut = APIKey.OnCut.error
     var kind = APIKey.Kind.person
     var settings = KeySettings()
+    /// What it spends from; nil: its own.
+    var account: String?
 }
 
 /// A budget of a key, without the key's name.
@@ -42,7 +44,8 @@ struct KeyDesk: Sendable {
             guard let hash = APISecret.hash(ofCredential: secret.secret) else { preconditionFailure("a secret of ours is no credential") }
             key = try APIKey(
                 id: "key_" + RandomText.urlSafe(bytes: 12), org: draft.org, project: draft.project, user: draft.user, roles: draft.roles,
-                onCut: draft.onCut, createdAt: now, settings: draft.settings, identity: draft.identity, kind: draft.kind)
+                onCut: draft.onCut, createdAt: now, settings: draft.settings, identity: draft.identity, kind: draft.kind,
+                account: draft.account)
             self.secret = secret.secret
             self.hash = hash
         }
@@ -70,7 +73,8 @@ struct KeyDesk: Sendable {
         return try await stores.keys.find(id: key.id)
     }
 
-    /// Another secret and id for what the key was, with its budgets. The windows of those begin at nothing used.
+    /// Another secret and id for what the key was. It spends from the same account: its budgets are the old one's, and so is what was used of
+    /// them, also while both are in use.
     ///
     /// - Parameter grace: how long the old key goes on; none: it is revoked, and what runs by it is cut.
     /// - Returns: nil when the key is not in use.
@@ -78,14 +82,8 @@ struct KeyDesk: Sendable {
         guard key.state(at: now) == .active else { return nil }
         let draft = KeyDraft(
             org: key.org, project: key.project, user: key.user, identity: key.identity, roles: key.roles, onCut: key.onCut, kind: key.kind,
-            settings: key.settings)
+            settings: key.settings, account: key.account)
         let made = try Made(draft, at: now)
-        for budget in try await stores.budgets.list(scope: .key(key.id)) {
-            try await stores.budgets.set(
-                Budget(
-                    scope: .key(made.key.id), model: budget.model, unit: budget.unit, period: budget.period, zone: budget.zone,
-                    limit: budget.limit))
-        }
         try await stores.keys.create(made.key, hash: made.hash)
         if grace > Milliseconds(0) {
             var settings = key.settings

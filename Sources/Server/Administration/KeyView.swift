@@ -7,7 +7,9 @@ extension APIKey {
         func text(_ value: String?) -> JSONValue { value.map { .string($0) } ?? .null }
         func instant(_ value: Milliseconds?) -> JSONValue { value.map { .integer($0.rawValue) } ?? .null }
         return JSONObject([
-            ("id", .string(id)), ("org", .string(org)), ("project", .string(project)), ("user", text(user)), ("identity", text(identity)),
+            ("id", .string(id)), ("account", .string(account)), ("org", .string(org.text)), ("project", .string(project)),
+            ("user", text(user)),
+            ("identity", text(identity)),
             ("roles", .array(roles.map { .string($0) })), ("alias", text(settings.alias)),
             ("models", .array(settings.models.map { .string($0) })), ("on_cut", .string(onCut.rawValue)),
             ("on_disconnect", text(settings.onDisconnect?.rawValue)),

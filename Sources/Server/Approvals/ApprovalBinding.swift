@@ -20,7 +20,7 @@ struct ApprovalBinding: ApprovalStore {
         }
     }
 
-    func approval(_ id: String, of org: String) async -> ApprovalLookup {
+    func approval(_ id: String, of org: OrgID) async -> ApprovalLookup {
         await asking(.unavailable) {
             guard let row = try await rows.approval(org: org, id: id) else { return .missing }
             return .found(try Approval(row))
@@ -34,7 +34,7 @@ struct ApprovalBinding: ApprovalStore {
     }
 
     func approvals(
-        of org: String, _ filter: Supervisor.ApprovalFilter, before cursor: Supervisor.ApprovalCursor?, limit: Int
+        of org: OrgID, _ filter: Supervisor.ApprovalFilter, before cursor: Supervisor.ApprovalCursor?, limit: Int
     ) async -> [Approval]? {
         await asking(nil) {
             let page = try await rows.approvals(

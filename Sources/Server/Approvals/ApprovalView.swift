@@ -9,7 +9,7 @@ extension Approval {
     func json(for approver: Approver? = nil) -> JSONValue {
         func text(_ value: String?) -> JSONValue { value.map { .string($0) } ?? .null }
         var object = JSONObject([
-            ("id", .string(id)), ("org", .string(org)), ("project", .string(project)), ("user", .string(user)), ("run", .string(run)),
+            ("id", .string(id)), ("org", .string(org.text)), ("project", .string(project)), ("user", .string(user)), ("run", .string(run)),
             ("conversation", text(conversation)), ("call_id", .string(callID)), ("tool", .string(tool)), ("subject", text(subject)),
             ("args", (try? JSONValue(parsing: Array(arguments.utf8))) ?? .object(JSONObject())), ("digest", .string(digest)),
             ("rule", .string(rule)), ("policy", .string(policy)),

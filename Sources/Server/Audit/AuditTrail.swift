@@ -82,7 +82,7 @@ struct AuditAuthor: Sendable {
     /// The project of what belongs to an organisation as a whole, or to no organisation.
     static let noProject = TenancyName.noProject
     /// The organisation of what belongs to the server.
-    static let noOrg = "-"
+    static let noOrg: OrgID = "-"
 
     @TaskLocal static var current = AuditAuthor(name: "server")
 
@@ -109,10 +109,10 @@ struct AuditAuthor: Sendable {
     }
 
     /// A change that this author makes in an organisation.
-    func act(_ action: String, in org: String?, kind: ToolDecision.Kind = .change, _ details: JSONObject) throws -> AuditTrail.Act {
+    func act(_ action: String, in org: OrgID?, kind: ToolDecision.Kind = .change, _ details: JSONObject) throws -> AuditTrail.Act {
         var details = details
         details["by"] = .string(name)
-        if let path, path.org != org { details["by_org"] = .string(path.org) }
+        if let path, path.org != org { details["by_org"] = .string(path.org.text) }
         let own = path.flatMap { $0.org == org ? $0 : nil }
         return AuditTrail.Act(
             kind: kind, path: try own ?? TenancyPath(org: org ?? path?.org ?? Self.noOrg, project: Self.noProject), action: action,

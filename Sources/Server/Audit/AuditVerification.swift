@@ -21,7 +21,7 @@ struct AuditVerification: Sendable {
     /// - Returns: nil for an organisation that nothing speaks of.
     @concurrent
     static func run(
-        _ store: any AuditStore, org: String?, anchors: String?, trusted: Set<String> = [], told: @Sendable (ChainReport) -> Void = { _ in }
+        _ store: any AuditStore, org: OrgID?, anchors: String?, trusted: Set<String> = [], told: @Sendable (ChainReport) -> Void = { _ in }
     ) async throws -> AuditVerification? {
         var audit = try await ChainAudit(store, trusted: trusted)
         if let anchors {
@@ -62,7 +62,7 @@ struct AuditVerification: Sendable {
 extension ChainReport {
     var json: JSONValue {
         [
-            "org": .string(org), "records": .integer(records), "unchained": .integer(unchained),
+            "org": .string(org.text), "records": .integer(records), "unchained": .integer(unchained),
             "first": first.map { .integer($0) } ?? .null, "last": .integer(last), "signed_to": .integer(signedTo),
             "anchored_to": anchoredTo.map { .integer($0) } ?? .null, "unanchored": .integer(unanchored),
             "fault": fault.map { ["seq": .integer($0.seq), "reason": .string($0.reason.rawValue), "message": .string($0.text)] } ?? .null,

@@ -5,7 +5,7 @@ internal import JSON
 struct ChangeLog: Sendable {
     let decisions: any DecisionStore
 
-    func record(_ action: String, in org: String?, kind: ToolDecision.Kind = .change, _ details: JSONObject) async throws {
+    func record(_ action: String, in org: OrgID?, kind: ToolDecision.Kind = .change, _ details: JSONObject) async throws {
         let act = try AuditAuthor.current.act(action, in: org, kind: kind, details)
         try await decisions.append([ToolDecision(act, id: AuditTrail.id(), at: WallClock.now())])
     }
@@ -52,7 +52,7 @@ struct AuditedKeys: KeyStore {
     func list(_ filter: KeyFilter, at now: Milliseconds, after cursor: String?, limit: Int) async throws -> [APIKey] {
         try await store.list(filter, at: now, after: cursor, limit: limit)
     }
-    func orgs() async throws -> [String] { try await store.orgs() }
+    func orgs() async throws -> [OrgID] { try await store.orgs() }
     func used(_ uses: [String: Milliseconds]) async throws { try await store.used(uses) }
 }
 
@@ -72,24 +72,14 @@ struct AuditedTenants: TenantStore {
         }
         // The same again is no change.
         if known == nil || details["name"] != nil {
-            try await log.record("\(scope.kind.rawValue).\(known == nil ? "create" : "set")", in: scope.orgName, details)
+            try await log.record("\(scope.kind.rawValue).\(known == nil ? "create" : "set")", in: scope.org, details)
         }
         return try await store.put(scope, name: name, at: at)
     }
 
     func find(_ scope: Scope) async throws -> TenantRecord? { try await store.find(scope) }
-    func list(_ kind: Scope.Kind, org: String?, project: String?, after cursor: String?, limit: Int) async throws -> [TenantRecord] {
+    func list(_ kind: Scope.Kind, org: OrgID?, project: String?, after cursor: String?, limit: Int) async throws -> [TenantRecord] {
         try await store.list(kind, org: org, project: project, after: cursor, limit: limit)
-    }
-}
-
-extension Scope {
-    /// Nil of a key.
-    var orgName: String? {
-        switch self {
-        case .org(let org), .project(let org, _), .user(let org, _, _): org
-        case .key: nil
-        }
     }
 }
 
@@ -99,39 +89,38 @@ struct AuditedBudgets: BudgetStore {
     let keys: any KeyStore
     let log: ChangeLog
 
-    @discardableResult
-    func set(_ budget: Budget) async throws -> Budget {
+    func set(_ budget: Budget, by author: Budget.Owner) async throws -> Budget? {
         let known = try await store.list(scope: budget.scope).first {
             $0.model == budget.model && $0.unit == budget.unit && $0.period == budget.period
         }
+        if known?.owner == .operator, author != .operator { return nil }
         // The budgets of the configuration are set at each start; one that is there already is no change.
-        if known?.limit != budget.limit || known?.zone != budget.zone {
+        let owner = author == .operator ? budget.owner : .org
+        if known?.limit != budget.limit || known?.zone != budget.zone || known?.owner != owner {
             var details = JSONObject(budget.json.objectValue?.members.map { ($0.key, $0.value) } ?? [])
             details["was"] = known.map { $0.unit.json($0.limit) }
+            details["owner"] = .string(owner.rawValue)
             try await log.record("budget.set", in: try await org(of: budget.scope), details)
         }
-        return try await store.set(budget)
+        return try await store.set(budget, by: author)
     }
 
-    func remove(scope: Scope, model: String?, unit: MeterUnit, period: Period) async throws -> Bool {
+    func remove(scope: Scope, model: String?, unit: MeterUnit, period: Period, by author: Budget.Owner) async throws -> BudgetRemoval {
         let known = try await store.list(scope: scope).first { $0.model == model && $0.unit == unit && $0.period == period }
-        guard let known else { return false }
+        guard let known else { return .absent }
+        if known.owner == .operator, author != .operator { return .kept }
         try await log.record("budget.remove", in: try await org(of: scope), known.json.objectValue ?? JSONObject())
-        return try await store.remove(scope: scope, model: model, unit: unit, period: period)
+        return try await store.remove(scope: scope, model: model, unit: unit, period: period, by: author)
     }
 
     /// Nil of a key that is not there yet: a key's budgets are set before it can be used.
-    private func org(of scope: Scope) async throws -> String? {
-        switch scope {
-        case .org(let org): org
-        case .project(let org, _): org
-        case .user(let org, _, _): org
-        case .key(let id): try await keys.find(id: id)?.org
-        }
+    private func org(of scope: Scope) async throws -> OrgID? {
+        guard case .key(let id) = scope else { return scope.org }
+        return try await keys.find(id: id)?.org
     }
 
     func list(scope: Scope?) async throws -> [Budget] { try await store.list(scope: scope) }
-    func page(org: String?, after: BudgetName?, limit: Int) async throws -> [Budget] {
+    func page(org: OrgID?, after: BudgetName?, limit: Int) async throws -> [Budget] {
         try await store.page(org: org, after: after, limit: limit)
     }
     func budgets(for path: TenancyPath) async throws(BudgetDirectoryError) -> BudgetReading { try await store.budgets(for: path) }
@@ -148,20 +137,16 @@ struct AuditedRevocations: RevocationStore {
     let keys: any KeyStore
     let log: ChangeLog
 
-    func add(_ target: Revocation.Target, org: String?, author: String, at: Milliseconds) async throws {
+    func add(_ target: Revocation.Target, org: OrgID?, author: String, at: Milliseconds) async throws {
         let details = JSONObject([("target", .string(target.text)), ("author", .string(author))])
         try? await log.record("kill.order", in: try await self.org(of: target) ?? org, kind: .kill, details)
         try await store.add(target, org: org, author: author, at: at)
     }
 
-    private func org(of target: Revocation.Target) async throws -> String? {
+    private func org(of target: Revocation.Target) async throws -> OrgID? {
         guard case .scope(let scope) = target else { return nil }
-        return switch scope {
-        case .org(let org): org
-        case .project(let org, _): org
-        case .user(let org, _, _): org
-        case .key(let id): try await keys.find(id: id)?.org
-        }
+        guard case .key(let id) = scope else { return scope.org }
+        return try await keys.find(id: id)?.org
     }
 
     func after(_ id: Int64) async throws -> [Revocation] { try await store.after(id) }

@@ -48,7 +48,7 @@ actor CheckpointWriter {
 
     private func round(least: Int64) async {
         do {
-            var org = ""
+            var org: OrgID?
             while true {
                 let heads = try await store.moved(after: org)
                 try await sign(heads.filter { $0.seq - max($0.signed, $0.first - 1) >= least })

@@ -10,7 +10,9 @@ struct Principal: Sendable, Hashable {
     }
 
     let keyID: String
-    let org: String
+    /// What it spends from, where that is another key's (``APIKey/account``).
+    var account: String?
+    let org: OrgID
     let project: String
     /// The user that the key is bound to, or the subject of a token, if any.
     let user: String?
@@ -27,6 +29,9 @@ struct Principal: Sendable, Hashable {
     /// From when on a socket that has shown this credential must show another; nil: never. What runs goes on.
     var refusedFrom: Milliseconds?
 
+    /// The key of the tenancy path: whose budgets hold and whose charges these are.
+    var payer: String { account ?? keyID }
+
     func mayCall(_ model: String) -> Bool { models.isEmpty || models.contains(model) }
 
     func isRefused(at now: Milliseconds) -> Bool { refusedFrom.map { $0 <= now } ?? false }
@@ -41,7 +46,7 @@ struct TenantHints: Sendable, Hashable {
 
     /// - Throws: ``TenantMismatch`` naming the hint that differs.
     func check(against principal: Principal) throws(TenantMismatch) {
-        if let tenant, !tenant.isEmpty, tenant != principal.org { throw TenantMismatch(field: "tenant") }
+        if let tenant, !tenant.isEmpty, !tenant.utf8.elementsEqual(principal.org.text.utf8) { throw TenantMismatch(field: "tenant") }
         if let project, !project.isEmpty, project != principal.project, project != "\(principal.org)/\(principal.project)" {
             throw TenantMismatch(field: "project")
         }

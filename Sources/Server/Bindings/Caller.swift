@@ -59,7 +59,7 @@ final class Caller: Sendable {
     func info(_ socket: Socket) -> JSONValue {
         let principal = principal
         return [
-            "session_id": .string(socket.id), "org": .string(principal.org), "tenant": .string(principal.org),
+            "session_id": .string(socket.id), "org": .string(principal.org.text), "tenant": .string(principal.org.text),
             "project": .string(principal.project),
             "user": principal.user.map { .string($0) } ?? .null, "roles": .array(principal.roles.map { .string($0) }),
             "connected_at": .integer(connectedAt), "user_session_id": userSessionID.map { .string($0) } ?? .null,

@@ -115,7 +115,7 @@ struct ChatNamespace: Sendable {
 
     private func cancel(_ socket: Socket, _ caller: Caller, _ argument: JSONValue) async throws(HTTPFailure) -> JSONValue {
         let handle = try await run(FieldReader(argument), caller)
-        return ["ok": .bool(intake.coordinator.cancel(handle.identity.run))]
+        return ["ok": .bool(await intake.cancel(handle))]
     }
 
     private func status(_ socket: Socket, _ caller: Caller, _ argument: JSONValue) async throws(HTTPFailure) -> JSONValue {

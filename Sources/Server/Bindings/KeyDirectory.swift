@@ -11,7 +11,8 @@ struct KeyDirectory: Authenticator.Directory {
         guard let key = try await keys.active(hash: hash), !key.settings.refuses(at: now) else { return nil }
         uses?.note(key.id, at: now)
         return Principal(
-            keyID: key.id, org: key.org, project: key.project, user: key.user, identity: key.identity, roles: key.roles,
+            keyID: key.id, account: key.account, org: key.org, project: key.project, user: key.user, identity: key.identity,
+            roles: key.roles,
             onCut: Principal.OnCut(rawValue: key.onCut.rawValue) ?? .error, models: key.settings.models,
             onDisconnect: key.settings.onDisconnect.map(DisconnectPolicy.init), expiresAt: key.settings.expiresAt)
     }

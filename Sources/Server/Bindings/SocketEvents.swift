@@ -32,7 +32,8 @@ extension Socket {
 
 extension Namespace {
     /// To the consoles that look at these organisations. There is no way to a console's room but by a choice that its handshake was allowed.
-    func emit(_ event: ConsolePush, _ argument: JSONValue, to choice: OrgChoice) { emit(event.rawValue, [argument], to: [choice.room]) }
+    /// Of this server alone: every server reads the stores and tells its own.
+    func emit(_ event: ConsolePush, _ argument: JSONValue, to choice: OrgChoice) { to(choice.room).local.emit(event.rawValue, [argument]) }
 }
 
 /// A namespace's events by direction, for whoever has to know all of them: the tests of tenants have a row for each.

@@ -15,7 +15,7 @@ struct ApprovalsCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List approvals of an organisation, the newest first.")
 
         @OptionGroup var store: StoreOptions
-        @Option(help: "The organisation.") var org: String
+        @Option(help: "The organisation.") var org: OrgID
         @Option(help: "pending, approved, denied, expired, cancelled, superseded or all.") var state = "pending"
         @Flag(help: "Print JSON.") var json = false
 

@@ -18,7 +18,7 @@ struct AuditCommand: AsyncParsableCommand {
                 """)
 
         @OptionGroup var store: StoreOptions
-        @Option(help: "One organisation; without it, all.") var org: String?
+        @Option(help: "One organisation; without it, all.") var org: OrgID?
         @Option(help: "A file of checkpoints; without it, that of the setting audit.checkpoints if it is there.") var checkpoints: String?
         @Option(help: "Believe only checkpoints that are signed by keys of these ids.") var key: [String] = []
         @Flag(help: "Print JSON.") var json = false
@@ -34,7 +34,7 @@ struct AuditCommand: AsyncParsableCommand {
                     if isPrinting { Self.print(report) }
                 }
                 await stores.close()
-                guard let found else { throw CommandFailure("nothing is known of decisions of \(org ?? "any organisation")") }
+                guard let found else { throw CommandFailure("nothing is known of decisions of \(org?.text ?? "any organisation")") }
                 if json { Output.line(found.json.jsonText) } else { Self.printEnd(found) }
                 if !found.isGood { throw ExitCode(1) }
             }
@@ -69,7 +69,7 @@ struct AuditCommand: AsyncParsableCommand {
                 """)
 
         @OptionGroup var store: StoreOptions
-        @Option(help: "One organisation; without it, all.") var org: String?
+        @Option(help: "One organisation; without it, all.") var org: OrgID?
         @Option(help: "From this day or instant on (UTC, RFC 3339).") var from: String?
         @Option(help: "Until before this day or instant (UTC, RFC 3339).") var to: String?
         @Flag(help: "It is JSON in any case.") var json = false

@@ -17,17 +17,23 @@ struct BudgetCommand: AsyncParsableCommand {
         @Option(
             help: "The time zone whose days, weeks and months it follows: Europe/Berlin, or UTC. Left out: as the budget is, UTC if new.")
         var zone: String?
+        @Option(help: "Who may change it: operator, or org for the administrators of the organisation too. A key's is its organisation's.")
+        var owner: Budget.Owner?
         @Flag(help: "Cut what runs in the scope, so that nothing that was granted before is spent.") var revoke = false
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
             try await reportingFailures {
                 let stores = try store.stores()
+                let scope = try await stores.payer(of: WindowOptions.parse(scope: window.scope))
                 let asked = try Budget(
-                    scope: window.scope, model: window.model, tool: window.tool, unit: window.unit, period: window.window,
-                    zone: zone ?? "", limit: limit)
+                    scope: scope.text, model: window.model, tool: window.tool, unit: window.unit, period: window.window,
+                    zone: zone ?? "", limit: limit, owner: owner ?? .operator)
+                if owner == .operator, asked.owner == .org { throw CommandFailure("a budget of a key belongs to its organisation") }
                 let budget = try await stores.budgets.set(zone == nil ? asked.keepingZone(in: stores.budgets) : asked)
-                if revoke { try await stores.revocations.add(.scope(budget.scope), org: nil, author: "command line", at: WallClock.now()) }
+                // Of the key that was named, and not of all that spend from its account.
+                let named = try WindowOptions.parse(scope: window.scope)
+                if revoke { try await stores.revocations.add(.scope(named), org: nil, author: "command line", at: WallClock.now()) }
                 if json { return Output.line(budget.json.jsonText) }
                 let model = budget.tool.map { " on \($0)" } ?? budget.model.map { " with \($0)" } ?? ""
                 let amount = "\(budget.unit.text(budget.limit)) \(budget.unit.rawValue)"
@@ -49,15 +55,17 @@ struct BudgetCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await reportingFailures {
-                let scope = try self.scope.map { try WindowOptions.parse(scope: $0) }
-                let budgets = try await store.stores().budgets.list(scope: scope)
+                let stores = try store.stores()
+                var scope = try self.scope.map { try WindowOptions.parse(scope: $0) }
+                if let named = scope { scope = try await stores.payer(of: named) }
+                let budgets = try await stores.budgets.list(scope: scope)
                 if json { return Output.line(JSONValue.array(budgets.map(\.json)).jsonText) }
                 Output.table(
-                    [["SCOPE", "MODEL", "UNIT", "WINDOW", "LIMIT", "ZONE"]]
+                    [["SCOPE", "MODEL", "UNIT", "WINDOW", "LIMIT", "ZONE", "OWNER"]]
                         + budgets.map {
                             [
                                 $0.scope.text, $0.model ?? "all", $0.unit.rawValue, $0.period.rawValue, $0.unit.text($0.limit),
-                                $0.zone?.name ?? "UTC",
+                                $0.zone?.name ?? "UTC", $0.owner.rawValue,
                             ]
                         })
             }
@@ -74,9 +82,11 @@ struct BudgetCommand: AsyncParsableCommand {
         func run() async throws {
             try await reportingFailures {
                 // The limit is not part of a budget's name; zero stands in to have the rest checked.
+                let stores = try store.stores()
+                let scope = try await stores.payer(of: WindowOptions.parse(scope: window.scope))
                 let budget = try Budget(
-                    scope: window.scope, model: window.model, tool: window.tool, unit: window.unit, period: window.window, limit: "0")
-                let removed = try await store.stores().budgets.remove(
+                    scope: scope.text, model: window.model, tool: window.tool, unit: window.unit, period: window.window, limit: "0")
+                let removed = try await stores.budgets.remove(
                     scope: budget.scope, model: budget.model, unit: budget.unit, period: budget.period)
                 if json { Output.line((["removed": .bool(removed)] as JSONValue).jsonText) }
                 guard removed else { throw CommandFailure("there is no such budget; see `kdcube budget list`") }
@@ -108,6 +118,7 @@ extension Budget {
     var json: JSONValue {
         let value: JSONValue = [
             "scope": .string(scope.text), "unit": .string(unit.rawValue), "window": .string(period.rawValue), "limit": unit.json(limit),
+            "owner": .string(owner.rawValue),
         ]
         return value.naming(model: tool == nil ? model : nil, tool: tool, zone: zone?.name)
     }
@@ -115,7 +126,7 @@ extension Budget {
     /// The same budget in the zone that it has in the store: whoever changes a limit does not say when its windows begin.
     func keepingZone(in store: any BudgetStore) async throws -> Budget {
         let known = try await store.list(scope: scope).first { $0.model == model && $0.unit == unit && $0.period == period }
-        return try Budget(scope: scope, model: model, unit: unit, period: period, zone: known?.zone, limit: limit)
+        return try Budget(scope: scope, model: model, unit: unit, period: period, zone: known?.zone, limit: limit, owner: owner)
     }
 }
 

@@ -19,6 +19,7 @@ struct CheckConfigCommand: AsyncParsableCommand {
             // What the server would find wrong only at its start is found here as well.
             try configuration.stores.checkServable()
             let keys = configuration.tokens.areAccepted ? try TokenKeys.load(configuration.tokens).keys : nil
+            if let tls = configuration.server.tls { _ = try CertificateFiles(tls).load() }
             _ = try Prices.load(configuration.priceFile, models: configuration.models)
             for setting in configuration.budgets { _ = try setting.budget }
             if !configuration.tools.file.isEmpty {
@@ -43,6 +44,7 @@ extension Configuration {
                 "host": .string(server.host), "port": .integer(Int64(server.port)), "origins": .array(server.origins.map { .string($0) }),
                 "grace": .string(server.grace.settingText), "on_disconnect": .string(server.onDisconnect.rawValue),
                 "disconnect_grace": .string(server.disconnectGrace.settingText), "web_client": .string(server.webClient),
+                "tls": ["certificate": .string(server.tls?.certificate ?? ""), "key": .string(server.tls?.key ?? "")],
             ],
             "stores": [
                 "data": .string(stores.data), "redis": .string(Self.masked(url: stores.redis)),
@@ -53,9 +55,12 @@ extension Configuration {
             "accounting": [
                 "slice": .string(accounting.slice.settingText),
                 "slots": .object(
-                    JSONObject(accounting.slots.sorted { $0.key < $1.key }.map { ($0.key, .integer(Int64($0.value))) })),
+                    JSONObject(accounting.slots.sorted { $0.key < $1.key }.map { ($0.key.text, .integer(Int64($0.value))) })),
             ],
-            "tools": ["file": .string(tools.file), "on_deny": .string(tools.onDeny.rawValue)], "sandbox": sandbox.masked,
+            "tools": [
+                "file": .string(tools.file), "on_deny": .string(tools.onDeny.rawValue), "publish": .string(tools.publish.rawValue),
+                "variables": .array(tools.variables.sorted().map { .string($0) }),
+            ], "sandbox": sandbox.masked,
             "policies": [
                 "directory": .string(policies.directory), "mode": .string(policies.mode.rawValue),
                 "candidate": .string(policies.candidate), "publish": .string(policies.publish.rawValue),
@@ -70,7 +75,7 @@ extension Configuration {
             "transport": [
                 "ping_interval": .string(transport.pingInterval.settingText), "ping_timeout": .string(transport.pingTimeout.settingText),
                 "max_message": .integer(Int64(transport.maxMessage)), "queue": .integer(Int64(transport.queue)),
-                "http_compression": .bool(transport.httpCompression),
+                "http_compression": .bool(transport.httpCompression), "cluster": .bool(transport.cluster),
             ],
         ]
     }

@@ -63,7 +63,7 @@ struct DoctorCommand: AsyncParsableCommand {
         guard report.level < executor.minimum else { return Finding(name: "isolation", problem: nil, detail: detail) }
         let why = report.complaint.split(separator: "\n").joined(separator: " | ")
         let problem = "\(report.level.rawValue), and sandbox.minimum is \(executor.minimum.rawValue): code is not run. \(why)"
-        let runsCode = try? !settings.tools.file.isEmpty && ToolsFile(settings.tools.file).runsCode
+        let runsCode = try? !settings.tools.file.isEmpty && ToolsFile(settings.tools.file).catalog.runsCode
         guard runsCode ?? false else {
             return Finding(name: "isolation", problem: nil, detail: problem + " (no tool of this configuration runs code)")
         }

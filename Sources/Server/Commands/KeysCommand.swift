@@ -13,7 +13,7 @@ struct KeysCommand: AsyncParsableCommand {
             abstract: "Make a key. The secret is printed once; org, project and user are made when they are new.")
 
         @OptionGroup var store: StoreOptions
-        @Option(help: "The organisation.") var org: String
+        @Option(help: "The organisation.") var org: OrgID
         @Option(help: "The project.") var project: String
         @Option(help: "The user that the key is bound to.") var user: String?
         @Option(help: "The person behind the key, where one person has several users: their approvals count once.") var identity: String?
@@ -74,7 +74,7 @@ struct KeysCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List keys, without their secrets.")
 
         @OptionGroup var store: StoreOptions
-        @Option(help: "Only keys of this organisation.") var org: String?
+        @Option(help: "Only keys of this organisation.") var org: OrgID?
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws {
@@ -91,7 +91,7 @@ struct KeysCommand: AsyncParsableCommand {
                     [["ID", "ORG", "PROJECT", "USER", "ROLES", "STATE", "CREATED", "LAST USED", "ALIAS"]]
                         + keys.map {
                             [
-                                $0.id, $0.org, $0.project, $0.user ?? "-", $0.roles.isEmpty ? "-" : $0.roles.joined(separator: ","),
+                                $0.id, $0.org.text, $0.project, $0.user ?? "-", $0.roles.isEmpty ? "-" : $0.roles.joined(separator: ","),
                                 $0.state(at: now).rawValue, $0.createdAt.rfc3339, $0.lastUsedAt?.rfc3339 ?? "never",
                                 $0.settings.alias ?? "-",
                             ]

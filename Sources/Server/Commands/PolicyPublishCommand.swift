@@ -71,7 +71,7 @@ extension PolicyCommand {
     }
 
     /// A finding of an answer as ``PolicyFinding`` writes it.
-    private static func line(_ finding: JSONValue) -> String {
+    static func line(_ finding: JSONValue) -> String {
         PolicyFinding(
             finding["severity"]?.stringValue.flatMap { PolicyFinding.Severity(rawValue: $0) } ?? .error, "",
             file: finding["file"]?.stringValue ?? "", line: Int(finding["line"]?.integerValue ?? 0),

@@ -13,7 +13,7 @@ extension PolicyCommand {
         @Argument(help: "The directory of policies.") var directory: String
         @Option(help: "The catalog of tools; without it, tools.file of the configuration, or tools.yaml beside the directory.")
         var tools: String?
-        @Option(help: "One organisation; without it, all.") var org: String?
+        @Option(help: "One organisation; without it, all.") var org: OrgID?
         @Option(help: "From this day or instant on (UTC, RFC 3339).") var since: String?
         @Flag(help: "Print JSON.") var json = false
 
@@ -45,11 +45,11 @@ extension PolicyCommand {
             }
         }
 
-        private func orgs(_ stores: Stores) async throws -> [String] {
+        private func orgs(_ stores: Stores) async throws -> [OrgID] {
             if let org { return [org] }
-            var orgs: [String] = []
+            var orgs: [OrgID] = []
             while true {
-                let page = try await stores.audit.extents(after: orgs.last ?? "").map(\.org)
+                let page = try await stores.audit.extents(after: orgs.last).map(\.org)
                 if page.isEmpty { return orgs }
                 orgs += page
             }

@@ -15,7 +15,7 @@ struct ReconcileCommand: AsyncParsableCommand {
             """)
 
     @OptionGroup var store: StoreOptions
-    @Option(help: "One organisation; without it, all.") var org: String?
+    @Option(help: "One organisation; without it, all.") var org: OrgID?
     @Flag(help: "Rebuild the counters of organisations with a difference.") var repair = false
     @Option(help: "The node of a server that died, as this command prints it.") var forget: String?
     @Flag(help: "Print JSON.") var json = false
@@ -39,17 +39,17 @@ struct ReconcileCommand: AsyncParsableCommand {
     }
 
     /// With --repair: how it is afterwards.
-    private func report(_ org: String, _ reconciliation: Reconciliation) async throws -> Reconciliation.Report {
+    private func report(_ org: OrgID, _ reconciliation: Reconciliation) async throws -> Reconciliation.Report {
         let report = try await reconciliation.report(org: org)
         guard repair, !report.differences.isEmpty else { return report }
         _ = try await reconciliation.repair(report)
         return try await reconciliation.report(org: org)
     }
 
-    private func forget(_ node: String, org: String, _ stores: Stores) async throws {
+    private func forget(_ node: String, org: OrgID, _ stores: Stores) async throws {
         let slots = [0] + (try await stores.root.slots(org: org)).filter { $0 > 0 }
         for slot in slots {
-            let awaited = try await stores.root.awaited(org: CounterSlot(org: org, index: slot).name)
+            let awaited = try await stores.root.awaited(org: CounterSlot(org: org, index: slot))
             for holder in awaited where holder.node == node { try await stores.root.leave(holder) }
         }
     }
@@ -74,7 +74,7 @@ struct ReconcileCommand: AsyncParsableCommand {
 extension Reconciliation.Report {
     var json: JSONValue {
         [
-            "org": .string(org), "windows": .integer(Int64(windows)),
+            "org": .string(org.text), "windows": .integer(Int64(windows)),
             "differences": .array(
                 differences.map { difference in
                     let key = difference.window

@@ -30,7 +30,7 @@ struct ServeCommand: AsyncParsableCommand {
             let logger = Logger(label: "kdcube")
             try await ServerGraph(configuration: settings, logger: logger).run { port in
                 logger.info("serving", metadata: ["host": "\(settings.server.host)", "port": "\(port)"])
-                Output.line("kdcube is serving http://\(settings.server.host):\(port)")
+                Output.line("kdcube is serving \(settings.server.scheme)://\(settings.server.host):\(port)")
             }
         }
     }

@@ -20,7 +20,7 @@ struct OrgsCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Make an organisation, or name it.")
 
         @OptionGroup var store: StoreOptions
-        @Argument(help: "The organisation.") var org: String
+        @Argument(help: "The organisation.") var org: OrgID
         @Option(help: "A name for people.") var name: String?
         @Flag(help: "Print JSON.") var json = false
 
@@ -37,7 +37,7 @@ struct ProjectsCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List projects.")
 
         @OptionGroup var store: StoreOptions
-        @Option(help: "Only of this organisation.") var org: String?
+        @Option(help: "Only of this organisation.") var org: OrgID?
         @Flag(help: "Print JSON.") var json = false
 
         func run() async throws { try await TenantCommands.list(.project, org: org, project: nil, store, json) }
@@ -47,7 +47,7 @@ struct ProjectsCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Make a project, or name it; its organisation is made when it is new.")
 
         @OptionGroup var store: StoreOptions
-        @Option(help: "The organisation.") var org: String
+        @Option(help: "The organisation.") var org: OrgID
         @Argument(help: "The project.") var project: String
         @Option(help: "A name for people.") var name: String?
         @Flag(help: "Print JSON.") var json = false
@@ -65,7 +65,7 @@ struct UsersCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "List users.")
 
         @OptionGroup var store: StoreOptions
-        @Option(help: "Only of this organisation.") var org: String?
+        @Option(help: "Only of this organisation.") var org: OrgID?
         @Option(help: "Only of this project of the organisation.") var project: String?
         @Flag(help: "Print JSON.") var json = false
 
@@ -80,7 +80,7 @@ struct UsersCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Make a user, or name it; what it stands in is made when it is new.")
 
         @OptionGroup var store: StoreOptions
-        @Option(help: "The organisation.") var org: String
+        @Option(help: "The organisation.") var org: OrgID
         @Option(help: "The project.") var project: String
         @Argument(help: "The user.") var user: String
         @Option(help: "A name for people.") var name: String?
@@ -92,7 +92,7 @@ struct UsersCommand: AsyncParsableCommand {
 
 /// What the three have in common.
 private enum TenantCommands {
-    static func list(_ kind: Scope.Kind, org: String?, project: String?, _ store: StoreOptions, _ json: Bool) async throws {
+    static func list(_ kind: Scope.Kind, org: OrgID?, project: String?, _ store: StoreOptions, _ json: Bool) async throws {
         try await reportingFailures {
             let tenants = try store.stores().tenants
             var found: [TenantRecord] = []

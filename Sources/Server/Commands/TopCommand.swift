@@ -16,7 +16,7 @@ struct TopCommand: AsyncParsableCommand {
     @OptionGroup var store: StoreOptions
     @Option(help: "Ask this server, such as http://127.0.0.1:8000, and not the stores.") var url: String?
     @Option(help: "With --url, a key with the role admin; without it, the environment's KDCUBE_ADMIN_KEY.") var key: String?
-    @Option(help: "One organisation.") var org: String?
+    @Option(help: "One organisation.") var org: OrgID?
     @Flag(help: "Print once and end.") var once = false
     @Flag(help: "Print once as JSON and end.") var json = false
 
@@ -35,7 +35,7 @@ struct TopCommand: AsyncParsableCommand {
     }
 
     private func source() throws -> any TopSource {
-        guard let url else { return StoreTop(try store.stores(), choice: org.map { OrgChoice($0) } ?? .all) }
+        guard let url else { return StoreTop(try store.stores(), choice: org.map { .one($0) } ?? .all) }
         guard let key = key ?? ProcessInfo.processInfo.environment["KDCUBE_ADMIN_KEY"] else {
             throw CommandFailure("name a key with the role admin: --key, or KDCUBE_ADMIN_KEY")
         }

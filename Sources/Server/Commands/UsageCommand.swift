@@ -17,9 +17,12 @@ struct UsageCommand: AsyncParsableCommand {
         try await reportingFailures {
             let stores = try store.stores()
             let reader = try await WindowReader(stores, logger: .silent)
-            let asked = try self.scope.map { [try WindowOptions.parse(scope: $0)] }
             let scopes: [Scope]
-            if let asked { scopes = asked } else { scopes = try await stores.usage.scopes() }
+            if let scope {
+                scopes = [try await stores.payer(of: WindowOptions.parse(scope: scope))]
+            } else {
+                scopes = try await stores.usage.scopes()
+            }
             var usages: [ScopeUsage] = []
             for scope in scopes { usages.append(try await reader.usage(of: scope)) }
             await reader.close()

@@ -37,6 +37,10 @@ extension Configuration {
         server = try Server(tree.section("server"))
         stores = try Stores(tree.section("stores"))
         transport = try Transport(tree.section("transport"))
+        if transport.cluster, stores.redis.isEmpty {
+            throw ConfigurationError(
+                setting: "transport.cluster", origin: nil, rule: "needs stores.redis, where the servers find each other")
+        }
         accounting = try Accounting(tree.section("accounting"), stores: stores)
         for section in try tree.list("models") { models.append(try Model(section)) }
         for (index, model) in models.enumerated() where models[..<index].contains(where: { $0.id == model.id }) {
@@ -96,12 +100,22 @@ extension Configuration.Server {
         onDisconnect = try section.choice("on_disconnect", default: onDisconnect)
         disconnectGrace = try section.duration("disconnect_grace", default: disconnectGrace, in: .seconds(0) ... .seconds(3_600))
         webClient = try section.string("web_client", default: webClient)
-        let tls = try section.subsection("tls")
-        for key in ["certificate", "key"] {
-            try tls.refuseUnlessDefault(key, harmless: [""], because: "put a proxy that terminates TLS in front")
-        }
-        try tls.refuseUnknownKeys()
+        tls = try Configuration.TLS(section.subsection("tls"))
         try section.refuseUnknownKeys()
+    }
+}
+
+extension Configuration.TLS {
+    /// Nil where neither is given.
+    init?(_ section: SettingsSection) throws(ConfigurationError) {
+        certificate = try section.string("certificate", default: "")
+        key = try section.string("key", default: "")
+        try section.refuseUnknownKeys()
+        if certificate.isEmpty, key.isEmpty { return nil }
+        for (name, value) in [("certificate", certificate), ("key", key)] where value.isEmpty {
+            throw ConfigurationError(
+                setting: "\(section.path).\(name)", origin: nil, rule: "is needed: a certificate and its key go together")
+        }
     }
 }
 
@@ -193,8 +207,8 @@ extension Configuration.BudgetSetting {
 
 extension Configuration.Accounting {
     init(_ section: SettingsSection, stores: Configuration.Stores) throws(ConfigurationError) {
-        for (org, value) in try section.entries("slots") {
-            do throws(ScopeError) { try TenancyName.check(org) } catch { throw value.failure("\(org) cannot be an organisation's name") }
+        for (name, value) in try section.entries("slots") {
+            guard let org = try? OrgID(name) else { throw value.failure("\(name) cannot be an organisation's name") }
             guard let count = Int(value.text), (1...AccountingLimits.slots).contains(count) else {
                 throw value.failure("must be a whole number from 1 to \(AccountingLimits.slots)")
             }
@@ -218,8 +232,16 @@ extension Configuration.Transport {
         maxMessage = try section.bytes("max_message", default: maxMessage, in: 1_024...(64 << 20))
         queue = try section.bytes("queue", default: queue, in: (64 << 10)...(256 << 20))
         httpCompression = try section.flag("http_compression", default: httpCompression)
-        try section.refuseUnlessDefault("allow_eio3", harmless: ["false"], because: "clients of Socket.IO 3 and later are served")
+        allowEIO3 = try section.flag("allow_eio3", default: allowEIO3)
         deflate = try section.flag("deflate", default: deflate)
+        cluster = try section.flag("cluster", default: cluster)
+        clusterKey = try section.string("cluster_key", default: clusterKey)
+        clusterPythonChannel = try section.string("cluster_python_channel", default: clusterPythonChannel)
+        guard !clusterKey.isEmpty, clusterKey.utf8.count <= 128, clusterPythonChannel.utf8.count <= 128 else {
+            throw ConfigurationError(
+                setting: "\(section.path).cluster_key", origin: nil,
+                rule: "and cluster_python_channel have at most 128 bytes, the key one at least")
+        }
         recovery = try section.value("recovery")?.text
         try section.refuseUnknownKeys()
     }

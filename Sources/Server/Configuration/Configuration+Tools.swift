@@ -6,6 +6,11 @@ extension Configuration.Tools {
     init(_ section: SettingsSection) throws(ConfigurationError) {
         file = try section.string("file", default: file)
         onDeny = try section.choice("on_deny", default: onDeny)
+        publish = try section.choice("publish", default: publish)
+        for value in try section.strings("variables") {
+            guard ToolReference.isName(value.text) else { throw value.failure("must be names of variables: letters, digits and _") }
+            variables.insert(value.text)
+        }
         try section.refuseUnknownKeys()
     }
 }

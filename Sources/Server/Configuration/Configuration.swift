@@ -21,6 +21,19 @@ struct Configuration: Sendable, Hashable {
         var disconnectGrace = Duration.seconds(30)
         /// Where the chat page and the third-party browser files are.
         var webClient = "web-client"
+        /// Nil: plain HTTP, for a proxy in front or for one machine alone.
+        var tls: TLS?
+
+        var scheme: String { tls == nil ? "http" : "https" }
+    }
+
+    /// Files in PEM, which are followed: a renewed certificate is taken without a restart.
+    struct TLS: Sendable, Hashable {
+        /// The server's certificate, and after it those that signed it.
+        var certificate: String
+        var key: String
+
+        init(certificate: String, key: String) { (self.certificate, self.key) = (certificate, key) }
     }
 
     struct Stores: Sendable, Hashable {
@@ -82,7 +95,7 @@ struct Configuration: Sendable, Hashable {
 
     struct Accounting: Sendable, Hashable {
         /// Over how many sets of counters an org is split; one that is not named is not split.
-        var slots: [String: Int] = [:]
+        var slots: [OrgID: Int] = [:]
         /// How long a slice of tokens lasts at its stream's speed.
         var slice = Duration.seconds(AccountingLimits.sliceSeconds)
     }
@@ -92,17 +105,37 @@ struct Configuration: Sendable, Hashable {
         var pingTimeout = Duration.seconds(20)
         var maxMessage = 1_000_000
         var queue = 1 << 20
-        /// Compresses polling answers for clients that accept it.
+        /// Compresses polling answers, documents and the web client's files for clients that accept it.
         var httpCompression = true
         /// Compresses messages of WebSockets whose clients offer it.
         var deflate = false
+        /// Serves clients of Engine.IO 3 and Socket.IO 2 too.
+        var allowEIO3 = false
+        /// Joins the servers on `stores.redis` to one Socket.IO cluster.
+        var cluster = false
+        /// What the names of the cluster's channels begin with.
+        var clusterKey = "socket.io"
+        /// Where python-socketio's managers publish; empty: it is not listened to.
+        var clusterPythonChannel = "socketio"
         /// Given but without effect in this version.
         var recovery: String?
     }
 
     struct Tools: Sendable, Hashable {
+        enum Publishing: String, Sendable, CaseIterable {
+            /// An operator may make and change tools over HTTP, but for what runs a program here or reaches inside our networks.
+            case file
+            /// Whatever the file could say by hand.
+            case all
+            case off
+        }
+
         /// The catalog of the server's own tools; empty: there are none.
         var file = ""
+        /// Whether an operator may change the file over HTTP.
+        var publish = Publishing.file
+        /// Variables of the environment that a tool which was published over HTTP may name in its headers.
+        var variables: Set<String> = []
         /// What a denied call means for its run, unless the request says otherwise.
         var onDeny = RunRequest.DenyPolicy.feedBack
     }

@@ -12,7 +12,7 @@ final class ConsoleDoor: Sendable {
     private struct Guest: Sendable {
         let socket: Socket
         let caller: Caller
-        let org: String
+        let choice: OrgChoice
     }
 
     private let authenticator: Authenticator
@@ -20,8 +20,8 @@ final class ConsoleDoor: Sendable {
 
     init(_ authenticator: Authenticator) { self.authenticator = authenticator }
 
-    func entered(_ socket: Socket, _ caller: Caller, of org: String) {
-        guests.withLock { $0[socket.id] = Guest(socket: socket, caller: caller, org: org) }
+    func entered(_ socket: Socket, _ caller: Caller, of choice: OrgChoice) {
+        guests.withLock { $0[socket.id] = Guest(socket: socket, caller: caller, choice: choice) }
     }
 
     func left(_ id: String) { guests.withLock { $0[id] = nil } }
@@ -38,7 +38,7 @@ final class ConsoleDoor: Sendable {
     private func mayStay(_ guest: Guest) async -> Bool {
         do throws(Authenticator.Failure) {
             let principal = try await guest.caller.recheck(authenticator)
-            return !principal.isRefused(at: WallClock.now()) && principal.administers(org: guest.org)
+            return !principal.isRefused(at: WallClock.now()) && principal.mayLook(at: guest.choice)
         } catch {
             return error == .unavailable
         }

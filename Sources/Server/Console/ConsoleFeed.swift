@@ -25,7 +25,7 @@ final class ConsoleFeed: Sendable {
 
     private let decisions: any DecisionStore
     private let desk: ApprovalDesk?
-    private let watches = Mutex<[String: Watch]>([:])
+    private let watches = Mutex<[OrgID: Watch]>([:])
     private let namespace: Namespace
 
     init(_ namespace: Namespace, decisions: any DecisionStore, desk: ApprovalDesk?) {
@@ -37,7 +37,7 @@ final class ConsoleFeed: Sendable {
     // MARK: Who watches
 
     /// - Returns: false when too many organisations are watched.
-    func opened(_ org: String) -> Bool {
+    func opened(_ org: OrgID) -> Bool {
         watches.withLock { watches in
             guard watches[org] != nil || watches.count < Self.orgsMax else { return false }
             watches[org, default: Watch()].sockets += 1
@@ -45,17 +45,16 @@ final class ConsoleFeed: Sendable {
         }
     }
 
-    func closed(_ org: String) {
+    func closed(_ org: OrgID) {
         watches.withLock { watches in
             guard let watch = watches[org] else { return }
             watches[org] = watch.sockets > 1 ? Watch(sockets: watch.sockets - 1, seq: watch.seq, pending: watch.pending) : nil
         }
     }
 
-    func snapshot(_ org: String, to socket: Socket) async {
-        if let handle = try? OrgHandle(org: org),
-            let page = try? await decisions.decisions(for: .org(handle), DecisionFilter(), before: nil, limit: Self.rows)
-        {
+    func snapshot(_ org: OrgID, to socket: Socket) async {
+        let reader = DecisionReader.org(OrgHandle(org: org))
+        if let page = try? await decisions.decisions(for: reader, DecisionFilter(), before: nil, limit: Self.rows) {
             note(page.decisions.first?.seq ?? 0, of: org)
             socket.emit(.decisions, ["snapshot": true, "data": .array(page.decisions.map(\.json))])
         }
@@ -65,14 +64,14 @@ final class ConsoleFeed: Sendable {
     }
 
     /// A console that connects later must not take from others what they have not been told.
-    private func note(_ seq: Int64, of org: String) {
+    private func note(_ seq: Int64, of org: OrgID) {
         watches.withLock { watches in
             guard watches[org]?.seq == nil else { return }
             watches[org]?.seq = seq
         }
     }
 
-    private func pending(_ org: String) async -> [Approval]? {
+    private func pending(_ org: OrgID) async -> [Approval]? {
         await desk?.store.approvals(of: org, ApprovalFilter(state: .pending), before: nil, limit: Self.rows)
     }
 
@@ -95,9 +94,9 @@ final class ConsoleFeed: Sendable {
         }
     }
 
-    private func lookAtDecisions(_ org: String) async {
-        guard let seq = watches.withLock({ $0[org]?.seq }), let handle = try? OrgHandle(org: org),
-            let page = try? await decisions.decisions(for: .org(handle), DecisionFilter(), after: seq, limit: Self.rows),
+    private func lookAtDecisions(_ org: OrgID) async {
+        guard let seq = watches.withLock({ $0[org]?.seq }),
+            let page = try? await decisions.decisions(for: .org(OrgHandle(org: org)), DecisionFilter(), after: seq, limit: Self.rows),
             let last = page.decisions.last?.seq
         else { return }
         watches.withLock { $0[org]?.seq = last }
@@ -105,7 +104,7 @@ final class ConsoleFeed: Sendable {
     }
 
     /// What other servers asked and decided.
-    private func lookAtApprovals(_ org: String) async {
+    private func lookAtApprovals(_ org: OrgID) async {
         guard let page = await pending(org) else { return }
         let now = Dictionary(page.map { ($0.id, $0.version) }, uniquingKeysWith: { one, _ in one })
         guard
@@ -121,7 +120,7 @@ final class ConsoleFeed: Sendable {
         if !news.isEmpty { tell(.approvals, news.map { $0.json() }, org) }
     }
 
-    private func tell(_ event: ConsolePush, _ rows: [JSONValue], _ org: String) {
+    private func tell(_ event: ConsolePush, _ rows: [JSONValue], _ org: OrgID) {
         namespace.emit(event, ["data": .array(rows)], to: .one(org))
     }
 }

@@ -1,3 +1,4 @@
+internal import Accounting
 internal import JSON
 internal import Transport
 
@@ -5,7 +6,6 @@ internal import Transport
 struct ConsoleNamespace: Sendable {
     private struct Watcher: Sendable {
         let choice: OrgChoice
-        let org: String
         let caller: Caller
     }
 
@@ -20,7 +20,7 @@ struct ConsoleNamespace: Sendable {
             guard let watcher = socket.context as? Watcher, live.opened(watcher.choice) else { return socket.disconnect() }
             let choice = watcher.choice
             socket.join(choice.room)
-            door.entered(socket, watcher.caller, of: watcher.org)
+            door.entered(socket, watcher.caller, of: choice)
             socket.onDisconnect { [id = socket.id] _ in
                 door.left(id)
                 live.closed(choice)
@@ -38,11 +38,12 @@ struct ConsoleNamespace: Sendable {
     private func connect(_ handshake: Handshake) async throws(ConnectRefusal) -> any Sendable {
         let caller = try await SocketCredential(authenticator: authenticator).caller(of: handshake)
         let principal = caller.principal
-        let org = handshake.auth["org"]?.stringValue ?? principal.org
-        guard org == OrgChoice.allName ? principal.isOperator : principal.administers(org: org) else {
+        let named = handshake.auth["org"]?.stringValue
+        // What is no organisation's name is nobody's organisation.
+        guard let choice = named.map({ OrgChoice($0) }) ?? .one(principal.org), principal.mayLook(at: choice) else {
             throw ConnectRefusal(
                 message: "The console needs a key with the role admin of this organisation.", data: ["code": "role_required"])
         }
-        return Watcher(choice: OrgChoice(org), org: org, caller: caller)
+        return Watcher(choice: choice, caller: caller)
     }
 }

@@ -72,7 +72,7 @@ extension LedgerRow {
         let counts = [usage.inputFresh, usage.inputCacheRead, usage.inputCacheWrite, usage.outputVisible, usage.outputReasoning, requests]
         return [
             .text(chargeID), .text(at.rfc3339Milliseconds), .text(kind.rawValue), .text(kind.isCharge ? "true" : "false"),
-            .text(path.org), .text(path.project), .text(path.user ?? ""), .text(path.key ?? ""), .text(attribution.run),
+            .text(path.org.text), .text(path.project), .text(path.user ?? ""), .text(path.key ?? ""), .text(attribution.run),
             .text(attribution.model), .text(attribution.priceVersion), .number(NanoUSD(nanoUSD).decimalText),
         ] + counts.map { .number(String($0)) } + [.text(estimated ? "true" : "false"), .text(lease), .number(String(calls))]
     }
@@ -81,7 +81,7 @@ extension LedgerRow {
         let path = attribution.path
         return [
             "charge_id": .string(chargeID), "at": .string(at.rfc3339Milliseconds), "kind": .string(kind.rawValue),
-            "is_charge": .bool(kind.isCharge), "org": .string(path.org), "project": .string(path.project),
+            "is_charge": .bool(kind.isCharge), "org": .string(path.org.text), "project": .string(path.project),
             "user": path.user.map { .string($0) } ?? .null, "key": path.key.map { .string($0) } ?? .null,
             "run": .string(attribution.run), "model": .string(attribution.model), "price_version": .string(attribution.priceVersion),
             "cost_usd": .string(NanoUSD(nanoUSD).decimalText), "input_fresh": .integer(usage.inputFresh),

@@ -26,7 +26,7 @@ extension Principal {
     var isOperator: Bool { has(role: "operator") }
 
     /// Whether this admin may see and change what belongs to the organisation.
-    func administers(org: String) -> Bool { isOperator || has(role: "admin") && org == self.org }
+    func administers(org: OrgID) -> Bool { isOperator || has(role: "admin") && org == self.org }
 }
 
 /// `limit` and `cursor` of a list of `/api/admin`.

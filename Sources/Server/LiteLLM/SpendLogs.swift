@@ -91,7 +91,7 @@ enum SpendLog {
             "prompt_tokens": .integer(usage.input), "completion_tokens": .integer(usage.output),
             "startTime": .string(charges.first.rfc3339Milliseconds), "endTime": .string(charges.last.rfc3339Milliseconds),
             "model": .string(charges.attribution.model), "user": .string(path.user ?? ""), "team_id": .string(path.project),
-            "organization_id": .string(path.org), "cache_hit": "False", "request_tags": [],
+            "organization_id": .string(path.org.text), "cache_hit": "False", "request_tags": [],
             "metadata": [
                 "estimated": .bool(charges.estimated), "cache_read_input_tokens": .integer(usage.inputCacheRead),
                 "cache_creation_input_tokens": .integer(usage.inputCacheWrite), "reasoning_tokens": .integer(usage.outputReasoning),

@@ -27,10 +27,8 @@ struct VirtualKeys: Sendable {
 
     /// - Returns: the key and its secret, which is shown this once.
     func generate(_ fields: KeyFields, by admin: Principal, now: Milliseconds) async throws -> (key: APIKey, secret: String) {
-        let org = fields.organization ?? admin.org
-        guard admin.administers(org: org) else {
-            throw HTTPFailure.scopeDenied(param: "organization_id")
-        }
+        let named = try fields.organization.map { name throws(HTTPFailure) in try AdminArea.org(name, key: "organization_id") }
+        let org = try AdminArea.administered(named ?? admin.org, by: admin, param: "organization_id")
         let draft = KeyDraft(
             org: org, project: fields.team ?? admin.project, user: fields.user,
             settings: Self.settings(KeySettings(), changedBy: fields, now: now))
@@ -48,12 +46,13 @@ struct VirtualKeys: Sendable {
 
     func update(_ key: APIKey, _ fields: KeyFields, by admin: Principal, now: Milliseconds) async throws {
         for (name, value, known) in [
-            ("organization_id", fields.organization, key.org), ("team_id", fields.team, key.project), ("user_id", fields.user, key.user),
+            ("organization_id", fields.organization, key.org.text), ("team_id", fields.team, key.project),
+            ("user_id", fields.user, key.user),
         ] where value != nil && value != known {
             throw HTTPFailure(
                 .badRequest, code: "unsupported_parameter", message: "The \(name) of a key cannot change: make another key.", param: name)
         }
-        try await setBudgets(fields, of: key.id)
+        try await setBudgets(fields, of: key.account)
         try await stores.keys.set(Self.settings(key.settings, changedBy: fields, now: now), of: key.id)
         if fields.isBlocked == true { try await stores.revocations.add(.scope(.key(key.id)), org: key.org, author: admin.keyID, at: now) }
     }
@@ -117,7 +116,7 @@ struct VirtualKeys: Sendable {
 
     /// The members that `/key/generate` and `/key/info` share.
     func describe(_ key: APIKey, now: Milliseconds) async throws -> JSONObject {
-        let scope = Scope.key(key.id)
+        let scope = Scope.key(key.account)
         let budgets = try await stores.budgets.list(scope: scope)
         let money = budgets.first { $0.isMaxBudget }
         let window = money?.window(at: now)
@@ -129,7 +128,7 @@ struct VirtualKeys: Sendable {
         let settings = key.settings
         return JSONObject([
             ("token", .string(key.id)), ("token_id", .string(key.id)), ("key_alias", text(settings.alias)), ("user_id", text(key.user)),
-            ("team_id", .string(key.project)), ("organization_id", .string(key.org)),
+            ("team_id", .string(key.project)), ("organization_id", .string(key.org.text)),
             ("models", .array(settings.models.map { .string($0) })),
             ("max_budget", money.map { .number(NanoUSD($0.limit).decimalText) } ?? .null),
             ("budget_duration", text(money?.period.budgetDuration)),

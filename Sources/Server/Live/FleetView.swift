@@ -3,18 +3,26 @@ internal import JSON
 
 /// Which organisations somebody looks at.
 enum OrgChoice: Sendable, Hashable {
-    case one(String)
+    case one(OrgID)
     /// An operator's.
     case all
 
     /// As a console and `?org=` name it.
     static let allName = "*"
 
-    init(_ text: String) { self = text == Self.allName ? .all : .one(text) }
+    /// Nil for a text that names none.
+    init?(_ text: String) {
+        guard text != Self.allName else {
+            self = .all
+            return
+        }
+        guard let org = try? OrgID(text) else { return nil }
+        self = .one(org)
+    }
 
     var name: String {
         switch self {
-        case .one(let org): org
+        case .one(let org): org.text
         case .all: Self.allName
         }
     }
@@ -27,7 +35,7 @@ enum OrgChoice: Sendable, Hashable {
         }
     }
 
-    func contains(_ org: String) -> Bool {
+    func contains(_ org: OrgID) -> Bool {
         switch self {
         case .one(let one): one == org
         case .all: true
@@ -77,7 +85,7 @@ struct FleetView: Sendable {
     ///   - problems: what the caller may be told.
     func now(_ choice: OrgChoice, approvals: Int, at now: Int64) -> JSONValue {
         let totals = totals(choice)
-        let org: String? = if case .one(let one) = choice { one } else { nil }
+        let org: OrgID? = if case .one(let one) = choice { one } else { nil }
         let line = minutes.line(org, now: now)
         let sum = line.reduce(MinuteBook.Minute()) { $0 + $1 }
         let problems = problems

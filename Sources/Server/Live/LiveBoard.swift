@@ -16,11 +16,12 @@ final class LiveBoard: Sendable {
         state = Mutex(LiveState(node: node))
     }
 
-    func look(at coordinator: RunCoordinator) {
+    /// - Parameter elsewhere: what other servers were last seen to run.
+    func look(at coordinator: RunCoordinator, elsewhere: [StreamRow] = []) {
         looking.withLock { _ in
             // Outside of the other lock, which an ending run takes: what is told meanwhile is known to have been counted.
             let samples = coordinator.live().map { StreamSample($0) }
-            state.withLock { $0.take(samples, now: WallClock.now().rawValue) }
+            state.withLock { $0.take(samples, elsewhere: elsewhere, now: WallClock.now().rawValue) }
         }
     }
 

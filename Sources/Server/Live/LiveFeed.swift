@@ -83,7 +83,7 @@ final class LiveFeed: Sendable {
             let isSecond = ContinuousClock.now >= next
             if isSecond { next = .now + .seconds(1) }
             if !choices.isEmpty, isSecond || live.coordinator.liveCount <= LiveLimits.closelyWatchedRuns {
-                live.board.look(at: live.coordinator)
+                await live.look()
                 let view = await live.fleet.latest(with: live.report)
                 for choice in choices {
                     tellStreams(view, choice)
@@ -160,7 +160,7 @@ actor ApprovalCount {
         }
     }
 
-    private func count(_ org: String) async -> Int {
+    private func count(_ org: OrgID) async -> Int {
         await store?.approvals(of: org, Supervisor.ApprovalFilter(state: .pending), before: nil, limit: LiveLimits.approvals)?.count
             ?? 0
     }

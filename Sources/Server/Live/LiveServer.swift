@@ -54,8 +54,14 @@ final class LiveServer: Sendable {
 
     /// What all servers do now.
     func view() async -> FleetView {
-        board.look(at: coordinator)
+        await look()
         return await fleet.view(with: report)
+    }
+
+    /// Looks at the live runs, and at what spends of their windows elsewhere.
+    func look() async {
+        let others = await fleet.latest(with: nil).reports.filter { $0.node != board.node }
+        board.look(at: coordinator, elsewhere: others.flatMap(\.streams))
     }
 
     /// Takes no more runs; those that live go on, and `/readyz` says so.
@@ -74,7 +80,7 @@ final class LiveServer: Sendable {
         var (rounds, isFailing) = (0, false)
         while !Task.isCancelled {
             // Also when nobody else looks.
-            board.look(at: coordinator)
+            await look()
             let report = report
             if report.runs > 0 || report.at - lastAt >= LiveLimits.idleInterval || last.map({ !$0.says(report) }) ?? true {
                 do {

@@ -27,19 +27,22 @@ struct LiveState: Sendable {
     private(set) var minutes = MinuteBook()
     /// In the order of their ids; at most ``LiveLimits/rows``.
     private(set) var rows: [StreamRow] = []
-    private(set) var totals: [String: OrgTotals] = [:]
+    private(set) var totals: [OrgID?: OrgTotals] = [:]
     private(set) var runs = 0
     private(set) var rate = StreamRate()
 
     init(node: String) { self.node = node }
 
     /// Looks at all live runs.
-    mutating func take(_ samples: [StreamSample], now: Int64) {
+    ///
+    /// - Parameter elsewhere: those of other servers, which spend of the same windows.
+    mutating func take(_ samples: [StreamSample], elsewhere: [StreamRow] = [], now: Int64) {
         let living = samples.filter { !$0.isEnded && tracks[$0.run]?.isConcluded != true }
         let seen = Set(samples.map(\.run))
         tracks = tracks.filter { seen.contains($0.key) }
         var (rates, forecast): ([StreamRate], StreamForecast) = ([], StreamForecast())
         (totals, rate) = ([:], StreamRate())
+        for row in elsewhere { forecast.add(row) }
         for sample in living {
             var track = tracks[sample.run] ?? Track(meter: RateMeter(startedAt: sample.startedAt, seenAt: now, cost: sample.cost.rawValue))
             let speed = track.meter.note(tokens: sample.outputTokens, cost: sample.cost.rawValue, now: now)
@@ -52,7 +55,7 @@ struct LiveState: Sendable {
             rate = rate + speed
         }
         runs = living.count
-        for (org, total) in totals { minutes.change(org, now: now) { $0.runs = max($0.runs, total.runs) } }
+        for case (let org?, let total) in totals { minutes.change(org, now: now) { $0.runs = max($0.runs, total.runs) } }
         minutes.prune(now: now)
         rows = Self.fairShare(Array(zip(living, rates)), most: LiveLimits.rows).map { sample, rate in
             row(sample, rate, forecast.stop(among: sample.windows, now: now), now: now)
@@ -83,7 +86,7 @@ struct LiveState: Sendable {
     }
 
     /// A run has ended; told once, before it leaves the coordinator's table.
-    mutating func concluded(_ run: String, org: String, isCut: Bool, tokens: Int64, cost: Int64, now: Int64) {
+    mutating func concluded(_ run: String, org: OrgID, isCut: Bool, tokens: Int64, cost: Int64, now: Int64) {
         var track = tracks[run] ?? Track(meter: RateMeter(startedAt: now, seenAt: now, cost: cost))
         count(&track, org, tokens: tokens, cost: cost, now: now)
         track.isConcluded = true
@@ -93,11 +96,11 @@ struct LiveState: Sendable {
         minutes.change(org, now: now) { $0.runs = max($0.runs, 1) }
     }
 
-    mutating func decided(_ org: String, isAllowed: Bool, now: Int64) {
+    mutating func decided(_ org: OrgID, isAllowed: Bool, now: Int64) {
         minutes.change(org, now: now) { if isAllowed { $0.allowed += 1 } else { $0.denied += 1 } }
     }
 
-    private mutating func count(_ track: inout Track, _ org: String, tokens: Int64, cost: Int64, now: Int64) {
+    private mutating func count(_ track: inout Track, _ org: OrgID, tokens: Int64, cost: Int64, now: Int64) {
         // A settlement may bring a run's count down: then nothing is taken back from the minute.
         let (more, dearer) = (max(0, tokens - track.tokens), max(0, cost - track.cost))
         track.tokens = max(track.tokens, tokens)

@@ -23,16 +23,16 @@ struct MinuteBook: Sendable, Hashable {
         }
     }
 
-    /// Organisations without a place of their own. No organisation has this name.
-    static let rest = ""
+    /// Organisations without a place of their own; in text the empty name, which none has.
+    static let rest: OrgID? = nil
 
     /// By organisation and by the number of the minute since 1970.
-    private(set) var orgs: [String: [Int64: Minute]] = [:]
+    private(set) var orgs: [OrgID?: [Int64: Minute]] = [:]
 
     static func minute(_ now: Int64) -> Int64 { now / 60_000 }
 
-    mutating func change(_ org: String, now: Int64, _ body: (inout Minute) -> Void) {
-        let org = place(of: org)
+    mutating func change(_ org: OrgID, now: Int64, _ body: (inout Minute) -> Void) {
+        makePlace(for: org)
         let minute = Self.minute(now)
         body(&orgs[org, default: [:]][minute, default: Minute()])
         // One more than is shown: the minutes of two servers do not begin at the same moment.
@@ -47,15 +47,14 @@ struct MinuteBook: Sendable, Hashable {
         orgs = orgs.mapValues { $0.filter { $0.key > oldest } }.filter { !$0.value.isEmpty }
     }
 
-    private mutating func place(of org: String) -> String {
-        guard orgs[org] == nil, orgs.count >= LiveLimits.orgs else { return org }
+    private mutating func makePlace(for org: OrgID) {
+        guard orgs[org] == nil, orgs.count >= LiveLimits.orgs else { return }
         // Whoever has been quiet for the longest time gives way.
-        let quiet = orgs.filter { $0.key != Self.rest }.min { ($0.value.keys.max() ?? 0, $0.key) < ($1.value.keys.max() ?? 0, $1.key) }
-        if let quiet { fold(quiet.key) }
-        return org
+        let named = orgs.compactMap { org, minutes in org.map { (last: minutes.keys.max() ?? 0, org: $0) } }
+        if let quiet = named.min(by: { $0 < $1 }) { fold(quiet.org) }
     }
 
-    private mutating func fold(_ org: String) {
+    private mutating func fold(_ org: OrgID) {
         guard let minutes = orgs.removeValue(forKey: org) else { return }
         orgs[Self.rest, default: [:]].merge(minutes) { $0 + $1 }
     }
@@ -68,7 +67,7 @@ struct MinuteBook: Sendable, Hashable {
     /// The last sixty minutes, oldest first, the running one last.
     ///
     /// - Parameter org: nil for all together.
-    func line(_ org: String?, now: Int64) -> [Minute] {
+    func line(_ org: OrgID?, now: Int64) -> [Minute] {
         let books = org.map { orgs[$0].map { [$0] } ?? [] } ?? Array(orgs.values)
         let last = Self.minute(now)
         return (last - LiveLimits.minutes64 + 1...last).map { minute in
@@ -80,7 +79,7 @@ struct MinuteBook: Sendable, Hashable {
     var json: JSONValue {
         .object(
             JSONObject(
-                orgs.sorted { $0.key < $1.key }.map { org, minutes in
+                orgs.map { ($0.key?.text ?? "", $0.value) }.sorted { $0.0 < $1.0 }.map { org, minutes in
                     (
                         org,
                         .array(
@@ -96,13 +95,22 @@ struct MinuteBook: Sendable, Hashable {
     /// What is not as we write it is left out.
     init(_ json: JSONValue?) {
         for member in (json?.objectValue?.members ?? []).prefix(LiveLimits.orgs + 1) {
+            guard let org = OrgID.named(member.key) else { continue }
             for row in (member.value.arrayValue ?? []).prefix(LiveLimits.minutes + 2) {
                 let numbers = (row.arrayValue ?? []).compactMap(\.integerValue)
                 guard numbers.count >= 7 else { continue }
-                orgs[member.key, default: [:]][numbers[0]] = Minute(
+                orgs[org, default: [:]][numbers[0]] = Minute(
                     runs: numbers[1], tokens: numbers[2], cost: numbers[3], cuts: numbers[4], allowed: numbers[5], denied: numbers[6])
             }
         }
+    }
+}
+
+extension OrgID {
+    /// A member of a report: ``MinuteBook/rest`` for the empty name, nothing for what is no name.
+    static func named(_ text: String) -> OrgID?? {
+        if text.isEmpty { return .some(MinuteBook.rest) }
+        return (try? OrgID(text)).map { .some($0) }
     }
 }
 

@@ -90,7 +90,7 @@ final class ServerHealth: Sendable {
         let store = counters.store
         states.append(
             await Self.timed("counters", counters.isEmbedded ? "embedded" : "in Redis") {
-                _ = try await store.apply(.read(org: AuditAuthor.noOrg, windows: []))
+                _ = try await store.apply(.read(org: CounterSlot(AuditAuthor.noOrg), windows: []))
             })
         return states
     }

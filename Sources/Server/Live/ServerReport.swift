@@ -17,7 +17,7 @@ struct ServerReport: Sendable, Hashable {
     /// What is not as it should be there.
     var problems: [String] = []
     /// At most ``LiveLimits/orgs`` by name, the others under ``MinuteBook/rest``.
-    var totals: [String: OrgTotals] = [:]
+    var totals: [OrgID?: OrgTotals] = [:]
     var streams: [StreamRow] = []
     var minutes = MinuteBook()
 
@@ -34,7 +34,7 @@ struct ServerReport: Sendable, Hashable {
             "problems": .array(problems.map { .string($0) }),
             "orgs": .object(
                 JSONObject(
-                    totals.sorted { $0.key < $1.key }.map { org, total in
+                    totals.map { ($0.key?.text ?? "", $0.value) }.sorted { $0.0 < $1.0 }.map { org, total in
                         (org, .array([total.runs, total.rate.tokens, total.rate.cost].map { .integer($0) }))
                     })),
             "streams": .array(streams.map(\.json)), "minutes": minutes.json,
@@ -55,8 +55,8 @@ struct ServerReport: Sendable, Hashable {
         problems = (json["problems"]?.arrayValue ?? []).compactMap(\.stringValue)
         for member in (json["orgs"]?.objectValue?.members ?? []).prefix(LiveLimits.orgs + 1) {
             let numbers = (member.value.arrayValue ?? []).compactMap(\.integerValue)
-            guard numbers.count >= 3 else { continue }
-            totals[member.key] = OrgTotals(runs: numbers[0], rate: StreamRate(tokens: numbers[1], cost: numbers[2]))
+            guard numbers.count >= 3, let org = OrgID.named(member.key) else { continue }
+            totals[org] = OrgTotals(runs: numbers[0], rate: StreamRate(tokens: numbers[1], cost: numbers[2]))
         }
         rate = totals.values.reduce(StreamRate()) { $0 + $1.rate }
         streams = (json["streams"]?.arrayValue ?? []).prefix(LiveLimits.rows).compactMap(StreamRow.init)
@@ -64,9 +64,9 @@ struct ServerReport: Sendable, Hashable {
     }
 
     /// The organisations with the most runs keep their names.
-    static func bounded(_ totals: [String: OrgTotals]) -> [String: OrgTotals] {
+    static func bounded(_ totals: [OrgID?: OrgTotals]) -> [OrgID?: OrgTotals] {
         guard totals.count > LiveLimits.orgs else { return totals }
-        let sorted = totals.sorted { ($0.value.runs, $1.key) > ($1.value.runs, $0.key) }
+        let sorted = totals.sorted { ($0.value.runs, $1.key?.text ?? "") > ($1.value.runs, $0.key?.text ?? "") }
         var bounded = Dictionary(uniqueKeysWithValues: sorted.prefix(LiveLimits.orgs).map { ($0.key, $0.value) })
         bounded[MinuteBook.rest] = sorted.dropFirst(LiveLimits.orgs).reduce(OrgTotals()) { $0 + $1.value }
         return bounded

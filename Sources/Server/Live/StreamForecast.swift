@@ -3,10 +3,18 @@ internal import Engine
 
 /// Which window stops a stream first. Pure.
 ///
-/// A window is spent by all streams of the server that hold of it, so their speeds are added up; what other servers spend of it shows only in
-/// what is used. What streams hold is counted as theirs to spend.
+/// A window is spent by all streams that hold of it, so their speeds are added up: those of this server by their windows, those of others, of
+/// which it is known whose they are and how fast, by the scopes on their path. What streams hold is counted as theirs to spend.
 struct StreamForecast: Sendable {
     private var speeds: [String: StreamRate] = [:]
+
+    private var elsewhere: [String: StreamRate] = [:]
+
+    /// Adds a stream of another server to each scope of its path.
+    mutating func add(_ row: StreamRow) {
+        guard let path = try? TenancyPath(org: row.org, project: row.project, user: row.user, key: row.key) else { return }
+        for scope in path.scopes.map(\.text) { elsewhere[scope] = (elsewhere[scope] ?? StreamRate()) + row.rate }
+    }
 
     /// Adds a stream's speed to each of its windows.
     mutating func add(_ windows: [WindowReport], _ rate: StreamRate) {
@@ -37,7 +45,7 @@ struct StreamForecast: Sendable {
             let used = Self.amount(window.used, unit), let held = Self.amount(window.held, unit),
             let suspense = Self.amount(window.suspense, unit)
         else { return nil }
-        let speed = speeds[Self.name(window)] ?? StreamRate()
+        let speed = (speeds[Self.name(window)] ?? StreamRate()) + (elsewhere[window.scope] ?? StreamRate())
         // In a minute.
         let spending: Int64
         switch unit {

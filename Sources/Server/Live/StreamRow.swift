@@ -74,7 +74,7 @@ struct StreamStop: Sendable, Hashable {
 /// One live run of one of the servers, as `/api/admin/streams`, consoles and `kdcube top` show it.
 struct StreamRow: Sendable, Hashable {
     let run: String
-    let org: String
+    let org: OrgID
     let project: String
     let user: String?
     let key: String?
@@ -98,7 +98,7 @@ struct StreamRow: Sendable, Hashable {
     var json: JSONValue {
         func text(_ value: String?) -> JSONValue { value.map { .string($0) } ?? .null }
         return [
-            "run_id": .string(run), "org": .string(org), "project": .string(project), "user": text(user), "key": text(key),
+            "run_id": .string(run), "org": .string(org.text), "project": .string(project), "user": text(user), "key": text(key),
             "model": .string(model), "conversation_id": .string(conversation), "state": "running", "phase": .string(phase),
             "waiting": text(waiting), "tool": text(tool), "started_at": .integer(startedAt), "input_tokens": .integer(inputTokens),
             "output_tokens": .integer(outputTokens), "delivered_tokens": .integer(deliveredTokens),
@@ -110,7 +110,8 @@ struct StreamRow: Sendable, Hashable {
 
     /// Nil for what is no row of ours.
     init?(_ json: JSONValue) {
-        guard let run = json["run_id"]?.stringValue, let org = json["org"]?.stringValue, let project = json["project"]?.stringValue,
+        guard let run = json["run_id"]?.stringValue, let org = json["org"]?.stringValue.flatMap({ try? OrgID($0) }),
+            let project = json["project"]?.stringValue,
             let node = json["node"]?.stringValue, let model = json["model"]?.stringValue,
             let startedAt = json["started_at"]?.integerValue,
             let cost = json["cost_usd"]?.stringValue.flatMap({ try? NanoUSD(decimal: $0) }),
@@ -137,7 +138,7 @@ struct StreamRow: Sendable, Hashable {
     }
 
     init(
-        run: String, org: String, project: String, user: String?, key: String?, model: String, conversation: String, phase: String,
+        run: String, org: OrgID, project: String, user: String?, key: String?, model: String, conversation: String, phase: String,
         waiting: String?, tool: String?, startedAt: Int64, deliveredTokens: Int64, inputTokens: Int64, outputTokens: Int64,
         cost: NanoUSD, rate: StreamRate, stops: StreamStop?, node: String
     ) {

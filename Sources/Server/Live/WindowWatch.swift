@@ -11,7 +11,7 @@ actor WindowWatch {
     /// Budgets of an organisation among which the widest are looked for.
     private static let budgetsMax = 5_000
 
-    private let org: String
+    private let org: OrgID
     private let stores: Stores
     private let accountant: Accountant
     private var budgets: (at: ContinuousClock.Instant, list: [Budget])?
@@ -19,7 +19,7 @@ actor WindowWatch {
     private var summed: [WindowKey: WindowSnapshot] = [:]
     private var told: [String: JSONValue] = [:]
 
-    init(_ org: String, stores: Stores, accountant: Accountant) {
+    init(_ org: OrgID, stores: Stores, accountant: Accountant) {
         self.org = org
         self.stores = stores
         self.accountant = accountant
@@ -45,15 +45,16 @@ actor WindowWatch {
         // Windows that are over go with this.
         let keys = Set(loaded.map(\.key))
         summed = windows.filter { !keys.contains($0.key) }
-        return changes(budgets.compactMap { windows[$0.window(at: now).key] })
+        return changes(
+            budgets.compactMap { budget in windows[budget.window(at: now).key].map { (budget, $0) } })
     }
 
-    private func changes(_ windows: [WindowSnapshot]) -> [JSONValue] {
+    private func changes(_ windows: [(Budget, WindowSnapshot)]) -> [JSONValue] {
         var (new, changed): ([String: JSONValue], [JSONValue]) = ([:], [])
-        for window in windows {
+        for (budget, window) in windows {
             // A budget is one row, whichever of its windows runs.
             let name = "\(window.key.scope.text) \(window.key.model ?? "") \(window.key.unit.rawValue) \(window.key.period.rawValue)"
-            let row = JSONValue.object(window.row)
+            let row = JSONValue.object(window.row(of: budget))
             if told[name] != row { changed.append(row) }
             new[name] = row
         }

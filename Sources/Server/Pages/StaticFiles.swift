@@ -2,6 +2,7 @@ internal import Foundation
 internal import HTTPTypes
 internal import Hummingbird
 internal import NIOCore
+internal import Transport
 
 /// The browser's files, read once at start-up and served from memory with a strong validator.
 ///
@@ -11,6 +12,8 @@ struct StaticFiles: Sendable {
         let body: ByteBuffer
         let contentType: String
         let etag: String
+        /// Nil where compressing gains nothing. The files are the same for everybody and hold no secret.
+        var compressed: ByteBuffer?
     }
 
     /// More than this is not the web client.
@@ -20,7 +23,9 @@ struct StaticFiles: Sendable {
     private let files: [String: File]
 
     /// Reads every file below `root` that has a known type. A folder that is not there gives no files.
-    init(root: String) {
+    ///
+    /// - Parameter compressing: whether a compressed form is kept beside each, for clients that take it.
+    init(root: String, compressing: Bool = true) {
         var files: [String: File] = [:]
         let base = URL(fileURLWithPath: root, isDirectory: true).standardizedFileURL
         let enumerator = FileManager.default.enumerator(at: base, includingPropertiesForKeys: [.isRegularFileKey, .fileSizeKey])
@@ -31,7 +36,11 @@ struct StaticFiles: Sendable {
             else { continue }
             let path = String(url.standardizedFileURL.path.dropFirst(base.path.count)).drop { $0 == "/" }
             guard !path.hasPrefix("tests/") else { continue }
-            files[String(path)] = File(body: ByteBuffer(bytes: data), contentType: type, etag: "\"\(EntityTag.of(data))\"")
+            let body = ByteBuffer(bytes: data)
+            let shrinks = compressing && data.count >= CompressionRules.bytesMin && type != "image/png"
+            files[String(path)] = File(
+                body: body, contentType: type, etag: "\"\(EntityTag.of(data))\"",
+                compressed: shrinks ? ContentCoding.gzip.compress(body) : nil)
         }
         self.files = files
     }
@@ -47,12 +56,17 @@ struct StaticFiles: Sendable {
     /// Answers with the file, or 304 when the client has it already.
     func response(for path: String, request: Request) -> Response? {
         guard let file = files[path] else { return nil }
-        let headers: HTTPFields = [
-            .contentType: file.contentType, .eTag: file.etag, .cacheControl: "no-cache",
+        let compressed = ContentCoding(acceptEncoding: request.headers[values: .acceptEncoding]) == .gzip ? file.compressed : nil
+        // Two forms of one file are told apart by their tags (RFC 9110 §8.8.3.3).
+        let tag = compressed == nil ? file.etag : file.etag.dropLast() + "-gzip\""
+        var headers: HTTPFields = [
+            .contentType: file.contentType, .eTag: tag, .cacheControl: "no-cache",
             .contentSecurityPolicy: Self.contentSecurityPolicy, .contentTypeOptions: "nosniff", .referrerPolicy: "no-referrer",
         ]
-        if request.headers[.ifNoneMatch] == file.etag { return Response(status: .notModified, headers: headers) }
-        return Response(status: .ok, headers: headers, body: ResponseBody(byteBuffer: file.body))
+        if file.compressed != nil { headers[.vary] = "Accept-Encoding" }
+        if request.headers[.ifNoneMatch] == tag { return Response(status: .notModified, headers: headers) }
+        if compressed != nil { headers[.contentEncoding] = ContentCoding.gzip.rawValue }
+        return Response(status: .ok, headers: headers, body: ResponseBody(byteBuffer: compressed ?? file.body))
     }
 
     /// No inline script or style, nothing from elsewhere: model text could not run even if it became markup.

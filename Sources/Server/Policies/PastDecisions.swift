@@ -30,9 +30,9 @@ struct PastDecisions: Sendable {
     ///   - limit: records that are looked at; nil for all.
     ///   - differs: takes each difference, in the order of the log.
     func replay(
-        _ org: String, since: Milliseconds?, limit: Int? = nil, differs: (Difference) throws -> Void
+        _ org: OrgID, since: Milliseconds?, limit: Int? = nil, differs: (Difference) throws -> Void
     ) async throws -> Summary {
-        let handle = try OrgHandle(org: org)
+        let handle = OrgHandle(org: org)
         var summary = Summary()
         var (cursor, left): (Int64, Int) = (0, limit ?? .max)
         while left > 0 {
@@ -66,7 +66,7 @@ extension PastDecisions.Difference {
         let decision = record.decision
         return [
             "decision_id": .string(decision.id), "seq": .integer(record.seq), "at": .integer(decision.at.rawValue),
-            "org": .string(decision.path.org), "user": decision.path.user.map { .string($0) } ?? .null, "run": .string(decision.run),
+            "org": .string(decision.path.org.text), "user": decision.path.user.map { .string($0) } ?? .null, "run": .string(decision.run),
             "tool": .string(decision.tool), "was": was.json, "now": now.json,
         ]
     }

@@ -50,6 +50,7 @@ extension PolicyRoom {
 
     private func publishInTurn(_ proposal: Proposal) async throws(PolicyPublishError) -> Published {
         let (standing, before) = (standing, decider.current.version)
+        let catalog = standing.catalog
         let texts = proposal.draft.texts(beside: proposal.keepsTests ? standing.folder.testTexts : [])
         let (folder, bundle) = try await aside { [configuration, catalog] () throws(PolicyPublishError) in
             do throws(PolicyLoadError) {

@@ -15,6 +15,8 @@ final class PolicyRoom: Sendable {
     private static let interval = Duration.seconds(1)
 
     struct Standing: Sendable {
+        /// The tools that the policies are about.
+        var catalog: ToolCatalog
         /// What is in force, as it was read.
         var folder: PolicyFolder
         var loadedAt: Milliseconds
@@ -24,13 +26,13 @@ final class PolicyRoom: Sendable {
 
     let decider: PolicyDecider
     let configuration: Configuration.Policies
-    let catalog: ToolCatalog
     let versions: any PolicyVersions
     let logger: Logger
-    let turns = PolicyTurns()
+    /// Of the policies and of the catalog: each is checked against the other.
+    let turns: PolicyTurns
     private let trail: AuditTrail
     private let registry: MetricRegistry
-    private let state: Mutex<Standing>
+    let state: Mutex<Standing>
     /// The content that was read at the start.
     private let seen: [String: FileIdentity]?
 
@@ -40,11 +42,11 @@ final class PolicyRoom: Sendable {
     /// - Throws: ``ConfigurationError`` for a set that cannot be in force: a server does not start without the policies it was given.
     init?(
         _ configuration: Configuration.Policies, catalog: ToolCatalog, versions: any PolicyVersions, trail: AuditTrail,
-        registry: MetricRegistry, logger: Logger
+        turns: PolicyTurns, registry: MetricRegistry, logger: Logger
     ) throws(ConfigurationError) {
         guard !configuration.directory.isEmpty else { return nil }
         self.configuration = configuration
-        self.catalog = catalog
+        self.turns = turns
         self.versions = versions
         self.trail = trail
         self.registry = registry
@@ -55,7 +57,7 @@ final class PolicyRoom: Sendable {
         var candidate: PolicyBundle?
         if !configuration.candidate.isEmpty { candidate = try Self.load(configuration.candidate, "policies.candidate", catalog).1 }
         decider = PolicyDecider(bundle, mode: configuration.mode == .enforce ? .enforce : .shadow, candidate: candidate)
-        state = Mutex(Standing(folder: folder, loadedAt: WallClock.now()))
+        state = Mutex(Standing(catalog: catalog, folder: folder, loadedAt: WallClock.now()))
     }
 
     /// - Throws: ``ConfigurationError`` that names the first mistake and says how many there are.
@@ -71,8 +73,12 @@ final class PolicyRoom: Sendable {
 
     var standing: Standing { state.withLock { $0 } }
 
+    var catalog: ToolCatalog { standing.catalog }
+
     /// Keeps the first version, then follows the directories until the task is cancelled.
-    func run() async {
+    ///
+    /// - Parameter afterwards: what else is to be looked at when the directory was, in the same turn.
+    func run(afterwards: @Sendable () async -> Void = {}) async {
         await keep(decider.current, standing.folder, "policies.start")
         await finish()
         var follower = ContentFollower(read: seen)
@@ -84,6 +90,7 @@ final class PolicyRoom: Sendable {
             if isDue || isOwed {
                 await turns.take()
                 isOwed = !(await reload())
+                await afterwards()
                 await turns.give()
             }
             if candidates.isDue(await Self.stamp(configuration.candidate)) { await reloadCandidate() }
@@ -96,14 +103,14 @@ final class PolicyRoom: Sendable {
         return try? await NIOThreadPool.singleton.runIfActive { PolicyFolder.stamp(of: path) }
     }
 
-    private typealias Reading = Result<(PolicyFolder, PolicyBundle), PolicyLoadError>
+    typealias Reading = Result<(PolicyFolder, PolicyBundle), PolicyLoadError>
 
     private static func read(_ path: String, _ catalog: ToolCatalog) throws(PolicyLoadError) -> (PolicyFolder, PolicyBundle) {
         let folder = try PolicyFolder(path)
         return (folder, try folder.bundle(for: catalog))
     }
 
-    private static func readAside(_ path: String, _ catalog: ToolCatalog) async -> Reading {
+    static func readAside(_ path: String, _ catalog: ToolCatalog) async -> Reading {
         let result = try? await NIOThreadPool.singleton.runIfActive { () -> Reading in
             do throws(PolicyLoadError) { return .success(try read(path, catalog)) } catch { return .failure(error) }
         }
@@ -120,10 +127,12 @@ final class PolicyRoom: Sendable {
         logger.error("a published set of policies is not written completely", metadata: ["fault": "\(fault)"])
     }
 
+    /// In a turn.
+    ///
     /// - Returns: false when it is to be tried again, because the change cannot be recorded.
-    private func reload() async -> Bool {
+    func reload() async -> Bool {
         await finish()
-        switch await Self.readAside(configuration.directory, catalog) {
+        switch await Self.readAside(configuration.directory, standing.catalog) {
         case .failure(let error):
             count("refused")
             let version = decider.current.version
@@ -137,7 +146,7 @@ final class PolicyRoom: Sendable {
             guard bundle.version != before else {
                 count("unchanged")
                 // Its tests may be others.
-                state.withLock { $0 = Standing(folder: folder, loadedAt: $0.loadedAt) }
+                state.withLock { $0 = Standing(catalog: $0.catalog, folder: folder, loadedAt: $0.loadedAt) }
                 return true
             }
             guard await keep(bundle, folder, "policies.load", before: before) else {
@@ -153,12 +162,12 @@ final class PolicyRoom: Sendable {
     func take(_ bundle: PolicyBundle, _ folder: PolicyFolder, before: String) {
         decider.replace(with: bundle)
         count("changed")
-        state.withLock { $0 = Standing(folder: folder, loadedAt: WallClock.now()) }
+        state.withLock { $0 = Standing(catalog: $0.catalog, folder: folder, loadedAt: WallClock.now()) }
         logger.notice("policies changed", metadata: ["version": "\(bundle.version)", "previous": "\(before)"])
     }
 
     private func reloadCandidate() async {
-        switch await Self.readAside(configuration.candidate, catalog) {
+        switch await Self.readAside(configuration.candidate, standing.catalog) {
         case .success((_, let bundle)): decider.replaceCandidate(with: bundle)
         case .failure(let error):
             logger.error(
@@ -168,9 +177,11 @@ final class PolicyRoom: Sendable {
     }
 
     /// In the log before it is in force, and kept whole, so that what it decided can be explained later.
+    ///
+    /// - Parameter action: nil where the log says otherwise what happens.
     @discardableResult
     func keep(
-        _ bundle: PolicyBundle, _ folder: PolicyFolder, _ action: String, before: String? = nil, reason: String? = nil
+        _ bundle: PolicyBundle, _ folder: PolicyFolder, _ action: String?, before: String? = nil, reason: String? = nil
     ) async -> Bool {
         func text(_ files: [PolicyFile]) -> String { JSONValue.object(JSONObject(files.map { ($0.name, .string($0.text)) })).jsonText }
         var files = text(folder.files + folder.testTexts)
@@ -180,6 +191,7 @@ final class PolicyRoom: Sendable {
             logger.error("a version of policies cannot be kept", metadata: ["fault": "\(error)"])
             return false
         }
+        guard let action else { return true }
         var details = JSONObject([("version", .string(bundle.version)), ("mode", .string(configuration.mode.rawValue))])
         details["was"] = before.map { .string($0) }
         details["reason"] = reason.map { .string($0) }

@@ -10,7 +10,8 @@ enum APIComponents {
             .both(.of("Error"), .object([.need("type", .constant("error")), .need("request_id", .string)]))
         ), ("Org", tenant(["org"], [.need("projects", .integer)])), ("Project", tenant(["org", "project"])),
         ("User", tenant(["org", "project", "user"])), ("Key", key), ("NewKey", newKey), ("KeyBudget", budgetBody(needsScope: false)),
-        ("BudgetBody", budgetBody(needsScope: true)), ("Budget", .both(.of("Window"), .object([.need("free", .amount)]))),
+        ("BudgetBody", budgetBody(needsScope: true)),
+        ("Budget", .both(.of("Window"), .object([.need("free", .amount), .need("owner", .word(Budget.Owner.allCases.map(\.rawValue)))]))),
         ("Window", window), ("Totals", totals), ("Usage", usage), ("Decision", decision), ("Approval", approval), ("RunNames", runNames),
         ("LedgerRow", ledgerRow), ("ChatMessage", chatMessage), ("Model", model), ("VirtualKey", virtualKey),
     ]
@@ -33,7 +34,8 @@ enum APIComponents {
     }
 
     private static let key = APISchema.object([
-        .need("id", .name), .need("org", .name), .need("project", .name), .need("user", .name.orNull), .need("identity", .name.orNull),
+        .need("id", .name), .need("account", .name), .need("org", .name), .need("project", .name), .need("user", .name.orNull),
+        .need("identity", .name.orNull),
         .need("roles", .list(.name)), .need("alias", .string.orNull), .need("models", .list(.string)),
         .need("on_cut", .word(["error", "finish"])), .need("on_disconnect", .word(["stop", "drain"]).orNull),
         .need("metadata", .anyObject), .need("created_at", .instant), .need("expires_at", .instant.orNull),
@@ -55,7 +57,9 @@ enum APIComponents {
     ]
 
     private static func budgetBody(needsScope: Bool) -> APISchema {
-        .object((needsScope ? [.need("scope", .string)] : []) + budgetMembers, isClosed: true)
+        .object(
+            (needsScope ? [.need("scope", .string), .may("owner", .word(Budget.Owner.allCases.map(\.rawValue)))] : []) + budgetMembers,
+            isClosed: true)
     }
 
     private static let window = APISchema.object([

@@ -8,7 +8,8 @@ enum APIDocument {
     /// All addresses. A route without a line here, or a line without a route, shows as `x-undescribed` or `x-unserved`, and fails a test.
     static let operations: [APIOperation] =
         openOperations + runOperations + accountOperations + knowledgeOperations + liteLLMOperations + tenantOperations + keyOperations
-        + moneyOperations + dialectOperations + liveOperations + publishOperations + decisionOperations + policyOperations
+        + moneyOperations + dialectOperations + liveOperations + publishOperations + catalogOperations + decisionOperations
+        + policyOperations
         + systemOperations
 
     /// - Parameter routes: what the router has, as `GET /v1/models/{id}`.

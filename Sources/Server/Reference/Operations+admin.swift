@@ -125,7 +125,7 @@ extension APIDocument {
                                     .need("run_id", .string), .need("org", .string), .need("project", .string),
                                     .need("user", .string.orNull),
                                     .need("key", .string.orNull), .need("model", .string), .need("started_at", .instant),
-                                    .need("output_tokens", .integer), .need("cost_usd", .string),
+                                    .need("output_tokens", .integer), .need("cost_usd", .string), .need("node", .string),
                                 ]))),
                     ])), .refusal(404, "There is no such key."),
             ]),
@@ -236,22 +236,6 @@ extension APIDocument {
                         .need("ok", .flag), .need("findings", .list(.any)), .need("tests", .list(.anyObject)), .need("compared", .integer),
                         .need("different", .integer), .need("differs", .list(.anyObject)),
                     ])), .refusal(404, "The server has no policies."),
-            ]),
-        APIOperation(
-            "GET", "/api/admin/tools", "policies", "The server's tools", access: .admin,
-            answers: [
-                .json(
-                    "The tools.",
-                    .object([
-                        .need(
-                            "data",
-                            .list(
-                                .object([
-                                    .need("name", .string), .need("description", .string), .need("effect", .string),
-                                    .need("parameters", .any),
-                                    .need("timeout_ms", .integer), .need("cost_usd", .money), .may("disabled", .anyObject),
-                                ])))
-                    ]))
             ]),
         APIOperation(
             "POST", "/api/admin/tools/{name}", "policies", "Switch a tool off or on", access: .operator,

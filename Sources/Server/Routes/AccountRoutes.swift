@@ -22,7 +22,8 @@ struct AccountRoutes: Sendable {
             ])
         }
         group.get("models/:id") { _, context in
-            guard let entry = models.entry(try context.parameters.require("id")) else {
+            // Of a model that the key may not call it knows nothing, as the list has it.
+            guard let entry = models.entry(try context.parameters.require("id")), try context.principal.mayCall(entry.model.id) else {
                 throw HTTPFailure(.notFound, code: "model_not_found", message: "There is no such model.", param: "model")
             }
             return Response.json(json(entry))
@@ -37,7 +38,7 @@ struct AccountRoutes: Sendable {
 
     @Sendable private func quota(_ request: Request, context: AppContext) async throws -> Response {
         let principal = try context.principal
-        let path = try TenancyPath(org: principal.org, project: principal.project, user: principal.user, key: principal.keyID)
+        let path = try TenancyPath(org: principal.org, project: principal.project, user: principal.user, key: principal.payer)
         var found: [WindowSnapshot] = []
         do {
             for scope in path.scopes { found += try await windows.usage(of: scope).windows }
@@ -47,7 +48,7 @@ struct AccountRoutes: Sendable {
                 message: "The counters cannot be read right now. Try again.", headers: [.retryAfter: "1"])
         }
         var response = Response.json([
-            "org": .string(principal.org), "project": .string(principal.project), "user": principal.user.map { .string($0) } ?? .null,
+            "org": .string(principal.org.text), "project": .string(principal.project), "user": principal.user.map { .string($0) } ?? .null,
             "roles": .array(principal.roles.map { .string($0) }),
             "windows": .array(found.map(\.json)),
         ])

@@ -36,8 +36,7 @@ struct AdminAuditRoutes: Sendable {
 
     @Sendable private func show(_ request: Request, context: AppContext) async throws -> Response {
         let principal = try context.principal
-        let org = request.uri.queryParameters["org"].map(String.init) ?? principal.org
-        try principal.checkMayLook(at: .one(org))
+        let org = try AdminArea.org(of: request, principal)
         let store = stores.audit
         let extent = try await store.extent(of: org)
         let last = try await Self.lastCheckpoint(of: org, upTo: extent?.last ?? 0, store)
@@ -53,7 +52,7 @@ struct AdminAuditRoutes: Sendable {
     }
 
     /// Checkpoints are many and come in order: it is looked for from the end, in steps that grow.
-    private static func lastCheckpoint(of org: String, upTo end: Int64, _ store: any AuditStore) async throws -> Checkpoint? {
+    private static func lastCheckpoint(of org: OrgID, upTo end: Int64, _ store: any AuditStore) async throws -> Checkpoint? {
         var step: Int64 = 64
         var start = end
         var found: Checkpoint?
@@ -68,7 +67,7 @@ struct AdminAuditRoutes: Sendable {
 
     /// The last checkpoint of the file that speaks of the record which is there; nil without a file.
     @concurrent
-    private func anchor(of org: String) async throws -> Int64? {
+    private func anchor(of org: OrgID) async throws -> Int64? {
         guard let file = AuditVerification.anchors(configuration) else { return nil }
         let store = stores.audit
         var anchored: Int64 = 0
@@ -85,12 +84,12 @@ struct AdminAuditRoutes: Sendable {
 
     @Sendable private func verify(_ request: Request, context: AppContext) async throws -> Response {
         let principal = try context.principal
-        var org: String?
+        var org: OrgID?
         if request.headers[.contentLength].map({ $0 != "0" }) ?? false {
-            org = try FieldReader(await JSONBody.read(request)).string("org", bytesMax: 64)
+            org = try AdminArea.org(
+                named: FieldReader(await JSONBody.read(request)).string("org", bytesMax: TenancyName.bytesMax), principal)
         }
-        if !principal.isOperator { org = org ?? principal.org }
-        if let org { try principal.checkMayLook(at: .one(org)) }
+        if !principal.isOperator { org = try org ?? AdminArea.administered(principal.org, by: principal, param: "org") }
         guard turn.take() else {
             throw HTTPFailure(
                 .conflict, code: "verification_running", message: "The log is being verified already. Try again in a moment.",
@@ -109,8 +108,9 @@ struct AdminAuditRoutes: Sendable {
     @Sendable private func export(_ request: Request, context: AppContext) async throws -> Response {
         let principal = try context.principal
         let query = request.uri.queryParameters
-        let org = query["org"].map(String.init) ?? (principal.isOperator ? nil : principal.org)
-        if let org { try principal.checkMayLook(at: .one(org)) }
+        let org =
+            try principal.isOperator
+            ? AdminArea.org(named: query["org"].map(String.init), principal) : AdminArea.org(of: request, principal)
         let (from, to): (Milliseconds?, Milliseconds?)
         do throws(LedgerSelection.Failure) {
             from = try LedgerSelection.instant(query["from"].map(String.init), "from")
@@ -138,7 +138,7 @@ struct AdminAuditRoutes: Sendable {
 
 /// Where an organisation's chain stands: what of it is anchored outside the store, what only signed in it, and what neither. Pure.
 struct AuditStanding: Sendable, Hashable {
-    let org: String
+    let org: OrgID
     /// Where the chain begins; records before it are of a release that had none.
     let first: Int64?
     let last: Int64
@@ -157,7 +157,7 @@ struct AuditStanding: Sendable, Hashable {
 
     var json: JSONValue {
         [
-            "org": .string(org), "records": .integer(first.map { max(0, last - $0 + 1) } ?? 0), "last_seq": .integer(last),
+            "org": .string(org.text), "records": .integer(first.map { max(0, last - $0 + 1) } ?? 0), "last_seq": .integer(last),
             "signed_to": .integer(signedTo), "anchored_to": anchoredTo.map { .integer($0) } ?? .null,
             "last_checkpoint_at": signedAt.map { .integer($0.rawValue) } ?? .null,
             "ranges": .array(ranges.map { ["from": .integer($0.from), "to": .integer($0.to), "state": .string($0.state)] }),

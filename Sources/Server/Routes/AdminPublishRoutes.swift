@@ -87,7 +87,7 @@ struct AdminPublishRoutes: Sendable {
         return policies
     }
 
-    private static func reason(_ fields: FieldReader) throws(HTTPFailure) -> String {
+    static func reason(_ fields: FieldReader) throws(HTTPFailure) -> String {
         guard let reason = try fields.string("reason", bytesMax: PolicyStoreLimits.reasonBytes), !reason.trimmingSpaces.isEmpty,
             !reason.utf8.contains(0)
         else { throw fields.failure("reason", "is needed: one sentence for the decision log") }

@@ -24,12 +24,9 @@ struct AdminRunRoutes: Sendable {
         let row = handle == nil ? await live.view().streams(.all).first { $0.run == id.text } : nil
         guard let found = try await explainer.explain(id.text, live: handle, elsewhere: row), principal.administers(org: found.path.org)
         else { throw absent }
-        var records: [RecordedDecision] = []
-        if let org = try? OrgHandle(org: found.path.org) {
-            records = try await explainer.stores.decisions.decisions(
-                for: .org(org), DecisionFilter(run: id.text), after: 0, limit: RunStory.decisions
-            ).decisions
-        }
+        let records = try await explainer.stores.decisions.decisions(
+            for: .org(OrgHandle(org: found.path.org)), DecisionFilter(run: id.text), after: 0, limit: RunStory.decisions
+        ).decisions
         return .json(RunStory(explanation: found, records: records).json)
     }
 }

@@ -37,8 +37,10 @@ struct AdminStreamRoutes: Sendable {
     /// Of the caller's organisation; of another, or with `?org=*` of all, for an operator.
     @Sendable private func now(_ request: Request, context: AppContext) async throws -> Response {
         let principal = try context.principal
-        let choice = OrgChoice(request.uri.queryParameters["org"].map(String.init) ?? principal.org)
-        try principal.checkMayLook(at: choice)
+        let text = request.uri.queryParameters["org"].map(String.init)
+        guard let choice = text.map({ OrgChoice($0) }) ?? .one(principal.org), principal.mayLook(at: choice) else {
+            throw HTTPFailure.scopeDenied(param: "org")
+        }
         let waiting = await approvals.waiting(choice)
         return .json(await live.view().now(choice, approvals: waiting, at: WallClock.now().rawValue))
     }
@@ -74,13 +76,10 @@ struct AdminStreamRoutes: Sendable {
 }
 
 extension Principal {
-    /// - Throws: 403 `scope_denied`.
-    func checkMayLook(at choice: OrgChoice) throws(HTTPFailure) {
-        let may =
-            switch choice {
-            case .all: isOperator
-            case .one(let org): administers(org: org)
-            }
-        guard may else { throw .scopeDenied(param: "org") }
+    func mayLook(at choice: OrgChoice) -> Bool {
+        switch choice {
+        case .all: isOperator
+        case .one(let org): administers(org: org)
+        }
     }
 }

@@ -70,21 +70,18 @@ struct AdminSystemRoutes: Sendable {
         return .json(["yaml": .string(yaml), "settings": settings])
     }
 
-    private func seen(_ settings: JSONValue, by org: String) async throws -> JSONValue {
+    private func seen(_ settings: JSONValue, by org: OrgID) async throws -> JSONValue {
         guard case .object(var object) = settings else { return .null }
         var budgets: [JSONValue] = []
         for budget in object["budgets"]?.arrayValue ?? [] {
             guard let scope = budget["scope"]?.stringValue.flatMap({ try? Scope($0) }) else { continue }
-            let owner: String? =
-                switch scope {
-                case .org(let owner), .project(let owner, _), .user(let owner, _, _): owner
-                case .key(let id): try await stores.keys.find(id: id)?.org
-                }
+            var owner = scope.org
+            if case .key(let id) = scope { owner = try await stores.keys.find(id: id)?.org }
             if owner == org { budgets.append(budget) }
         }
         object["budgets"] = .array(budgets)
         if case .object(var accounting)? = object["accounting"] {
-            let slots = (accounting["slots"]?.objectValue?.members ?? []).filter { $0.key == org }
+            let slots = (accounting["slots"]?.objectValue?.members ?? []).filter { $0.key == org.text }
             accounting["slots"] = .object(JSONObject(slots.map { ($0.key, $0.value) }))
             object["accounting"] = .object(accounting)
         }

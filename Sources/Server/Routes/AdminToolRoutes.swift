@@ -4,8 +4,8 @@ internal import Hummingbird
 internal import JSON
 internal import Supervisor
 
-/// `GET /api/admin/decisions`, `/decisions/{id}`, `/tools` and `/isolation`: what was decided about calls, what may be called, and how well
-/// code is shut in.
+/// `GET /api/admin/decisions`, `/decisions/{id}` and `/isolation`, `POST /api/admin/tools/{name}`: what was decided about calls, which tools are
+/// switched off, and how well code is shut in. The catalog itself is with ``AdminCatalogRoutes``.
 ///
 /// Decisions are those of the admin's own organisation; an operator names one with `org`.
 struct AdminToolRoutes: Sendable {
@@ -16,7 +16,6 @@ struct AdminToolRoutes: Sendable {
     func add(to group: RouterGroup<AppContext>) {
         group.get("decisions", use: decisions)
         group.get("decisions/:id", use: decision)
-        group.get("tools", use: tools)
         group.post("tools/:name", use: switchTool)
         group.get("isolation", use: isolation)
     }
@@ -64,37 +63,23 @@ struct AdminToolRoutes: Sendable {
     }
 
     private func reader(_ request: Request, _ context: AppContext) throws -> DecisionReader {
-        let principal = try context.principal
-        let org = request.uri.queryParameters["org"].map(String.init) ?? principal.org
-        guard principal.administers(org: org), let handle = try? OrgHandle(org: org) else {
-            throw HTTPFailure.scopeDenied(param: "org")
-        }
-        return .org(handle)
-    }
-
-    @Sendable private func tools(_ request: Request, context: AppContext) async throws -> Response {
-        .json(
-            [
-                "data": .array(
-                    (room?.catalog.tools ?? []).map { tool in
-                        var object = tool.json.objectValue ?? JSONObject()
-                        object["disabled"] = room?.switches.off(tool.name)?.json
-                        return .object(object)
-                    })
-            ])
+        .org(OrgHandle(org: try AdminArea.org(of: request, context.principal)))
     }
 
     /// `{"disabled": true, "reason": "…"}`: calls in flight go on, no other begins. The tools are the server's, so an operator's alone.
     @Sendable private func switchTool(_ request: Request, context: AppContext) async throws -> Response {
+        try await switchTool(context.parameters.require("name"), JSONBody.read(request), context)
+    }
+
+    func switchTool(_ name: String, _ body: JSONValue, _ context: AppContext) async throws -> Response {
         let principal = try context.principal
-        let name = try context.parameters.require("name")
         guard principal.isOperator else {
             throw HTTPFailure(
                 .forbidden, code: "role_required", type: "permission_error",
                 message: "Tools belong to the server: switching them needs a key with the role operator.")
         }
         guard let room, room.catalog[name] != nil else { throw HTTPFailure.notFound("tool of that name") }
-        let fields = try FieldReader(await JSONBody.read(request))
+        let fields = try FieldReader(body)
         guard let isOff = try fields.flag("disabled") else { throw fields.failure("disabled", "is needed: true or false") }
         let reason = try fields.string("reason", bytesMax: 500) ?? ""
         try await room.switches.set(name, isOff: isOff, by: principal.keyID, reason: reason)
@@ -135,7 +120,7 @@ extension ProbeResult {
 
 extension ToolDefinition {
     /// Without what may hold secrets.
-    fileprivate var json: JSONValue {
+    var json: JSONValue {
         var object = JSONObject([
             ("name", .string(name)), ("description", .string(description)), ("effect", .string(effect.rawValue)),
             ("parameters", parameters), ("timeout_ms", .integer(timeout.wholeMilliseconds)),
@@ -153,14 +138,14 @@ extension ToolDefinition {
 }
 
 extension ToolSwitch {
-    fileprivate var json: JSONValue { ["by": .string(by), "reason": .string(reason), "at": .integer(at.rawValue)] }
+    var json: JSONValue { ["by": .string(by), "reason": .string(reason), "at": .integer(at.rawValue)] }
 }
 
 extension RecordedDecision {
     var json: JSONValue {
         var object = JSONObject([
             ("id", .string(decision.id)), ("seq", .integer(seq)), ("at", .integer(decision.at.rawValue)),
-            ("org", .string(decision.path.org)), ("project", .string(decision.path.project)), ("run", .string(decision.run)),
+            ("org", .string(decision.path.org.text)), ("project", .string(decision.path.project)), ("run", .string(decision.run)),
             ("call_id", .string(decision.callID)), ("source", .string(decision.source.rawValue)), ("tool", .string(decision.tool)),
             ("arguments_digest", .string(decision.argumentsDigest)), ("decision", .string(decision.decision.rawValue)),
             ("roles", .array(decision.roles.map { .string($0) })), ("kind", .string(decision.kind.rawValue)),

@@ -35,7 +35,7 @@ struct AdminUsageRoutes: Sendable {
         var budgets: [Budget] = []
         if let scope = query.scope { budgets = try await stores.budgets.list(scope: scope) }
         let snapshots = try await windows.windows(of: budgets)
-        return .json(report.json(windows: snapshots.map(\.row), forecast: Self.forecast(budgets, snapshots, now)))
+        return .json(report.json(windows: snapshots.rows(budgets), forecast: Self.forecast(budgets, snapshots, now)))
     }
 
     private func isCSV(_ request: Request) throws(HTTPFailure) -> Bool {

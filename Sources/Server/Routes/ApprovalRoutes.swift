@@ -29,10 +29,7 @@ struct ApprovalRoutes: Sendable {
 
     @Sendable private func listAll(_ request: Request, context: AppContext) async throws -> Response {
         let principal = try context.principal
-        let org = request.uri.queryParameters["org"].map(String.init) ?? principal.org
-        guard principal.administers(org: org) else {
-            throw HTTPFailure.scopeDenied(param: "org")
-        }
+        let org = try AdminArea.org(of: request, principal)
         var filter = try filter(request)
         filter.project = request.uri.queryParameters["project"].map(String.init)
         filter.user = request.uri.queryParameters["user"].map(String.init)
@@ -59,7 +56,7 @@ struct ApprovalRoutes: Sendable {
     }
 
     private func page(
-        _ request: Request, of org: String, _ filter: ApprovalFilter, limit: Int
+        _ request: Request, of org: OrgID, _ filter: ApprovalFilter, limit: Int
     ) async throws -> (approvals: [Approval], next: ApprovalCursor?) {
         guard let desk else { return ([], nil) }
         var cursor: ApprovalCursor?

@@ -59,7 +59,7 @@ struct ResponseRoutes: Sendable {
     /// Ends the run and answers once it has ended, with what it had put out.
     @Sendable private func cancel(_ request: Request, context: AppContext) async throws -> Response {
         let handle = try await handle(context)
-        _ = intake.coordinator.cancel(handle.identity.run)
+        _ = await intake.cancel(handle)
         return .json(bytes: ResponseObject(handle).bytes(try await CompletionReader(handle).output(CompletionReader.Opening())))
     }
 

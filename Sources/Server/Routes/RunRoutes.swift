@@ -47,7 +47,7 @@ struct RunRoutes: Sendable {
 
     @Sendable private func cancel(_ request: Request, context: AppContext) async throws -> Response {
         let handle = try await run(context)
-        return .json(["ok": .bool(intake.coordinator.cancel(handle.identity.run)), "run_id": .string(handle.identity.run.text)])
+        return .json(["ok": .bool(await intake.cancel(handle)), "run_id": .string(handle.identity.run.text)])
     }
 
     private func run(_ context: AppContext) async throws -> RunHandle {

@@ -38,7 +38,7 @@ struct SpendRoutes: Sendable {
 
     private func scope(of query: SpendLogQuery, _ principal: Principal) async throws -> Scope? {
         guard let name = query.key else {
-            return principal.isOperator ? nil : principal.isAdmin ? .org(principal.org) : .key(principal.keyID)
+            return principal.isOperator ? nil : principal.isAdmin ? .org(principal.org) : .key(principal.payer)
         }
         // Also one that was revoked: what it spent is still to be looked up.
         let key =
@@ -48,7 +48,7 @@ struct SpendRoutes: Sendable {
         guard let key, key.id == principal.keyID || principal.administers(org: key.org) else {
             throw HTTPFailure(.notFound, code: "key_not_found", message: "There is no such key.", param: "api_key")
         }
-        return .key(key.id)
+        return .key(key.account)
     }
 
     /// Of the last 30 days, as LiteLLM's; `max_budget` is the organisation's first money budget.

@@ -34,7 +34,7 @@ struct TwoCallRoutes: Sendable {
             _ = feed.attach(handle, after: try ResumePosition(request, run: handle.identity.run).after)
         }
         let ready: JSONValue = [
-            "stream_id": .string(name), "org": .string(principal.org), "project": .string(principal.project),
+            "stream_id": .string(name), "org": .string(principal.org.text), "project": .string(principal.project),
             "user": principal.user.map { .string($0) } ?? .null,
         ]
         let streams = streams
@@ -79,7 +79,7 @@ struct StreamOwner: Sendable, Hashable {
     private let name: String
 
     init(_ principal: Principal, _ name: String) {
-        tenant = [principal.org, principal.project, principal.user, principal.user == nil ? principal.keyID : nil]
+        tenant = [principal.org.text, principal.project, principal.user, principal.user == nil ? principal.keyID : nil]
         self.name = name
     }
 }

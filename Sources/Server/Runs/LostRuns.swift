@@ -8,7 +8,8 @@ internal import JSON
 /// Who settles a dead process notes the ends of its runs beside the ledger. A process that died between the settlement of a run
 /// and its end leaves a turn that was never finished: that counts as lost once the settlement is old.
 struct LostRuns: Sendable {
-    static let code = "server_lost"
+    static let code = "node_lost"
+    static let pendingCode = "run_unavailable"
     static let message = "The server of this run was lost; what it had delivered was charged, and the rest never came."
     /// A server that lives writes the end of a turn right after the settlement; a pause of this length would be a fault of its own.
     private static let finishing: Int64 = 10_000
@@ -38,7 +39,7 @@ struct LostRuns: Sendable {
     /// A handle to read the end of a lost run from.
     ///
     /// - Returns: nil when the caller has no such run, or it ended in some other way and is no longer kept.
-    /// - Throws: 503 when it is not known yet: the run lives at another server, or has not been settled.
+    /// - Throws: 503 when it is not known yet: the run lives at another server that cannot be asked, or has not been settled.
     func find(_ run: RunID, for tenant: Tenant) async throws(HTTPFailure) -> RunHandle? {
         let found: RunHandle?
         let isPending: Bool
@@ -51,9 +52,44 @@ struct LostRuns: Sendable {
         return found
     }
 
+    /// The end of a run whose node is gone, for its log in Redis. What is known of its end elsewhere holds; else it is noted now.
+    ///
+    /// Its charges have to be in the ledger.
+    ///
+    /// - Returns: nil for a tenant that cannot be accounted.
+    func end(_ head: RunHead) async throws -> SharedEvent? {
+        guard let path = try? TenancyPath(of: head.tenant) else { return nil }
+        let run = head.identity.run.text
+        let rows = try await stores.ledger.rows(ofRun: run)
+        // Of a lost machine there may be more, which counts as spent until its board is read.
+        let isWhole = rows.last.map { $0.kind == .settle || $0.kind == .resolve } ?? true
+        let settled = SettledUsage(rows, isWhole: isWhole)
+        let turn = try await stores.conversations(of: ConversationOwner(path)).turn(ofRun: run)?.turn
+        // Its node had written the answer, and died before it could tell.
+        if let turn, turn.status == RunOutcome.complete.rawValue {
+            return SharedEvent(
+                lostAt: WallClock.now().rawValue,
+                terminal: .complete(finalAnswer: turn.assistantText, finishReason: "stop", settled))
+        }
+        let known = try await stores.runEnds.find(run: run)
+        if known == nil {
+            try await Self.note([Attribution(path: path, run: run, model: head.model, priceVersion: "")], in: stores)
+        }
+        return SharedEvent(
+            lostAt: (known?.at ?? WallClock.now()).rawValue, terminal: .error(code: Self.code, message: Self.message, settled))
+    }
+
+    /// The end of a run that nobody knows any more but the ledger; nil when it is not known there either.
+    func ending(of run: RunID, for tenant: Tenant) async -> SharedEvent? {
+        guard let handle = try? await find(run, for: tenant), let terminal = handle.log.terminal,
+            let entry = handle.log.read(after: handle.log.lastSeq - 1, maxBytes: .max).last
+        else { return nil }
+        return SharedEvent(lostAt: entry.timestamp, terminal: terminal)
+    }
+
     private static func pending(_ message: String) -> HTTPFailure {
         HTTPFailure(
-            .serviceUnavailable, code: "run_unavailable", type: "server_error", message: message, param: "run_id",
+            .serviceUnavailable, code: pendingCode, type: "server_error", message: message, param: "run_id",
             headers: [.retryAfter: "1"])
     }
 
@@ -103,11 +139,12 @@ extension RunEnd {
 
 extension SettledUsage {
     /// What all leases of a run were charged for together.
-    fileprivate init(_ rows: [LedgerRow]) {
+    fileprivate init(_ rows: [LedgerRow], isWhole: Bool = true) {
         let charges = rows.filter(\.kind.isCharge)
         let usage = charges.reduce(UsageClasses.zero) { $0 + $1.usage }
         self.init(
             inputTokens: Int(clamping: usage.input), outputTokens: Int(clamping: usage.output),
-            costUSD: NanoUSD(charges.reduce(0) { $0 + $1.nanoUSD }).decimalText, isEstimated: charges.contains(where: \.estimated))
+            costUSD: NanoUSD(charges.reduce(0) { $0 + $1.nanoUSD }).decimalText,
+            isEstimated: !isWhole || charges.contains(where: \.estimated))
     }
 }

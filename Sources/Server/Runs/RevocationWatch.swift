@@ -61,7 +61,7 @@ extension RunCoordinator {
         return live().count { run in
             guard let path = try? TenancyPath(of: run.handle.tenant) else { return false }
             let identity = run.handle.identity
-            guard order.covers(run: identity.run.text, path: path) else { return false }
+            guard order.covers(run: identity.run.text, path: path, credential: run.handle.tenant.credential) else { return false }
             return cut(identity.run, description.decided(by: trail.killed(identity, path, by: order.author, of: order.target.text)))
         }
     }

@@ -39,7 +39,7 @@ struct RunExplanation: Sendable {
     var json: JSONValue {
         [
             "run_id": .string(run), "state": .string(state.rawValue), "model": .string(model), "message": .string(sentence),
-            "org": .string(path.org), "project": .string(path.project), "user": path.user.map { .string($0) } ?? .null,
+            "org": .string(path.org.text), "project": .string(path.project), "user": path.user.map { .string($0) } ?? .null,
             "key": path.key.map { .string($0) } ?? .null, "ended_at": end.map { .integer($0.at.rawValue) } ?? .null,
             "cut": detail["cut"] ?? .null, "error": detail["error"] ?? .null,
             "totals": [

@@ -12,6 +12,8 @@ struct RunIntake: Sendable {
     var onDeny = RunRequest.DenyPolicy.feedBack
     let lost: LostRuns
     let trail: AuditTrail
+    /// Nil where this server is the only one.
+    var shared: SharedRuns?
 
     /// - Throws: the refusal as every transport tells it.
     func start(_ message: ChatMessage, as principal: Principal) async throws(HTTPFailure) -> RunHandle {
@@ -84,8 +86,32 @@ struct RunIntake: Sendable {
             guard handle.tenant.owns(asSeenBy: principal.tenant) else { throw absent }
             return handle
         }
-        guard let handle = try await lost.find(run, for: principal.tenant) else { throw absent }
-        return handle
+        if let handle = await shared?.find(run, for: principal.tenant) { return handle }
+        do throws(HTTPFailure) {
+            guard let handle = try await lost.find(run, for: principal.tenant) else { throw absent }
+            return handle
+        } catch {
+            guard error.code == LostRuns.pendingCode, let handle = await young(run, for: principal.tenant) else { throw error }
+            return handle
+        }
+    }
+
+    /// A run that another server has just begun: its log is in Redis within a moment.
+    private func young(_ run: RunID, for tenant: Tenant) async -> RunHandle? {
+        guard let shared else { return nil }
+        for _ in 0..<6 {
+            try? await Task.sleep(for: RunLogLimits.writePause)
+            if let handle = await shared.find(run, for: tenant) { return handle }
+        }
+        return nil
+    }
+
+    /// Ends a run that the caller may see, wherever it lives.
+    ///
+    /// - Returns: false when it had ended, or was about to.
+    func cancel(_ run: RunHandle) async -> Bool {
+        if coordinator.cancel(run.identity.run) { return true }
+        return await shared?.cancel(run) ?? false
     }
 }
 
@@ -148,5 +174,5 @@ extension FieldReader {
 }
 
 extension Principal {
-    var tenant: Tenant { Tenant(org: org, project: project, user: user, key: keyID) }
+    var tenant: Tenant { Tenant(org: org, project: project, user: user, key: payer, credential: keyID) }
 }

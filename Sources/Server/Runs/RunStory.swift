@@ -77,8 +77,8 @@ struct RunStory: Sendable {
     private func charge(_ row: LedgerRow) -> Entry {
         let text =
             switch row.kind {
-            case .commit, .settle, .resolve, .adjust: "\(NanoUSD(row.nanoUSD).decimalText) usd for \(row.usage.total) tokens"
-            case .overrun: "more than was held: \(row.usage.total) tokens"
+            case .commit, .settle, .resolve, .adjust: "\(NanoUSD(row.nanoUSD).decimalText) usd for \(row.usage.total.grouped) tokens"
+            case .overrun: "more than was held: \(row.usage.total.grouped) tokens"
             case .suspense: "held by a server that ended: \(NanoUSD(row.nanoUSD).decimalText) usd"
             }
         return Entry(at: row.at.rawValue, kind: "charge", text: text, data: row.json)
@@ -120,7 +120,7 @@ struct RunStory: Sendable {
     private var spending: String {
         let usage = explanation.usage
         let verb = explanation.state == .running ? "So far it has" : "It"
-        return "\(verb) read \(usage.input) tokens and wrote \(usage.output), which cost $\(explanation.cost.decimalText)."
+        return "\(verb) read \(usage.input.grouped) tokens and wrote \(usage.output.grouped), which cost $\(explanation.cost.decimalText)."
     }
 
     private var tools: String? {
@@ -134,4 +134,17 @@ struct RunStory: Sendable {
     private var reason: String { explanation.end == nil ? ending?.message ?? explanation.sentence : explanation.sentence }
 
     private var next: String? { ending.map { "The record of that decision is \($0.id)." } }
+}
+
+extension Int64 {
+    /// `1,331`, as the tables beside it have it.
+    var grouped: String {
+        let digits = String(magnitude)
+        var text = ""
+        for (index, digit) in digits.enumerated() {
+            if index > 0, (digits.count - index).isMultiple(of: 3) { text.append(",") }
+            text.append(digit)
+        }
+        return self < 0 ? "-" + text : text
+    }
 }

@@ -50,8 +50,7 @@ extension Configuration.BudgetSetting {
             do throws(BudgetError) {
                 return try Budget(
                     scope: scope, model: model.isEmpty ? nil : model, tool: tool.isEmpty ? nil : tool, unit: unit, period: window,
-                    zone: zone,
-                    limit: limit)
+                    zone: zone, limit: limit, owner: .operator)
             } catch {
                 throw ConfigurationError(setting: setting, origin: nil, rule: error.description)
             }

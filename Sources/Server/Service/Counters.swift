@@ -33,8 +33,9 @@ struct Counters: Sendable {
         }
         let outbox = RedisOutbox(connection, ledger: stores.ledger, consumer: "node-\(RandomText.urlSafe(bytes: 6))", logger: logger) {
             // Also what is left of slots that an org was once split over.
-            let slots = (try? await stores.root.everySlot().map(\.name)) ?? []
-            return Array(Set(slots).union((try? await stores.keys.orgs()) ?? []))
+            let slots = (try? await stores.root.everySlot()) ?? []
+            let orgs = (try? await stores.keys.orgs()) ?? []
+            return Array(Set(slots).union(orgs.map { CounterSlot($0) }))
         }
         store = RedisCounterStore(outbox: outbox)
         self.connection = connection

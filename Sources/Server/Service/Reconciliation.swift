@@ -12,7 +12,7 @@ struct Reconciliation: Sendable {
     }
 
     struct Report: Sendable {
-        let org: String
+        let org: OrgID
         let windows: Int
         let differences: [Difference]
         /// Leases whose holder died without evidence, with what they hold.
@@ -28,7 +28,7 @@ struct Reconciliation: Sendable {
     let stores: Stores
     let reader: WindowReader
 
-    func report(org: String) async throws -> Report {
+    func report(org: OrgID) async throws -> Report {
         var differences: [Difference] = []
         let budgets = try await budgets(of: org)
         for budget in budgets {
@@ -39,23 +39,23 @@ struct Reconciliation: Sendable {
             awaited: try await awaited(org))
     }
 
-    private func awaited(_ org: String) async throws -> [LeaseHolder] {
+    private func awaited(_ org: OrgID) async throws -> [LeaseHolder] {
         guard reader.counters != nil else { return [] }
         var found: [LeaseHolder] = []
         for slot in try await reader.slots(org) {
-            for holder in try await stores.root.awaited(org: slot.name) where !found.contains(holder) { found.append(holder) }
+            for holder in try await stores.root.awaited(org: slot) where !found.contains(holder) { found.append(holder) }
         }
         return found
     }
 
-    private func budgets(of org: String) async throws -> [Budget] {
+    private func budgets(of org: OrgID) async throws -> [Budget] {
         var found: [Budget] = []
         for budget in try await stores.budgets.list(scope: nil) where try await reader.org(of: budget.scope) == org { found.append(budget) }
         return found
     }
 
     /// Streams may run: a count is right when the ledger's sum lies between what was counted before it and after.
-    private func compare(_ budget: Budget, org: String) async throws -> Difference? {
+    private func compare(_ budget: Budget, org: OrgID) async throws -> Difference? {
         var last: Difference?
         for _ in 0..<Self.looks {
             let window = budget.window(at: WallClock.now())
@@ -89,9 +89,9 @@ struct Reconciliation: Sendable {
         guard let counters = reader.counters else { return [] }
         let holder = LeaseHolder(node: "reconcile-\(RandomText.urlSafe(bytes: 6))", fence: WallClock.now().rawValue)
         let rebuild = CounterRebuild(root: stores.root, store: counters, holder: holder)
-        var lives: [(org: String, life: Epoch)] = []
-        for slot in try await reader.slots(report.org) where try await stores.root.life(org: slot.name) != nil {
-            lives.append((slot.name, try await rebuild.begin(org: slot.name)))
+        var lives: [(org: CounterSlot, life: Epoch)] = []
+        for slot in try await reader.slots(report.org) where try await stores.root.life(org: slot) != nil {
+            lives.append((slot, try await rebuild.begin(org: slot)))
         }
         var awaited: [LeaseHolder] = []
         for _ in 0..<Self.rebuildRounds {

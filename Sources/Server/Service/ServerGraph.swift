@@ -13,6 +13,7 @@ internal import ServiceLifecycle
 internal import Supervisor
 internal import Telemetry
 internal import Transport
+internal import TransportRedis
 internal import TransportWire
 internal import UnixSignals
 
@@ -34,6 +35,8 @@ struct ServerGraph {
         // Before it is read: what comes later is a change.
         let priceFile = FileIdentity(configuration.priceFile)
         let prices = try Prices.load(configuration.priceFile, models: configuration.models)
+        let certificate = try CertificateWatch(
+            configuration.server.tls, connectsToPeers: !configuration.stores.redis.isEmpty, registry: registry, logger: logger)
         let tokens = try TokenKeys(configuration.tokens, registry: registry, logger: logger)
         for notice in configuration.notices { logger.notice("setting without effect", metadata: ["setting": "\(notice)"]) }
 
@@ -51,7 +54,7 @@ struct ServerGraph {
         let counters = try await Counters(stores, logger: logger)
         let node = "node-\(RandomText.urlSafe(bytes: 6))"
         let holder = LeaseHolder(node: node, fence: WallClock.now().rawValue)
-        let succession = try Succession(data: configuration.stores.data, holder: holder, stores: stores, logger: logger)
+        var succession = try Succession(data: configuration.stores.data, holder: holder, stores: stores, logger: logger)
         let accountant = Accountant(
             store: counters.store, ledger: stores.ledger, directory: budgets,
             prices: prices, holder: holder, clock: WallClock.accounting,
@@ -87,24 +90,31 @@ struct ServerGraph {
         }
         let checkpoints = CheckpointWriter(
             stores.audit, directory: configuration.stores.data, file: configuration.audit.checkpoints, registry: registry, logger: logger)
+        let windows = WindowReader(stores, counters: counters.isEmbedded ? nil : counters.store)
+        let lost = LostRuns(stores: stores, windows: windows, toolTimeMax: tools == nil ? .zero : EngineLimits().toolTimeMax)
+        // An address that is none has been refused by the counters.
+        let runs = (try? RedisURL(parsing: configuration.stores.redis)).map {
+            SharedRuns($0, node: node, lost: lost, registry: registry, logger: logger)
+        }
+        succession.nodes = runs?.nodes
         let coordinator = RunCoordinator(
             meter: MeterBinding(accountant: accountant, trail: trail), models: models, conversations: ConversationBinding(stores: stores),
             tools: tools?.gate, metrics: EngineMetricsBinding(metrics: metrics, ends: ends, board: board, upstreams: upstreams),
-            tracer: traces?.tracer)
+            tracer: traces?.tracer, share: runs?.writer)
         let revocations = RevocationWatch(
             store: stores.revocations, coordinator: coordinator, trail: trail, metrics: metrics, logger: logger)
-        let windows = WindowReader(stores, counters: counters.isEmbedded ? nil : counters.store)
         let intake = RunIntake(
             coordinator: coordinator, defaultModel: models.entries.first?.model.id, disconnects: DisconnectRules(configuration),
             onDeny: configuration.tools.onDeny,
-            lost: LostRuns(
-                stores: stores, windows: windows, toolTimeMax: tools == nil ? .zero : EngineLimits().toolTimeMax), trail: trail)
+            lost: lost, trail: trail, shared: runs)
         let uses = KeyUses(stores.keys)
         let authenticator = Authenticator(
             directory: KeyDirectory(keys: stores.keys, uses: uses), tokens: tokens, trail: trail, metrics: metrics)
 
+        let cluster = try RedisCluster.configured(configuration, metrics: registry, logger: logger)
         let sockets = SocketIOServer(
-            configuration: try transportConfiguration(), eventLoopGroup: group, metrics: registry, logger: logger)
+            configuration: try transportConfiguration(), eventLoopGroup: group, cluster: cluster, metrics: registry, logger: logger)
+        cluster?.attach(sockets)
         ChatNamespace(intake: intake, authenticator: authenticator, desk: tools?.desk, metrics: metrics, areTraced: traces != nil)
             .install(on: sockets)
         let console = sockets.namespace("/console")
@@ -126,7 +136,8 @@ struct ServerGraph {
             readiness: readiness, metrics: metrics, outbox: counters.outbox, tools: tools, trail: trail,
             live: live, approvals: approvals, upstreams: upstreams, logger: logger, traces: traces)
         let front = RealtimeServer(
-            configuration: frontConfiguration(), ingress: sockets, responder: routes.router().buildResponder(), eventLoopGroup: group,
+            configuration: frontConfiguration(certificate), ingress: sockets, responder: routes.router().buildResponder(),
+            eventLoopGroup: group,
             metrics: registry, logger: logger
         ) { addresses in
             if let port = addresses.first?.port { live.listens(at: "\(configuration.server.host):\(port)") }
@@ -134,18 +145,20 @@ struct ServerGraph {
         }
 
         await tools?.switches.look()
+        let heirs = succession
         // In this order they start; in the reverse order they stop, so that runs are drained while clients still listen, and
         // settled while the counters still answer.
         let services: [any Service] =
             [
                 Background { await counters.outbox?.run() },
                 Background { await accountant.run() },
-                Background { await succession.run(accountant) },
+                Background { await heirs.run(accountant) },
                 Background { await forgetOldRuns(coordinator) },
                 Background { await ends.run() },
                 Background { await uses.run() },
                 Background { await PriceWatch(book: book, logger: logger, read: priceFile).run() },
                 Background { await tokens?.run() },
+                Background { await certificate?.run() },
                 Background { await revocations.run(since: started) },
                 Background { await checkpoints.run() },
                 Background { await feed.run() },
@@ -155,7 +168,8 @@ struct ServerGraph {
                 Background { await liveFeed.runStores() },
                 Background { await door.run() },
                 Background { await traces?.run() },
-            ] + (tools?.loops ?? []).map { Background($0) } + [
+                Background { await cluster?.run() },
+            ] + ((tools?.loops ?? []) + (runs?.loops(coordinator) ?? [])).map { Background($0) } + [
                 front,
                 RunDrain(coordinator: coordinator, tools: tools?.supervisor, readiness: readiness, grace: configuration.server.grace),
             ]
@@ -165,6 +179,7 @@ struct ServerGraph {
         lifecycle.maximumGracefulShutdownDuration = configuration.server.grace + .seconds(20)
         let result = await Result { try await ServiceGroup(configuration: lifecycle).run() }
         await live.leave()
+        await runs?.leave()
         await tools?.shutdown()
         // After the last decision: what is not signed could be cut off while nobody looks.
         await checkpoints.flush()
@@ -193,13 +208,14 @@ struct ServerGraph {
         return try TransportConfiguration(
             pingInterval: transport.pingInterval, pingTimeout: transport.pingTimeout, maxPayload: transport.maxMessage,
             queueBytesMax: transport.queue, origins: configuration.originPolicy, httpCompression: transport.httpCompression,
-            deflate: transport.deflate ? DeflatePolicy() : nil)
+            deflate: transport.deflate ? DeflatePolicy() : nil, allowEIO3: transport.allowEIO3)
     }
 
-    private func frontConfiguration() -> FrontConfiguration {
+    private func frontConfiguration(_ certificate: CertificateWatch?) -> FrontConfiguration {
         var front = FrontConfiguration()
         front.hosts = [configuration.server.host]
         front.port = configuration.server.port
+        front.tls = certificate?.identity
         // What nobody waits for is not generated, and not paid for (metering.md §2, item 12).
         front.pathsThatEndWithTheirClient = ["/v1/chat/completions", "/v1/responses", "/v1/messages"]
         front.pollingBodyBytesMax = configuration.transport.maxMessage

@@ -28,10 +28,12 @@ struct ServerRoutes: Sendable {
 
     func router() -> Router<AppContext> {
         let router = Router(context: AppContext.self)
+        let compressing = configuration.transport.httpCompression
+        if compressing { router.add(middleware: CompressionMiddleware()) }
         router.add(middleware: ErrorDocumentMiddleware())
         router.add(middleware: OriginMiddleware(policy: configuration.originPolicy))
         if traces != nil { router.add(middleware: TraceMiddleware()) }
-        PageRoutes(files: StaticFiles(root: configuration.server.webClient)).add(to: router)
+        PageRoutes(files: StaticFiles(root: configuration.server.webClient, compressing: compressing)).add(to: router)
         HealthRoutes(readiness: readiness, metrics: metrics) {
             metrics.outboxRows.set(Int64(outbox?.backlog ?? 0))
             traces?.measure()
@@ -59,7 +61,7 @@ struct ServerRoutes: Sendable {
                 middleware: AdminMiddleware())
         AdminTenantRoutes(stores: stores).add(to: admin)
         AdminKeyRoutes(stores: stores).add(to: admin)
-        AdminBudgetRoutes(stores: stores, windows: windows, coordinator: intake.coordinator).add(to: admin)
+        AdminBudgetRoutes(stores: stores, windows: windows, live: live).add(to: admin)
         AdminUsageRoutes(stores: stores, windows: windows).add(to: admin)
         AdminLedgerRoutes(stores: stores, windows: windows).add(to: admin)
         AdminStreamRoutes(live: live, approvals: self.approvals, stores: stores, trail: trail).add(to: admin)
@@ -70,7 +72,9 @@ struct ServerRoutes: Sendable {
         ).add(to: admin)
         AdminAuditRoutes(configuration: configuration, stores: stores).add(to: admin)
         AdminPriceRoutes(prices: prices, models: models).add(to: admin)
-        AdminToolRoutes(stores: stores, room: tools).add(to: admin)
+        let toolRoutes = AdminToolRoutes(stores: stores, room: tools)
+        toolRoutes.add(to: admin)
+        AdminCatalogRoutes(room: tools, tools: toolRoutes).add(to: admin)
         AdminPolicyRoutes(stores: stores, room: tools).add(to: admin)
         AdminPublishRoutes(room: tools).add(to: admin)
         AdminLogRoutes(trail: trail).add(to: admin)

@@ -1,5 +1,6 @@
 internal import Accounting
 internal import AccountingBoard
+internal import Engine
 internal import Foundation
 internal import Logging
 internal import NIOPosix
@@ -11,6 +12,8 @@ struct Succession: Sendable {
     private let folder: BoardFolder
     private let stores: Stores
     private let logger: Logger
+    /// Nil where this server is the only one.
+    var nodes: RunNodes?
     let board: MappedBoard
 
     /// Makes the data directory if it is not there. Reads files: not on an event loop.
@@ -63,7 +66,10 @@ struct Succession: Sendable {
     /// Keeps how the runs of the dead process ended, for the clients who come back.
     private func note(_ left: LeftBehind) async -> Bool {
         do {
-            try await LostRuns.note(left.leases.map(\.claim.attribution), in: stores)
+            let runs = left.leases.map(\.claim.attribution)
+            try await LostRuns.note(runs, in: stores)
+            // Its readers at other nodes are told at once.
+            try await nodes?.bury(left.holder.node, runs.compactMap { run in RunID(run.run).map { (run.path.org, $0) } })
             return true
         } catch {
             logger.error("lost runs cannot be noted; their clients wait", metadata: ["fault": "\(error)"])

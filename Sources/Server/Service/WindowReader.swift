@@ -33,13 +33,13 @@ struct WindowReader: Sendable {
     }
 
     /// What the counters have charged so far is in the ledger when this returns.
-    func flush(org: String) async throws {
+    func flush(org: OrgID) async throws {
         guard let counters else { return }
-        for slot in try await slots(org) { try await counters.flushRows(org: slot.name) }
+        for slot in try await slots(org) { try await counters.flushRows(org: slot) }
     }
 
     /// All counters that the org has or had; the unsplit ones are always among them.
-    func slots(_ org: String) async throws -> [CounterSlot] {
+    func slots(_ org: OrgID) async throws -> [CounterSlot] {
         let indices = try await stores.root.slots(org: org)
         return Set(indices + [0]).sorted().map { CounterSlot(org: org, index: $0) }
     }
@@ -55,7 +55,7 @@ struct WindowReader: Sendable {
         let slots = try await slots(org)
         var live: [CounterSlot: [WindowSnapshot]] = [:]
         for slot in slots {
-            if case .windows(let windows, _) = try await counters.apply(.read(org: slot.name, windows: usage.windows.map(\.key))) {
+            if case .windows(let windows, _) = try await counters.apply(.read(org: slot, windows: usage.windows.map(\.key))) {
                 live[slot] = windows
             }
         }
@@ -68,10 +68,10 @@ struct WindowReader: Sendable {
     func windows(of budgets: [Budget]) async throws -> [WindowSnapshot] {
         let now = WallClock.now()
         guard let counters else { return try await stores.usage.windows(of: budgets, now: now) }
-        var orgs: [Scope: String] = [:]
+        var orgs: [Scope: OrgID] = [:]
         for scope in Set(budgets.map(\.scope)) { orgs[scope] = try await org(of: scope) }
         var live: [CounterSlot: [WindowSnapshot]] = [:]
-        var slotsOfOrg: [String: [CounterSlot]] = [:]
+        var slotsOfOrg: [OrgID: [CounterSlot]] = [:]
         for org in Set(orgs.values).sorted() {
             // What is still in the outbox belongs to what was used.
             try await flush(org: org)
@@ -81,7 +81,7 @@ struct WindowReader: Sendable {
             for slot in slots {
                 for start in stride(from: 0, to: keys.count, by: Self.keysPerRead) {
                     let part = Array(keys[start..<min(start + Self.keysPerRead, keys.count)])
-                    if case .windows(let windows, _) = try await counters.apply(.read(org: slot.name, windows: part)) {
+                    if case .windows(let windows, _) = try await counters.apply(.read(org: slot, windows: part)) {
                         live[slot, default: []] += windows
                     }
                 }
@@ -134,14 +134,11 @@ struct WindowReader: Sendable {
         }
     }
 
-    func org(of scope: Scope) async throws -> String? {
-        switch scope {
-        case .org(let org), .project(let org, _), .user(let org, _, _): org
-        case .key(let id): try await org(ofKey: id)
-        }
-    }
+    /// The scope that is charged for this one: of a key that replaced another it is that one's.
+    func payer(of scope: Scope) async throws -> Scope { try await stores.payer(of: scope) }
 
-    private func org(ofKey id: String) async throws -> String? {
+    func org(of scope: Scope) async throws -> OrgID? {
+        guard case .key(let id) = scope else { return scope.org }
         if let org = Principal.org(ofTokenKey: id) { return org }
         return try await stores.keys.find(id: id)?.org
     }

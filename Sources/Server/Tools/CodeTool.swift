@@ -4,17 +4,17 @@ internal import Supervisor
 
 /// `run_code`: Python in a sandbox of its own. What the code calls goes through the supervisor like any other call.
 struct CodeTool: ToolAdapter {
-    let host: SandboxHost
-    /// Open once the machine has been probed.
-    let gate: StartGate
-    let catalog: ToolCatalog
+    let room: CodeRoom
+    /// The tools there are at this moment.
+    let catalog: @Sendable () -> ToolCatalog
 
     func call(_ call: AdmittedCall) async throws(ToolFailure) -> JSONValue {
         guard let code = call.arguments["code"]?.stringValue else {
             throw ToolFailure(code: "bad_args", message: "The argument code is needed.", hadNoEffect: true)
         }
         let job = SandboxJob(code: code, inputs: call.arguments["inputs"]?.objectValue ?? JSONObject(), tools: tools(for: call))
-        await gate.pass()
+        await room.pass()
+        guard let host = room.host else { throw ToolFailure(.stopping) }
         let result: SandboxResult
         do {
             result = try await host.run(job, handler: JobHandler(call: call))
@@ -33,7 +33,7 @@ struct CodeTool: ToolAdapter {
 
     /// What the code is told it may ask for; each call is decided about all the same.
     private func tools(for call: AdmittedCall) -> [String] {
-        catalog.tools.filter { tool in
+        catalog().tools.filter { tool in
             tool.name != call.definition.name && tool.roles.map { !$0.isDisjoint(with: call.caller.roles) } ?? true
         }.map(\.name)
     }

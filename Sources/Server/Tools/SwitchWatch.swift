@@ -13,17 +13,22 @@ final class SwitchWatch: Sendable {
     private static let interval = Duration.seconds(1)
 
     private let store: any ToolSwitches
-    private let tools: [String]
     private let log: ChangeLog
     private let killSwitch: KillSwitch
     private let logger: Logger
-    private let seen = Mutex<[String: ToolSwitch]>([:])
+    private struct State {
+        var tools: [String]
+        /// Nil before the switches were read.
+        var seen: [String: ToolSwitch]?
+    }
+
+    private let state: Mutex<State>
     private let isDown = Atomic(false)
 
     /// - Parameter tools: the names of the catalog. They are off until the switches were read for the first time.
     init(_ store: any ToolSwitches, tools: [String], log: ChangeLog, killSwitch: KillSwitch, logger: Logger) {
         self.store = store
-        self.tools = tools
+        state = Mutex(State(tools: tools))
         self.log = log
         self.killSwitch = killSwitch
         self.logger = logger
@@ -31,7 +36,15 @@ final class SwitchWatch: Sendable {
     }
 
     /// The switch of a tool that is off.
-    func off(_ tool: String) -> ToolSwitch? { seen.withLock { $0[tool] }.flatMap { $0.isOff ? $0 : nil } }
+    func off(_ tool: String) -> ToolSwitch? { state.withLock { $0.seen?[tool] }.flatMap { $0.isOff ? $0 : nil } }
+
+    /// There are other tools from now on: one that was switched off under its name is off.
+    func follow(_ tools: [String]) {
+        state.withLock { state in
+            state.tools = tools
+            for tool in tools { apply(state.seen, to: tool) }
+        }
+    }
 
     /// Until the task is cancelled.
     func run() async {
@@ -67,9 +80,14 @@ final class SwitchWatch: Sendable {
 
     private func take(_ switches: [ToolSwitch]) {
         let known = Dictionary(switches.map { ($0.tool, $0) }, uniquingKeysWith: { _, last in last })
-        seen.withLock { $0 = known }
-        for tool in tools {
-            if known[tool]?.isOff ?? false { killSwitch.switchOff(tool) } else { killSwitch.switchOn(tool) }
+        state.withLock { state in
+            state.seen = known
+            for tool in state.tools { apply(known, to: tool) }
         }
+    }
+
+    /// Under the lock: what is switched here must not be older than what was seen.
+    private func apply(_ known: [String: ToolSwitch]?, to tool: String) {
+        if known.map({ $0[tool]?.isOff ?? false }) ?? true { killSwitch.switchOff(tool) } else { killSwitch.switchOn(tool) }
     }
 }

@@ -11,28 +11,29 @@ internal import Telemetry
 
 /// Everything that tools need in a server process: the catalog, the adapters, the supervisor, and the sandboxes for code.
 struct ToolRoom: Sendable {
-    /// How often the isolation is probed again: what an update or an administrator took away is noticed within it.
-    private static let probing = Duration.seconds(3_600)
-
-    let catalog: ToolCatalog
+    /// The catalog in force, and how it changes.
+    let catalogs: CatalogRoom
     let supervisor: ToolSupervisor
     let gate: ToolGateBinding
-    /// Nil where there are no policies: then the roles of the catalog decide alone.
-    let policies: PolicyRoom?
     let desk: ApprovalDesk
     /// Consoles; they hear of approvals.
     let listeners: ApprovalListeners
     let switches: SwitchWatch
-    /// Nil where no tool runs code.
-    let host: SandboxHost?
-    /// Nil where no tool runs code.
-    let sandboxes: SandboxMetrics?
-    /// Below it no code is run.
-    let minimum: IsolationLevel
+    /// Where code runs, if a tool of the catalog runs any.
+    let code: CodeRoom
     private let webhook: ApprovalWebhook?
-    private let elsewhere: ToolAdapters
-    private let gateOfCode = StartGate()
-    private let logger: Logger
+    private let maker: AdapterMaker
+    private let checks: ToolChecks
+
+    var catalog: ToolCatalog { catalogs.catalog }
+    /// Nil where there are no policies: then the roles of the catalog decide alone.
+    var policies: PolicyRoom? { catalogs.policies }
+    /// Nil where no tool runs code.
+    var host: SandboxHost? { code.host }
+    /// Nil where no tool runs code.
+    var sandboxes: SandboxMetrics? { code.metrics }
+    /// Below it no code is run.
+    var minimum: IsolationLevel { code.minimum }
 
     /// What the room works with; all of it is the server's.
     struct Surroundings: Sendable {
@@ -51,30 +52,22 @@ struct ToolRoom: Sendable {
     /// - Returns: nil where the settings name no catalog.
     static func make(_ configuration: Configuration, _ surroundings: Surroundings) throws -> ToolRoom? {
         guard !configuration.tools.file.isEmpty else { return nil }
-        return try ToolRoom(ToolsFile(configuration.tools.file).catalog, configuration, surroundings)
+        return try ToolRoom(configuration, surroundings)
     }
 
-    private init(_ catalog: ToolCatalog, _ configuration: Configuration, _ server: Surroundings) throws {
+    private init(_ configuration: Configuration, _ server: Surroundings) throws {
         let (stores, registry, logger) = (server.stores, server.registry, server.logger)
-        self.catalog = catalog
-        self.logger = logger
         // Before anything that would have to be shut down again: a set with a mistake ends here.
-        policies = try PolicyRoom(
-            configuration.policies, catalog: catalog, versions: stores.policyVersions, trail: server.trail, registry: registry,
-            logger: logger)
-        minimum = configuration.sandbox.executor.minimum
-        let runsCode = catalog.tools.contains { $0.adapter == .builtin(BuiltinTool.runCode.rawValue) }
-        let observer = runsCode ? SandboxMetrics(registry, logger: logger) : nil
-        sandboxes = observer
-        host = observer.map { SandboxHost(configuration.sandbox.executor, observer: $0) }
-        elsewhere = ToolAdapters(group: server.group) { server, line in
-            logger.info("an MCP server says", metadata: ["server": "\(server)", "line": "\(line)"])
-        }
+        let catalogs = try CatalogRoom(configuration, server)
+        self.catalogs = catalogs
+        let catalog = catalogs.catalog
+        code = CodeRoom(configuration.sandbox.executor, registry: registry, logger: logger)
+        maker = AdapterMaker(
+            elsewhere: ToolAdapters(group: server.group) { server, line in
+                logger.info("an MCP server says", metadata: ["server": "\(server)", "line": "\(line)"])
+            }, code: code, stores: stores, catalog: { catalogs.catalog })
+        checks = ToolChecks(maker.elsewhere, catalogs, logger: logger)
         let metrics = ToolMetrics(registry)
-        var adapters: [String: any ToolAdapter] = [:]
-        for tool in catalog.tools {
-            adapters[tool.name] = Self.own(tool.adapter, of: catalog, host, gateOfCode, stores) ?? elsewhere.adapter(for: tool.adapter)
-        }
         let address = configuration.approvals.webhook
         webhook =
             address.isEmpty
@@ -89,77 +82,39 @@ struct ToolRoom: Sendable {
         switches = SwitchWatch(
             stores.switches, tools: catalog.tools.map(\.name), log: ChangeLog(decisions: stores.decisions), killSwitch: killSwitch,
             logger: logger)
-        let isolation: @Sendable () -> IsolationStanding? = { [host, minimum] in
-            guard let report = host?.report else { return nil }
-            return IsolationStanding(
-                level: report.level.rawValue, minimum: minimum.rawValue, isEnough: report.level >= minimum)
-        }
         supervisor = try ToolSupervisor(
-            catalog: catalog, adapters: adapters,
+            catalog: catalog, adapters: maker.adapters(of: catalog),
             ports: ToolSupervisor.Ports(
-                decider: policies?.decider ?? AllowListDecider(),
+                decider: catalogs.policies?.decider ?? AllowListDecider(),
                 log: DecisionLogBinding(writer: server.writer, metrics: metrics, logger: logger),
                 meter: ToolMeterBinding(accountant: server.accountant),
                 idempotency: IdempotencyBinding(stores.idempotency, logger: logger), metrics: metrics, killSwitch: killSwitch,
                 sessions: SessionLogBinding(decisions: stores.decisions, logger: logger),
-                limits: LimitBinding(store: stores.limits, logger: logger), approvals: desk, isolation: isolation,
+                limits: LimitBinding(store: stores.limits, logger: logger), approvals: desk, isolation: { [code] in code.standing },
                 readsWithoutLog: configuration.audit.readsWithoutLog))
         gate = ToolGateBinding(supervisor: supervisor, onKill: configuration.sandbox.onKill)
     }
 
-    /// The tools that work on what the server itself has.
-    private static func own(
-        _ definition: AdapterDefinition, of catalog: ToolCatalog, _ host: SandboxHost?, _ gate: StartGate, _ stores: Stores
-    ) -> (any ToolAdapter)? {
-        guard case .builtin(let name) = definition, let builtin = BuiltinTool(rawValue: name) else { return nil }
-        switch builtin {
-        case .runCode: return host.map { CodeTool(host: $0, gate: gate, catalog: catalog) }
-        case .knowledgeSearch: return KnowledgeSearchTool(knowledge: stores.knowledge)
-        case .memoryGet: return UserMemoryTool(verb: .get, memory: stores.memory)
-        case .memorySet: return UserMemoryTool(verb: .set, memory: stores.memory)
-        case .paymentsRefund, .mailDraft, .mailSend, .crmLookup, .recordsRead: return nil
+    /// Puts a catalog into force.
+    var put: CatalogRoom.Put {
+        { catalog, deciding throws(CatalogError) in
+            let adapters = maker.adapters(of: catalog)
+            // Before the first call of a new tool: one of its name may be switched off.
+            switches.follow(catalog.tools.map(\.name))
+            try supervisor.replace(catalog, adapters: adapters, deciding: deciding)
+            maker.elsewhere.keep(catalog.tools.map(\.adapter))
+            checks.soon()
         }
     }
 
-    /// Probes the machine and fills the pool. Code is refused until then, and after it when the machine is too weak.
-    func start() async {
-        async let checked: Void = checkElsewhere()
-        await startSandboxes()
-        await checked
-    }
-
-    private func checkElsewhere() async {
-        for tool in catalog.tools {
-            do { try await elsewhere.check(tool.adapter) } catch {
-                logger.error("a tool cannot be called as it is defined", metadata: ["tool": "\(tool.name)", "fault": "\(error.message)"])
-            }
-        }
-    }
-
-    private func startSandboxes() async {
-        guard let host else { return }
-        defer { gateOfCode.open() }
-        do {
-            try await host.start()
-            if let report = host.report { logger.notice("code runs in sandboxes", metadata: ["isolation": "\(report.level.rawValue)"]) }
-        } catch {
-            logger.error("code is not run; kdcube doctor says what is missing", metadata: ["fault": "\(error)"])
-        }
-    }
-
-    /// Until the task is cancelled.
-    func probeForEver() async {
-        guard let host else { return }
-        while !Task.isCancelled {
-            try? await Task.sleep(for: Self.probing)
-            if !Task.isCancelled { _ = await host.probe() }
-        }
-    }
+    /// Tells whether the lists of hosts of a tool can be meant so.
+    static func checkHosts(_ definition: AdapterDefinition) throws(ToolFailure) { try ToolAdapters.checkHosts(definition) }
 
     /// Loops that live as long as the server.
     var loops: [@Sendable () async -> Void] {
         [
-            { await self.start() }, { await self.probeForEver() }, { await self.switches.run() }, { await self.policies?.run() },
+            { await self.checks.run { await self.code.start() } }, { await self.code.probeForEver() }, { await self.switches.run() },
+            { await self.policies?.run { await self.catalogs.retry(self.put) } }, { await self.catalogs.run(self.put) },
             { await self.webhook?.run() }, { await ApprovalSweeper(desk: self.desk).run() },
         ]
     }
@@ -186,8 +141,8 @@ struct ToolRoom: Sendable {
 
     /// When no run lives any more.
     func shutdown() async {
-        await host?.shutdown()
-        await elsewhere.shutdown()
+        await code.shutdown()
+        await maker.elsewhere.shutdown()
     }
 }
 

@@ -1,3 +1,4 @@
+internal import Digest
 internal import Foundation
 internal import JSON
 internal import Supervisor
@@ -8,14 +9,19 @@ internal import Supervisor
 /// `headers` and `env`, and stand in the environment.
 struct ToolsFile: Sendable {
     /// A catalog larger than this is somebody's mistake; aliases that multiply are stopped by the count of nodes.
-    private static let fileBytesMax = 1 << 20
-    private static let nodesMax = 20_000
-    /// Where a value may name a variable of the environment.
-    private static let secretsMayBeIn: Set<String> = ["headers", "env"]
+    static let fileBytesMax = 1 << 20
+    static let nodesMax = 20_000
+    /// Where a value may name a variable of the environment: nowhere that a model or a person reads.
+    private static let secretsMayBeIn: Set<[String]> = [
+        ["tools", "http", "headers"], ["tools", "mcp", "headers"], ["tools", "mcp", "env"],
+    ]
 
     let catalog: ToolCatalog
+    /// As it was written.
+    let text: String
 
-    var runsCode: Bool { catalog.tools.contains { $0.adapter == .builtin(BuiltinTool.runCode.rawValue) } }
+    /// SHA-256 of the text, in hexadecimal: what tells one file from another, its comments included.
+    var version: String { Digest.hex(Digest.sha256(Array(text.utf8))) }
 
     /// Reads a file: not on an event loop.
     ///
@@ -30,11 +36,12 @@ struct ToolsFile: Sendable {
     }
 
     init(yaml: String, path: String, environment: [String: String]?) throws(ConfigurationError) {
+        text = yaml
         let value: JSONValue?
         do throws(StrictYAML.Failure) {
             value = try StrictYAML(bytesMax: Self.fileBytesMax, nodesMax: Self.nodesMax).value(of: yaml) {
                 (text, keys) throws(StrictYAML.Refusal) in
-                keys.contains(where: Self.secretsMayBeIn.contains) ? try Self.expand(text, environment) : text
+                Self.secretsMayBeIn.contains(Array(keys.dropLast())) ? try Self.expand(text, environment) : text
             }
         } catch {
             throw Self.failure(error.line.map { "\(path), line \($0)" } ?? path, error.message)
@@ -70,4 +77,8 @@ struct ToolsFile: Sendable {
         }
         return expanded + rest
     }
+}
+
+extension ToolCatalog {
+    var runsCode: Bool { tools.contains { $0.adapter == .builtin(BuiltinTool.runCode.rawValue) } }
 }

@@ -74,7 +74,7 @@ struct TopFrame: Sendable {
     static let columns = ["#", "RUN", "WHO", "MODEL", "STATE", "AGE", "TOKENS", "T/S", "USD", "USD/MIN", "STOPPED BY"]
 
     private func row(_ number: Int, _ row: StreamRow) -> [String] {
-        let who = [row.org, row.project, row.user].compactMap { $0 }.joined(separator: "/")
+        let who = [row.org.text, row.project, row.user].compactMap { $0 }.joined(separator: "/")
         let state = row.waiting.map { "waits: \($0 == "tool" ? row.tool ?? $0 : $0)" } ?? "streams"
         return [
             String(number), row.run, who, row.model, state, Self.age(now - row.startedAt), String(row.outputTokens),

@@ -48,9 +48,9 @@ struct StoreTop: TopSource {
 struct HTTPTop: TopSource {
     let client: AdminClient
     /// Nil: the key's own organisation, or all for an operator's.
-    let org: String?
+    let org: OrgID?
 
-    private var query: String { org.map { "org=\(AdminClient.escaped($0))" } ?? "" }
+    private var query: String { org.map { "org=\(AdminClient.escaped($0.text))" } ?? "" }
 
     func sample() async throws -> TopSample {
         let now = try await self.now()

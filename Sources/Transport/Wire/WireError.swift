@@ -18,6 +18,8 @@ public enum WireError: Error, Sendable, Hashable {
     case invalidUTF8
     /// A polling body with more packets than ``WireLimits/pollingPackets`` (E26).
     case tooManyPackets
+    /// A length of a revision 3 polling body that is no number, is more than what is left, or cuts a character (L3).
+    case invalidLength
     /// An open packet that lacks one of its five keys (E9).
     case invalidOpenPayload
 

@@ -19,7 +19,7 @@ struct ApprovalContract {
     ]
 
     static func row(
-        _ id: String, org: String = "acme", project: String = "web", user: String = "ann", conversation: String = "c1", run: String = "r1",
+        _ id: String, org: OrgID = "acme", project: String = "web", user: String = "ann", conversation: String = "c1", run: String = "r1",
         tool: String = "refund", digest: String = "0f", state: String = "pending", at: Int64 = 0, lasts: Int64 = 1_000, version: Int64 = 1,
         record: String = #"{"q":"'; DROP TABLE x; -- $1 é"}"#
     ) throws -> StoredApproval {
@@ -29,7 +29,7 @@ struct ApprovalContract {
             record: record)
     }
 
-    private func ids(_ filter: ApprovalFilter, org: String = "acme") async throws -> [String] {
+    private func ids(_ filter: ApprovalFilter, org: OrgID = "acme") async throws -> [String] {
         try await other.approvals(org: org, filter, before: nil, limit: 1_000).approvals.map(\.id)
     }
 
@@ -155,7 +155,7 @@ struct ApprovalContract {
     }
 
     func denials() async throws {
-        let same = ("acme", "web", "ann", "refund", "0f")
+        let same = ("acme" as OrgID, "web", "ann", "refund", "0f")
         for (number, row) in try [
             Self.row("a1", state: "denied", at: 10), Self.row("a2", state: "denied", at: 20), Self.row("a3", state: "granted", at: 30),
             Self.row("a4", project: "app", state: "denied", at: 30), Self.row("a5", user: "bob", state: "denied", at: 30),

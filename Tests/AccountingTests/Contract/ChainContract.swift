@@ -25,10 +25,10 @@ struct ChainContract {
         ("what the release before wrote meanwhile comes into the chain with the next record", { try await $0.catchUp() }),
     ]
 
-    static let orgs = ["acme", "beta"]
+    static let orgs: [OrgID] = ["acme", "beta"]
 
     /// So many decisions of each org, every second one with an outcome.
-    private func fill(_ count: Int, orgs: [String] = orgs, tool: String = "refund") async throws {
+    private func fill(_ count: Int, orgs: [OrgID] = orgs, tool: String = "refund") async throws {
         for org in orgs {
             let ids = (1...count).map { "\(tool)-\($0)" }
             try await store.append(try ids.map { try DecisionContract.decision($0, org: org, tool: tool) })
@@ -41,7 +41,7 @@ struct ChainContract {
     private func sign(_ signer: CheckpointSigner? = nil) async throws -> [[UInt8]] {
         let signer = try signer ?? ChainTests.signer()
         try await store.add(signer.key)
-        let checkpoints = try await store.moved(after: "").map { try #require(signer.sign($0, at: ManualClock.monday)) }
+        let checkpoints = try await store.moved(after: nil).map { try #require(signer.sign($0, at: ManualClock.monday)) }
         try await store.add(checkpoints)
         return checkpoints.map { Array($0.line(signer.key).utf8) }
     }
@@ -53,7 +53,7 @@ struct ChainContract {
         return reports
     }
 
-    private func fault(_ lines: [[UInt8]]? = nil, trusted: Set<String> = [], of org: String = "acme") async throws -> ChainFault? {
+    private func fault(_ lines: [[UInt8]]? = nil, trusted: Set<String> = [], of org: OrgID = "acme") async throws -> ChainFault? {
         try #require(try await verify(lines, trusted: trusted).first { $0.org == org }).fault
     }
 
@@ -61,16 +61,16 @@ struct ChainContract {
 
     func chained() async throws {
         #expect(try await verify().isEmpty)
-        #expect(try await store.moved(after: "").isEmpty)
+        #expect(try await store.moved(after: nil).isEmpty)
         try await fill(4)
-        #expect(try await store.moved(after: "").map(\.org) == Self.orgs)
+        #expect(try await store.moved(after: nil).map(\.org) == Self.orgs)
         #expect(try await store.moved(after: "acme").map(\.org) == ["beta"])
         #expect(try await verify().map(\.signedTo) == [0, 0])
         let first = try await sign()
-        #expect(try await store.moved(after: "").isEmpty)
+        #expect(try await store.moved(after: nil).isEmpty)
         try await store.append([try DecisionContract.decision("more")])
         try await store.append([try DecisionContract.decision("more")])
-        #expect(try await store.moved(after: "").map(\.seq) == [7])
+        #expect(try await store.moved(after: nil).map(\.seq) == [7])
         let reports = try await verify(first)
         #expect(reports.map(\.org) == Self.orgs && reports.map(\.records) == [7, 6] && reports.allSatisfy { $0.fault == nil })
         #expect(reports.map(\.signedTo) == [6, 6] && reports.map(\.anchoredTo) == [6, 6] && reports.map(\.unanchored) == [1, 0])
@@ -117,7 +117,7 @@ struct ChainContract {
     func firstStays() async throws {
         try await fill(2)
         let signer = try ChainTests.signer()
-        let heads = try await store.moved(after: "")
+        let heads = try await store.moved(after: nil)
         _ = try await sign(signer)
         let again = try heads.map { try #require(signer.sign($0, at: ManualClock.monday + Milliseconds(1))) }
         try await store.add(again)

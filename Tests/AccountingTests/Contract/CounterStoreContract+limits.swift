@@ -76,7 +76,7 @@ extension CounterStoreContract {
         let window = try await read(ref)
         #expect([window.used, window.held, window.suspense] == [1, 0, 1])
         try await store.flushRows(org: org)
-        let sum = try await ledger.sum(.org(org), from: Milliseconds(0), to: WindowSpan.never)
+        let sum = try await ledger.sum(.org(org.org), from: Milliseconds(0), to: WindowSpan.never)
         #expect(sum == LedgerSum(nanoUSD: 5, calls: 1))
         let evidence = CounterCommand.resolve(LeaseKey(org: org, id: "c"), evidence: Spent(calls: 1))
         guard case .settled = try await store.apply(evidence) else { throw Unexpected.reply }

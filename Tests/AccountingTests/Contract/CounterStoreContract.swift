@@ -5,7 +5,7 @@ import Testing
 /// holds nothing under `org`, and a way to let the store's own time pass.
 struct CounterStoreContract {
     let store: any CounterStore
-    var org = "acme"
+    var org: CounterSlot = "acme"
     /// Lets the store's clock move on by at least so much.
     let advance: @Sendable (Milliseconds) async -> Void
     /// The ledger that the store's rows end in, after ``CounterStore/flushRows(org:)``.
@@ -43,7 +43,7 @@ struct CounterStoreContract {
 
     /// A window that lasts through the item: `total`, unless the item is about time.
     func window(_ cap: Int64, unit: MeterUnit = .tokens, scope: Scope? = nil, used: Int64 = 0) async throws -> WindowRef {
-        let ref = try Make.ref(scope ?? .org(org), unit, .total, cap: cap, at: try await now())
+        let ref = try Make.ref(scope ?? .org(org.org), unit, .total, cap: cap, at: try await now())
         guard case .done = try await store.apply(.load(org: org, window: ref, used: used)) else { throw Unexpected.reply }
         return ref
     }
@@ -54,7 +54,7 @@ struct CounterStoreContract {
     }
 
     func missingIsNotZero() async throws {
-        let ref = try Make.ref(.org(org), .tokens, .total, cap: 100, at: try await now())
+        let ref = try Make.ref(.org(org.org), .tokens, .total, cap: 100, at: try await now())
         guard case .missing(let keys, _) = try await store.apply(Make.open(org: org, path: [ref])) else { throw Unexpected.reply }
         #expect(keys == [ref.key])
         #expect(try await store.apply(.read(org: org, windows: [ref.key])).snapshots.isEmpty)
@@ -66,7 +66,7 @@ struct CounterStoreContract {
 
     func allOrNothing() async throws {
         let wide = try await window(1_000)
-        let narrow = try await window(10, scope: .project(org: org, project: "web"))
+        let narrow = try await window(10, scope: .project(org: org.org, project: "web"))
         let money = try await window(50, unit: .usd)
         let first = try await store.apply(Make.open("a", org: org, path: [wide, narrow, money], offers: [8, 1], nanoEach: 5))
         #expect(first.grantedOffer == 0)
@@ -149,7 +149,7 @@ struct CounterStoreContract {
         _ = try await store.apply(Make.settle(2, org: org, spent: 50))
         #expect(try await read(ref).used == 50)
         try await store.flushRows(org: org)
-        let sum = try await ledger.sum(.org(org), from: Milliseconds(0), to: WindowSpan.never)
+        let sum = try await ledger.sum(.org(org.org), from: Milliseconds(0), to: WindowSpan.never)
         #expect(sum.amounts.tokens == 50)
     }
 
@@ -187,7 +187,7 @@ struct CounterStoreContract {
 
     func wrongSpan() async throws {
         let time = try await now()
-        let yesterday = try Make.ref(.org(org), .tokens, .day, cap: 10, at: time - Milliseconds(86_400_000))
+        let yesterday = try Make.ref(.org(org.org), .tokens, .day, cap: 10, at: time - Milliseconds(86_400_000))
         guard case .wrongSpan(let told) = try await store.apply(Make.open(org: org, path: [yesterday])) else { throw Unexpected.reply }
         #expect(told >= time)
     }
@@ -233,12 +233,12 @@ struct CounterStoreContract {
         #expect(try await store.apply(Make.step(1, org: org, spent: 1000, offers: [1024])).grantedOffer == 0)
         guard case .settled(.zero, _, _) = try await store.apply(Make.settle(2, org: org, spent: 1500)) else { throw Unexpected.reply }
         try await store.flushRows(org: org)
-        #expect(try await ledger.sum(.org(org), from: Milliseconds(0), to: WindowSpan.never).amounts.tokens == 1500)
+        #expect(try await ledger.sum(.org(org.org), from: Milliseconds(0), to: WindowSpan.never).amounts.tokens == 1500)
     }
 
     func ledgerAgrees() async throws {
         let org = try await window(100_000, unit: .usd)
-        let user = try await window(100_000, scope: .user(org: self.org, project: "web", user: "ann"))
+        let user = try await window(100_000, scope: .user(org: self.org.org, project: "web", user: "ann"))
         for lease in 0..<10 {
             let name = "l\(lease)"
             _ = try await store.apply(Make.open(name, org: self.org, path: [org, user], nanoEach: 3))
@@ -246,7 +246,7 @@ struct CounterStoreContract {
             _ = try await store.apply(Make.settle(2, of: name, org: self.org, spent: 20 + Int64(lease), nano: 60 + 3 * Int64(lease)))
         }
         try await store.flushRows(org: self.org)
-        let sum = try await ledger.sum(.org(self.org), from: Milliseconds(0), to: WindowSpan.never)
+        let sum = try await ledger.sum(.org(self.org.org), from: Milliseconds(0), to: WindowSpan.never)
         #expect(sum.nanoUSD == 735)
         #expect(sum.requests == 10)
         #expect(try await read(org).used == sum.nanoUSD)

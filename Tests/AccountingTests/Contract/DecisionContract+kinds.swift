@@ -4,7 +4,7 @@ import Testing
 extension DecisionContract {
     /// A record with all that a decision may have beside a call.
     static func record(
-        _ id: String, org: String = "acme", project: String = "web", user: String? = "ann", run: String = "r1",
+        _ id: String, org: OrgID = "acme", project: String = "web", user: String? = "ann", run: String = "r1",
         kind: ToolDecision.Kind = .call, source: ToolDecision.Source = .model, tool: String = "refund",
         _ verdict: ToolDecision.Verdict = .allow, rule: String? = nil, conversation: String? = "c1", subject: String? = "42",
         approval: String? = nil, details: String? = nil, at: Int64 = 0

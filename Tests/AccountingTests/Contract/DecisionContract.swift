@@ -41,7 +41,7 @@ struct DecisionContract {
     static let hex = String(repeating: "0f", count: 32)
 
     static func decision(
-        _ id: String, org: String = "acme", project: String = "web", user: String? = "ann", run: String = "r1", tool: String = "refund",
+        _ id: String, org: OrgID = "acme", project: String = "web", user: String? = "ann", run: String = "r1", tool: String = "refund",
         _ verdict: ToolDecision.Verdict = .allow, arguments: String? = #"{"a":1}"#
     ) throws -> ToolDecision {
         try ToolDecision(
@@ -49,7 +49,7 @@ struct DecisionContract {
             tool: tool, argumentsDigest: hex, arguments: arguments, decision: verdict, at: ManualClock.monday)
     }
 
-    static func outcome(_ id: String, org: String = "acme", _ status: ToolOutcome.Status = .ok) throws -> ToolOutcome {
+    static func outcome(_ id: String, org: OrgID = "acme", _ status: ToolOutcome.Status = .ok) throws -> ToolOutcome {
         try ToolOutcome(
             org: org, decision: id, status: status, resultDigest: hex, bytes: 5, elapsed: Milliseconds(7),
             at: ManualClock.monday + Milliseconds(7))
@@ -57,8 +57,8 @@ struct DecisionContract {
 
     let acme = DecisionContract.reader("acme")
 
-    static func reader(_ org: String) -> DecisionReader {
-        guard let handle = try? OrgHandle(org: org) else { fatalError("a name of a test") }
+    static func reader(_ org: OrgID) -> DecisionReader {
+        let handle = OrgHandle(org: org)
         return .org(handle)
     }
 
@@ -128,7 +128,7 @@ struct DecisionContract {
                     for batch in 0..<4 {
                         let ids = (0..<3).map { "w\(writer)-\(batch)-\($0)" }
                         // Two orgs in either order: nobody waits in a circle.
-                        let orgs = writer % 4 < 2 ? ["acme", "beta"] : ["beta", "acme"]
+                        let orgs: [OrgID] = writer % 4 < 2 ? ["acme", "beta"] : ["beta", "acme"]
                         try await store.append(try orgs.flatMap { org in try ids.map { try Self.decision($0, org: org) } })
                         try await store.append(outcomes: try orgs.flatMap { org in try ids.map { try Self.outcome($0, org: org) } })
                     }
@@ -136,7 +136,7 @@ struct DecisionContract {
             }
             try await group.waitForAll()
         }
-        for org in ["acme", "beta"] {
+        for org in ["acme", "beta"] as [OrgID] {
             let found = try await all(Self.reader(org))
             #expect(found.count == 96)
             #expect((found.map(\.seq) + found.compactMap(\.outcomeSeq)).sorted() == Array(1...192))

@@ -21,7 +21,7 @@ extension DurableStoreContract {
         #expect(try await other.find(.key("k1")) == nil)
         #expect(try await !mine.put(zoe, name: .remove, at: now))
         #expect(try await other.find(zoe)?.name == nil)
-        func all(_ kind: Scope.Kind, org: String? = nil, project: String? = nil) async throws -> [String] {
+        func all(_ kind: Scope.Kind, org: OrgID? = nil, project: String? = nil) async throws -> [String] {
             var found: [String] = []
             while true {
                 let page = try await other.list(kind, org: org, project: project, after: found.last, limit: 1)
@@ -90,7 +90,7 @@ extension DurableStoreContract {
         }
         try await server.budgets.set(Budget(scope: .org("acme"), model: "m", unit: .tokens, period: .month, limit: 7))
         try await server.budgets.set(Budget(scope: .org("acme"), unit: .usd, period: .month, limit: 7))
-        func all(_ org: String?) async throws -> [String] {
+        func all(_ org: OrgID?) async throws -> [String] {
             var found: [Budget] = []
             while true {
                 let page = try await tool.budgets.page(org: org, after: found.last.map(BudgetName.init), limit: 1)

@@ -97,7 +97,7 @@ extension DurableStoreContract {
 
 extension CounterRoot {
     /// Ends whatever life is present, as a process does that has just looked.
-    func seal(org: String, incarnation: String) async throws -> EpochState {
+    func seal(org: CounterSlot, incarnation: String) async throws -> EpochState {
         try await seal(org: org, incarnation: incarnation, after: life(org: org)?.epoch.number ?? 0)
     }
 }

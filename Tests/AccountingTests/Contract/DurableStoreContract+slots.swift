@@ -9,7 +9,7 @@ extension DurableStoreContract {
             usage: UsageClasses(inputFresh: 1, outputVisible: 2), requests: 1, estimated: false, at: at ?? now, epoch: epoch, slot: slot)
     }
 
-    private func begin(_ slots: [String]) async throws {
+    private func begin(_ slots: [CounterSlot]) async throws {
         for slot in slots { _ = try await server.root.seal(org: slot, incarnation: "a") }
     }
 
@@ -20,7 +20,7 @@ extension DurableStoreContract {
     func sharedCap() async throws {
         try await begin(["acme", "acme/1", "acme/2", "acme/3"])
         let window = try window(cap: 1_000)
-        func release(_ slot: String, _ target: Int64, of window: WindowRef, by process: Process) async throws -> Release? {
+        func release(_ slot: CounterSlot, _ target: Int64, of window: WindowRef, by process: Process) async throws -> Release? {
             try await process.root.release(window, org: slot, incarnation: "a", upTo: target)
         }
         #expect(
@@ -46,7 +46,7 @@ extension DurableStoreContract {
     func firstShares() async throws {
         try await begin(["acme/1", "acme/2", "acme/3"])
         let window = try window(cap: 1_000)
-        func release(_ slot: String, _ target: Int64, _ shares: [Int: Int64]) async throws -> Release? {
+        func release(_ slot: CounterSlot, _ target: Int64, _ shares: [Int: Int64]) async throws -> Release? {
             try await server.root.release(window, org: slot, incarnation: "a", upTo: target, shares: shares)
         }
         #expect(try await release("acme/1", 0, [0: 300]) == Release(released: 0, isCleared: true, isFirst: true))
@@ -68,7 +68,7 @@ extension DurableStoreContract {
         let window = try window(cap: 1_000)
         let (one, other) = (server.root, tool.root)
         #expect(try await one.beginRecall(window, org: "acme/1", incarnation: "a") == nil, "nothing was released")
-        for slot in ["acme/1", "acme"] {
+        for slot in ["acme/1", "acme"] as [CounterSlot] {
             _ = try await one.release(window, org: slot, incarnation: "a", upTo: 500)
             #expect(try await one.beginRecall(window, org: slot, incarnation: "b") == nil)
             #expect(try await one.beginRecall(window, org: slot, incarnation: "a") == 2)
@@ -97,7 +97,7 @@ extension DurableStoreContract {
     func releaseRaces() async throws {
         let cap: Int64 = 1_000
         let window = try window(cap: cap)
-        let slots = (0..<8).map { CounterSlot(org: "acme", index: $0).name }
+        let slots = (0..<8).map { CounterSlot(org: "acme", index: $0) }
         try await begin(slots)
         let turns = try await withThrowingTaskGroup(of: [Int64].self) { group in
             for (index, slot) in (slots + slots).enumerated() {

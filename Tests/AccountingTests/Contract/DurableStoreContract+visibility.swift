@@ -100,6 +100,8 @@ extension DurableStoreContract {
         let (own, other) = (try Make.path(), try Make.path(org: "beta"))
         #expect(first.map { $0.covers(run: "run_1", path: own) } == [true, own.user == "ann"])
         #expect(first.map { $0.covers(run: "run_1", path: other) } == [false, false], "not of another organisation")
+        let ofKey = Revocation(id: 1, target: .scope(.key("k1")), author: "t", at: now)
+        #expect(ofKey.covers(run: "r", path: own) && !ofKey.covers(run: "r", path: own, credential: "k2"), "the key that was shown")
         #expect(first.map(\.author) == ["command line", "k1"] && first.map(\.at) == [now, now + Milliseconds(1)])
 
         let key = try APIKey(id: "k8", org: "acme", project: "web", createdAt: now)

@@ -26,7 +26,7 @@ extension DurableStoreContract {
     /// One row at each end of local days, weeks and months that have odd lengths, and one outside.
     func zonedSums() async throws {
         for (zone, day) in [("Europe/Berlin", now), ("Australia/Lord_Howe", Milliseconds(1_775_347_200_000)), ("Asia/Kolkata", now)] {
-            let org = "o" + String(zone.suffix(4))
+            let org = try OrgID("o" + zone.suffix(4))
             for period in [Period.day, .week, .month] {
                 let budget = try Budget(scope: "org:\(org)", unit: "tokens", period: period.rawValue, zone: zone, limit: "100")
                 let window = try await server.budgets.set(budget).window(at: day)

@@ -41,6 +41,7 @@ struct DurableStoreContract {
         ("another process reads and writes budgets while the server runs; versions never fall", { try await $0.budgetChanges() }),
         ("a reading of budgets is repeated only when some budget has changed", { try await $0.budgetEditions() }),
         ("budgets set at the same time by many get versions of their own", { try await $0.budgetRaces() }),
+        ("what the operator has set its organisation neither changes nor removes", { try await $0.budgetOwners() }),
         ("a budget's zone comes back as it was set, and another begins a generation", { try await $0.zones() }),
         ("the days, weeks and months of a zone are summed to the millisecond", { try await $0.zonedSums() }),
         ("usage without counters is what the ledger holds", { try await $0.usageOfLedger() }),
@@ -60,7 +61,7 @@ struct DurableStoreContract {
         ("texts come back as they were, and too long ones are refused", { try await $0.texts() }),
     ]
 
-    func rows(_ count: Int, org: String = "acme") throws -> [LedgerRow] {
+    func rows(_ count: Int, org: OrgID = "acme") throws -> [LedgerRow] {
         try (0..<count).map { index in
             LedgerRow(
                 chargeID: "\(org)-\(index)", kind: index == 3 ? .overrun : .commit, lease: "l", attribution: try Make.attribution(org: org),
@@ -278,5 +279,10 @@ struct DurableStoreContract {
         #expect(try await !table.revoke(id: "k1", author: "t", at: now))
         #expect(try await tool.keys.active(hash: "aa") == nil)
         #expect(try await table.find(id: "k1")?.revokedAt == now)
+        // A key that replaced another spends from its account.
+        let next = try APIKey(id: "k9", org: "acme", project: "web", createdAt: now, account: "k2")
+        try await tool.keys.create(next, hash: "cc")
+        #expect(try await table.find(id: "k9") == next && next.account == "k2")
+        #expect(try await table.find(id: "k2")?.account == "k2")
     }
 }

@@ -39,6 +39,10 @@ struct PolicyStoreContract {
         let expected = (0..<205).reversed().map { "v\(1_000 + $0)" }
         #expect(try await other.versions.versions(limit: 1_000).map(\.version) == Array(expected.prefix(200)))
         #expect(try await other.versions.versions(limit: 0).map(\.version) == ["v1204"])
+        #expect(try await other.versions.versions(of: .tools, limit: 10).isEmpty)
+        try await server.versions.keep(version: PolicyVersionKind.toolsPrefix + "1", files: "{}", at: now)
+        #expect(try await other.versions.versions(of: .tools, limit: 10).map(\.version) == ["tools-1"])
+        #expect(try await other.versions.versions(limit: 1_000).map(\.version) == Array(expected.prefix(200)))
     }
 
     func size() async throws {

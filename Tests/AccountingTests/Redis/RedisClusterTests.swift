@@ -59,8 +59,8 @@ final class RedisClusterRig {
     }
 
     /// Moves the org's slot with all its keys, as `redis-cli --cluster reshard` does.
-    func move(org: String, to target: Int) async throws {
-        let slot = "\(RedisSlots.slot(tag: org))"
+    func move(org: CounterSlot, to target: Int) async throws {
+        let slot = "\(RedisSlots.slot(tag: org.name))"
         let source = try #require(await owner(of: org))
         _ = try await links[target].call(RedisCommand("CLUSTER", "SETSLOT", slot, "IMPORTING", ids[source]))
         _ = try await links[source].call(RedisCommand("CLUSTER", "SETSLOT", slot, "MIGRATING", ids[target]))
@@ -73,7 +73,7 @@ final class RedisClusterRig {
     }
 
     /// The node that holds the org's keys, by asking all.
-    func owner(of org: String) async -> Int? {
+    func owner(of org: CounterSlot) async -> Int? {
         for (index, link) in links.enumerated() {
             if let found = try? await link.call(RedisCommand("EXISTS", "{\(org)}:epoch")).number, found == 1 { return index }
         }
@@ -91,9 +91,9 @@ struct RedisClusterTests {
         let link = RedisConnection(.init(url: server.url, logger: quiet), on: MultiThreadedEventLoopGroup.singleton.next())
         try await link.start()
         #expect(link.isCluster)
-        for org in ["acme", "a", "Zürich:7", "123456789", "x_y.z"] {
+        for org in ["acme", "a", "Zürich:7", "123456789", "x_y.z"] as [CounterSlot] {
             let slot = try await link.call(RedisCommand("CLUSTER", "KEYSLOT", "{\(org)}:w:org:\(org):usd:day:2026-11-23")).number
-            #expect(slot == Int64(RedisSlots.slot(tag: org)), "\(org)")
+            #expect(slot == Int64(RedisSlots.slot(tag: org.name)), "\(org)")
         }
         await link.close()
     }
@@ -102,14 +102,14 @@ struct RedisClusterTests {
     func threeMasters() async throws {
         let rig = try await RedisClusterRig()
         let ledger = FaultyLedger()
-        let orgs = (0..<12).map { "org\($0)" }
+        let orgs = try (0..<12).map { try CounterSlot("org\($0)") }
         let node = try await RedisNode(rig.servers[0], ledger: ledger, orgs: orgs)
         var owners: Set<Int> = []
         for org in orgs {
             owners.insert(try #require(await rig.owner(of: org)))
             try await Self.spend(100, of: org, on: node)
             try await node.outbox.flush(org: org)
-            let sum = try await ledger.sum(.org(org), from: Milliseconds(0), to: WindowSpan.never)
+            let sum = try await ledger.sum(.org(org.org), from: Milliseconds(0), to: WindowSpan.never)
             #expect(sum.usage.total == 100, "\(org)")
         }
         #expect(owners == [0, 1, 2], "twelve orgs lie on all masters")
@@ -123,9 +123,9 @@ struct RedisClusterTests {
         let before = node.store.incarnation(org: org)
         let target = (source + 1) % 3
         try await rig.move(org: org, to: target)
-        try await rig.settled { $0.master(of: RedisSlots.slot(tag: org)) == rig.servers[target].url.address }
+        try await rig.settled { $0.master(of: RedisSlots.slot(tag: org.name)) == rig.servers[target].url.address }
         // The counters arrived, but in another process: nothing is decided before the root has sealed the life that ended.
-        let window = Given.window(.org(org), .tokens, cap: 1_000)
+        let window = Given.window(.org(org.org), .tokens, cap: 1_000)
         guard case .lost = try await node.store.apply(.read(org: org, windows: [window.key])) else {
             Issue.record("a moved slot was taken for the same life")
             return
@@ -134,7 +134,7 @@ struct RedisClusterTests {
         try await node.begin(org, epoch: 2)
         try await Self.spend(50, of: org, on: node, lease: "second")
         try await node.outbox.flush(org: org)
-        #expect(await ledger.rows.values.filter { $0.attribution.path.org == org }.map(\.usage.total).reduce(0, +) == 150)
+        #expect(await ledger.rows.values.filter { $0.attribution.path.org == org.org }.map(\.usage.total).reduce(0, +) == 150)
         #expect(await rig.owner(of: org) == target)
 
         // A master that is away takes its orgs with it and no others.
@@ -154,10 +154,10 @@ struct RedisClusterTests {
         let dead = RedisURL.Address.tcp(host: "127.0.0.1", port: try RedisServer.freePort())
         let url = RedisURL(address: dead, others: rig.servers.map(\.url.address))
         let ledger = FaultyLedger()
-        let orgs = (0..<12).map { "org\($0)" }
+        let orgs = try (0..<12).map { try CounterSlot("org\($0)") }
         let node = try await RedisNode(url, ledger: ledger, orgs: orgs)
         #expect(node.connection.isCluster && node.connection.address == rig.servers[0].url.address)
-        var survivors: [String] = []
+        var survivors: [CounterSlot] = []
         for org in orgs where try #require(await rig.owner(of: org)) != 0 { survivors.append(org) }
         #expect(!survivors.isEmpty)
 
@@ -182,7 +182,7 @@ struct RedisClusterTests {
     @Test("a burst of first calls waits for the masters, and not one of them fails")
     func firstCalls() async throws {
         let rig = try await RedisClusterRig()
-        let orgs = (0..<12).map { "org\($0)" }
+        let orgs = try (0..<12).map { try CounterSlot("org\($0)") }
         for round in 0..<10 {
             let node = try await RedisNode(rig.servers[round % 3], ledger: FaultyLedger(), name: "n\(round)", orgs: orgs, begins: false)
             let faults = await withTaskGroup(of: RedisFault?.self) { group in
@@ -220,14 +220,14 @@ struct RedisClusterTests {
     }
 
     /// One run of `tokens` tokens under windows of two scopes.
-    private static func spend(_ tokens: Int64, of org: String, on node: RedisNode, lease: String = "first") async throws {
+    private static func spend(_ tokens: Int64, of org: CounterSlot, on node: RedisNode, lease: String = "first") async throws {
         let path = [
-            Given.window(.org(org), .tokens, cap: 1_000), Given.window(.project(org: org, project: "web"), .requests, cap: 10),
+            Given.window(.org(org.org), .tokens, cap: 1_000), Given.window(.project(org: org.org, project: "web"), .requests, cap: 10),
         ]
         for window in path { _ = try await node.store.apply(.load(org: org, window: window, used: 0)) }
         let key = LeaseKey(org: org, id: "\(org).\(lease)")
         let open = OpenLease(
-            lease: key, holder: Given.holder, attribution: try Given.attribution(org: org, run: lease), path: path,
+            lease: key, holder: Given.holder, attribution: try Given.attribution(org: org.org, run: lease), path: path,
             fixed: Amounts(requests: 1), offers: Given.offers(tokens, price: 1), shareFloor: 1_000, ttl: Milliseconds(30_000))
         guard case .granted = try await node.store.apply(.open(open)) else {
             Issue.record("\(org) was refused")

@@ -12,7 +12,7 @@ struct RedisContractTests {
         let server = try await RedisServer()
         for (index, item) in CounterStoreContract.items.enumerated() {
             // A ledger of its own as well: the items use the same lease ids, and a charge id does not name the org.
-            let (org, ledger) = ("org\(index)", MemoryLedger())
+            let (org, ledger) = (try CounterSlot("org\(index)"), MemoryLedger())
             let node = try await RedisNode(server, ledger: ledger, orgs: [org])
             let contract = CounterStoreContract(
                 store: node.store, org: org, advance: { try? await Task.sleep(for: .milliseconds($0.rawValue)) }, ledger: ledger)

@@ -14,7 +14,7 @@ struct RedisDifferentialTests {
         var seen: Set<String> = []
         for seed in UInt64(1)...12 {
             // Every other org is split: this is one of its slots.
-            let org = seed % 2 == 0 ? "org\(seed)/2" : "org\(seed)"
+            let org = try CounterSlot(seed % 2 == 0 ? "org\(seed)/2" : "org\(seed)")
             let node = try await RedisNode(server, ledger: FaultyLedger(), orgs: [org], begins: false)
             var run = try DifferentialRun(seed: seed, org: org, node: node)
             try await run.go(commands: 400)
@@ -33,7 +33,7 @@ struct RedisDifferentialTests {
 /// One seed's worth of commands.
 private struct DifferentialRun {
     let seed: UInt64
-    let org: String
+    let org: CounterSlot
     let node: RedisNode
     var random: SplitMix
     var model = CounterMachine()
@@ -46,14 +46,14 @@ private struct DifferentialRun {
     var announced: (WindowRef, Int64)?
     var seen: [String: Int] = [:]
 
-    init(seed: UInt64, org: String, node: RedisNode) throws {
+    init(seed: UInt64, org: CounterSlot, node: RedisNode) throws {
         self.seed = seed
         self.org = org
         self.node = node
         self.random = SplitMix(seed: seed)
     }
 
-    private var tenant: String { CounterSlot(org).org }
+    private var tenant: OrgID { org.org }
 
     mutating func go(commands: Int) async throws {
         try await compare(.read(org: org, windows: []))
@@ -119,7 +119,7 @@ private struct DifferentialRun {
 
     /// The windows of the pool as Redis has them, read in one go.
     private func stored() async throws -> [[Int64]?] {
-        let keys = try RedisKeys(org: org)
+        let keys = RedisKeys(org: org)
         let state = model.epochs[org]
         var commands: [RedisCommand] = []
         for ref in pool {

@@ -24,7 +24,7 @@ actor FaultyLedger: LedgerStore {
 
     func charges(of lease: LeaseKey, run: String) throws(LedgerStoreError) -> LeaseCharges {
         guard !isAway else { throw .unreachable("away") }
-        return LeaseCharges(rows.values.filter { $0.lease == lease.id && $0.attribution.path.org == lease.slot.org })
+        return LeaseCharges(rows.values.filter { $0.lease == lease.id && $0.attribution.path.org == lease.org.org })
     }
 
     func sum(_ scope: Scope, model: String?, from: Milliseconds, to: Milliseconds) throws(LedgerStoreError) -> LedgerSum {
@@ -53,7 +53,7 @@ struct RedisNode {
     let store: RedisCounterStore
 
     init(
-        _ server: RedisServer, ledger: any LedgerStore, name: String = "a", orgs: [String] = ["acme"], claimAfter: Int64 = 10_000,
+        _ server: RedisServer, ledger: any LedgerStore, name: String = "a", orgs: [CounterSlot] = ["acme"], claimAfter: Int64 = 10_000,
         deadline: Int64 = 5_000, begins: Bool = true
     ) async throws {
         try await self.init(
@@ -61,7 +61,7 @@ struct RedisNode {
     }
 
     init(
-        _ url: RedisURL, ledger: any LedgerStore, name: String = "a", orgs: [String] = ["acme"], claimAfter: Int64 = 10_000,
+        _ url: RedisURL, ledger: any LedgerStore, name: String = "a", orgs: [CounterSlot] = ["acme"], claimAfter: Int64 = 10_000,
         deadline: Int64 = 5_000, begins: Bool = true
     ) async throws {
         var configuration = RedisConnection.Configuration.counters(url: url, logger: quiet)
@@ -76,14 +76,14 @@ struct RedisNode {
     }
 
     /// Starts a life of the org's counters, as the accountant does; a second node of the same life changes nothing. Nothing was before it.
-    func begin(_ org: String, epoch: Int64 = 1) async throws {
+    func begin(_ org: CounterSlot, epoch: Int64 = 1) async throws {
         // In a cluster it is not known before the first call which process has the org.
         try await store.flushRows(org: org)
         _ = try await store.apply(.begin(org: org, Epoch(number: epoch, incarnation: store.incarnation(org: org))))
         _ = try await store.apply(.clear(org: org, epoch: epoch))
     }
 
-    func rows(org: String = "acme") async throws -> Int64 {
+    func rows(org: CounterSlot = "acme") async throws -> Int64 {
         try await connection.call(RedisCommand("XLEN", "{\(org)}:ledger")).number ?? -1
     }
 }
@@ -92,7 +92,7 @@ struct RedisNode {
 enum Given {
     static let holder = LeaseHolder(node: "a", fence: 7)
 
-    static func attribution(org: String = "acme", run: String = "run-1") throws -> Attribution {
+    static func attribution(org: OrgID = "acme", run: String = "run-1") throws -> Attribution {
         Attribution(
             path: try TenancyPath(org: org, project: "web", user: "ann", key: "k1"), run: run, model: "demo", priceVersion: "2026-11")
     }

@@ -2,11 +2,11 @@ import Accounting
 
 /// Short ways to say what the tests need.
 enum Make {
-    static func path(org: String = "acme", user: String? = "ann", key: String? = "k1") throws -> TenancyPath {
+    static func path(org: OrgID = "acme", user: String? = "ann", key: String? = "k1") throws -> TenancyPath {
         try TenancyPath(org: org, project: "web", user: user, key: key)
     }
 
-    static func attribution(org: String = "acme", run: String = "r1") throws -> Attribution {
+    static func attribution(org: OrgID = "acme", run: String = "r1") throws -> Attribution {
         Attribution(path: try path(org: org), run: run, model: "demo", priceVersion: "v1")
     }
 
@@ -24,20 +24,20 @@ enum Make {
     }
 
     static func open(
-        _ lease: String = "l1", org: String = "acme", path: [WindowRef], fixed: Amounts = Amounts(requests: 1),
+        _ lease: String = "l1", org: CounterSlot = "acme", path: [WindowRef], fixed: Amounts = Amounts(requests: 1),
         offers sizes: [Int64] = [64, 32, 16, 8, 4, 2, 1], nanoEach: Int64 = 0, holder: LeaseHolder = Make.holder,
         shareFloor: Int64 = 32, continues: Bool = false, ttl: Milliseconds = Milliseconds(30_000)
     ) throws -> CounterCommand {
         .open(
             OpenLease(
                 lease: LeaseKey(org: org, id: lease), holder: holder,
-                attribution: try attribution(org: CounterSlot(org).org, run: "run-\(lease)"),
+                attribution: try attribution(org: org.org, run: "run-\(lease)"),
                 path: path, fixed: fixed, offers: offers(sizes, nanoEach: nanoEach), shareFloor: shareFloor,
                 continues: continues, ttl: ttl))
     }
 
     static func step(
-        _ sequence: Int64, of lease: String = "l1", org: String = "acme", spent: Int64, nano: Int64 = 0,
+        _ sequence: Int64, of lease: String = "l1", org: CounterSlot = "acme", spent: Int64, nano: Int64 = 0,
         offers sizes: [Int64] = [64, 32, 16, 8, 4, 2, 1], nanoEach: Int64 = 0, holder: LeaseHolder = Make.holder, shareFloor: Int64 = 32,
         ttl: Milliseconds = Milliseconds(30_000)
     ) -> CounterCommand {
@@ -48,7 +48,7 @@ enum Make {
     }
 
     static func settle(
-        _ sequence: Int64, of lease: String = "l1", org: String = "acme", spent: Int64, nano: Int64 = 0,
+        _ sequence: Int64, of lease: String = "l1", org: CounterSlot = "acme", spent: Int64, nano: Int64 = 0,
         holder: LeaseHolder = Make.holder
     ) -> CounterCommand {
         .settle(

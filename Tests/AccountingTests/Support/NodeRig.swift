@@ -85,7 +85,7 @@ final class SwitchableStore: CounterStore {
         return reply
     }
 
-    func flushRows(org: String) async throws(CounterStoreError) { try await inner.flushRows(org: org) }
+    func flushRows(org: CounterSlot) async throws(CounterStoreError) { try await inner.flushRows(org: org) }
 }
 
 final class BudgetList: BudgetDirectory {

@@ -8,6 +8,7 @@ import subprocess
 
 import requests
 
+from . import certificates
 from .process import Process
 from .server import ROOT
 from .waiting import free_port, wait_until
@@ -21,9 +22,7 @@ def _program(name: str) -> str:
 
 def _certificate(folder: pathlib.Path) -> tuple[pathlib.Path, pathlib.Path]:
     certificate, key = folder / "kdcube.crt", folder / "kdcube.key"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2"]
-    command += ["-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost", "-keyout", str(key), "-out", str(certificate)]
-    subprocess.run(command, check=True, capture_output=True, timeout=30)
+    certificates.make(certificate, key)
     return certificate, key
 
 

@@ -3,6 +3,7 @@
 import json
 import os
 import pathlib
+import ssl
 import subprocess
 import urllib.error
 import urllib.request
@@ -66,6 +67,9 @@ class Installation:
             "stores": {"data": str(folder / "data"), "redis": redis, "postgres": postgres},
             **sections,
         }
+        tls = configuration["server"].get("tls")
+        #: The certificate to trust, when the server speaks TLS.
+        self.certificate = pathlib.Path(tls["certificate"]) if tls and "certificate" in tls else None
         self.config = folder / "kdcube.yaml"
         self.config.write_text(yaml.safe_dump(configuration, sort_keys=False))
         self.servers: list[Server] = []
@@ -97,8 +101,9 @@ class Installation:
         """A new API key: `{id, key}`."""
         return self.json("keys", "create", "--org", org, "--project", project, "--user", user, *more)
 
-    def budget(self, scope: str, limit: str, unit: str = "usd", window: str = "total") -> None:
-        self.command("budget", "set", "--scope", scope, "--unit", unit, "--window", window, f"--limit={limit}")
+    def budget(self, scope: str, limit: str, unit: str = "usd", window: str = "total", owner: str = "org") -> None:
+        """As an administrator of the organisation sets it; with `owner="operator"` as only an operator does."""
+        self.command("budget", "set", "--scope", scope, "--unit", unit, "--window", window, f"--limit={limit}", "--owner", owner)
 
     def usage(self, scope: str) -> dict:
         return self.json("usage", "--scope", scope)
@@ -124,7 +129,8 @@ class Installation:
 class Server:
     def __init__(self, installation: Installation, log: str):
         self.port = free_port()
-        self.url = f"http://127.0.0.1:{self.port}"
+        self.certificate = installation.certificate
+        self.url = f"{'https' if self.certificate else 'http'}://127.0.0.1:{self.port}"
         self._command = [str(BINARIES / "kdcube"), "serve", "--config", str(installation.config)]
         self._command += ["--host", "127.0.0.1", "--port", str(self.port)]
         self._log = installation.folder / log
@@ -145,10 +151,14 @@ class Server:
 
         wait_until("the server is ready", ready, seconds)
 
+    def _open(self, path: str):
+        trust = ssl.create_default_context(cafile=str(self.certificate)) if self.certificate else None
+        return urllib.request.urlopen(self.url + path, timeout=5, context=trust)
+
     def status(self, path: str) -> int:
         """The status of a GET, or 0 when nobody answers."""
         try:
-            with urllib.request.urlopen(self.url + path, timeout=5) as response:
+            with self._open(path) as response:
                 return response.status
         except urllib.error.HTTPError as error:
             return error.code
@@ -157,7 +167,7 @@ class Server:
 
     def metrics(self) -> dict[str, float]:
         """Every sample of `/metrics`, by its name with labels as written."""
-        with urllib.request.urlopen(self.url + "/metrics", timeout=5) as response:
+        with self._open("/metrics") as response:
             lines = response.read().decode().splitlines()
         samples = (line.rsplit(" ", 1) for line in lines if line and not line.startswith("#"))
         return {name: float(value) for name, value in samples}

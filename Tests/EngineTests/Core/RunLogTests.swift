@@ -216,12 +216,12 @@ struct RunLogTests {
     @Test("a run of which only the end is known answers every position with a gap and that end")
     func onlyTheEnd() throws {
         let identity = RunIdentity(run: RunID(), conversation: ConversationID(), turn: TurnID())
-        let log = RunLog(identity: identity, endedAt: 5_000, terminal: .error(code: "server_lost", message: "", .nothing))
+        let log = RunLog(identity: identity, endedAt: 5_000, terminal: .error(code: "node_lost", message: "", .nothing))
         for after in [0, 1, 70_000] {
             let entries = log.read(after: after, maxBytes: 1 << 10)
             try #require(entries.count == 2)
             let (gap, end) = (entries[0], entries[1])
-            #expect(gap.body == .gap && end.body == .error(code: "server_lost", message: "", .nothing))
+            #expect(gap.body == .gap && end.body == .error(code: "node_lost", message: "", .nothing))
             #expect(gap.firstSeq == after + 1 && end.seq == gap.seq + 1)
             #expect(log.read(after: end.seq, maxBytes: 1).isEmpty)
         }

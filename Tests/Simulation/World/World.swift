@@ -260,7 +260,7 @@ final class World: @unchecked Sendable {
             .command, at: loop.now, Int64(command.name.utf8.count), Int64(changes.rows.count), reply.digest,
             say: reply.isIdle ? "" : "\(command.brief) -> \(reply.brief)")
         note(command, reply)
-        let slot = command.org.map { CounterSlot($0).index } ?? 0
+        let slot = command.org?.index ?? 0
         if let found = checks[slot].check(command, reply, changes, machine, budgets) { fail(found.rule, found.detail) }
         if plan.isRooted, !changes.windows.isEmpty { checkReleases(changes.windows, machine, slot: slot) }
     }
@@ -273,7 +273,7 @@ final class World: @unchecked Sendable {
     }
 
     /// The root has done something.
-    func observeRoot(_ before: [String: EpochState]) {
+    func observeRoot(_ before: [CounterSlot: EpochState]) {
         guard before != ledger.root.lives else { return }
         for (org, life) in ledger.root.lives.sorted(by: { $0.key < $1.key }) where before[org] != life {
             trace.note(

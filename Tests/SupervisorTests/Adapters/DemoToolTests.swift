@@ -7,7 +7,7 @@ import Testing
 @Suite("Demo tools")
 struct DemoToolTests {
     private func call(
-        _ tools: DemoTools, _ name: String, _ arguments: JSONValue, org: String = "o", key: String? = nil
+        _ tools: DemoTools, _ name: String, _ arguments: JSONValue, org: OrgID = "o", key: String? = nil
     ) -> Result<JSONValue, ToolFailure> {
         Result { () throws(ToolFailure) in
             try tools.call(name, arguments.objectValue ?? JSONObject(), org: org, project: "p", idempotencyKey: key)
@@ -89,13 +89,13 @@ struct DemoToolTests {
     }
 
     @Test("tables and projects have limits, and reaching one is told")
-    func limits() {
+    func limits() throws {
         let tools = DemoTools()
         for number in 0..<AdapterLimits.demoRowsMax {
             #expect(call(tools, "payments.refund", ["order_id": .string("A\(number)"), "amount": "1"]).failure == nil)
         }
         #expect(call(tools, "payments.refund", ["order_id": "B", "amount": "1"]).failure?.code == "demo_full")
-        for number in 1..<AdapterLimits.demoTenantsMax { _ = call(tools, "crm.lookup", ["customer": "C"], org: "o\(number)") }
-        #expect(call(tools, "crm.lookup", ["customer": "C"], org: "one more").failure?.code == "demo_full")
+        for number in 1..<AdapterLimits.demoTenantsMax { _ = call(tools, "crm.lookup", ["customer": "C"], org: try OrgID("o\(number)")) }
+        #expect(call(tools, "crm.lookup", ["customer": "C"], org: "one-more").failure?.code == "demo_full")
     }
 }

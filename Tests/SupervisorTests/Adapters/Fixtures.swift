@@ -45,7 +45,7 @@ final class Lines: Sendable {
 /// A call as the supervisor would admit it.
 func admitted(
     _ adapter: AdapterDefinition, _ arguments: JSONValue = [:], key: String? = nil, outputBytes: Int = 65_536,
-    deadline: Duration = .seconds(30), org: String = "o", told: @escaping @Sendable (ToolNews) -> Void = { _ in }
+    deadline: Duration = .seconds(30), org: OrgID = "o", told: @escaping @Sendable (ToolNews) -> Void = { _ in }
 ) throws -> AdmittedCall {
     let schema = try ArgumentSchema(["type": "object", "properties": [:], "additionalProperties": false])
     let definition = ToolDefinition(name: "t", schema: schema, effect: .write, outputBytes: outputBytes, adapter: adapter)

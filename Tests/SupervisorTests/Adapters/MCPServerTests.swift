@@ -55,6 +55,27 @@ struct MCPServerTests {
         #expect(lines.all.filter { $0.hasPrefix("ended") }.count == 1)
     }
 
+    @Test("a child that no tool names any longer ends when its last call is over, and is started anew when one does")
+    func unnamed() async throws {
+        let lines = Lines()
+        let ended = { lines.all.filter { $0.hasPrefix("ended") }.count }
+        try await withAdapters(log: lines) { adapters in
+            adapters.keep([Rig.stdio("slow"), Rig.stdio("add")])
+            let hasBegun = Mutex(false)
+            async let slow = adapters.run(
+                try admitted(Rig.stdio("slow"), ["steps": 3, "pause": .number("0.1")]) { _ in hasBegun.withLock { $0 = true } })
+            while !hasBegun.withLock({ $0 }) { try await Task.sleep(for: .milliseconds(10)) }
+            adapters.keep([])
+            #expect(await slow == .success(["result": "3 steps"]))
+            while ended() == 0 { try await Task.sleep(for: .milliseconds(10)) }
+            adapters.keep([Rig.stdio("add")])
+            #expect(await adapters.run(try admitted(Rig.stdio("add"), ["a": 2, "b": 3])) == .success(["result": 5]))
+            #expect(ended() == 1)
+            adapters.keep([])
+            while ended() == 1 { try await Task.sleep(for: .milliseconds(10)) }
+        }
+    }
+
     @Test("a tool that the server does not have is told at start, with those it has")
     func unknown() async throws {
         try await withAdapters { adapters in

@@ -61,7 +61,7 @@ struct PolicySessionTests {
                 @id("quiet") @message("Not today.") forbid (principal in Role::"night", action in Action::"effect:read", resource);
                 @id("tried") @shadow("") permit (principal, action == Action::"mail.send", resource);
                 """)
-        func refused(_ tool: String, roles: Set<String> = [], org: String = "acme", user: String = "anna") throws -> String? {
+        func refused(_ tool: String, roles: Set<String> = [], org: OrgID = "acme", user: String = "anna") throws -> String? {
             let caller = CallerIdentity(org: org, project: "web", user: user, roles: roles, run: "r")
             return bundle.refusal(of: try #require(catalog[tool]), for: caller, source: .model)?.rule
         }

@@ -25,7 +25,7 @@ final class MemoryApprovalStore: ApprovalStore {
         }
     }
 
-    func approval(_ id: String, of org: String) async -> ApprovalLookup {
+    func approval(_ id: String, of org: OrgID) async -> ApprovalLookup {
         state.withLock { state in
             guard state.isAvailable else { return .unavailable }
             guard let found = state.rows[id], found.org == org else { return .missing }
@@ -44,7 +44,7 @@ final class MemoryApprovalStore: ApprovalStore {
         }
     }
 
-    func approvals(of org: String, _ filter: ApprovalFilter, before cursor: ApprovalCursor?, limit: Int) async -> [Approval]? {
+    func approvals(of org: OrgID, _ filter: ApprovalFilter, before cursor: ApprovalCursor?, limit: Int) async -> [Approval]? {
         state.withLock { state in
             guard state.isAvailable else { return nil }
             let found = Self.sorted(state.rows.values.filter { $0.org == org && filter.fits($0) })

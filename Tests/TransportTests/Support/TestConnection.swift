@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import NIOSSL
 import TransportWire
 
 /// A TCP connection of a test: sends what it is given, and reads HTTP answers and WebSocket messages one by one.
@@ -41,11 +42,14 @@ actor TestConnection {
         self.arrived = arrived.makeAsyncIterator()
     }
 
-    static func open(_ port: Int) async throws -> TestConnection {
+    static func open(_ port: Int, tls: NIOSSLContext? = nil) async throws -> TestConnection {
         let (stream, continuation) = AsyncStream.makeStream(of: ByteBuffer.self)
         let channel = try await ClientBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(Collector(continuation)) }
+                channel.eventLoop.makeCompletedFuture {
+                    if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: tls, serverHostname: nil)) }
+                    try channel.pipeline.syncOperations.addHandler(Collector(continuation))
+                }
             }
             .connect(host: "127.0.0.1", port: port).get()
         return TestConnection(channel, stream)

@@ -3,6 +3,7 @@ import JSON
 import Logging
 import NIOCore
 import NIOPosix
+import NIOSSL
 import ServiceLifecycle
 import Telemetry
 import Transport
@@ -13,8 +14,10 @@ struct TestServer: Sendable {
     let metrics: MetricRegistry
     /// The path with Engine.IO's revision, ready for more parameters.
     let base: String
+    /// What its clients speak TLS with, where it does.
+    var tls: NIOSSLContext?
 
-    func connect() async throws -> TestConnection { try await TestConnection.open(port) }
+    func connect() async throws -> TestConnection { try await TestConnection.open(port, tls: tls) }
 
     /// One request on a connection of its own.
     func ask(_ method: String, _ target: String, _ headers: [String] = [], body: String = "") async throws -> TestConnection.Answer {

@@ -8,35 +8,35 @@ public enum CounterCommand: Sendable, Hashable {
     /// The end of a lease: true up, free the rest.
     case settle(SettleLease)
     /// Moves leases that ended `grace` ago into suspense, and forgets what is long done. All orgs when `org` is nil.
-    case reap(org: String?, grace: Milliseconds)
+    case reap(org: CounterSlot?, grace: Milliseconds)
     /// The ledger is going to be summed for a window, which is loaded next. Answered with `done` when it is there already.
-    case announce(org: String, window: WindowRef)
+    case announce(org: CounterSlot, window: WindowRef)
     /// Brings a window in with what the ledger says was used and the root has released. A window that is there in this
     /// generation stays as it is. `mark` is the one of the announcement before the ledger was summed: where something was committed
     /// since that counts in the window, it is announced again and not loaded. Nil loads whatever was committed.
     case load(
-        org: String, window: WindowRef, used: Int64, released: Int64 = AccountingLimits.amountMax, turn: Int64 = 0, mark: Int64? = nil)
+        org: CounterSlot, window: WindowRef, used: Int64, released: Int64 = AccountingLimits.amountMax, turn: Int64 = 0, mark: Int64? = nil)
     /// The durable root has released more of a window's cap; `released` is the sum. Obeyed when its turn (``Release/turn``) is later than the
     /// last one.
-    case release(org: String, window: WindowKey, released: Int64, turn: Int64)
+    case release(org: CounterSlot, window: WindowKey, released: Int64, turn: Int64)
     /// The durable root takes back what is not granted, for other slots of the org: half of it, or all where half is less than `least`.
     /// Answered with the window, of which ``WindowSnapshot/released`` is what was kept.
-    case recall(org: String, window: WindowKey, turn: Int64, least: Int64)
+    case recall(org: CounterSlot, window: WindowKey, turn: Int64, least: Int64)
     /// A node wants to ask the root and the other slots of the org for some of this window. One does at a time: answered with `done` when it
     /// may, for so long, and otherwise with the window.
-    case ask(org: String, window: WindowKey, for: Milliseconds)
+    case ask(org: CounterSlot, window: WindowKey, for: Milliseconds)
     /// It has asked. What it did not find these counters say for so long: that the root has nothing more (``WindowSnapshot/dryUntil``), or that
     /// nothing is left anywhere (``WindowSnapshot/shutUntil``).
-    case asked(org: String, window: WindowKey, dryFor: Milliseconds?, shutFor: Milliseconds?)
+    case asked(org: CounterSlot, window: WindowKey, dryFor: Milliseconds?, shutFor: Milliseconds?)
     /// A new life of an org's counters after they lost data.
-    case begin(org: String, Epoch)
+    case begin(org: CounterSlot, Epoch)
     /// Brings a lease of an earlier life into this one.
     case assert(AssertLease)
     /// Every holder of an earlier life has brought its leases in: the rest was never spent.
-    case clear(org: String, epoch: Int64)
+    case clear(org: CounterSlot, epoch: Int64)
     /// A budget was changed. A window that is not loaded is left alone.
-    case setCap(org: String, window: WindowKey, cap: Int64, version: Int64)
-    case read(org: String, windows: [WindowKey])
+    case setCap(org: CounterSlot, window: WindowKey, cap: Int64, version: Int64)
+    case read(org: CounterSlot, windows: [WindowKey])
     /// Evidence about a suspended lease: charge what was spent, free the rest.
     case resolve(LeaseKey, evidence: Spent)
 
@@ -63,7 +63,7 @@ public enum CounterCommand: Sendable, Hashable {
     }
 
     /// Whose counters it is about; nil for all.
-    public var org: String? {
+    public var org: CounterSlot? {
         switch self {
         case .open(let open): open.lease.org
         case .step(let step): step.lease.org

@@ -1,12 +1,12 @@
 extension CounterMachine {
     /// True when the org's counters are in a life of `incarnation`, and in this one if it has a number.
-    func isCurrent(_ org: String, _ incarnation: String, _ number: Int64?) -> Bool {
+    func isCurrent(_ org: CounterSlot, _ incarnation: String, _ number: Int64?) -> Bool {
         let epoch = epochs[org]?.epoch ?? .embedded
         return epoch.incarnation == incarnation && number ?? epoch.number == epoch.number
     }
 
     /// Starts a life: nothing of an earlier one counts any more. A life that is there already, or a later one, stays.
-    mutating func begin(_ org: String, _ epoch: Epoch, incarnation: String, now: Milliseconds) -> CounterReply {
+    mutating func begin(_ org: CounterSlot, _ epoch: Epoch, incarnation: String, now: Milliseconds) -> CounterReply {
         guard epoch.incarnation == incarnation else { return .lost(now: now) }
         if let known = epochs[org] {
             if known.epoch == epoch { return .done(now: now) }
@@ -26,7 +26,7 @@ extension CounterMachine {
     }
 
     /// Every holder has spoken: what is still unaccounted for was never spent.
-    mutating func clear(_ org: String, _ number: Int64, now: Milliseconds) -> CounterReply {
+    mutating func clear(_ org: CounterSlot, _ number: Int64, now: Milliseconds) -> CounterReply {
         guard epochs[org]?.epoch.number == number else { return .lost(now: now) }
         epochs[org]?.isCleared = true
         for key in windows.keys where windows[key]?.org == org { update(key) { $0.unaccounted = 0 } }

@@ -1,6 +1,6 @@
 extension CounterMachine {
     /// A node is going to sum the ledger for a window: what is committed from now on is not to be missed, nor counted twice.
-    mutating func announce(_ org: String, _ ref: WindowRef, now: Milliseconds) -> CounterReply {
+    mutating func announce(_ org: CounterSlot, _ ref: WindowRef, now: Milliseconds) -> CounterReply {
         if let loaded = windows[ref.key], ref.generation <= loaded.generation { return .done(now: now) }
         return .announced(mark: late.announce(ref, org: org, now: now), now: now)
     }

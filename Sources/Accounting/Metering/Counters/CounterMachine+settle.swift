@@ -105,13 +105,13 @@ extension CounterMachine {
                 chargeID: "\(lease.key.id):\(lease.sequence):\(kind.rawValue)", kind: kind, lease: lease.key.id,
                 attribution: lease.attribution, nanoUSD: amounts.nanoUSD, usage: usage, requests: amounts.requests,
                 calls: amounts.calls, estimated: estimated, at: at, epoch: epochs[lease.key.org]?.epoch.number ?? 0,
-                slot: lease.key.slot.index))
+                slot: lease.key.org.index))
     }
 
     /// Suspends what ended `grace` ago and frees none of it (metering.md §9, trap 3) but the run's place among the runs at one
     /// time: that is no money, and whoever held it stopped forwarding when its lease ended. Forgets settled leases and windows
     /// that nobody can ask for any more.
-    mutating func reap(org: String?, grace: Milliseconds, now: Milliseconds) -> CounterReply {
+    mutating func reap(org: CounterSlot?, grace: Milliseconds, now: Milliseconds) -> CounterReply {
         guard grace.rawValue >= 0 else { return .refused(.time) }
         var reaped = 0
         for lease in leases.values where org == nil || lease.key.org == org {

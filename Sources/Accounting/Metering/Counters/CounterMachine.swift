@@ -7,7 +7,7 @@ public struct CounterMachine: Sendable {
     public internal(set) var windows: [WindowKey: WindowState] = [:]
     public internal(set) var leases: [LeaseKey: LeaseState] = [:]
     /// Orgs whose counters have had another life; the others are in ``Epoch/embedded``.
-    public internal(set) var epochs: [String: EpochState] = [:]
+    public internal(set) var epochs: [CounterSlot: EpochState] = [:]
     var late = LateWindows()
     var changes = CounterChanges()
 
@@ -76,7 +76,7 @@ public struct CounterMachine: Sendable {
     }
 
     private mutating func load(
-        _ org: String, _ ref: WindowRef, used: Int64, released: Int64, turn: Int64, mark: Int64?, now: Milliseconds
+        _ org: CounterSlot, _ ref: WindowRef, used: Int64, released: Int64, turn: Int64, mark: Int64?, now: Milliseconds
     ) -> CounterReply {
         let amounts = 0...AccountingLimits.amountMax
         guard amounts.contains(ref.cap), amounts.contains(released), used <= AccountingLimits.amountMax else { return .refused(.amount) }
@@ -98,7 +98,7 @@ public struct CounterMachine: Sendable {
     }
 
     /// After a loss, what the root had released and the ledger does not show may be in the hands of somebody.
-    private func unaccounted(_ org: String, _ used: Int64, _ released: Int64) -> Int64 {
+    private func unaccounted(_ org: CounterSlot, _ used: Int64, _ released: Int64) -> Int64 {
         guard let state = epochs[org], !state.isCleared else { return 0 }
         return max(0, released - used)
     }

@@ -27,7 +27,7 @@ struct LateWindows: Sendable {
 
     private struct Entry: Sendable {
         let key: WindowKey
-        let org: String
+        let org: CounterSlot
         let generation: Int64
         let start: Milliseconds
         let end: Milliseconds
@@ -76,7 +76,7 @@ struct LateWindows: Sendable {
     }
 
     /// - Returns: the mark that the load has to name.
-    mutating func announce(_ ref: WindowRef, org: String, now: Milliseconds) -> Int64 {
+    mutating func announce(_ ref: WindowRef, org: CounterSlot, now: Milliseconds) -> Int64 {
         let place = Place(ref.key)
         var windows = places[place] ?? Windows()
         let known = windows.entries.first { $0.key == ref.key && $0.isPending }
@@ -94,9 +94,9 @@ struct LateWindows: Sendable {
         return windows.entries.contains { $0.key == ref.key && $0.isPending }
     }
 
-    mutating func loaded(_ ref: WindowRef, org: String) { note(ref, org: org, isPending: false) }
+    mutating func loaded(_ ref: WindowRef, org: CounterSlot) { note(ref, org: org, isPending: false) }
 
-    private mutating func note(_ ref: WindowRef, org: String, isPending: Bool) {
+    private mutating func note(_ ref: WindowRef, org: CounterSlot, isPending: Bool) {
         let place = Place(ref.key)
         var windows = places[place] ?? Windows()
         // One that is loaded in an earlier generation counts until it is loaded anew.
@@ -115,7 +115,7 @@ struct LateWindows: Sendable {
     }
 
     /// A life is over, or windows were forgotten.
-    mutating func forget(_ isGone: (_ org: String, WindowKey) -> Bool) {
+    mutating func forget(_ isGone: (_ org: CounterSlot, WindowKey) -> Bool) {
         for place in places.keys {
             places[place]?.entries.removeAll { isGone($0.org, $0.key) }
             // The mark may go with the last window: the next announcement begins at the time of then.

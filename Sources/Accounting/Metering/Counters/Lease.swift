@@ -1,15 +1,13 @@
 /// Names a lease. The counters are part of it because every window of its path lives in them.
 public struct LeaseKey: Sendable, Hashable {
-    /// The ``CounterSlot/name`` of the counters: the org's own name unless it is split.
-    public let org: String
+    /// The org's counters, or those of one of its slots.
+    public let org: CounterSlot
     public let id: String
 
-    public init(org: String, id: String) {
+    public init(org: CounterSlot, id: String) {
         self.org = org
         self.id = id
     }
-
-    public var slot: CounterSlot { CounterSlot(org) }
 }
 
 /// The process that spends a lease. A command with a lower fence than the lease's comes from a process that was given

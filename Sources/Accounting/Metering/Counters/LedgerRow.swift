@@ -56,8 +56,8 @@ public struct LedgerRow: Sendable, Hashable {
         self.slot = slot
     }
 
-    /// The ``CounterSlot/name`` of the counters that made it: whose lives decide whether the ledger takes it.
-    public var counters: String { CounterSlot(org: attribution.path.org, index: slot).name }
+    /// The counters that made it: whose lives decide whether the ledger takes it.
+    public var counters: CounterSlot { CounterSlot(org: attribution.path.org, index: slot) }
 
     public var amounts: Amounts { Amounts(nanoUSD: nanoUSD, usage: usage, requests: requests, calls: calls) }
 }

@@ -21,7 +21,7 @@ public actor MemoryCounterStore: CounterStore {
     }
 
     /// Rows are in the ledger before their reply is.
-    public func flushRows(org: String) async throws(CounterStoreError) {}
+    public func flushRows(org: CounterSlot) async throws(CounterStoreError) {}
 }
 
 /// A ledger in memory, for tests. An actor.
@@ -39,7 +39,7 @@ public actor MemoryLedger: LedgerStore {
     }
 
     public func charges(of lease: LeaseKey, run: String) async throws(LedgerStoreError) -> LeaseCharges {
-        LeaseCharges(rows.filter { $0.lease == lease.id && $0.attribution.path.org == lease.slot.org })
+        LeaseCharges(rows.filter { $0.lease == lease.id && $0.attribution.path.org == lease.org.org })
     }
 
     public func sum(_ scope: Scope, model: String?, from: Milliseconds, to: Milliseconds) async throws(LedgerStoreError) -> LedgerSum {

@@ -2,7 +2,7 @@
 public struct WindowState: Sendable, Hashable {
     public let key: WindowKey
     /// The org whose counters it is in; the key's own scope may be an API key, which names none.
-    public let org: String
+    public let org: CounterSlot
     public let start: Milliseconds
     public let end: Milliseconds
     public var cap: Int64
@@ -27,7 +27,7 @@ public struct WindowState: Sendable, Hashable {
     var allowance: Int64
 
     public init(
-        org: String, ref: WindowRef, used: Int64, held: Int64 = 0, suspense: Int64 = 0, released: Int64 = AccountingLimits.amountMax,
+        org: CounterSlot, ref: WindowRef, used: Int64, held: Int64 = 0, suspense: Int64 = 0, released: Int64 = AccountingLimits.amountMax,
         turn: Int64 = 0, unaccounted: Int64 = 0, liveLeases: Int64 = 0
     ) {
         self.org = org
@@ -62,7 +62,7 @@ public struct WindowState: Sendable, Hashable {
     mutating func setCap(_ newCap: Int64, version newVersion: Int64) -> Bool {
         guard newVersion > version else { return false }
         // What a split org's other slots were given of the old cap is not known here: each asks the root anew.
-        if newCap < cap, CounterSlot(org).isSplit { released = min(released, max(0, taken)) }
+        if newCap < cap, org.isSplit { released = min(released, max(0, taken)) }
         cap = newCap
         version = newVersion
         dryUntil = Milliseconds(0)

@@ -14,13 +14,12 @@ public enum DecisionError: Error, Sendable, Hashable {
 
 /// An org's name for one of its decisions.
 public struct DecisionID: Sendable, Hashable {
-    public var org: String { orgText.text }
+    public let org: OrgID
     public var id: String { idText.text }
-    private let orgText: ByteText
     private let idText: ByteText
 
-    public init(org: String, id: String) {
-        orgText = ByteText(org)
+    public init(org: OrgID, id: String) {
+        self.org = org
         idText = ByteText(id)
     }
 }
@@ -32,7 +31,7 @@ public enum DecisionReader: Sendable, Hashable {
     case project(ProjectHandle)
     case user(UserHandle)
 
-    public var org: String {
+    public var org: OrgID {
         switch self {
         case .org(let handle): handle.org
         case .project(let handle): handle.org

@@ -3,13 +3,13 @@ internal import Synchronization
 /// Decisions in memory, for tests and trials: gone with the process. A `Mutex`; safe to use from any task.
 public final class MemoryDecisionStore: DecisionStore {
     private struct State {
-        var records: [String: [Record]] = [:]
+        var records: [OrgID: [Record]] = [:]
         var places: [DecisionID: Int] = [:]
-        var seqs: [String: Int64] = [:]
+        var seqs: [OrgID: Int64] = [:]
         var rows = 0
         var chain = MemoryChain()
 
-        mutating func next(_ org: String) -> Int64 {
+        mutating func next(_ org: OrgID) -> Int64 {
             rows += 1
             seqs[org, default: 0] += 1
             return seqs[org, default: 0]
@@ -127,19 +127,19 @@ public final class MemoryDecisionStore: DecisionStore {
 
 /// A process that could change this could do anything; the chain is here so that everything works without a database.
 extension MemoryDecisionStore: AuditStore {
-    public func extents(after org: String) async throws(DecisionError) -> [ChainExtent] {
+    public func extents(after org: OrgID?) async throws(DecisionError) -> [ChainExtent] {
         state.withLock { state in state.chain.orgs(after: org).prefix(ChainLimits.rows).map(state.chain.extent) }
     }
 
-    public func extent(of org: String) async throws(DecisionError) -> ChainExtent? {
+    public func extent(of org: OrgID) async throws(DecisionError) -> ChainExtent? {
         state.withLock { state in state.chain.logs[org] == nil ? nil : state.chain.extent(of: org) }
     }
 
-    public func entries(of org: String, _ seqs: ClosedRange<Int64>) async throws(DecisionError) -> [ChainEntry] {
+    public func entries(of org: OrgID, _ seqs: ClosedRange<Int64>) async throws(DecisionError) -> [ChainEntry] {
         state.withLock { state in (state.chain.logs[org] ?? []).filter { seqs.contains($0.seq) } }
     }
 
-    public func hashes(of org: String, _ seqs: [Int64]) async throws(DecisionError) -> [Int64: String] {
+    public func hashes(of org: OrgID, _ seqs: [Int64]) async throws(DecisionError) -> [Int64: String] {
         let seqs = Set(seqs)
         return state.withLock { state in
             let found = (state.chain.logs[org] ?? []).filter { seqs.contains($0.seq) }
@@ -147,7 +147,7 @@ extension MemoryDecisionStore: AuditStore {
         }
     }
 
-    public func moved(after org: String) async throws(DecisionError) -> [ChainHead] {
+    public func moved(after org: OrgID?) async throws(DecisionError) -> [ChainHead] {
         state.withLock { state in
             let heads = state.chain.orgs(after: org).compactMap { state.chain.head(of: $0) }
             return Array(heads.filter { $0.signed < $0.seq }.prefix(ChainLimits.rows))
@@ -172,7 +172,7 @@ extension MemoryDecisionStore: AuditStore {
         }
     }
 
-    public func checkpoints(of org: String, after seq: Int64) async throws(DecisionError) -> [Checkpoint] {
+    public func checkpoints(of org: OrgID, after seq: Int64) async throws(DecisionError) -> [Checkpoint] {
         state.withLock { state in
             let found = (state.chain.checkpoints[org] ?? []).filter { $0.seq > seq }.sorted { $0.seq < $1.seq }
             return Array(found.prefix(ChainLimits.rows))
@@ -184,10 +184,10 @@ extension MemoryDecisionStore: AuditStore {
 
 /// The chains of ``MemoryDecisionStore``: bounded by its rows.
 private struct MemoryChain {
-    var logs: [String: [ChainEntry]] = [:]
-    var tails: [String: ChainTail] = [:]
+    var logs: [OrgID: [ChainEntry]] = [:]
+    var tails: [OrgID: ChainTail] = [:]
     var keys: [AuditKey] = []
-    var checkpoints: [String: [Checkpoint]] = [:]
+    var checkpoints: [OrgID: [Checkpoint]] = [:]
 
     mutating func append(_ record: ChainRecord, decisionSeq: Int64?) {
         var tail = tails[record.org] ?? ChainTail(beginningAt: record.seq)
@@ -196,16 +196,15 @@ private struct MemoryChain {
         logs[record.org, default: []].append(ChainEntry(seq: record.seq, record: record, hash: hash, decisionSeq: decisionSeq))
     }
 
-    func orgs(after org: String) -> [String] {
-        let orgs = logs.keys.filter { org.utf8.lexicographicallyPrecedes($0.utf8) }
-        return orgs.sorted { $0.utf8.lexicographicallyPrecedes($1.utf8) }
+    func orgs(after org: OrgID?) -> [OrgID] {
+        logs.keys.filter { name in org.map { $0 < name } ?? true }.sorted()
     }
 
-    func extent(of org: String) -> ChainExtent {
+    func extent(of org: OrgID) -> ChainExtent {
         ChainExtent(org: org, first: logs[org]?.first?.seq, last: logs[org]?.last?.seq ?? 0)
     }
 
-    func head(of org: String) -> ChainHead? {
+    func head(of org: OrgID) -> ChainHead? {
         tails[org].map { tail in
             let signed = checkpoints[org]?.map(\.seq).max() ?? 0
             return ChainHead(org: org, first: tail.first, seq: tail.seq, hash: tail.hash, signed: signed)

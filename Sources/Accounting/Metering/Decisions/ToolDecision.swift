@@ -120,7 +120,7 @@ public struct ToolOutcome: Sendable, Hashable {
     /// `unknown`: it may have happened, and nobody can say.
     public enum Status: String, Sendable, Hashable, CaseIterable { case ok, error, cancelled, timeout, unknown }
 
-    public let org: String
+    public let org: OrgID
     /// The ``ToolDecision/id``.
     public let decision: String
     public let status: Status
@@ -134,12 +134,11 @@ public struct ToolOutcome: Sendable, Hashable {
     /// UTC.
     public let at: Milliseconds
 
-    /// - Throws: ``DecisionError/malformed(_:)`` for an org, an id, a digest or a number that is none.
+    /// - Throws: ``DecisionError/malformed(_:)`` for an id, a digest or a number that is none.
     public init(
-        org: String, decision: String, status: Status, code: String? = nil, resultDigest: String? = nil, bytes: Int64 = 0,
+        org: OrgID, decision: String, status: Status, code: String? = nil, resultDigest: String? = nil, bytes: Int64 = 0,
         elapsed: Milliseconds, at: Milliseconds
     ) throws(DecisionError) {
-        do { try TenancyName.check(org) } catch { throw .malformed("org") }
         try DecisionText.check(decision, "decision")
         if let resultDigest { try DecisionText.checkDigest(resultDigest, "result digest") }
         guard bytes >= 0, elapsed.rawValue >= 0 else { throw .malformed("outcome") }

@@ -5,7 +5,7 @@ extension Accountant {
     /// Starts the org's counters in the store's present life, if they are not in it. Callers at one time share the work.
     ///
     /// - Returns: false when a store did not answer; nothing is decided for the org until it does.
-    func recover(org: String) async -> Bool {
+    func recover(org: CounterSlot) async -> Bool {
         let task = state.withLock { state -> Task<Bool, Never> in
             if let task = state.recovering[org] { return task }
             // Not structured: several runs wait for it, and one that is cancelled must not take it from the others.
@@ -16,7 +16,7 @@ extension Accountant {
         return await task.value
     }
 
-    private func performRecovery(org: String) async -> Bool {
+    private func performRecovery(org: CounterSlot) async -> Bool {
         defer { state.withLock { $0.recovering[org] = nil } }
         guard let root else { return false }
         do {
@@ -99,7 +99,7 @@ extension Accountant {
         }
     }
 
-    private func answer(for org: String, _ epoch: Epoch) async {
+    private func answer(for org: CounterSlot, _ epoch: Epoch) async {
         guard let root, epoch.incarnation == store.incarnation(org: org) else { return }
         let isNew = state.withLock { $0.claimed[org] != epoch.number }
         if isNew {
@@ -164,7 +164,7 @@ extension Accountant {
     }
 
     /// The store does not have these windows, whatever we thought.
-    func forget(_ keys: [WindowKey], org: String) {
+    func forget(_ keys: [WindowKey], org: CounterSlot) {
         state.withLock { state in state.known = state.known.filter { $0.org != org || !keys.contains($0.key) } }
     }
 }

@@ -15,7 +15,7 @@ extension Accountant {
     /// Asks for the next tranche of every window that will soon need it; does not wait.
     ///
     /// - Parameter now: the store's time.
-    func foresee(_ windows: [WindowSnapshot], path: [WindowRef], org: String, now: Milliseconds) {
+    func foresee(_ windows: [WindowSnapshot], path: [WindowRef], org: CounterSlot, now: Milliseconds) {
         guard root != nil else { return }
         let slots = slots(ofOrgOf: org)
         for window in windows where Tranche.isDue(window, slots: slots) && now >= window.dryUntil {
@@ -26,7 +26,7 @@ extension Accountant {
     /// After a step: goes to the root for what was refused without a word about the budget.
     ///
     /// - Returns: the answer as the stream has to take it; a refusal names the budget only when nothing of it is left anywhere.
-    func judge(_ reply: CounterReply, path: [WindowRef], offers: [Offer], org: String) async -> CounterReply {
+    func judge(_ reply: CounterReply, path: [WindowRef], offers: [Offer], org: CounterSlot) async -> CounterReply {
         guard case .denied(let window, let windows, let now) = reply, window.isHeldBack else { return reply }
         if let whole = shut(window, org: org, now: now) { return .denied(by: whole, windows: windows, now: now) }
         switch await widen(window, path: path, need: offers.last?.amounts[window.key.unit] ?? 0, org: org) {
@@ -39,16 +39,16 @@ extension Accountant {
     }
 
     /// The window over all slots of the org, when it is known that nothing is left in any.
-    func shut(_ window: WindowSnapshot, org: String, now: Milliseconds) -> WindowSnapshot? {
+    func shut(_ window: WindowSnapshot, org: CounterSlot, now: Milliseconds) -> WindowSnapshot? {
         now < window.shutUntil ? WindowSnapshot(sum: whole([window], org: org)) : nil
     }
 
-    func widen(_ window: WindowSnapshot, path: [WindowRef], need: Int64, org: String) async -> Widening {
+    func widen(_ window: WindowSnapshot, path: [WindowRef], need: Int64, org: CounterSlot) async -> Widening {
         await widening(window, path: path, need: need, org: org)?.value ?? .notYet
     }
 
     /// One question for each window at a time; streams that need the same share it.
-    private func widening(_ window: WindowSnapshot, path: [WindowRef], need: Int64, org: String) -> Task<Widening, Never>? {
+    private func widening(_ window: WindowSnapshot, path: [WindowRef], need: Int64, org: CounterSlot) -> Task<Widening, Never>? {
         guard root != nil, let ref = path.first(where: { $0.key == window.key }) else { return nil }
         return state.withLock { state in
             let name = LoadedWindow(ref, org: org)
@@ -60,10 +60,10 @@ extension Accountant {
         }
     }
 
-    private func performWidening(_ window: WindowSnapshot, _ ref: WindowRef, need: Int64, org: String) async -> Widening {
+    private func performWidening(_ window: WindowSnapshot, _ ref: WindowRef, need: Int64, org: CounterSlot) async -> Widening {
         defer { state.withLock { $0.widening[LoadedWindow(ref, org: org)] = nil } }
         do {
-            guard slots(ofOrgOf: org) > 1 || CounterSlot(org).isSplit else {
+            guard slots(ofOrgOf: org) > 1 || org.isSplit else {
                 return try await obtain(window, ref, need: need, org: org)
             }
             return try await inTurn(ref, need: need, org: org) { try await self.obtain(window, ref, need: need, org: org) }
@@ -73,7 +73,7 @@ extension Accountant {
     }
 
     /// From the root, or else from other slots.
-    private func obtain(_ window: WindowSnapshot, _ ref: WindowRef, need: Int64, org: String) async throws -> Widening {
+    private func obtain(_ window: WindowSnapshot, _ ref: WindowRef, need: Int64, org: CounterSlot) async throws -> Widening {
         guard let root else { return .notYet }
         let target = Tranche.target(window, need: need, slots: slots(ofOrgOf: org))
         if target > window.released {
@@ -88,7 +88,7 @@ extension Accountant {
         return try await gather(window, ref, need: need, org: org)
     }
 
-    func apply(_ release: Release, _ ref: WindowRef, org: String) async throws(CounterStoreError) -> CounterReply {
+    func apply(_ release: Release, _ ref: WindowRef, org: CounterSlot) async throws(CounterStoreError) -> CounterReply {
         try await applyTwice(.release(org: org, window: ref.key, released: release.released, turn: release.turn))
     }
 }

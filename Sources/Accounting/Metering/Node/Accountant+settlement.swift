@@ -90,7 +90,7 @@ extension Accountant {
     /// Forgets settlements that have come to the ledger, and has those settled anew that counters may have lost before.
     func proveSettlements() async {
         let settled = state.withLock { state in
-            state.settlements.compactMap { number, open -> (number: Int, org: String, life: Epoch)? in
+            state.settlements.compactMap { number, open -> (number: Int, org: CounterSlot, life: Epoch)? in
                 guard case .settled(let life) = open.phase else { return nil }
                 return (number, open.settlement.command.lease.org, life)
             }
@@ -111,7 +111,7 @@ extension Accountant {
     /// Brings all rows of the org to the ledger.
     ///
     /// - Returns: the life whose rows have come there: none of an earlier one is known to have. Nil when a store did not answer.
-    func flush(org: String) async -> Epoch? {
+    func flush(org: CounterSlot) async -> Epoch? {
         guard let root, let life = state.withLock({ $0.lives[org] }) else { return nil }
         do {
             try await store.flushRows(org: org)

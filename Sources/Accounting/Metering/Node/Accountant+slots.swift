@@ -3,7 +3,7 @@ internal import Synchronization
 /// A window in one slot of an org.
 struct SlotWindow: Hashable, Sendable {
     /// ``CounterSlot/name``.
-    let counters: String
+    let counters: CounterSlot
     let key: WindowKey
 }
 
@@ -11,7 +11,7 @@ struct SlotWindow: Hashable, Sendable {
 extension Accountant {
     /// Of each slot's window one process at a time asks for more, and what it finds holds for a moment: a cap that is reached is reached by all
     /// streams at once, and the root and the other slots would be asked by every process for the same.
-    func inTurn(_ ref: WindowRef, need: Int64, org: String, _ obtain: () async throws -> Widening) async throws -> Widening {
+    func inTurn(_ ref: WindowRef, need: Int64, org: CounterSlot, _ obtain: () async throws -> Widening) async throws -> Widening {
         switch try await apply(.ask(org: org, window: ref.key, for: AccountingLimits.askSpan)) {
         case .done: break
         case .windows(let windows, let now):
@@ -35,11 +35,11 @@ extension Accountant {
     }
 
     /// The root has released all of the cap. Takes back what other slots do not need, or finds that nothing is left.
-    func gather(_ window: WindowSnapshot, _ ref: WindowRef, need: Int64, org: String) async throws -> Widening {
+    func gather(_ window: WindowSnapshot, _ ref: WindowRef, need: Int64, org: CounterSlot) async throws -> Widening {
         guard let root else { return .notYet }
         let shares = try await root.releases(ref)
         // Alone, and in step with the root: unless a lower cap has made these counters give all of it back by themselves.
-        guard shares.contains(where: { $0.key != CounterSlot(org).index || $0.value > window.released }) else {
+        guard shares.contains(where: { $0.key != org.index || $0.value > window.released }) else {
             // All of the cap is with these counters: what is missing is with others who have not answered for it yet.
             await answerForLives()
             return .notYet
@@ -47,9 +47,9 @@ extension Accountant {
         return try await ask(ref, need: need, shares, org: org)
     }
 
-    private func ask(_ ref: WindowRef, need: Int64, _ first: [Int: Int64], org: String) async throws -> Widening {
+    private func ask(_ ref: WindowRef, need: Int64, _ first: [Int: Int64], org: CounterSlot) async throws -> Widening {
         guard let root else { return .notYet }
-        let here = CounterSlot(org)
+        let here = org
         for isLast in [false, true] {
             let shares = isLast ? try await root.releases(ref) : first
             guard let found = await look(ref, in: shares.keys.sorted().map { CounterSlot(org: here.org, index: $0) }) else { break }
@@ -85,13 +85,13 @@ extension Accountant {
     /// - Returns: nil when a slot does not answer: what it has is not known.
     private func look(_ ref: WindowRef, in slots: [CounterSlot]) async -> [(slot: CounterSlot, window: WindowSnapshot)]? {
         // All at once: they are on different masters.
-        let looks = slots.map { slot in start { await self.look(ref, in: slot.name) } }
+        let looks = slots.map { slot in start { await self.look(ref, in: slot) } }
         var found: [(slot: CounterSlot, window: WindowSnapshot)] = []
         for (slot, look) in zip(slots, looks) { if let window = await look.value { found.append((slot, window)) } }
         return found.count == slots.count ? found : nil
     }
 
-    private func look(_ ref: WindowRef, in counters: String) async -> WindowSnapshot? {
+    private func look(_ ref: WindowRef, in counters: CounterSlot) async -> WindowSnapshot? {
         for _ in 0..<2 {
             guard await bringIn([ref], org: counters) else { return nil }
             switch try? await apply(.read(org: counters, windows: [ref.key])) {
@@ -110,20 +110,19 @@ extension Accountant {
 
     /// - Returns: how much of what was released to the slot is free now.
     private func recall(_ ref: WindowRef, from slot: CounterSlot, least: Int64, of shares: [Int: Int64]) async throws -> Int64 {
-        let name = slot.name
-        guard let root, let turn = try await root.beginRecall(ref, org: name, incarnation: store.incarnation(org: name)) else { return 0 }
+        guard let root, let turn = try await root.beginRecall(ref, org: slot, incarnation: store.incarnation(org: slot)) else { return 0 }
         let least = min(least, AccountingLimits.amountMax)
-        guard case .windows(let windows, _) = try await applyTwice(.recall(org: name, window: ref.key, turn: turn, least: least)),
+        guard case .windows(let windows, _) = try await applyTwice(.recall(org: slot, window: ref.key, turn: turn, least: least)),
             let window = windows.first, window.turn == turn
         else { return 0 }
-        note([window], in: name)
-        try await root.endRecall(ref, org: name, turn: turn, released: window.released)
+        note([window], in: slot)
+        try await root.endRecall(ref, org: slot, turn: turn, released: window.released)
         return max(0, (shares[slot.index] ?? 0) - window.released)
     }
 
     // MARK: What all slots have together
 
-    private func note(_ windows: [WindowSnapshot], in counters: String) {
+    private func note(_ windows: [WindowSnapshot], in counters: CounterSlot) {
         state.withLock { state in
             // Forgetting all is the cheapest bound, and is made good within a second.
             if state.seen.count >= AccountingLimits.knownWindows { state.seen.removeAll() }
@@ -132,8 +131,8 @@ extension Accountant {
     }
 
     /// The windows of one slot with what the others were last seen to have, at most about a second ago.
-    func whole(_ windows: [WindowSnapshot], org: String) -> [WindowSnapshot] {
-        let others = names(besides: org)
+    func whole(_ windows: [WindowSnapshot], org: CounterSlot) -> [WindowSnapshot] {
+        let others = slots(besides: org)
         guard !others.isEmpty else { return windows }
         return state.withLock { state in
             windows.map { window in
@@ -143,26 +142,26 @@ extension Accountant {
     }
 
     /// All counters of the org of these, but for these; none when it is not split.
-    private func names(besides counters: String) -> [String] {
-        let (count, org) = (slots(ofOrgOf: counters), CounterSlot(counters).org)
+    private func slots(besides counters: CounterSlot) -> [CounterSlot] {
+        let (count, org) = (slots(ofOrgOf: counters), counters.org)
         guard count > 1 else { return [] }
-        return (0...count).map { CounterSlot(org: org, index: $0).name }.filter { $0 != counters }
+        return (0...count).map { CounterSlot(org: org, index: $0) }.filter { $0 != counters }
     }
 
     /// Looks at the other slots of the windows that live streams spend from.
     func lookAround() async {
         let leases = state.withLock { Array($0.leases.values) }
-        var wanted: [String: Set<WindowKey>] = [:]
+        var wanted: [OrgID: Set<WindowKey>] = [:]
         for lease in leases where slots(ofOrgOf: lease.counters) > 1 {
-            wanted[CounterSlot(lease.counters).org, default: []].formUnion(lease.windowKeys)
+            wanted[lease.counters.org, default: []].formUnion(lease.windowKeys)
         }
         for (org, keys) in wanted.sorted(by: { $0.key < $1.key }) {
             let keys = keys.sorted { $0.text < $1.text }
-            for name in (0...slots(ofOrgOf: org)).map({ CounterSlot(org: org, index: $0).name }) {
+            for slot in (0...slots(of: org)).map({ CounterSlot(org: org, index: $0) }) {
                 for start in stride(from: 0, to: keys.count, by: AccountingLimits.windowsPerPath) {
                     let some = Array(keys[start..<min(keys.count, start + AccountingLimits.windowsPerPath)])
                     // A slot that is away shows what it had.
-                    if case .windows(let windows, _) = try? await apply(.read(org: name, windows: some)) { note(windows, in: name) }
+                    if case .windows(let windows, _) = try? await apply(.read(org: slot, windows: some)) { note(windows, in: slot) }
                 }
             }
         }

@@ -2,7 +2,7 @@ internal import Synchronization
 
 extension Accountant {
     /// Sees to it that the store has these windows. Runs that start together share one load of each.
-    func bringIn(_ path: [WindowRef], org: String) async -> Bool {
+    func bringIn(_ path: [WindowRef], org: CounterSlot) async -> Bool {
         // At the first contact the root learns of this process, and the counters of what the root knows.
         if root != nil, state.withLock({ $0.lives[org] == nil }) {
             guard await recover(org: org) else { return false }
@@ -25,7 +25,7 @@ extension Accountant {
 
     /// A window that the store does not have counts what the ledger holds for it (metering.md §9, trap 2). One that it has
     /// stays as it is.
-    private func load(_ window: WindowRef, org: String) async -> Bool {
+    private func load(_ window: WindowRef, org: CounterSlot) async -> Bool {
         var isLoaded = await tryLoad(window, org: org)
         // The ledger is summed again: the life that has just ended may have left rows that were brought in meanwhile.
         if isLoaded == nil, await recover(org: org) { isLoaded = await tryLoad(window, org: org) }
@@ -40,7 +40,7 @@ extension Accountant {
     }
 
     /// - Returns: nil when the counters have to be started first.
-    private func tryLoad(_ window: WindowRef, org: String) async -> Bool? {
+    private func tryLoad(_ window: WindowRef, org: CounterSlot) async -> Bool? {
         do {
             // Counters that lose nothing have one life; of the others the one that this process has seen begin.
             let life = root == nil ? nil : state.withLock { $0.lives[org] }
@@ -56,7 +56,7 @@ extension Accountant {
                 // What nobody was given yet may have been used all the same, before there was such a budget.
                 if last.isFirst { try await flushOthers(org) }
                 let shares = try await shares(window)
-                let used = shares[CounterSlot(org).index] ?? 0
+                let used = shares[org.index] ?? 0
                 loaded = (used, shares, last)
                 // In a life that is not cleared all that was released before counts as spent, and only what comes on top may be granted.
                 reply = try await applyTwice(
@@ -95,9 +95,9 @@ extension Accountant {
     }
 
     /// What other slots than this have used already, within the cap.
-    private func others(_ shares: [Int: Int64], _ window: WindowRef, _ org: String) -> [Int: Int64] {
+    private func others(_ shares: [Int: Int64], _ window: WindowRef, _ org: CounterSlot) -> [Int: Int64] {
         var (others, free): ([Int: Int64], Int64) = ([:], window.cap)
-        for (slot, used) in shares.sorted(by: { $0.key < $1.key }) where slot != CounterSlot(org).index && used > 0 {
+        for (slot, used) in shares.sorted(by: { $0.key < $1.key }) where slot != org.index && used > 0 {
             others[slot] = min(used, free)
             free -= min(used, free)
         }
@@ -105,16 +105,15 @@ extension Accountant {
     }
 
     /// Brings the rows of the org's other slots to the ledger, if it is or was split.
-    private func flushOthers(_ org: String) async throws {
+    private func flushOthers(_ org: CounterSlot) async throws {
         guard let root else { return }
-        let slot = CounterSlot(org)
-        for index in try await root.slots(org: slot.org) where index != slot.index {
-            try await store.flushRows(org: CounterSlot(org: slot.org, index: index).name)
+        for index in try await root.slots(org: org.org) where index != org.index {
+            try await store.flushRows(org: CounterSlot(org: org.org, index: index))
         }
     }
 
     /// What the durable root has released of a window so far: all of it where there is none.
-    private func released(_ window: WindowRef, org: String, in life: Epoch?) async throws(LedgerStoreError) -> Release? {
+    private func released(_ window: WindowRef, org: CounterSlot, in life: Epoch?) async throws(LedgerStoreError) -> Release? {
         guard let root, let life else { return Release(released: AccountingLimits.amountMax, isCleared: true) }
         return try await root.release(window, org: org, incarnation: life.incarnation, upTo: 0)
     }
@@ -136,7 +135,7 @@ extension Accountant {
     ///
     /// - Parameter sums: false leaves out windows that no counters have, whose sum only the ledger knows.
     /// - Returns: nil when the stores cannot be asked.
-    public func windows(of budgets: [Budget], org: String, sums: Bool = true) async -> [WindowSnapshot]? {
+    public func windows(of budgets: [Budget], org: OrgID, sums: Bool = true) async -> [WindowSnapshot]? {
         let guess = clock.now() + state.withLock { $0.offset }
         let refs = budgets.map { $0.window(at: guess) }
         do {
@@ -152,12 +151,12 @@ extension Accountant {
         }
     }
 
-    private func snapshots(_ refs: [WindowRef], org: String, sums: Bool) async throws -> [WindowSnapshot]? {
+    private func snapshots(_ refs: [WindowRef], org: OrgID, sums: Bool) async throws -> [WindowSnapshot]? {
         var found: [WindowKey: [WindowSnapshot]] = [:]
         var missing: [WindowKey: [Int]] = [:]
-        for index in slots(ofOrgOf: org) > 1 ? Array(0...slots(ofOrgOf: org)) : [0] {
+        for index in slots(of: org) > 1 ? Array(0...slots(of: org)) : [0] {
             let loaded: [WindowSnapshot]
-            switch try await apply(.read(org: CounterSlot(org: org, index: index).name, windows: refs.map(\.key))) {
+            switch try await apply(.read(org: CounterSlot(org: org, index: index), windows: refs.map(\.key))) {
             case .windows(let windows, _): loaded = windows
             case .lost: loaded = []
             default: return nil

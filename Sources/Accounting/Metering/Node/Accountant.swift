@@ -22,10 +22,10 @@ public final class Accountant: Sendable {
         var loading: [LoadedWindow: Task<Bool, Never>] = [:]
         /// The life of each org's counters that this process has seen begin, the one that it has brought its leases into, and the one
         /// whose counters were told that everybody has.
-        var lives: [String: Epoch] = [:]
-        var claimed: [String: Int64] = [:]
-        var cleared: [String: Int64] = [:]
-        var recovering: [String: Task<Bool, Never>] = [:]
+        var lives: [CounterSlot: Epoch] = [:]
+        var claimed: [CounterSlot: Int64] = [:]
+        var cleared: [CounterSlot: Int64] = [:]
+        var recovering: [CounterSlot: Task<Bool, Never>] = [:]
         /// Windows for which the durable root is being asked, and the round of answers that is under way.
         var widening: [LoadedWindow: Task<Widening, Never>] = [:]
         /// What the slots of split orgs were last seen to have.
@@ -36,11 +36,11 @@ public final class Accountant: Sendable {
     }
 
     struct LoadedWindow: Hashable {
-        let org: String
+        let org: CounterSlot
         let key: WindowKey
         let generation: Int64
 
-        init(_ ref: WindowRef, org: String) {
+        init(_ ref: WindowRef, org: CounterSlot) {
             self.org = org
             key = ref.key
             generation = ref.generation
@@ -54,7 +54,7 @@ public final class Accountant: Sendable {
     let root: (any CounterRoot)?
     let board: (any LeaseBoard)?
     private let rootRounds: Int
-    private let slots: [String: Int]
+    private let slots: [OrgID: Int]
     private let sliceSeconds: Int64
     let clock: any AccountingClock
     let holder: LeaseHolder
@@ -75,7 +75,7 @@ public final class Accountant: Sendable {
     public init(
         store: any CounterStore, ledger: any LedgerStore, directory: any BudgetDirectory, prices: PriceTable, holder: LeaseHolder,
         clock: any AccountingClock, root: (any CounterRoot)? = nil, board: (any LeaseBoard)? = nil,
-        slots: [String: Int] = [:], sliceSeconds: Int64 = AccountingLimits.sliceSeconds, metrics: (any AccountingMetrics)? = nil,
+        slots: [OrgID: Int] = [:], sliceSeconds: Int64 = AccountingLimits.sliceSeconds, metrics: (any AccountingMetrics)? = nil,
         leaseTTL: Milliseconds = AccountingLimits.leaseTTL, rootRounds: Int = AccountingLimits.rootRounds,
         pendingSettlements: Int = AccountingLimits.pendingSettlements, executor: (any TaskExecutor)? = nil,
         random: any RandomNumberGenerator & Sendable = SystemRandomNumberGenerator()
@@ -106,12 +106,14 @@ public final class Accountant: Sendable {
     public func update(prices: PriceTable) { state.withLock { $0.prices = prices } }
 
     /// Over how many sets of counters the org of these is split.
-    func slots(ofOrgOf counters: String) -> Int { slots[CounterSlot(counters).org] ?? 1 }
+    func slots(ofOrgOf counters: CounterSlot) -> Int { slots(of: counters.org) }
 
-    /// Names the counters of a run.
-    func counters(of attribution: Attribution) -> String {
+    func slots(of org: OrgID) -> Int { slots[org] ?? 1 }
+
+    /// The counters of a run.
+    func counters(of attribution: Attribution) -> CounterSlot {
         let path = attribution.path
-        return CounterSlot(org: path.org, of: slots[path.org] ?? 1, user: path.user, run: attribution.run).name
+        return CounterSlot(org: path.org, of: slots[path.org] ?? 1, user: path.user, run: attribution.run)
     }
 
     public var liveLeases: Int { state.withLock { $0.leases.count } }
@@ -301,7 +303,7 @@ public final class Accountant: Sendable {
         do { return try await directory.budgets(for: path, changedSince: edition) } catch { return nil }
     }
 
-    func setCap(_ budget: Budget, org: String) async {
+    func setCap(_ budget: Budget, org: CounterSlot) async {
         let guess = clock.now() + state.withLock { $0.offset }
         let window = budget.window(at: guess).key
         // A failure needs no answer: the next admission carries the new cap to the store as well.

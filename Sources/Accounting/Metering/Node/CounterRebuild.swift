@@ -15,7 +15,7 @@ public struct CounterRebuild: Sendable {
     ///
     /// - Throws: ``LedgerStoreError`` or ``CounterStoreError``. It may be repeated.
     /// - Returns: the new life, which waits for every process.
-    public func begin(org: String) async throws -> Epoch {
+    public func begin(org: CounterSlot) async throws -> Epoch {
         // A life is known by its incarnation, so one that no store has comes in between.
         let last = try await root.life(org: org)?.epoch.number ?? 0
         let between = try await root.seal(org: org, incarnation: "rebuilt by \(holder.node)/\(holder.fence)", after: last)
@@ -27,7 +27,7 @@ public struct CounterRebuild: Sendable {
     }
 
     /// - Returns: the processes that have not answered; the life is cleared when there is none.
-    public func proceed(org: String, _ life: Epoch) async throws -> [LeaseHolder] {
+    public func proceed(org: CounterSlot, _ life: Epoch) async throws -> [LeaseHolder] {
         if try await root.confirm(org: org, epoch: life, holder: holder) {
             _ = try await store.apply(.clear(org: org, epoch: life.number))
             return []

@@ -22,7 +22,7 @@ public final class StreamLease: Sendable {
     private let clock: any AccountingClock
     let attribution: Attribution
     /// ``CounterSlot/name`` of the counters that its leases are in.
-    let counters: String
+    let counters: CounterSlot
     private let isPriced: Bool
     /// The most output tokens that may be asked of the upstream when all of it was reserved; nil where slices follow.
     public let outputTokensMax: Int64?

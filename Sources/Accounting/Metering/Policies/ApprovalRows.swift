@@ -12,7 +12,7 @@ public struct StoredApproval: Sendable, Hashable {
     public static let pending = "pending"
     public static let denied = "denied"
 
-    public let org: String
+    public let org: OrgID
     /// Unique in its org; printable ASCII, at most ``DecisionLimits/idBytes``.
     public let id: String
     public let project: String
@@ -37,7 +37,7 @@ public struct StoredApproval: Sendable, Hashable {
 
     /// - Throws: ``ApprovalRowsError/malformed(_:)``.
     public init(
-        org: String, id: String, project: String, user: String, conversation: String, run: String, tool: String, digest: String,
+        org: OrgID, id: String, project: String, user: String, conversation: String, run: String, tool: String, digest: String,
         state: String, createdAt: Milliseconds, expiresAt: Milliseconds, version: Int64, record: String
     ) throws(ApprovalRowsError) {
         do { _ = try TenancyPath(org: org, project: project, user: user.isEmpty ? nil : user) } catch { throw .malformed("path") }
@@ -137,21 +137,21 @@ public struct ApprovalPage: Sendable, Hashable {
 public protocol ApprovalRows: Sendable {
     /// Counts what waits and keeps the row, in one transaction.
     func insert(_ row: StoredApproval, room: PendingRoom) async throws(ApprovalRowsError) -> ApprovalInsert
-    func approval(org: String, id: String) async throws(ApprovalRowsError) -> StoredApproval?
+    func approval(org: OrgID, id: String) async throws(ApprovalRowsError) -> StoredApproval?
     /// Changes state, expiry, version and record, if the version is still `version`; what an approval is about never changes.
     ///
     /// - Returns: false when it is another one, or there is no such approval.
     func replace(_ row: StoredApproval, expecting version: Int64) async throws(ApprovalRowsError) -> Bool
     /// The newest first, before `cursor` if given; at most ``PolicyStoreLimits/approvalPage``.
     func approvals(
-        org: String, _ filter: ApprovalFilter, before cursor: ApprovalCursor?, limit: Int
+        org: OrgID, _ filter: ApprovalFilter, before cursor: ApprovalCursor?, limit: Int
     ) async throws(ApprovalRowsError) -> ApprovalPage
-    func pendingCount(org: String) async throws(ApprovalRowsError) -> Int
+    func pendingCount(org: OrgID) async throws(ApprovalRowsError) -> Int
     /// The pending approvals of all orgs that expire then or before, the first ones first; at most ``PolicyStoreLimits/approvalPage``.
     func due(before: Milliseconds, limit: Int) async throws(ApprovalRowsError) -> [StoredApproval]
     /// How many approvals of the same call by the same user were asked for since then and denied.
     func recentDenials(
-        org: String, project: String, user: String, tool: String, digest: String, since: Milliseconds
+        org: OrgID, project: String, user: String, tool: String, digest: String, since: Milliseconds
     ) async throws(ApprovalRowsError) -> Int
 }
 

@@ -53,8 +53,7 @@ package struct LimitPlan: Sendable, Hashable {
     package let lines: [Line]
     private let order: [String]
 
-    package init(org: String, reservation: String, takes: [LimitTake], at now: Milliseconds) throws(LimitStoreError) {
-        try LimitCheck.name(org)
+    package init(org: OrgID, reservation: String, takes: [LimitTake], at now: Milliseconds) throws(LimitStoreError) {
         try LimitCheck.id(reservation, "reservation")
         guard takes.count <= PolicyStoreLimits.takes else { throw .malformed("takes") }
         var (lines, periods): ([String: Line], [String: Period]) = ([:], [:])
@@ -113,10 +112,6 @@ package struct LimitPlan: Sendable, Hashable {
 }
 
 package enum LimitCheck {
-    package static func name(_ org: String) throws(LimitStoreError) {
-        do { try TenancyName.check(org) } catch { throw .malformed("org") }
-    }
-
     package static func id(_ text: String, _ field: String) throws(LimitStoreError) {
         do { try DecisionText.check(text, field) } catch { throw .malformed(field) }
     }

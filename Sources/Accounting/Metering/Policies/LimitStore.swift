@@ -59,10 +59,10 @@ public protocol LimitStore: Sendable {
     /// - Parameters:
     ///   - reservation: unique in the org; printable ASCII, at most ``DecisionLimits/idBytes``.
     ///   - takes: at most ``PolicyStoreLimits/takes``. Those of one id add up, and the lower cap counts.
-    func reserve(org: String, reservation: String, takes: [LimitTake]) async throws(LimitStoreError) -> LimitOutcome
+    func reserve(org: OrgID, reservation: String, takes: [LimitTake]) async throws(LimitStoreError) -> LimitOutcome
     /// Gives back what a reservation has taken, once, and only where the window is still the one that it was taken from. Does nothing
     /// about a reservation that is not known.
-    func refund(org: String, reservation: String) async throws(LimitStoreError)
+    func refund(org: OrgID, reservation: String) async throws(LimitStoreError)
     /// One use for each id, in their order; at most ``PolicyStoreLimits/ids``.
-    func uses(org: String, ids: [String]) async throws(LimitStoreError) -> [LimitUse]
+    func uses(org: OrgID, ids: [String]) async throws(LimitStoreError) -> [LimitUse]
 }

@@ -20,7 +20,7 @@ public final class MemoryApprovalRows: ApprovalRows {
         return answer
     }
 
-    public func approval(org: String, id: String) async throws(ApprovalRowsError) -> StoredApproval? {
+    public func approval(org: OrgID, id: String) async throws(ApprovalRowsError) -> StoredApproval? {
         rows.withLock { $0[DecisionID(org: org, id: id)] }
     }
 
@@ -43,20 +43,20 @@ public final class MemoryApprovalRows: ApprovalRows {
     }
 
     public func approvals(
-        org: String, _ filter: ApprovalFilter, before cursor: ApprovalCursor?, limit: Int
+        org: OrgID, _ filter: ApprovalFilter, before cursor: ApprovalCursor?, limit: Int
     ) async throws(ApprovalRowsError) -> ApprovalPage {
         let limit = ApprovalBatch.limit(limit)
         let found = rows.withLock { rows in
             rows.values.filter { row in
-                ByteText(row.org) == ByteText(org) && filter.takes(row)
+                row.org == org && filter.takes(row)
                     && (cursor.map { row.comes(before: $0.createdAt, $0.id) } ?? true)
             }
         }
         return ApprovalPage(Array(found.sorted { $1.comes(before: $0.createdAt, $0.id) }.prefix(limit)), limit: limit)
     }
 
-    public func pendingCount(org: String) async throws(ApprovalRowsError) -> Int {
-        rows.withLock { rows in rows.values.count { ByteText($0.org) == ByteText(org) && $0.state == StoredApproval.pending } }
+    public func pendingCount(org: OrgID) async throws(ApprovalRowsError) -> Int {
+        rows.withLock { rows in rows.values.count { $0.org == org && $0.state == StoredApproval.pending } }
     }
 
     public func due(before: Milliseconds, limit: Int) async throws(ApprovalRowsError) -> [StoredApproval] {
@@ -68,11 +68,11 @@ public final class MemoryApprovalRows: ApprovalRows {
     }
 
     public func recentDenials(
-        org: String, project: String, user: String, tool: String, digest: String, since: Milliseconds
+        org: OrgID, project: String, user: String, tool: String, digest: String, since: Milliseconds
     ) async throws(ApprovalRowsError) -> Int {
         let filter = ApprovalFilter(state: StoredApproval.denied, project: project, user: user, tool: tool, digest: digest)
         return rows.withLock { rows in
-            rows.values.count { ByteText($0.org) == ByteText(org) && filter.takes($0) && $0.createdAt >= since }
+            rows.values.count { $0.org == org && filter.takes($0) && $0.createdAt >= since }
         }
     }
 }

@@ -3,7 +3,7 @@ internal import Synchronization
 /// Limits in memory, for tests and trials: gone with the process. A `Mutex`; safe to use from any task.
 public final class MemoryLimitStore: LimitStore {
     private struct Name: Hashable {
-        let org: ByteText
+        let org: OrgID
         let id: String
     }
 
@@ -23,9 +23,8 @@ public final class MemoryLimitStore: LimitStore {
 
     public init(clock: any AccountingClock) { self.clock = clock }
 
-    public func reserve(org: String, reservation: String, takes: [LimitTake]) async throws(LimitStoreError) -> LimitOutcome {
+    public func reserve(org: OrgID, reservation: String, takes: [LimitTake]) async throws(LimitStoreError) -> LimitOutcome {
         let plan = try LimitPlan(org: org, reservation: reservation, takes: takes, at: clock.now())
-        let org = ByteText(org)
         let answer = state.withLock { state -> Result<LimitOutcome, LimitStoreError> in
             let name = Name(org: org, id: reservation)
             if let known = state.reservations[name] {
@@ -49,10 +48,8 @@ public final class MemoryLimitStore: LimitStore {
         return try answer.get()
     }
 
-    public func refund(org: String, reservation: String) async throws(LimitStoreError) {
-        try LimitCheck.name(org)
+    public func refund(org: OrgID, reservation: String) async throws(LimitStoreError) {
         try LimitCheck.id(reservation, "reservation")
-        let org = ByteText(org)
         state.withLock { state in
             let name = Name(org: org, id: reservation)
             guard let known = state.reservations[name], !known.isRefunded else { return }
@@ -65,10 +62,9 @@ public final class MemoryLimitStore: LimitStore {
         }
     }
 
-    public func uses(org: String, ids: [String]) async throws(LimitStoreError) -> [LimitUse] {
-        try LimitCheck.name(org)
+    public func uses(org: OrgID, ids: [String]) async throws(LimitStoreError) -> [LimitUse] {
         try LimitCheck.ids(ids)
-        let (org, now) = (ByteText(org), clock.now())
+        let now = clock.now()
         return state.withLock { state in
             ids.map { state.counts[Name(org: org, id: $0)]?.use($0, at: now) ?? LimitUse(id: $0, used: 0, resetsAt: nil) }
         }

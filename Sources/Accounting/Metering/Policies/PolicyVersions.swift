@@ -23,6 +23,15 @@ public struct PolicyVersion: Sendable, Hashable {
     }
 }
 
+/// What a version is of. Their names tell them apart: those of a catalog begin with ``toolsPrefix``.
+public enum PolicyVersionKind: Sendable, Hashable, CaseIterable {
+    case policies
+    /// The catalog of tools.
+    case tools
+
+    public static let toolsPrefix = "tools-"
+}
+
 /// The texts of all versions of the policies that ever served, so that a decision can be made again. One set for all orgs and servers.
 public protocol PolicyVersions: Sendable {
     /// Keeps a version; one that is there stays as it is.
@@ -30,9 +39,14 @@ public protocol PolicyVersions: Sendable {
     /// - Parameter files: JSON, at most ``PolicyStoreLimits/versionBytes``.
     func keep(version: String, files: String, at: Milliseconds) async throws(PolicyStoreError)
     /// The newest first; at most ``PolicyStoreLimits/versionPage``.
-    func versions(limit: Int) async throws(PolicyStoreError) -> [PolicyVersion]
+    func versions(of kind: PolicyVersionKind, limit: Int) async throws(PolicyStoreError) -> [PolicyVersion]
     /// - Returns: nil for a version that never served.
     func files(of version: String) async throws(PolicyStoreError) -> String?
+}
+
+extension PolicyVersions {
+    /// Those of the policies.
+    public func versions(limit: Int) async throws(PolicyStoreError) -> [PolicyVersion] { try await versions(of: .policies, limit: limit) }
 }
 
 package enum PolicyVersionCheck {
@@ -65,8 +79,11 @@ public final class MemoryPolicyVersions: PolicyVersions {
         guard isKept else { throw .full }
     }
 
-    public func versions(limit: Int) async throws(PolicyStoreError) -> [PolicyVersion] {
-        let all = versions.withLock { $0.map { PolicyVersion(version: $0.key, at: $0.value.at) } }
+    public func versions(of kind: PolicyVersionKind, limit: Int) async throws(PolicyStoreError) -> [PolicyVersion] {
+        let all = versions.withLock { versions in
+            versions.filter { $0.key.hasPrefix(PolicyVersionKind.toolsPrefix) == (kind == .tools) }
+                .map { PolicyVersion(version: $0.key, at: $0.value.at) }
+        }
         return Array(all.sorted { ($1.at, $1.version) < ($0.at, $0.version) }.prefix(PolicyVersionCheck.limit(limit)))
     }
 

@@ -1,6 +1,6 @@
 /// Whose conversations. There is no query without one.
 public struct ConversationOwner: Sendable, Hashable {
-    public let org: String
+    public let org: OrgID
     public let project: String
     /// The user; of a key that is bound to no user `/` and the key's id, which is no user's name: such keys share nothing. Empty without both.
     public let user: String
@@ -11,7 +11,7 @@ public struct ConversationOwner: Sendable, Hashable {
         user = Self.name(user: path.user, key: path.key)
     }
 
-    public init(org: String, project: String, user: String?, key: String? = nil) throws(ScopeError) {
+    public init(org: OrgID, project: String, user: String?, key: String? = nil) throws(ScopeError) {
         self.init(try TenancyPath(org: org, project: project, user: user, key: key))
     }
 

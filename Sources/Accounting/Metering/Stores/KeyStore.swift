@@ -13,7 +13,10 @@ public struct APIKey: Sendable, Hashable {
     public enum State: String, Sendable, Hashable, CaseIterable { case active, blocked, expired, revoked }
 
     public let id: String
-    public let org: String
+    /// Whose account it spends from: the first key of those that replaced one another (`keys rotate`). Budgets, windows and
+    /// charges go by it, so that a new secret is no new allowance.
+    public let account: String
+    public let org: OrgID
     public let project: String
     public let user: String?
     /// The person behind it, where several keys, or a user of another name, are one person's; nil: the user.
@@ -29,15 +32,17 @@ public struct APIKey: Sendable, Hashable {
 
     /// - Throws: ``ScopeError`` when a name, a role or the identity is no name.
     public init(
-        id: String, org: String, project: String, user: String? = nil, roles: [String] = [], onCut: OnCut = .error,
+        id: String, org: OrgID, project: String, user: String? = nil, roles: [String] = [], onCut: OnCut = .error,
         createdAt: Milliseconds, revokedAt: Milliseconds? = nil, settings: KeySettings = KeySettings(), identity: String? = nil,
-        kind: Kind = .person, lastUsedAt: Milliseconds? = nil
+        kind: Kind = .person, lastUsedAt: Milliseconds? = nil, account: String? = nil
     ) throws(ScopeError) {
         _ = try TenancyPath(org: org, project: project, user: user, key: id)
         for role in roles { try TenancyName.check(role) }
         if let identity { try TenancyName.check(identity) }
+        if let account { try TenancyName.check(account) }
         self.identity = identity
         self.id = id
+        self.account = account ?? id
         self.org = org
         self.project = project
         self.user = user
@@ -59,14 +64,14 @@ public struct APIKey: Sendable, Hashable {
 
 /// Which keys are wanted. What is nil does not matter.
 public struct KeyFilter: Sendable, Hashable {
-    public var org: String?
+    public var org: OrgID?
     /// Of the org.
     public var project: String?
     /// Of the project.
     public var user: String?
     public var state: APIKey.State?
 
-    public init(org: String? = nil, project: String? = nil, user: String? = nil, state: APIKey.State? = nil) {
+    public init(org: OrgID? = nil, project: String? = nil, user: String? = nil, state: APIKey.State? = nil) {
         self.org = org
         self.project = project
         self.user = user
@@ -122,14 +127,14 @@ public protocol KeyStore: Sendable {
     @discardableResult
     func set(_ settings: KeySettings, of id: String) async throws -> Bool
     /// Every org that ever had a key.
-    func orgs() async throws -> [String]
+    func orgs() async throws -> [OrgID]
     /// Keeps when keys were last used, by id; never an older time than is known. At most ``StoreLimits/page``.
     func used(_ uses: [String: Milliseconds]) async throws
 }
 
 extension KeyStore {
     /// Keys by id, after `cursor`; of one org if given.
-    public func list(org: String?, after cursor: String?, limit: Int) async throws -> [APIKey] {
+    public func list(org: OrgID?, after cursor: String?, limit: Int) async throws -> [APIKey] {
         try await list(KeyFilter(org: org), at: Milliseconds(0), after: cursor, limit: limit)
     }
 }

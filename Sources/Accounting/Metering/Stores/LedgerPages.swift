@@ -17,7 +17,7 @@ public protocol LedgerPages: LedgerStore {
 
     /// The notes of leases of `org` that were suspended and that nobody has settled since: the oldest first, at most
     /// ``StoreLimits/page``.
-    func suspended(org: String) async throws(LedgerStoreError) -> [LedgerRow]
+    func suspended(org: OrgID) async throws(LedgerStoreError) -> [LedgerRow]
 
     /// The oldest rows first, of those that match. At most ``StoreLimits/page``.
     func rows(_ query: LedgerQuery, after position: Int64?, limit: Int) async throws(LedgerStoreError) -> LedgerPage

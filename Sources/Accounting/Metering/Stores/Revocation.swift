@@ -30,12 +30,12 @@ public struct Revocation: Sendable, Hashable {
     public let id: Int64
     public let target: Target
     /// Nothing of another organisation is meant; nil for all, which only an operator may order.
-    public let org: String?
+    public let org: OrgID?
     /// The key that gave the order, or how else it came.
     public let author: String
     public let at: Milliseconds
 
-    public init(id: Int64, target: Target, org: String? = nil, author: String, at: Milliseconds) {
+    public init(id: Int64, target: Target, org: OrgID? = nil, author: String, at: Milliseconds) {
         self.id = id
         self.target = target
         self.org = org
@@ -43,10 +43,13 @@ public struct Revocation: Sendable, Hashable {
         self.at = at
     }
 
-    public func covers(run: String, path: TenancyPath) -> Bool {
+    /// - Parameter credential: the key that the run was started with. It is the one that is meant: another that spends from the same account
+    ///   goes on.
+    public func covers(run: String, path: TenancyPath, credential: String? = nil) -> Bool {
         guard org == nil || org == path.org else { return false }
         return switch target {
         case .run(let name): name == run
+        case .scope(.key(let key)): (credential ?? path.key) == key
         case .scope(let scope): path.scopes.contains(scope)
         }
     }
@@ -57,7 +60,7 @@ public struct Revocation: Sendable, Hashable {
 /// What is thrown is the back end's own error; its description is one sentence for an operator.
 public protocol RevocationStore: Sendable {
     /// Whoever reads up to an id has seen all below it, also when several write at one time.
-    func add(_ target: Revocation.Target, org: String?, author: String, at: Milliseconds) async throws
+    func add(_ target: Revocation.Target, org: OrgID?, author: String, at: Milliseconds) async throws
     /// Those after `id`, oldest first; at most ``StoreLimits/page``.
     func after(_ id: Int64) async throws -> [Revocation]
     /// Forgets what is older; for those of ``StoreLimits/revocationRetention``.

@@ -33,7 +33,7 @@ public enum NameChange: Sendable, Hashable {
 public protocol TenantStore: Sendable {
     func find(_ scope: Scope) async throws -> TenantRecord?
     /// By their names' bytes, after `cursor` (``Scope/id``). At most ``StoreLimits/page``.
-    func list(_ kind: Scope.Kind, org: String?, project: String?, after cursor: String?, limit: Int) async throws -> [TenantRecord]
+    func list(_ kind: Scope.Kind, org: OrgID?, project: String?, after cursor: String?, limit: Int) async throws -> [TenantRecord]
     /// Makes it, and what it stands in, when it is new.
     ///
     /// - Returns: whether it was new.
@@ -45,18 +45,19 @@ extension Scope {
     /// The names from the org down; empty for a key.
     package var tenantNames: [String] {
         switch self {
-        case .org(let org): [org]
-        case .project(let org, let project): [org, project]
-        case .user(let org, let project, let user): [org, project, user]
+        case .org(let org): [org.text]
+        case .project(let org, let project): [org.text, project]
+        case .user(let org, let project, let user): [org.text, project, user]
         case .key: []
         }
     }
 
     package init?(tenantNames names: [String]) {
+        guard let first = names.first, let org = try? OrgID(first) else { return nil }
         switch names.count {
-        case 1: self = .org(names[0])
-        case 2: self = .project(org: names[0], project: names[1])
-        case 3: self = .user(org: names[0], project: names[1], user: names[2])
+        case 1: self = .org(org)
+        case 2: self = .project(org: org, project: names[1])
+        case 3: self = .user(org: org, project: names[1], user: names[2])
         default: return nil
         }
     }

@@ -1,5 +1,13 @@
 /// A cap: at most `limit` of `unit` in every `period` of `scope`.
 public struct Budget: Sendable, Hashable {
+    /// On whose word it stands.
+    public enum Owner: String, Sendable, Hashable, CaseIterable {
+        /// Its organisation's: an administrator may change it, and so may an operator.
+        case org
+        /// The operator's: nobody else changes it.
+        case `operator`
+    }
+
     public let scope: Scope
     /// What alone it counts: a model, as clients name it, or a tool (``ToolName/subject``); nil counts all.
     public let model: String?
@@ -14,11 +22,13 @@ public struct Budget: Sendable, Hashable {
     /// The version at which the budget was made, or its zone changed (see ``WindowRef/generation``): a window that is left and come
     /// back to must not go on with the count that it had.
     public let generation: Int64
+    /// That of a key is always its organisation's. Nothing is counted by it: another owner is no other version.
+    public let owner: Owner
 
     /// - Throws: ``BudgetError`` when the limit is outside 0…``AccountingLimits/amountMax``, or a part does not go with another.
     public init(
         scope: Scope, model: String? = nil, unit: MeterUnit, period: Period, zone: CalendarZone? = nil, limit: Int64,
-        version: Int64 = 1, generation: Int64 = 1
+        version: Int64 = 1, generation: Int64 = 1, owner: Owner = .org
     )
         throws(BudgetError)
     {
@@ -35,13 +45,15 @@ public struct Budget: Sendable, Hashable {
         self.limit = limit
         self.version = version
         self.generation = generation
+        self.owner = scope.kind == .key ? .org : owner
     }
 
     /// Reads a budget as people write it on the command line or in the configuration.
     ///
     /// - Throws: ``BudgetError`` naming the field and the rule it broke.
     public init(
-        scope: String, model: String? = nil, tool: String? = nil, unit: String, period: String, zone: String = "", limit: String
+        scope: String, model: String? = nil, tool: String? = nil, unit: String, period: String, zone: String = "", limit: String,
+        owner: Owner = .org
     ) throws(BudgetError) {
         let parsedScope: Scope
         do { parsedScope = try Scope(scope) } catch { throw BudgetError(field: .scope, rule: .scope(error)) }
@@ -52,7 +64,8 @@ public struct Budget: Sendable, Hashable {
         let amount: Int64
         do { amount = try parsedUnit.amount(limit) } catch { throw BudgetError(field: .limit, rule: .amount(error)) }
         let subject = try Self.subject(model: model, tool: tool)
-        try self.init(scope: parsedScope, model: subject, unit: parsedUnit, period: parsedPeriod, zone: parsedZone, limit: amount)
+        try self.init(
+            scope: parsedScope, model: subject, unit: parsedUnit, period: parsedPeriod, zone: parsedZone, limit: amount, owner: owner)
     }
 
     /// The tool that it counts, if it counts one.

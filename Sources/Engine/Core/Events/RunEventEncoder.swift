@@ -21,7 +21,7 @@ public enum RunEventEncoder {
         return writer.bytes
     }
 
-    private static func encode(_ body: RunEventBody, into writer: inout JSONWriter) {
+    static func encode(_ body: RunEventBody, into writer: inout JSONWriter) {
         switch body {
         case .start(let model, let message):
             writer.key("data")

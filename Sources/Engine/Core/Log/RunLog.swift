@@ -12,16 +12,19 @@ public final class RunLog: Sendable {
 
     private struct State {
         var storage: RunLogStorage
+        /// Those who read, and the mirror if there is one.
         var observers: [Observer] = []
+        var isMirrored = false
         var nextObserver = 0
         var onReaders: (@Sendable (Int, Int) -> Void)?
         var readersVersion = 0
+        var readers: Int { isMirrored ? observers.count - 1 : observers.count }
 
         /// The reader count has changed: whom to tell what.
         mutating func readersChanged() -> () -> Void {
             readersVersion += 1
             guard let onReaders else { return {} }
-            let (count, version) = (observers.count, readersVersion)
+            let (count, version) = (readers, readersVersion)
             return { onReaders(count, version) }
         }
     }
@@ -94,7 +97,7 @@ public final class RunLog: Sendable {
     ///   subscribers as ``EngineLimits/subscribersMax``.
     public func subscribe(onAdvance: @escaping @Sendable () -> Void) -> Subscription? {
         let (id, tell): (Int?, () -> Void) = state.withLock {
-            guard $0.observers.count < subscribersMax else { return (nil, {}) }
+            guard $0.readers < subscribersMax else { return (nil, {}) }
             $0.nextObserver += 1
             $0.observers.append(Observer(id: $0.nextObserver, onAdvance: onAdvance))
             return ($0.nextObserver, $0.readersChanged())
@@ -114,7 +117,30 @@ public final class RunLog: Sendable {
     }
 
     /// Whether anybody reads it.
-    var hasReaders: Bool { state.withLock { !$0.observers.isEmpty } }
+    public var hasReaders: Bool { state.withLock { $0.readers > 0 } }
+
+    // MARK: Other nodes
+
+    /// Calls `onAppend` after each append, as ``subscribe(onAdvance:)`` does, for whoever carries the log to other nodes: that is no reader,
+    /// and keeps no run alive. Called once, before the first event.
+    public func mirror(onAppend: @escaping @Sendable () -> Void) {
+        state.withLock {
+            guard !$0.isMirrored else { return }
+            $0.isMirrored = true
+            $0.observers.append(Observer(id: 0, onAdvance: onAppend))
+        }
+    }
+
+    /// What a log elsewhere lacks after `seq`, in batches as ``read(after:maxBytes:)`` gives them. Where the first number is not the next
+    /// one, what lies between is no longer held.
+    public func readShared(after seq: Int, maxBytes: Int) -> [SharedEvent] {
+        state.withLock { $0.storage.readShared(after: seq, maxBytes: maxBytes) }
+    }
+
+    /// Appends what the run's own log has, at another node. May come twice and overlap; a gap stays a gap for readers.
+    public func follow(_ event: SharedEvent) {
+        notify(state.withLock { $0.storage.follow(event) ? $0.observers : [] })
+    }
 
     /// Calls `changed` with the number of subscribers and a version at each change, outside the lock and perhaps out of order,
     /// and once at once.

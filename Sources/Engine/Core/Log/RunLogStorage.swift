@@ -40,6 +40,8 @@ struct RunLogStorage {
     /// The number of the oldest event held; one more than `lastSeq` when there is none.
     private(set) var firstSeq: Int
     private(set) var terminal: RunEventBody?
+    /// The terminal event of a run whose last events nobody has: it stands above every number that they can have had.
+    private var lostEnd: (seq: Int, timestamp: Int64)?
 
     /// More than the number of any event: text offsets have 32 bits, and few events have no text.
     static let endSeq = 1 << 32
@@ -51,7 +53,8 @@ struct RunLogStorage {
         self.firstSeq = firstSeq
     }
 
-    var lastSeq: Int { firstSeq + marks.count - 1 }
+    var lastSeq: Int { lostEnd?.seq ?? lastHeld }
+    private var lastHeld: Int { firstSeq + marks.count - 1 }
     private var textEnd: Int { arenaStart + arena.count }
     /// What the bound counts: all but the terminal event.
     var byteCount: Int { arena.count + eventBytes + Self.markBytes * marks.count }
@@ -90,7 +93,7 @@ struct RunLogStorage {
     private mutating func appendMark(at milliseconds: Int64) -> Int {
         let elapsed = UInt32(clamping: milliseconds - startedAt)
         marks.append(Mark(textEnd: UInt32(clamping: textEnd), elapsed: elapsed))
-        return lastSeq
+        return lastHeld
     }
 
     // MARK: Reading
@@ -101,13 +104,13 @@ struct RunLogStorage {
         var next = max(seq, 0) + 1
         guard next <= lastSeq else { return [] }
         var entries: [LogEntry] = []
-        if next < firstSeq {
+        if next < firstSeq, !marks.isEmpty {
             entries.append(
                 LogEntry(firstSeq: next, seq: firstSeq - 1, timestamp: timestamp(of: firstSeq), body: .gap))
             next = firstSeq
         }
         var budget = maxBytes
-        var position = segmentIndex(of: next)
+        var position = next <= lastHeld ? segmentIndex(of: next) : segments.count
         while position < segments.count {
             let isFirst = entries.isEmpty
             switch segments[position].content {
@@ -119,7 +122,7 @@ struct RunLogStorage {
                 next += 1
                 position += 1
             case .text(let marker, let index):
-                let end = position + 1 < segments.count ? segments[position + 1].firstSeq - 1 : lastSeq
+                let end = position + 1 < segments.count ? segments[position + 1].firstSeq - 1 : lastHeld
                 guard let last = lastDelta(from: next, through: end, fitting: budget, atLeastOne: isFirst) else {
                     return entries
                 }
@@ -133,7 +136,64 @@ struct RunLogStorage {
                 position += 1
             }
         }
+        if let lostEnd, let terminal {
+            if next < lostEnd.seq {
+                entries.append(LogEntry(firstSeq: next, seq: lostEnd.seq - 1, timestamp: lostEnd.timestamp, body: .gap))
+            }
+            entries.append(LogEntry(firstSeq: lostEnd.seq, seq: lostEnd.seq, timestamp: lostEnd.timestamp, body: terminal))
+        }
         return entries
+    }
+
+    /// Like ``read(after:maxBytes:)``, with what it takes to append the same events to another log. What is no longer held is left out.
+    func readShared(after seq: Int, maxBytes: Int) -> [SharedEvent] {
+        read(after: seq, maxBytes: maxBytes).compactMap { entry in
+            var lengths: [Int] = []
+            switch entry.body {
+            case .gap: return nil
+            case .delta where entry.firstSeq < entry.seq:
+                lengths = (entry.firstSeq...entry.seq).map { Int(mark(of: $0).textEnd) - textStart(of: $0) }
+            default: break
+            }
+            return SharedEvent(
+                firstSeq: entry.firstSeq, seq: entry.seq, timestamp: entry.timestamp, body: entry.body, lengths: lengths)
+        }
+    }
+
+    // MARK: Following
+
+    /// Appends what another log has, under its numbers. What is held already is left out; where events are missing in between, those
+    /// before them are given up, so that a reader is told of the gap. A terminal event is never kept from anybody by a gap.
+    ///
+    /// - Returns: false when there was nothing new in it.
+    mutating func follow(_ event: SharedEvent) -> Bool {
+        guard terminal == nil, event.seq > lastHeld else { return false }
+        let isGap = event.firstSeq > lastHeld + 1
+        if isGap, event.body.outcome != nil {
+            terminal = event.body
+            lostEnd = (event.seq, event.timestamp)
+            return true
+        }
+        if isGap { giveUp(before: event.firstSeq) }
+        guard case .delta(let delta) = event.body else { return append(event.body, at: event.timestamp) != nil }
+        var start = 0
+        for (offset, length) in event.deltaLengths.enumerated() {
+            defer { start += length }
+            guard event.firstSeq + offset > lastHeld, start + length <= delta.utf8.count else { continue }
+            arena.append(contentsOf: delta.utf8[start..<(start + length)])
+            let seq = appendMark(at: event.timestamp)
+            if !isLastSegment(delta.marker, delta.index) {
+                segments.append(Segment(firstSeq: seq, content: .text(delta.marker, index: delta.index)))
+            }
+        }
+        dropOldest()
+        return true
+    }
+
+    private mutating func giveUp(before seq: Int) {
+        arenaStart = textEnd
+        (arena, marks, segments, eventBytes) = ([], [], [], 0)
+        firstSeq = seq
     }
 
     private func mark(of seq: Int) -> Mark { marks[seq - firstSeq] }
@@ -177,7 +237,7 @@ struct RunLogStorage {
         var excess = byteCount - (bytesMax - bytesMax / Self.dropDivisor)
         var keep = firstSeq
         var position = 0
-        while excess > 0, keep < lastSeq {
+        while excess > 0, keep < lastHeld {
             if position + 1 < segments.count, segments[position + 1].firstSeq <= keep { position += 1 }
             if case .event(let body) = segments[position].content {
                 excess -= body.byteCount

@@ -14,16 +14,18 @@ public final class RunCoordinator: Sendable {
     private let clock: any EngineClock
     private let metrics: any EngineMetrics
     private let tracer: Tracer?
+    private let share: (any RunLogShare)?
     private let limits: EngineLimits
     private let table: Mutex<RunTable>
 
     /// - Parameters:
     ///   - tools: the server's own; nil where it has none, and every tool call is handed to the client.
     ///   - tracer: nil where nothing is traced.
+    ///   - share: nil where this process is the only one.
     public init(
         meter: any UsageMeter, models: any ModelCatalog, conversations: any ConversationStore, tools: (any ToolGate)? = nil,
         clock: any EngineClock = SystemEngineClock(), metrics: any EngineMetrics = NoEngineMetrics(),
-        tracer: Tracer? = nil, limits: EngineLimits = EngineLimits()
+        tracer: Tracer? = nil, share: (any RunLogShare)? = nil, limits: EngineLimits = EngineLimits()
     ) {
         self.meter = meter
         self.models = models
@@ -32,6 +34,7 @@ public final class RunCoordinator: Sendable {
         self.clock = clock
         self.metrics = metrics
         self.tracer = tracer
+        self.share = share
         self.limits = limits
         table = Mutex(RunTable(limits: limits))
     }
@@ -68,6 +71,7 @@ public final class RunCoordinator: Sendable {
         case .run(let run):
             table.withLock { $0.insert(run) }
             watchAudience(of: run)
+            share?.share(run.parts.handle)
             run.parts.tellForced(run.parts.first)
             metrics.runStarted(model: request.model)
             // Its end is awaited by `drain(deadline:)`; its deadline is the provider's.

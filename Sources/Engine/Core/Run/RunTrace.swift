@@ -93,7 +93,7 @@ extension Span {
         set("gen_ai.provider.name", .text(origin?.provider ?? "kdcube"))
         set("gen_ai.request.model", .text(request.model))
         set("gen_ai.conversation.id", request.conversation?.text)
-        set("kdcube.org", .text(request.tenant.org))
+        set("kdcube.org", .text(request.tenant.org.text))
         set("kdcube.project", .text(request.tenant.project))
     }
 

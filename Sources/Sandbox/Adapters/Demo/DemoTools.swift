@@ -7,7 +7,7 @@ internal import Synchronization
 /// Each project has tables of its own, in memory, in a short `Mutex`.
 public final class DemoTools: ToolAdapter {
     private struct Tenant: Hashable {
-        let org: String
+        let org: OrgID
         let project: String
     }
 
@@ -27,7 +27,7 @@ public final class DemoTools: ToolAdapter {
     }
 
     func call(
-        _ name: String, _ arguments: JSONObject, org: String, project: String, idempotencyKey: String? = nil
+        _ name: String, _ arguments: JSONObject, org: OrgID, project: String, idempotencyKey: String? = nil
     ) throws(ToolFailure) -> JSONValue {
         let tenant = Tenant(org: org, project: project)
         return try tables.withLock { tables throws(ToolFailure) in

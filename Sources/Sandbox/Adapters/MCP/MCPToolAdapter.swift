@@ -5,14 +5,30 @@ internal import Synchronization
 
 /// Makes the calls of tools that MCP servers have. Tools with the same server definition share one connection.
 ///
-/// The table of servers is in a short `Mutex`.
+/// A server that the catalog does not name any longer is closed when its last call is over. The table of servers is in a short `Mutex`.
 final class MCPToolAdapter: ToolAdapter {
     private let group: any EventLoopGroup
     private let outbound: Outbound
     private let log: @Sendable (String, String) -> Void
+    private struct Known {
+        let server: MCPServer
+        /// Calls and checks under way.
+        var uses = 0
+    }
+
     private struct State {
-        var servers: [MCPDefinition.Server: MCPServer] = [:]
+        var servers: [MCPDefinition.Server: Known] = [:]
+        /// Nil before anybody has said so: then all are.
+        var named: Set<MCPDefinition.Server>?
+        /// Servers that are being closed. Bounded by those that may be open: each was one.
+        var closings: [Int: Task<Void, Never>] = [:]
+        var lastClosing = 0
         var isShutDown = false
+
+        func isUnused(_ definition: MCPDefinition.Server) -> Bool {
+            guard let named, !named.contains(definition) else { return false }
+            return servers[definition]?.uses == 0
+        }
     }
 
     private let state = Mutex(State())
@@ -35,7 +51,8 @@ final class MCPToolAdapter: ToolAdapter {
         _ definition: MCPDefinition, arguments: JSONObject, outputBytes: Int, deadline: Duration,
         told: @escaping @Sendable (ToolNews) -> Void
     ) async throws(ToolFailure) -> JSONValue {
-        let server = try server(definition.server)
+        let server = try use(definition.server)
+        defer { leave(definition.server) }
         let secrets = Secrets(definition.server)
         return try await Self.bounded(deadline, secrets) {
             let result = try await Self.result(of: definition.tool, arguments, server) { told(.progress(secrets.redacted($0))) }
@@ -47,7 +64,8 @@ final class MCPToolAdapter: ToolAdapter {
     ///
     /// - Throws: ``ToolFailure`` that says what is missing.
     func check(_ definition: MCPDefinition) async throws(ToolFailure) {
-        let server = try server(definition.server)
+        let server = try use(definition.server)
+        defer { leave(definition.server) }
         let names = try await Self.bounded(AdapterLimits.handshakeTimeout, Secrets(definition.server)) {
             try await server.client().tools()
         }
@@ -58,29 +76,59 @@ final class MCPToolAdapter: ToolAdapter {
         }
     }
 
-    /// Ends all connections and children.
-    func shutdown() async {
-        let all = state.withLock { state in
-            state.isShutDown = true
-            defer { state.servers.removeAll() }
-            return Array(state.servers.values)
-        }
-        await withTaskGroup(of: Void.self) { group in
-            for server in all { group.addTask { await server.shutdown() } }
+    /// Closes the servers that are not among these, each when its last call is over.
+    func keep(_ named: Set<MCPDefinition.Server>) {
+        state.withLock { state in
+            state.named = named
+            for definition in Array(state.servers.keys) where state.isUnused(definition) { close(definition, &state) }
         }
     }
 
-    private func server(_ definition: MCPDefinition.Server) throws(ToolFailure) -> MCPServer {
+    /// Ends all connections and children.
+    func shutdown() async {
+        let (servers, closings) = state.withLock { state in
+            state.isShutDown = true
+            defer { (state.servers, state.closings) = ([:], [:]) }
+            return (state.servers.values.map(\.server), Array(state.closings.values))
+        }
+        await withTaskGroup(of: Void.self) { group in
+            for server in servers { group.addTask { await server.shutdown() } }
+            for closing in closings { group.addTask { await closing.value } }
+        }
+    }
+
+    private func use(_ definition: MCPDefinition.Server) throws(ToolFailure) -> MCPServer {
         try state.withLock { state throws(ToolFailure) in
             guard !state.isShutDown else { throw ToolFailure(.shutDown) }
-            if let server = state.servers[definition] { return server }
+            if let known = state.servers[definition] {
+                state.servers[definition]?.uses += 1
+                return known.server
+            }
             guard state.servers.count < AdapterLimits.serversMax else {
                 throw ToolFailure(code: "tool_unavailable", message: "too many MCP servers", hadNoEffect: true)
             }
             let (name, log) = (definition.shownName, log)
             let server = MCPServer(definition, group: group, outbound: outbound) { log(name, $0) }
-            state.servers[definition] = server
+            state.servers[definition] = Known(server: server, uses: 1)
             return server
+        }
+    }
+
+    private func leave(_ definition: MCPDefinition.Server) {
+        state.withLock { state in
+            state.servers[definition]?.uses -= 1
+            if state.isUnused(definition) { close(definition, &state) }
+        }
+    }
+
+    /// In the background: whoever changes the catalog does not wait for a child to end, a shutdown does.
+    private func close(_ definition: MCPDefinition.Server, _ state: inout State) {
+        guard let known = state.servers.removeValue(forKey: definition) else { return }
+        state.lastClosing += 1
+        let number = state.lastClosing
+        state.closings[number] = Task {
+            await known.server.shutdown()
+            self.state.withLock { $0.closings[number] = nil }
         }
     }
 

@@ -15,7 +15,7 @@ extension Approval {
         func time(_ value: Int64?) -> JSONValue { value.map { .integer($0) } ?? .null }
         return .object(
             JSONObject([
-                ("v", 1), ("id", .string(id)), ("org", .string(org)), ("project", .string(project)), ("user", .string(user)),
+                ("v", 1), ("id", .string(id)), ("org", .string(org.text)), ("project", .string(project)), ("user", .string(user)),
                 ("identity", .string(identity)), ("key", text(key)), ("conversation", text(conversation)), ("run", .string(run)),
                 ("call_id", .string(callID)), ("tool", .string(tool)), ("subject", text(subject)), ("arguments", .string(arguments)),
                 ("digest", .string(digest)), ("nonce", .string(nonce)), ("binding", .string(binding)), ("policy", .string(policy)),
@@ -31,7 +31,7 @@ extension Approval {
         guard try reader.integer("v") == 1 else { throw ApprovalFormatError(member: "v") }
         id = try reader.text("id")
         question = ApprovalQuestion(
-            org: try reader.text("org"), project: try reader.text("project"), user: try reader.text("user"),
+            org: try reader.org("org"), project: try reader.text("project"), user: try reader.text("user"),
             conversation: try reader.textOrNull("conversation"), tool: try reader.text("tool"), digest: try reader.text("digest"))
         identity = try reader.text("identity")
         key = try reader.textOrNull("key")
@@ -143,6 +143,7 @@ private struct MemberReader {
     }
 
     mutating func text(_ name: String) throws(ApprovalFormatError) -> String { try kept(name, try value(name).stringValue) }
+    mutating func org(_ name: String) throws(ApprovalFormatError) -> OrgID { try kept(name, try? OrgID(try value(name).stringValue ?? "")) }
     mutating func integer(_ name: String) throws(ApprovalFormatError) -> Int64 { try kept(name, try value(name).integerValue) }
     mutating func flag(_ name: String) throws(ApprovalFormatError) -> Bool { try kept(name, try value(name).boolValue) }
     mutating func array(_ name: String) throws(ApprovalFormatError) -> [JSONValue] { try kept(name, try value(name).arrayValue) }

@@ -121,7 +121,7 @@ public struct Approval: Sendable, Hashable {
         version = 1
     }
 
-    public var org: String { question.org }
+    public var org: OrgID { question.org }
     public var project: String { question.project }
     public var user: String { question.user }
     public var conversation: String? { question.conversation }
@@ -138,7 +138,7 @@ public struct Approval: Sendable, Hashable {
 
 /// What an approval is about. An open one is found by it, and it is used only for a call that equals it byte by byte.
 public struct ApprovalQuestion: Sendable, Hashable {
-    public let org: String
+    public let org: OrgID
     public let project: String
     public let user: String
     /// Nil of runs outside of conversations.
@@ -147,7 +147,7 @@ public struct ApprovalQuestion: Sendable, Hashable {
     /// SHA-256 of the arguments' canonical form, in hexadecimal.
     public let digest: String
 
-    public init(org: String, project: String, user: String, conversation: String?, tool: String, digest: String) {
+    public init(org: OrgID, project: String, user: String, conversation: String?, tool: String, digest: String) {
         self.org = org
         self.project = project
         self.user = user
@@ -170,7 +170,8 @@ extension Approval {
     fileprivate static func canonical(_ question: ApprovalQuestion, policy: String, nonce: String) -> [UInt8] {
         let object = JSONObject([
             ("arguments", .string(question.digest)), ("conversation", question.conversation.map { .string($0) } ?? .null),
-            ("nonce", .string(nonce)), ("org", .string(question.org)), ("policy", .string(policy)), ("project", .string(question.project)),
+            ("nonce", .string(nonce)), ("org", .string(question.org.text)), ("policy", .string(policy)),
+            ("project", .string(question.project)),
             ("tool", .string(question.tool)), ("user", .string(question.user)),
         ])
         return JSONValue.object(object).canonicalBytes
@@ -190,7 +191,7 @@ public struct ApprovalCursor: Sendable, Hashable {
 
 /// Somebody who wants to decide, verified by the Server.
 public struct Approver: Sendable, Hashable {
-    public let org: String
+    public let org: OrgID
     public let project: String
     /// Empty of a credential without a user, which decides nothing.
     public let user: String
@@ -200,7 +201,7 @@ public struct Approver: Sendable, Hashable {
     public let key: String?
     public let roles: Set<String>
 
-    public init(org: String, project: String, user: String, identity: String? = nil, key: String?, roles: Set<String>) {
+    public init(org: OrgID, project: String, user: String, identity: String? = nil, key: String?, roles: Set<String>) {
         self.org = org
         self.project = project
         self.user = user

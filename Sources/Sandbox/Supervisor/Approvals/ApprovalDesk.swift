@@ -33,7 +33,7 @@ public final class ApprovalDesk: Sendable {
     }
 
     /// Ends a pending approval that nobody needs any longer.
-    public func cancel(_ id: String, of org: String) async -> Result<Approval, ApprovalRefusal> {
+    public func cancel(_ id: String, of org: OrgID) async -> Result<Approval, ApprovalRefusal> {
         await change(id, of: org, by: .cancel)
     }
 
@@ -69,7 +69,7 @@ public final class ApprovalDesk: Sendable {
 
     /// Puts an event through the machine and the store. In a task of its own: what was decided is written whoever waits for it.
     func change(
-        _ id: String, of org: String, by event: ApprovalMachine.Event, now: Int64? = nil
+        _ id: String, of org: OrgID, by event: ApprovalMachine.Event, now: Int64? = nil
     ) async -> Result<Approval, ApprovalRefusal> {
         await Task { [self] in
             for _ in 0..<SupervisorLimits.approvalReplaceTries {

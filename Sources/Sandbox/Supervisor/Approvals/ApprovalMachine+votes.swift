@@ -1,6 +1,6 @@
 extension ApprovalMachine {
     static func vote(_ approver: Approver, _ answer: Approval.Answer, _ reason: String, _ approval: Approval, _ now: Int64) -> Step {
-        guard let (standing, isAgent) = standing(of: approver, for: approval.demand), same(approver.org, approval.org) else {
+        guard let (standing, isAgent) = standing(of: approver, for: approval.demand), approver.org == approval.org else {
             return refused(.notAnApprover, "This approval is for others to decide.")
         }
         // In the org: who asks is not somebody else in another project.

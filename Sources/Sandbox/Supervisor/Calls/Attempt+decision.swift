@@ -2,23 +2,37 @@ internal import JSON
 
 extension Attempt {
     /// Asks the built-in rules and the decider, with the session as it is now. The grounds then have the ruling.
-    func decide(_ call: Checked, _ grounds: inout Grounds) async throws(Refused) {
+    ///
+    /// - Parameter again: whether the call was decided about before, and waited: then by all that is in force by now.
+    func decide(_ call: Checked, _ grounds: inout Grounds, again: Bool = false) async throws(Refused) {
         let caller = request.caller
+        let decider = try decider(call, again: again)
         let builtIn =
             supervisor.builtIn.refusal(of: call.tool, source: request.source)
             ?? supervisor.builtIn.refusal(of: call.tool, call.arguments, for: caller)
         if let builtIn { throw Refused(refusal: builtIn, call: call) }
-        if ports.decider.looksAtSession { grounds.turn = supervisor.turns.recorded(in: SessionTurns.Session(caller)) }
-        let looks = ports.decider.looksAtSession
+        let looks = decider.looksAtSession
+        if looks { grounds.turn = supervisor.turns.recorded(in: SessionTurns.Session(caller)) }
         let session = looks ? try await session(call) : SessionState()
         let question = DecisionRequest(
             tool: call.tool, arguments: call.arguments, digest: call.digest, caller: caller, callID: request.callID,
             parentCallID: request.parentCallID, source: request.source, session: session, isSessionRead: looks,
             now: ports.clock.unixMilliseconds)
-        let ruling = await ports.decider.decide(question)
+        let ruling = await decider.decide(question)
         grounds.ruling = ruling
         grounds.readings = []
         if case .deny(let refusal) = ruling.verdict { throw Refused(refusal: refusal, call: call) }
+    }
+
+    /// The policies as they are now: they are of the call's own catalog, or of a later one that still has the tool.
+    private func decider(_ call: Checked, again: Bool) throws(Refused) -> any Decider {
+        let now = supervisor.standing()
+        guard now.number != standing.number else { return now.decider }
+        guard again else { return standing.decider }
+        guard now.catalog[call.tool.name] != nil else {
+            throw refused(call, RefusalCode.unknownTool, "\(call.tool.name) was removed meanwhile.", rule: RuleID.unknownTool)
+        }
+        return now.decider
     }
 
     private func session(_ call: Checked) async throws(Refused) -> SessionState {

@@ -80,7 +80,7 @@ extension Attempt {
         while true {
             guard !Task.isCancelled else { throw cancelled(call) }
             if passage.isOld {
-                try await decide(call, &passage.grounds)
+                try await decide(call, &passage.grounds, again: true)
                 try await take(call, &passage)
                 passage.isOld = false
             }
@@ -128,7 +128,7 @@ extension Attempt {
     }
 
     private func dispatch(_ call: Checked, decisionID: String, isLogged: Bool, _ holdings: Holdings) async -> Performed {
-        guard let adapter = supervisor.adapters[call.tool.name] else {
+        guard let adapter = standing.adapters[call.tool.name] else {
             preconditionFailure("the supervisor was made without an adapter for \(call.tool.name)")
         }
         checked(call.tool, call.shown)

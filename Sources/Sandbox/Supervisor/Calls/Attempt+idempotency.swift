@@ -75,7 +75,9 @@ extension Attempt {
 
     /// Answers with an earlier result, if the caller may still call the tool.
     private func replay(_ earlier: CallResult, _ call: Checked) async throws(Refused) -> CallResult {
-        if let refusal = supervisor.nameRefusal(of: call.tool, for: request.caller, source: request.source) {
+        if let refusal = supervisor.nameRefusal(
+            of: call.tool, for: request.caller, source: request.source, by: supervisor.standing().decider)
+        {
             throw Refused(refusal: refusal, call: call)
         }
         let record = record(

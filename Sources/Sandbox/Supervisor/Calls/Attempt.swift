@@ -23,6 +23,8 @@ struct Attempt {
     /// Called at most once, when the call is about to be made.
     let checked: @Sendable (ToolDefinition, JSONValue) -> Void
     let started: Int64
+    /// The catalog that the call began with, and keeps to its end.
+    let standing: ToolSupervisor.Standing
 
     var ports: ToolSupervisor.Ports { supervisor.ports }
 
@@ -35,6 +37,7 @@ struct Attempt {
         self.told = told
         self.checked = checked
         started = supervisor.ports.clock.nowNanoseconds
+        standing = supervisor.standing()
     }
 
     func run() async -> CallResult {
@@ -72,7 +75,7 @@ struct Attempt {
     // MARK: What can be said without asking anybody
 
     private func check() throws(Refused) -> Checked {
-        guard let tool = supervisor.catalog[request.tool] else {
+        guard let tool = standing.catalog[request.tool] else {
             let message = "There is no tool \(SafeText.shown(request.tool))."
             throw Refused(refusal: Refusal(code: RefusalCode.unknownTool, message: message, rule: RuleID.unknownTool), call: nil)
         }
@@ -104,7 +107,7 @@ struct Attempt {
         var refusal = refusal
         let record = record(call, .deny, rule: refusal.rule, code: refusal.code, message: refusal.message, grounds: grounds)
         refusal.decisionID = await write(record) ? record.id : nil
-        ports.metrics.decided(.deny, tool: supervisor.catalog[request.tool]?.name ?? "unknown")
+        ports.metrics.decided(.deny, tool: standing.catalog[request.tool]?.name ?? "unknown")
         return CallResult(outcome: .denied(refusal), decisionID: refusal.decisionID, elapsed: elapsed)
     }
 

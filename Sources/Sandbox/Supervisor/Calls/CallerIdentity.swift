@@ -1,6 +1,6 @@
 /// For whom a tool is called: verified by the Server, never said by the model or by code.
 public struct CallerIdentity: Sendable, Hashable {
-    public let org: String
+    public let org: OrgID
     public let project: String
     public let user: String
     /// The API key's identifier, where the run was started with one; never the key itself.
@@ -15,7 +15,7 @@ public struct CallerIdentity: Sendable, Hashable {
     public let identity: String?
 
     public init(
-        org: String, project: String, user: String, key: String? = nil, roles: Set<String> = [], run: String, turn: String? = nil,
+        org: OrgID, project: String, user: String, key: String? = nil, roles: Set<String> = [], run: String, turn: String? = nil,
         conversation: String? = nil, identity: String? = nil
     ) {
         self.org = org

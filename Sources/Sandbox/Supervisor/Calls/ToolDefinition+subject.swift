@@ -4,7 +4,7 @@ internal import JSON
 extension ToolDefinition {
     /// The text of the argument that identifies the thing (``correlate``), for the decision log. Of a secret, and of what looks like a
     /// card's number, it is a digest: equal things stay equal, and the log does not have them.
-    func subject(of arguments: JSONObject, in org: String) -> String? {
+    func subject(of arguments: JSONObject, in org: OrgID) -> String? {
         guard let correlate, let value = arguments[correlate] else { return nil }
         let text: String
         switch value {
@@ -18,7 +18,7 @@ extension ToolDefinition {
     }
 
     /// What stands for a text that no record has. The org is part of it, so that orgs cannot be compared.
-    static func masked(_ text: String, in org: String) -> String {
-        "sha256:" + Digest.hex(Digest.sha256(Array(org.utf8) + [0] + Array(text.utf8)))
+    static func masked(_ text: String, in org: OrgID) -> String {
+        "sha256:" + Digest.hex(Digest.sha256(Array(org.text.utf8) + [0] + Array(text.utf8)))
     }
 }

@@ -6,7 +6,7 @@ internal import Synchronization
 final class CallGate: Sendable {
     /// What may have ``SupervisorLimits/callsPerSource`` calls: a run's model, or one job's code.
     struct Source: Sendable, Hashable {
-        let org: String
+        let org: OrgID
         let run: String
         let parentCallID: String?
 

@@ -6,7 +6,7 @@ internal import Synchronization
 /// Of one server; a run's calls are made at one. Bounded by the calls in flight. Safe to use from any thread; state is in a `Mutex`.
 final class SessionTurns: Sendable {
     struct Session: Sendable, Hashable {
-        let org: String
+        let org: OrgID
         let project: String
         /// Of a key that is bound to no user the key.
         let user: String

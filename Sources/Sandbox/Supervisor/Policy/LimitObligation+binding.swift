@@ -100,7 +100,7 @@ struct BoundLimit: Sendable {
             case .run: value = .string(caller.run)
             case .user: value = .string(caller.user)
             case .project: value = .string(caller.project)
-            case .org: value = .string(caller.org)
+            case .org: value = .string(caller.org.text)
             case .key: value = .string(caller.key ?? "")
             case .argument(let path):
                 guard let found = Self.value(request.arguments, path) else { return nil }
@@ -120,7 +120,7 @@ struct BoundLimit: Sendable {
             case .sum(let path): .array(["sum"] + path.map { .string($0) })
             }
         let name: JSONValue = [
-            .string(caller.org), isOrgWide ? .null : .string(caller.project), .string(rule), measure,
+            .string(caller.org.text), isOrgWide ? .null : .string(caller.project), .string(rule), measure,
             .array(keys.map { [.string($0.0), $0.1] }), .string(limit.period.rawValue),
         ]
         return String(Digest.hex(Digest.sha256(name.canonicalBytes)).prefix(32))

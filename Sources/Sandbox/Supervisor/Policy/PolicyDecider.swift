@@ -13,7 +13,9 @@ public final class PolicyDecider: Decider {
         case shadow
     }
 
-    private struct State: Sendable {
+    /// The policies of one moment.
+    fileprivate struct State: Sendable {
+        let mode: Mode
         var bundle: PolicyBundle
         var candidate: PolicyBundle?
     }
@@ -24,7 +26,7 @@ public final class PolicyDecider: Decider {
     /// - Parameter candidate: policies that may come next: where they say something else, ``Ruling/shadow`` tells.
     public init(_ bundle: PolicyBundle, mode: Mode = .enforce, candidate: PolicyBundle? = nil) {
         self.mode = mode
-        state = Mutex(State(bundle: bundle, candidate: candidate))
+        state = Mutex(State(mode: mode, bundle: bundle, candidate: candidate))
     }
 
     /// The policies that decide from now on.
@@ -36,26 +38,40 @@ public final class PolicyDecider: Decider {
     /// Calls that are being decided go on under the policies they began with.
     public func replace(with bundle: PolicyBundle) { state.withLock { $0.bundle = bundle } }
 
-    public func replaceCandidate(with candidate: PolicyBundle?) { state.withLock { $0.candidate = candidate } }
-
-    public var looksAtSession: Bool {
-        state.withLock { $0.bundle.looksAtSession || $0.candidate?.looksAtSession ?? false }
+    /// Both at once: they were made for another catalog.
+    public func replace(with bundle: PolicyBundle, candidate: PolicyBundle?) {
+        state.withLock { ($0.bundle, $0.candidate) = (bundle, candidate) }
     }
 
-    public func decide(_ request: DecisionRequest) async -> Ruling {
-        let state = state.withLock { $0 }
+    public func replaceCandidate(with candidate: PolicyBundle?) { state.withLock { $0.candidate = candidate } }
+
+    public var looksAtSession: Bool { state.withLock { $0.looksAtSession } }
+
+    public func decide(_ request: DecisionRequest) async -> Ruling { await state.withLock { $0 }.decide(request) }
+
+    public func refusal(of tool: ToolDefinition, for caller: CallerIdentity, source: CallSource) -> Refusal? {
+        state.withLock { $0 }.refusal(of: tool, for: caller, source: source)
+    }
+
+    public func snapshot() -> any Decider { state.withLock { $0 } }
+}
+
+extension PolicyDecider.State: Decider {
+    var looksAtSession: Bool { bundle.looksAtSession || candidate?.looksAtSession ?? false }
+
+    func decide(_ request: DecisionRequest) async -> Ruling {
         // The policies were replaced between the question whether they look at sessions and this one.
-        guard request.isSessionRead || !(state.bundle.looksAtSession || state.candidate?.looksAtSession ?? false) else {
+        guard request.isSessionRead || !looksAtSession else {
             return Ruling(
                 .deny(
                     Refusal(
                         code: PolicyCode.error, message: "The policies have just changed. Make the call again.",
                         rule: PolicyCode.changedRule)))
         }
-        let ruling = state.bundle.decide(request)
-        let said = ShadowRuling(ruling.verdict, version: state.bundle.version)
+        let ruling = bundle.decide(request)
+        let said = ShadowRuling(ruling.verdict, version: bundle.version)
         var compared: ShadowRuling?
-        if let candidate = state.candidate {
+        if let candidate {
             let other = ShadowRuling(candidate.decide(request).verdict, version: candidate.version)
             if other.decision != said.decision || other.rule != said.rule { compared = other }
         }
@@ -68,9 +84,9 @@ public final class PolicyDecider: Decider {
         }
     }
 
-    public func refusal(of tool: ToolDefinition, for caller: CallerIdentity, source: CallSource) -> Refusal? {
+    func refusal(of tool: ToolDefinition, for caller: CallerIdentity, source: CallSource) -> Refusal? {
         switch mode {
-        case .enforce: current.refusal(of: tool, for: caller, source: source)
+        case .enforce: bundle.refusal(of: tool, for: caller, source: source)
         case .shadow: AllowListDecider().refusal(of: tool, for: caller, source: source)
         }
     }

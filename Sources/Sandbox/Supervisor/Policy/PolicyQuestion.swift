@@ -111,7 +111,9 @@ struct QuestionReader {
 
     private mutating func caller() throws(QuestionError) -> CallerIdentity {
         var identity = try QuestionReader(take("as") ?? [:], at: "as")
-        let org = try identity.text("org") ?? "acme"
+        guard let org = try? OrgID(try identity.text("org") ?? "acme") else {
+            throw QuestionError(.form, "as.org", "An organisation is a name without blanks and / { }.")
+        }
         let project = try identity.text("project") ?? "web"
         let user = try identity.text("user") ?? "anna"
         let key = try identity.text("key")

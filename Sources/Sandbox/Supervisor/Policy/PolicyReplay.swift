@@ -89,7 +89,7 @@ public enum PolicyReplay {
             throw QuestionError(.form, "args", "The record has no arguments: they were too long, or did not fit.")
         }
         var identity = JSONObject([
-            ("org", .string(caller.org)), ("project", .string(caller.project)), ("user", .string(caller.user)),
+            ("org", .string(caller.org.text)), ("project", .string(caller.project)), ("user", .string(caller.user)),
             ("roles", .array(caller.roles.sorted().map { .string($0) })),
         ])
         identity["key"] = caller.key.map { .string($0) }

@@ -68,16 +68,16 @@ extension PolicySchema {
 
     /// A question about the name alone.
     func question(_ caller: CallerIdentity, action: EntityUID, context: Value.Record = .empty) -> CedarQuestion? {
-        // Or two projects could have one name. The Server lets no such name in.
-        guard !caller.org.utf8.contains(UInt8(ascii: "/")), !caller.project.utf8.contains(UInt8(ascii: "/")) else { return nil }
+        // Or two projects could have one name: no org's name has a slash, and the Server lets no such project in.
+        guard !caller.project.utf8.contains(UInt8(ascii: "/")) else { return nil }
         let place = "\(caller.org)/\(caller.project)"
-        let org = Self.uid(Self.orgType, caller.org)
+        let org = Self.uid(Self.orgType, caller.org.text)
         let project = Self.uid(Self.projectType, place)
         let principal = Self.uid(Self.userType, "\(place)/\(caller.user)")
         var parents: Set<EntityUID> = [project, org]
         for role in caller.roles { parents.insert(Self.uid(Self.roleType, role)) }
         let attributes: [ExactString: Value] = [
-            "org": .string(ExactString(caller.org)), "project": .string(ExactString(caller.project)),
+            "org": .string(ExactString(caller.org.text)), "project": .string(ExactString(caller.project)),
             "user": .string(ExactString(caller.user)),
         ]
         guard let attributes = Value.Record(attributes) else { return nil }

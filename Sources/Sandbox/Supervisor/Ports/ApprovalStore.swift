@@ -3,7 +3,7 @@ public protocol ApprovalStore: Sendable {
     /// Keeps a new approval, unless as many pending ones are there as there may be; counted and kept in one transaction.
     func insert(_ approval: Approval, room: ApprovalRoom) async -> ApprovalInsertion
 
-    func approval(_ id: String, of org: String) async -> ApprovalLookup
+    func approval(_ id: String, of org: OrgID) async -> ApprovalLookup
 
     /// Puts this in the place of the same approval, if that has the version `expecting`. Atomic.
     func replace(_ approval: Approval, expecting version: Int64) async -> ApprovalReplacement
@@ -12,7 +12,7 @@ public protocol ApprovalStore: Sendable {
     ///
     /// - Parameter cursor: only those that come after this place.
     /// - Returns: at most `limit`; nil when the store cannot be asked.
-    func approvals(of org: String, _ filter: ApprovalFilter, before cursor: ApprovalCursor?, limit: Int) async -> [Approval]?
+    func approvals(of org: OrgID, _ filter: ApprovalFilter, before cursor: ApprovalCursor?, limit: Int) async -> [Approval]?
 
     /// The approvals of exactly this question that are pending, or approved and not used: the newest first, at most
     /// ``SupervisorLimits/approvalsOpenMax``.

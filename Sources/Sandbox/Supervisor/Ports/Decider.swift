@@ -13,10 +13,14 @@ public protocol Decider: Sendable {
 
     /// Whether ``decide(_:)`` looks at ``DecisionRequest/session``; a decider that does not spares a look into the log for each call.
     var looksAtSession: Bool { get }
+
+    /// The decider as it is now: one that can change goes on to decide by what it is at this moment. Answers at once.
+    func snapshot() -> any Decider
 }
 
 extension Decider {
     public var looksAtSession: Bool { false }
+    public func snapshot() -> any Decider { self }
 }
 
 /// The question for a ``Decider``.

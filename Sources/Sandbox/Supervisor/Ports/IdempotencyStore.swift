@@ -14,13 +14,13 @@ public protocol IdempotencyStore: Sendable {
 public struct IdempotentCall: Sendable, Hashable {
     /// A key is a user's own: nobody meets another's.
     public struct Key: Sendable, Hashable {
-        public let org: String
+        public let org: OrgID
         public let project: String
         public let user: String
         /// 1 to 128 bytes; opaque.
         public let text: String
 
-        public init(org: String, project: String, user: String, text: String) {
+        public init(org: OrgID, project: String, user: String, text: String) {
             self.org = org
             self.project = project
             self.user = user

@@ -53,7 +53,7 @@ public struct TenantTemplate: Sendable, Hashable {
     private static func isPlaceByte(_ byte: UInt8) -> Bool { SafeText.isUnreserved(byte) || "+=,".utf8.contains(byte) }
 
     /// Whether the text is one of this caller's. Linear in its length.
-    func admits(_ text: String, org: String, project: String) -> Bool {
+    func admits(_ text: String, org: OrgID, project: String) -> Bool {
         var rest = Array(text.utf8)[...]
         for (index, piece) in pieces.enumerated() {
             switch piece {
@@ -64,7 +64,7 @@ public struct TenantTemplate: Sendable, Hashable {
                 let end = stop(after: index)
                 let value = rest.prefix { $0 != end && Self.isPlaceByte($0) }
                 guard !value.isEmpty, !value.allSatisfy({ $0 == UInt8(ascii: ".") }) else { return false }
-                if name == "org", !value.elementsEqual(org.utf8) { return false }
+                if name == "org", !value.elementsEqual(org.text.utf8) { return false }
                 if name == "project", !value.elementsEqual(project.utf8) { return false }
                 rest = rest.dropFirst(value.count)
             }
@@ -97,7 +97,7 @@ extension SchemaNode {
     }
 
     /// The first text of another tenant.
-    func boundaryViolation(_ value: JSONValue, org: String, project: String, at path: ArgumentPath) -> ArgumentError? {
+    func boundaryViolation(_ value: JSONValue, org: OrgID, project: String, at path: ArgumentPath) -> ArgumentError? {
         switch (shape, value) {
         case (.object(let shape), .object(let object)):
             for property in shape.properties where property.schema.hasTenant {
@@ -124,7 +124,7 @@ extension ArgumentSchema {
     /// are the caller's, or none says whose it is. Nested texts and those in arrays count.
     ///
     /// - Parameter arguments: they fit the schema.
-    public func boundaryViolation(_ arguments: JSONObject, org: String, project: String) -> ArgumentError? {
+    public func boundaryViolation(_ arguments: JSONObject, org: OrgID, project: String) -> ArgumentError? {
         guard hasTenant else { return nil }
         return root.boundaryViolation(.object(arguments), org: org, project: project, at: ArgumentPath())
     }

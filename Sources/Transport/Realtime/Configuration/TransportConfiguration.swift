@@ -38,6 +38,9 @@ public struct TransportConfiguration: Sendable {
     public let deflate: DeflatePolicy?
     /// How Socket.IO packets are written (S9): one for all clients of a server.
     public let parser: PacketParser
+    /// Serves clients of Engine.IO 3 and Socket.IO 2 too (L1–L6). Every `EIO` but 4, and none, then means revision 3. The
+    /// id of such a client's socket is its session's id, which is a secret elsewhere: see docs/protocol.md.
+    public let allowEIO3: Bool
 
     /// - Throws: ``TransportConfigurationError`` naming the setting that is out of range.
     public init(
@@ -46,7 +49,7 @@ public struct TransportConfiguration: Sendable {
         ackTimeout: Duration = .seconds(10), queueBytesMax: Int = 1 << 20, origins: OriginPolicy = .sameHost(),
         allowUpgrades: Bool = true, cookie: String? = nil, nodeID: UInt32? = nil, initialPacket: InitialPacket? = nil,
         initialHeaders: HeaderHook? = nil, headers: HeaderHook? = nil, httpCompression: Bool = true,
-        deflate: DeflatePolicy? = nil, parser: PacketParser = .json
+        deflate: DeflatePolicy? = nil, parser: PacketParser = .json, allowEIO3: Bool = false
     ) throws(TransportConfigurationError) {
         guard path.hasPrefix("/"), path.hasSuffix("/"), path.utf8.count > 1 else {
             throw TransportConfigurationError(setting: "path", reason: "must begin and end with a slash and not be empty")
@@ -88,6 +91,7 @@ public struct TransportConfiguration: Sendable {
         self.httpCompression = httpCompression
         self.deflate = deflate
         self.parser = parser
+        self.allowEIO3 = allowEIO3
     }
 
     /// It must fit in one polling body behind the open packet, and in the queue of a session.

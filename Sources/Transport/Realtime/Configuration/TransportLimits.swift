@@ -6,6 +6,9 @@ public enum TransportLimits {
     public static let sessionsMax = 200_000
     /// Namespaces that one session has joined or is joining. Ours has two; the rest is room for users of the library.
     public static let namespacesPerSessionMax = 16
+    /// Bytes of the query behind a namespace, where a client of Socket.IO 2 has its credentials (L5): room for a token of
+    /// 8 KiB with its escapes.
+    public static let namespaceQueryBytesMax = 16 * 1024
     /// Rooms that one socket is in. A socket follows a few runs and conversations at a time.
     public static let roomsPerSocketMax = 1_000
     /// Bytes of a room's name, as Centrifuge bounds channel names.

@@ -9,7 +9,7 @@ final class EngineExchange: EngineIORequest {
     fileprivate(set) var body = ByteBuffer()
     let eventLoop: any EventLoop
     let remoteAddress: SocketAddress?
-    var isSecure: Bool { false }
+    let isSecure: Bool
     var onAbandoned: ((Abandonment) -> Void)?
     let plan: RequestPlan
     private var front: FrontHandler?
@@ -20,6 +20,7 @@ final class EngineExchange: EngineIORequest {
         self.head = head
         self.plan = plan
         self.front = front
+        isSecure = front.shared.tls != nil
         eventLoop = channel.eventLoop
         remoteAddress = channel.remoteAddress
     }

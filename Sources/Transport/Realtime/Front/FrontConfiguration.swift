@@ -6,6 +6,8 @@ public struct FrontConfiguration: Sendable {
     public var port = 8000
     /// Connections that the kernel may hold before we accept them.
     public var backlog: Int32 = 1024
+    /// Speaks TLS on every connection; nil speaks plain HTTP/1.1.
+    public var tls: TLSIdentity?
     /// The Engine.IO path: matched as an exact prefix of the request path (E1), so it ends with a slash.
     public var enginePath = "/socket.io/"
 
@@ -20,7 +22,7 @@ public struct FrontConfiguration: Sendable {
     /// Gathered bodies that are still arriving, all connections together (attack 3). What would exceed it is answered 503.
     /// 256 MiB are 256 polling bodies of the largest size at one time.
     public var arrivingBodyBytesMax = 256 * 1024 * 1024
-    /// Open connections at which new ones are answered 503. 19,000 leaves a thousand descriptors of the usual limit of
+    /// Open connections at which new ones are answered 503, and open streams of HTTP/2 at which new ones are reset. 19,000 leaves a thousand descriptors of the usual limit of
     /// 20,000 to upstream connections, stores and files. Raise it together with the limit (`LimitNOFILE`).
     public var connectionsMax = 19_000
 
@@ -28,6 +30,8 @@ public struct FrontConfiguration: Sendable {
     /// request is answered 503. Each takes a descriptor besides the client's, so with no sticky sessions most clients have two.
     public var relaysPerLoopMax = 4_096
 
+    /// From the start of a connection to the end of its TLS handshake (attack 21).
+    public var handshakeDeadline: Duration = .seconds(10)
     /// From the first byte of a request to the end of its header (attack 21).
     public var headerDeadline: Duration = .seconds(10)
     /// A connection without a request in progress is closed after this time.

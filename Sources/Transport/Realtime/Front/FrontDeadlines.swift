@@ -2,6 +2,7 @@
 struct FrontDeadlines {
     /// The deadlines of a configuration in sweeps.
     struct Table: Sendable, Equatable {
+        var handshake: Int
         var header: Int
         var idle: Int
         var bodyGrace: Int
@@ -15,6 +16,7 @@ struct FrontDeadlines {
             let interval = Self.nanoseconds(configuration.sweepInterval)
             // One more than needed, because the first sweep comes at any time after the event.
             let sweeps = { (duration: Duration) in (Self.nanoseconds(duration) + interval - 1) / interval + 1 }
+            handshake = sweeps(configuration.handshakeDeadline)
             header = sweeps(configuration.headerDeadline)
             idle = sweeps(configuration.idleTimeout)
             bodyGrace = sweeps(configuration.bodyGrace)
@@ -40,9 +42,11 @@ struct FrontDeadlines {
         case body(received: Int, isWithheld: Bool)
         case answering
         case draining
+        /// TLS is being agreed on.
+        case handshake
     }
 
-    enum Verdict: Equatable { case stay, idle, headerDeadline, bodyRate, writeProgress, linger }
+    enum Verdict: Equatable { case stay, idle, headerDeadline, bodyRate, writeProgress, linger, handshakeDeadline }
 
     private var epoch: UInt32 = 0
     private var phaseKind: UInt8 = 0
@@ -82,6 +86,7 @@ struct FrontDeadlines {
             return received <= (sweepsInPhase - table.bodyGrace) * table.bodyBytesPerSweepMin ? .bodyRate : .stay
         case .answering: return .stay
         case .draining: return sweepsInPhase >= table.linger && bufferedBytes == 0 ? .linger : .stay
+        case .handshake: return sweepsInPhase >= table.handshake ? .handshakeDeadline : .stay
         }
     }
 
@@ -102,6 +107,7 @@ struct FrontDeadlines {
         case .body: 2
         case .answering: 3
         case .draining: 4
+        case .handshake: 5
         }
     }
 }

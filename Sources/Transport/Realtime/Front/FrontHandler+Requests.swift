@@ -30,7 +30,7 @@ extension FrontHandler {
         let method: HTTPRequest.Method
         do { method = try HTTPRequest.Method(head.method) } catch { throw .badRequest("The method is not valid.") }
         let request = HTTPRequest(
-            method: method, scheme: "http", authority: head.headers.first(name: "host"), path: plan.target,
+            method: method, scheme: shared.tls == nil ? "http" : "https", authority: head.headers.first(name: "host"), path: plan.target,
             headerFields: HTTPFields(head.headers, splitCookie: false))
         machine.head(plan)
         let outbox = ResponseOutbox(front: NIOLoopBound(self, eventLoop: context.eventLoop))

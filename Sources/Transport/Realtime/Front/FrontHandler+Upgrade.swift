@@ -24,7 +24,7 @@ extension FrontHandler {
     /// Answers 101 and leaves the connection to `handler`. What the client sent early stays in the decoder until it is
     /// removed, and then reaches `handler` as bytes in a read cycle of its own.
     func upgrade(headers: HTTPHeaders, handler: any ChannelInboundHandler & RemovableChannelHandler) {
-        guard let context, machine.upgrade() else { return abortConnection() }
+        guard let context, let codec, machine.upgrade() else { return abortConnection() }
         current = .none
         queue.removeAll()
         slot.front = nil
@@ -42,9 +42,12 @@ extension FrontHandler {
             // Only a channel that is closing refuses a handler.
             return channel.close(promise: nil)
         }
-        pipeline.removeHandler(codec.decoder).whenSuccess {
-            // Without the end of a read cycle nothing would flush what the handler answers to early bytes.
-            channel.pipeline.fireChannelReadComplete()
+        pipeline.removeHandler(codec.decoder).assumeIsolated().whenSuccess {
+            // Without the end of a read cycle nothing would flush what the handler answers to early bytes. Told to it alone: TLS passes on no
+            // end of a cycle in which nothing came.
+            if let context = try? channel.pipeline.syncOperations.context(handler: handler) {
+                handler.channelReadComplete(context: context)
+            }
             channel.read()
             // The shutdown was announced to this handler, before the new one was there to hear it.
             if isQuiescing { channel.pipeline.fireUserInboundEventTriggered(ChannelShouldQuiesceEvent()) }

@@ -7,7 +7,7 @@ internal import NIOHTTP1
 ///
 /// What each event means is decided by ``FrontStateMachine``; this class only does it. Confined to the connection's
 /// event loop. See `docs/architecture.md`, "One port".
-final class FrontHandler: ChannelDuplexHandler, RemovableChannelHandler {
+final class FrontHandler: ChannelDuplexHandler, RemovableChannelHandler, SweptConnection {
     typealias InboundIn = HTTPServerRequestPart
     typealias OutboundIn = HTTPServerResponsePart
     typealias OutboundOut = HTTPServerResponsePart
@@ -27,7 +27,10 @@ final class FrontHandler: ChannelDuplexHandler, RemovableChannelHandler {
     let shared: FrontShared
     let loop: FrontLoop
     let slot: FrontLoop.Slot
-    let codec: HTTPCodec
+    /// Nil on a stream of HTTP/2, which is never upgraded.
+    let codec: HTTPCodec?
+    /// The stream of HTTP/2 that this front serves; nil on a connection of HTTP/1.1.
+    let stream: HTTP2StreamHandler?
     var context: ChannelHandlerContext?
 
     var machine = FrontStateMachine()
@@ -48,11 +51,12 @@ final class FrontHandler: ChannelDuplexHandler, RemovableChannelHandler {
     private var sawPart = false
     private var hasPartialHead = false
 
-    init(shared: FrontShared, loop: FrontLoop, slot: FrontLoop.Slot, codec: HTTPCodec) {
+    init(shared: FrontShared, loop: FrontLoop, slot: FrontLoop.Slot, codec: HTTPCodec?, stream: HTTP2StreamHandler? = nil) {
         self.shared = shared
         self.loop = loop
         self.slot = slot
         self.codec = codec
+        self.stream = stream
     }
 
     func handlerAdded(context: ChannelHandlerContext) { self.context = context }
@@ -216,7 +220,9 @@ final class FrontHandler: ChannelDuplexHandler, RemovableChannelHandler {
 
     /// Written, but not yet taken by the kernel.
     private var bufferedBytes: Int {
-        (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
+        // A stream's channel does not know this option.
+        if let stream { return stream.pendingBytes }
+        return (try? context?.channel.syncOptions?.getOption(.bufferedWritableBytes)) ?? 0
     }
 
     func sweep() -> FrontDeadlines.Verdict {
@@ -235,7 +241,7 @@ final class FrontHandler: ChannelDuplexHandler, RemovableChannelHandler {
     func overstayed(_ verdict: FrontDeadlines.Verdict) {
         switch verdict {
         case .stay: break
-        case .idle, .linger: abandonAndClose()
+        case .idle, .linger, .handshakeDeadline: abandonAndClose()
         case .headerDeadline: refuseLate(.headerDeadline)
         case .bodyRate: refuseLate(.bodyRate)
         case .writeProgress:

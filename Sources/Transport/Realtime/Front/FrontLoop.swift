@@ -3,11 +3,11 @@ internal import NIOCore
 /// The connections of one event loop, and what is cheaper once a loop than once a connection: the sweep, the date.
 /// Confined to its event loop.
 final class FrontLoop {
-    /// One open connection, HTTP or upgraded.
+    /// One open connection, HTTP or upgraded, or one stream of an HTTP/2 connection.
     final class Slot {
         let channel: any Channel
         /// Nil after an upgrade: the new handler has its own deadlines.
-        var front: FrontHandler?
+        var front: (any SweptConnection)?
         fileprivate var index: Int
 
         fileprivate init(_ channel: any Channel, index: Int) {
@@ -21,13 +21,13 @@ final class FrontLoop {
     private(set) var dateText: String
     private var dateSecond: Int
     private var slots: [Slot] = []
-    private var isQuiescing = false
+    private(set) var isQuiescing = false
     private var whenEmpty: EventLoopPromise<Void>?
     private var sweeper: RepeatedTask?
 
-    init(eventLoop: any EventLoop) {
+    init(eventLoop: any EventLoop, tls: TLSIdentity? = nil) {
         self.eventLoop = eventLoop
-        peers = PeerPool(eventLoop: eventLoop)
+        peers = PeerPool(eventLoop: eventLoop, tls: tls)
         dateSecond = HTTPDate.now()
         dateText = HTTPDate.text(dateSecond)
     }
@@ -43,9 +43,10 @@ final class FrontLoop {
         sweeper = nil
     }
 
+    /// - Parameter ofConnection: a stream of a connection that was added before.
     /// - Returns: nil when the server is shutting down and takes no more connections.
-    func add(_ channel: any Channel) -> Slot? {
-        guard !isQuiescing else { return nil }
+    func add(_ channel: any Channel, ofConnection: Bool = false) -> Slot? {
+        guard ofConnection || !isQuiescing else { return nil }
         let slot = Slot(channel, index: slots.count)
         slots.append(slot)
         let bound = NIOLoopBound((self, slot), eventLoop: eventLoop)
@@ -73,7 +74,7 @@ final class FrontLoop {
             dateSecond = second
             dateText = HTTPDate.text(second)
         }
-        var overdue: [(FrontHandler, FrontDeadlines.Verdict)] = []
+        var overdue: [(any SweptConnection, FrontDeadlines.Verdict)] = []
         for slot in slots {
             guard let front = slot.front else { continue }
             let verdict = front.sweep()

@@ -4,11 +4,11 @@ internal import NIOCore
 struct FrontLoops: Sendable {
     private let loops: [ObjectIdentifier: NIOLoopBound<FrontLoop>]
 
-    init(group: any EventLoopGroup, every interval: Duration) async throws {
+    init(group: any EventLoopGroup, every interval: Duration, tls: TLSIdentity? = nil) async throws {
         var loops: [ObjectIdentifier: NIOLoopBound<FrontLoop>] = [:]
         for eventLoop in group.makeIterator() {
             loops[ObjectIdentifier(eventLoop)] = try await eventLoop.submit {
-                let loop = FrontLoop(eventLoop: eventLoop)
+                let loop = FrontLoop(eventLoop: eventLoop, tls: tls)
                 loop.start(every: interval)
                 return NIOLoopBound(loop, eventLoop: eventLoop)
             }.get()

@@ -3,11 +3,14 @@ internal import Telemetry
 /// The front's series. Atomic counters: any loop may touch them.
 struct FrontMetrics: Sendable {
     let connections: Metric
+    let streams: Metric
     private let refused: [RefusalReason: Metric]
     private let relayed: [RelayStateMachine.Outcome: Metric]
+    private let handshakes: [HandshakeFailure: Metric]
 
     init(_ registry: MetricRegistry) {
         connections = registry.gauge("kdcube_tcp_connections", "Open TCP connections")
+        streams = registry.gauge("kdcube_http2_streams", "Open streams of all HTTP/2 connections")
         var refused: [RefusalReason: Metric] = [:]
         for reason in RefusalReason.allCases {
             refused[reason] = registry.counter(
@@ -21,10 +24,20 @@ struct FrontMetrics: Sendable {
                 [("outcome", outcome.rawValue)])
         }
         self.relayed = relayed
+        var handshakes: [HandshakeFailure: Metric] = [:]
+        for reason in HandshakeFailure.allCases {
+            handshakes[reason] = registry.counter(
+                "kdcube_tls_handshake_failures_total", "Connections that ended before TLS was agreed on", [("reason", reason.rawValue)])
+        }
+        self.handshakes = handshakes
     }
 
     func count(_ outcome: RelayStateMachine.Outcome) {
         relayed[outcome]?.add()
+    }
+
+    func count(_ reason: HandshakeFailure) {
+        handshakes[reason]?.add()
     }
 
     func count(_ reason: RefusalReason) {

@@ -10,6 +10,7 @@ final class FrontShared: Sendable {
     let connectionsMax: Int
     let arrivingBodyBytesMax: Int
     let relaysPerLoopMax: Int
+    let tls: TLSIdentity?
     let ingress: (any EngineIOIngress)?
     let respond: RequestTask.Responder
     let metrics: FrontMetrics
@@ -17,6 +18,7 @@ final class FrontShared: Sendable {
     private let arrivingBytes = Atomic<Int>(0)
     private let connections = Atomic<Int>(0)
     private let refusedConnections = Atomic<Int>(0)
+    private let streams = Atomic<Int>(0)
 
     init(
         _ configuration: FrontConfiguration, ingress: (any EngineIOIngress)?, respond: @escaping RequestTask.Responder,
@@ -30,6 +32,7 @@ final class FrontShared: Sendable {
         connectionsMax = configuration.connectionsMax
         arrivingBodyBytesMax = configuration.arrivingBodyBytesMax
         relaysPerLoopMax = configuration.relaysPerLoopMax
+        tls = configuration.tls
         self.ingress = ingress
         self.respond = respond
         self.metrics = metrics
@@ -58,6 +61,24 @@ final class FrontShared: Sendable {
 
     func refusalEnded() {
         refusedConnections.wrappingSubtract(1, ordering: .relaxed)
+    }
+
+    /// A stream of HTTP/2 may hold as much of answers as a connection of HTTP/1.1 does, so all together are as many as those may be.
+    ///
+    /// - Returns: false when there is no room for one more.
+    func admitStream() -> Bool {
+        if streams.wrappingAdd(1, ordering: .relaxed).newValue <= connectionsMax {
+            metrics.streams.add()
+            return true
+        }
+        streams.wrappingSubtract(1, ordering: .relaxed)
+        metrics.count(.connections)
+        return false
+    }
+
+    func streamEnded() {
+        streams.wrappingSubtract(1, ordering: .relaxed)
+        metrics.streams.subtract()
     }
 
     // MARK: Bodies that are still arriving

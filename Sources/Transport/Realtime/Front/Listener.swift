@@ -1,6 +1,7 @@
 internal import NIOCore
 internal import NIOHTTP1
 internal import NIOPosix
+internal import NIOSSL
 
 #if canImport(Glibc)
 internal import Glibc
@@ -67,24 +68,38 @@ enum Listener {
         return isIPv6 ? bootstrap.serverChannelOption(onlyIPv6, value: 1) : bootstrap
     }
 
-    /// The pipeline of a connection, from the socket: encoder, decoder, front. A TLS handler would come before them.
+    /// The pipeline of a connection, from the socket: TLS when there is a certificate, then the codec of the protocol, then the front.
     private static func setUp(_ channel: any Channel, shared: FrontShared, loops: FrontLoops) throws {
         let pipeline = channel.pipeline.syncOperations
         switch shared.admit() {
         case .serve:
             channel.closeFuture.whenComplete { _ in shared.served() }
             guard let loop = loops.loop(of: channel.eventLoop), let slot = loop.add(channel) else { return channel.close(promise: nil) }
-            let codec = HTTPCodec()
-            let front = FrontHandler(shared: shared, loop: loop, slot: slot, codec: codec)
-            slot.front = front
-            try pipeline.addHandler(codec.encoder)
-            try pipeline.addHandler(codec.decoder)
-            try pipeline.addHandler(front)
+            guard let tls = shared.tls else { return try addHTTP1(to: channel, shared: shared, loop: loop, slot: slot) }
+            let handshake = SecureConnectionHandler(shared: shared, loop: loop, slot: slot)
+            slot.front = handshake
+            try pipeline.addHandler(NIOSSLServerHandler(context: tls.context))
+            try pipeline.addHandler(handshake)
+        // To say 503 over TLS would cost a handshake, at a time when there is no room.
+        case .refuse where shared.tls != nil:
+            shared.refusalEnded()
+            channel.close(promise: nil)
         case .refuse:
             channel.closeFuture.whenComplete { _ in shared.refusalEnded() }
             try pipeline.addHandler(RefusedConnectionHandler())
         case .drop:
             channel.close(promise: nil)
         }
+    }
+
+    /// HTTP/1.1 at the end of a pipeline: encoder, decoder, front. On the channel's event loop.
+    static func addHTTP1(to channel: any Channel, shared: FrontShared, loop: FrontLoop, slot: FrontLoop.Slot) throws {
+        let codec = HTTPCodec()
+        let front = FrontHandler(shared: shared, loop: loop, slot: slot, codec: codec)
+        slot.front = front
+        let pipeline = channel.pipeline.syncOperations
+        try pipeline.addHandler(codec.encoder)
+        try pipeline.addHandler(codec.decoder)
+        try pipeline.addHandler(front)
     }
 }

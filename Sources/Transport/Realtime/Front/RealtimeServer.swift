@@ -62,7 +62,7 @@ public final class RealtimeServer: Service {
             logger.warning(
                 "fewer descriptors than connections", metadata: ["limit": "\(limit)", "connections": "\(configuration.connectionsMax)"])
         }
-        let loops = try await FrontLoops(group: group, every: configuration.sweepInterval)
+        let loops = try await FrontLoops(group: group, every: configuration.sweepInterval, tls: configuration.tls)
         do {
             let listeners = try await Listener.bind(configuration, shared: shared, loops: loops, group: group)
             await onBound(listeners.compactMap(\.localAddress))

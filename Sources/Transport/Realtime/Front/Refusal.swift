@@ -11,6 +11,8 @@ enum RefusalReason: String, CaseIterable {
     case bodyRate = "body_rate"
     case writeProgress = "write_progress"
     case pipeline
+    /// HTTP/2: resets, control frames or mistakes beyond what a client in good faith sends.
+    case flood
     case responseLength = "response_length"
 }
 

@@ -45,9 +45,10 @@ struct RequestPlan: Equatable {
         guard head.method != .CONNECT, let origin = EnginePath.originForm(head.uri) else {
             throw .badRequest("The request target is not one that this server has.")
         }
-        isHTTP10 = head.version.minor == 0
+        isHTTP10 = head.isHTTP10
         isHead = head.method == .HEAD
-        keepAlive = head.isKeepAlive
+        // A stream of HTTP/2 ends with its answer, by itself.
+        keepAlive = head.isKeepAlive || head.version.major > 1
         requestID = fields.requestID
         target = String(origin)
         endsWithClient = rules.pathsThatEndWithTheirClient.contains(String(origin.prefix { $0 != "?" }))
@@ -72,14 +73,14 @@ struct RequestPlan: Equatable {
     /// Refuses everything that two servers in a row could read differently (attack 28; RFC 9112 §6.3, §3.2).
     private static func checkFraming(_ fields: RequestFields, _ head: HTTPRequestHead) throws(Refusal) {
         if fields.transferEncodings > 0 {
-            guard fields.transferEncodings == 1, fields.isChunked, fields.contentLengths == 0, head.version.minor >= 1 else {
+            guard fields.transferEncodings == 1, fields.isChunked, fields.contentLengths == 0, !head.isHTTP10 else {
                 throw .badRequest("The length of the request body is ambiguous.")
             }
         }
         guard fields.contentLengths <= 1, fields.contentLengths == 0 || fields.contentLength != nil else {
             throw .badRequest("The length of the request body is ambiguous.")
         }
-        guard fields.hosts == 1 || (fields.hosts == 0 && head.version.minor == 0) else {
+        guard fields.hosts == 1 || (fields.hosts == 0 && head.isHTTP10) else {
             throw .badRequest("A request names its host once.")
         }
     }
@@ -91,6 +92,10 @@ struct RequestPlan: Equatable {
         }
         return true
     }
+}
+
+extension HTTPRequestHead {
+    fileprivate var isHTTP10: Bool { version.major == 1 && version.minor == 0 }
 }
 
 /// The header fields that steer a connection, found in one pass.

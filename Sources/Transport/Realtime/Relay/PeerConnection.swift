@@ -127,7 +127,8 @@ final class PeerConnection: ChannelDuplexHandler, RemovableChannelHandler {
             let (handler, gate) = bound.value
             handler.open()
             gate.open()
-            channel.pipeline.fireChannelReadComplete()
+            // Told to it alone: TLS passes on no end of a cycle in which nothing came.
+            if let context = try? channel.pipeline.syncOperations.context(handler: handler) { handler.channelReadComplete(context: context) }
             channel.read()
         }
     }

@@ -1,16 +1,20 @@
 internal import NIOCore
 internal import NIOPosix
+internal import NIOSSL
 
 /// The connections of one event loop to the other nodes. Confined to that loop.
 final class PeerPool {
     private let eventLoop: any EventLoop
+    /// Nodes speak TLS when this one does.
+    private let tls: TLSIdentity?
     private var idle: [PeerAddress: [PeerConnection]] = [:]
     /// Open, or being opened; those that wait in the pool, and those that an upgrade has made a pipe, too.
     private(set) var connections = 0
     private var isQuiescing = false
 
-    init(eventLoop: any EventLoop) {
+    init(eventLoop: any EventLoop, tls: TLSIdentity? = nil) {
         self.eventLoop = eventLoop
+        self.tls = tls
     }
 
     /// A connection that waits; the one that was used last, so that the others can go.
@@ -51,7 +55,9 @@ final class PeerPool {
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    try PeerConnection(address, pool: bound.value.pool).install(in: channel)
+                    let pool = bound.value.pool
+                    try pool.secure(channel)
+                    try PeerConnection(address, pool: pool).install(in: channel)
                 }
             }
         // A number needs no resolver, and its thread.
@@ -72,6 +78,15 @@ final class PeerPool {
             channel.closeFuture.whenComplete { _ in bound.value.pool.connections -= 1 }
             done(connection)
         }
+    }
+
+    private struct NoPeerContext: Error {}
+
+    /// Puts TLS before everything else, where nodes speak it. What is written before it is agreed on waits for that.
+    private func secure(_ channel: any Channel) throws {
+        guard let tls else { return }
+        guard let context = tls.peerContext else { throw NoPeerContext() }
+        try channel.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: context, serverHostname: nil))
     }
 
     /// Closes what has waited too long.

@@ -1,18 +1,18 @@
 internal import Deflate
-internal import NIOCore
+package import NIOCore
 
-/// How the body of a poll's answer is compressed (E24; RFC 9110 §8.4.1).
+/// How the body of an answer is compressed: a poll's (E24), or one of the router's (RFC 9110 §8.4.1).
 ///
 /// A page of another origin that can make a victim's browser send text of its choosing, and that can see the length of
 /// what comes back compressed, can guess what else is in it (BREACH). Here the origin policy refuses such a page, and a
 /// session's answers are not provoked by a cookie alone. An application that has secrets and attacker's text in one answer,
 /// and allows foreign origins, turns compression off.
-enum ContentCoding: String, Sendable, CaseIterable {
+package enum ContentCoding: String, Sendable, CaseIterable {
     case gzip
     case deflate
 
     /// The one that the client prefers; `gzip` among equals. Nil when it asks for neither (RFC 9110 §12.5.3).
-    init?(acceptEncoding values: [String]) {
+    package init?(acceptEncoding values: [String]) {
         var weights: (gzip: Int?, deflate: Int?, any: Int?) = (nil, nil, nil)
         for value in values {
             for item in value.utf8.split(separator: UInt8(ascii: ",")) {
@@ -53,7 +53,7 @@ enum ContentCoding: String, Sendable, CaseIterable {
     }
 
     /// Nil when compressing would not make `body` shorter.
-    func compress(_ body: ByteBuffer) -> ByteBuffer? {
+    package func compress(_ body: ByteBuffer) -> ByteBuffer? {
         var output = ByteBufferAllocator().buffer(capacity: body.readableBytes)
         let container: Deflate.Container = self == .gzip ? .gzip : .zlib
         let written = body.withUnsafeReadableBytes { source in

@@ -46,4 +46,6 @@ package enum WebSocketAccept {
 }
 
 /// The affinity cookie of E37.
-func affinityCookie(_ name: String, _ id: SessionID) -> String { "\(name)=\(id); Path=/; HttpOnly; SameSite=Lax" }
+func affinityCookie(_ name: String, _ id: SessionID, isSecure: Bool) -> String {
+    "\(name)=\(id); Path=/; HttpOnly; SameSite=Lax\(isSecure ? "; Secure" : "")"
+}

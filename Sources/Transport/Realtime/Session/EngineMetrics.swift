@@ -4,6 +4,7 @@ internal import TransportWire
 /// The series of the Engine.IO layer. Atomic counters: any loop may touch them.
 struct EngineMetrics: Sendable {
     let sessions: Metric
+    let revision3: Metric
     let slowConsumers: Metric
     let parseErrors: Metric
     let refusedHooks: Metric
@@ -13,6 +14,7 @@ struct EngineMetrics: Sendable {
 
     init(_ registry: MetricRegistry) {
         sessions = registry.gauge("kdcube_connections", "Open Engine.IO sessions, on polling and on WebSockets.")
+        revision3 = registry.counter("kdcube_engineio3_sessions_total", "Sessions opened by clients of Engine.IO 3 (Socket.IO 2).")
         slowConsumers = registry.counter("kdcube_slow_consumers_total", "Sessions closed because their reader was too slow.")
         parseErrors = registry.counter("kdcube_engineio_parse_errors_total", "Malformed Engine.IO packets and polling bodies.")
         refusedHooks = registry.counter(

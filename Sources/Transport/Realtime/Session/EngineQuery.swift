@@ -5,6 +5,10 @@ struct EngineQuery: Sendable {
     private(set) var revision: String?
     private(set) var transport: String?
     private(set) var session: String?
+    /// `b64` has a value: revision 3's wish for base64 (L3).
+    private(set) var isBase64 = false
+    /// `j` is there: revision 3's JSONP (E39), which is not served.
+    private(set) var isJSONP = false
     /// Everything else, in order, for the application.
     private(set) var others: [(name: String, value: String)] = []
     /// More parameters than we take.
@@ -12,29 +16,38 @@ struct EngineQuery: Sendable {
 
     private static let repeated = "\u{0}repeated"
 
+    var repeatsRevision: Bool { revision == Self.repeated }
+
     /// - Parameter uri: the request target.
     init(uri: String) {
         let bytes = uri.utf8
         guard let mark = bytes.firstIndex(of: UInt8(ascii: "?")) else { return }
-        var count = 0
-        for item in bytes[bytes.index(after: mark)...].split(separator: UInt8(ascii: "&")) {
-            count += 1
-            guard count <= TransportLimits.queryParametersMax else {
-                isTooLong = true
-                return
-            }
-            let equals = item.firstIndex(of: UInt8(ascii: "=")) ?? item.endIndex
-            let name = Self.decode(item[..<equals])
-            let value = equals == item.endIndex ? "" : Self.decode(item[item.index(after: equals)...])
+        let isWhole = Self.forEach(in: bytes[bytes.index(after: mark)...]) { name, value in
             switch name {
             case "EIO": revision = revision == nil ? value : Self.repeated
             case "transport": transport = transport == nil ? value : Self.repeated
             case "sid": session = session == nil ? value : Self.repeated
-            // The cache buster, and what only other revisions have.
-            case "t", "j", "b64": break
+            case "b64": isBase64 = isBase64 || !value.isEmpty
+            case "j": isJSONP = true
+            // The cache buster.
+            case "t": break
             default: others.append((name, value))
             }
         }
+        isTooLong = !isWhole
+    }
+
+    /// Gives each parameter, decoded. False when there are more than we take: then only the first were given.
+    static func forEach(in query: Substring.UTF8View, _ body: (String, String) -> Void) -> Bool {
+        var count = 0
+        for item in query.split(separator: UInt8(ascii: "&")) {
+            count += 1
+            guard count <= TransportLimits.queryParametersMax else { return false }
+            let equals = item.firstIndex(of: UInt8(ascii: "=")) ?? item.endIndex
+            let value = equals == item.endIndex ? "" : decode(item[item.index(after: equals)...])
+            body(decode(item[..<equals]), value)
+        }
+        return true
     }
 
     /// Percent-decoding as forms do it. An escape that is none stays as it is; bytes that are not UTF-8 are replaced.

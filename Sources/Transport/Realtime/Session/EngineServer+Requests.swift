@@ -41,7 +41,7 @@ extension EngineServer: EngineIOIngress {
                 route(request, PollingExchange(request, headers: fields, isCompressed: configuration.httpCompression), to: entry)
             case .peer(let address): relay(request, to: address, fields) { self.refuse(request, $0, fields) }
             case .opening where isFull: request.respond(Self.unavailable(fields))
-            case .opening: openPolling(incoming, fields)
+            case .opening(let form): openPolling(incoming, form, fields)
             }
         } catch {
             refuse(request, error, fields)
@@ -63,22 +63,21 @@ extension EngineServer: EngineIOIngress {
             if case .peer(let address) = admission {
                 return relay(request, to: address, fields) { self.refuseUpgrade(request, $0, fields) }
             }
-            let entry: SessionRegistry.Entry? = if case .session(let found) = admission { found } else { nil }
             let acceptance = try acceptance(of: request.head)
-            guard let shard = shard(of: request.eventLoop), entry != nil || !isFull else {
-                return request.respond(Self.unavailable(fields))
-            }
+            guard let shard = shard(of: request.eventLoop) else { return request.respond(Self.unavailable(fields)) }
+            if case .opening = admission, isFull { return request.respond(Self.unavailable(fields)) }
             fields.add(name: "Upgrade", value: "websocket")
             fields.add(name: "Connection", value: "Upgrade")
             fields.add(name: "Sec-WebSocket-Accept", value: WebSocketAccept.key(for: acceptance.textToHash))
             if let deflate = acceptance.deflate { fields.add(name: "Sec-WebSocket-Extensions", value: deflate.fieldValue) }
-            if let entry {
+            switch admission {
+            case .session(let entry):
                 let link = SessionLink(candidateFor: entry, on: request.eventLoop)
                 let handler = WebSocketSessionHandler(
                     link: link, shard: shard, configuration: configuration, deflate: acceptance.deflate, metrics: metrics)
                 request.upgrade(headers: fields, handler: handler)
-            } else {
-                openWebSocket(incoming, fields, shard, acceptance.deflate)
+            case .opening(let form): openWebSocket(incoming, form, fields, shard, acceptance.deflate)
+            case .peer: break  // Relayed above: its node judges the handshake.
             }
         } catch {
             refuseUpgrade(request, error, fields)
@@ -115,7 +114,7 @@ extension EngineServer: EngineIOIngress {
 
     /// What a request that passed the checks is for.
     private enum Admission {
-        case opening
+        case opening(SessionForm)
         case session(SessionRegistry.Entry)
         /// Its session lives on another node.
         case peer(PeerAddress)
@@ -145,8 +144,9 @@ extension EngineServer: EngineIOIngress {
         guard head.method == .GET else { throw HandshakeRefusal(.badMethod) }
         guard (query.transport == "websocket") == isUpgrade else { throw HandshakeRefusal(.badRequest, "transport handshake error") }
         if case .denied = origin.verdict { throw HandshakeRefusal(.forbidden, "origin") }
-        guard query.revision == "4" else { throw HandshakeRefusal(.unsupportedProtocol) }
-        return .opening
+        guard let form = form(of: query) else { throw HandshakeRefusal(.unsupportedProtocol, "revision") }
+        guard form.revision == .four || !query.isJSONP else { throw HandshakeRefusal(.badRequest, "JSONP") }
+        return .opening(form)
     }
 
     /// Where the session's node is, if it is another one. A request that came from there, or from anywhere but a client, is
@@ -154,6 +154,10 @@ extension EngineServer: EngineIOIngress {
     private func peer(of session: String, _ head: HTTPRequestHead) -> PeerAddress? {
         guard let peers, let id = SessionID(session), id.node != node, !RelayedHead.isRelayed(head) else { return nil }
         return peers.address(of: id.node)
+    }
+
+    private func form(of query: EngineQuery) -> SessionForm? {
+        SessionForm(query, allowsRevision3: configuration.allowEIO3)
     }
 
     private func acceptance(of head: HTTPRequestHead) throws(HandshakeRefusal) -> WebSocketAcceptance {
@@ -175,26 +179,27 @@ extension EngineServer: EngineIOIngress {
 
     // MARK: Sessions
 
-    private func openPolling(_ incoming: IncomingRequest, _ fields: HTTPHeaders) {
+    private func openPolling(_ incoming: IncomingRequest, _ form: SessionForm, _ fields: HTTPHeaders) {
         let request = incoming.request
         guard let shard = shard(of: request.eventLoop) else {
             preconditionFailure("a request came on a loop that is not of the server's group")
         }
-        let session = EngineSession(id: newID(), engine: self, shard: shard, request: record(request, incoming.query), webSocket: nil)
+        let session = EngineSession(
+            id: newID(), engine: self, shard: shard, request: record(request, incoming.query), form: form, webSocket: nil)
         open(session)
         let fields = handshakeFields(fields, for: incoming, session)
         _ = session.poll(PollingExchange(request, headers: fields, isCompressed: configuration.httpCompression))
     }
 
     private func openWebSocket(
-        _ incoming: IncomingRequest, _ fields: HTTPHeaders, _ shard: LoopShard, _ deflate: DeflateAgreement?
+        _ incoming: IncomingRequest, _ form: SessionForm, _ fields: HTTPHeaders, _ shard: LoopShard, _ deflate: DeflateAgreement?
     ) {
         let request = incoming.request
         let link = SessionLink()
         let handler = WebSocketSessionHandler(
             link: link, shard: shard, configuration: configuration, deflate: deflate, metrics: metrics)
         let session = EngineSession(
-            id: newID(), engine: self, shard: shard, request: record(request, incoming.query), webSocket: .local(handler))
+            id: newID(), engine: self, shard: shard, request: record(request, incoming.query), form: form, webSocket: .local(handler))
         link.attach(session)
         // Opened first: the open packet is in the handler's queue when its channel is ready.
         open(session)
@@ -233,7 +238,9 @@ extension EngineServer: EngineIOIngress {
     /// What goes with the answer that opens a session, besides: the affinity cookie (E37), and what the application adds.
     private func handshakeFields(_ fields: HTTPHeaders, for incoming: IncomingRequest, _ session: EngineSession) -> HTTPHeaders {
         var fields = fields
-        if let cookie = configuration.cookie { fields.add(name: "Set-Cookie", value: affinityCookie(cookie, session.id)) }
+        if let cookie = configuration.cookie {
+            fields.add(name: "Set-Cookie", value: affinityCookie(cookie, session.id, isSecure: incoming.request.isSecure))
+        }
         if let hook = configuration.initialHeaders { apply(hook, incoming, to: &fields) }
         return fields
     }

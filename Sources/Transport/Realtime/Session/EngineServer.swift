@@ -5,7 +5,7 @@ internal import Synchronization
 package import Telemetry
 internal import TransportWire
 
-/// The Engine.IO v4 server: judges every request under the path (E1–E8, E38), opens sessions, and finds the session of
+/// The Engine.IO server, of revision 4 and where it is allowed 3: judges every request under the path (E1–E8, E38), opens sessions, and finds the session of
 /// a request. Any thread; what belongs to a loop is in its ``LoopShard``.
 package final class EngineServer: Sendable {
     package let configuration: TransportConfiguration
@@ -106,6 +106,7 @@ package final class EngineServer: Sendable {
         registry.insert(
             session.id, SessionRegistry.Entry(session: NIOLoopBound(session, eventLoop: session.eventLoop), eventLoop: session.eventLoop))
         metrics.sessions.add()
+        if session.form.revision == .three { metrics.revision3.add() }
         session.shard.add(session)
         session.open(application)
     }

@@ -9,6 +9,7 @@ internal import TransportWire
 package final class EngineSession {
     package let id: SessionID
     package let request: SessionRequest
+    package let form: SessionForm
     package let eventLoop: any EventLoop
     let engine: EngineServer
     let shard: LoopShard
@@ -35,14 +36,18 @@ package final class EngineSession {
         didSet { if applicationDeadline < nextLook, !machine.isClosed { shard.arm(self) } }
     }
 
-    init(id: SessionID, engine: EngineServer, shard: LoopShard, request: SessionRequest, webSocket: WebSocketPort?) {
+    init(
+        id: SessionID, engine: EngineServer, shard: LoopShard, request: SessionRequest, form: SessionForm, webSocket: WebSocketPort?
+    ) {
         self.id = id
         self.engine = engine
         self.shard = shard
         self.request = request
+        self.form = form
         self.webSocket = webSocket
         eventLoop = shard.eventLoop
-        machine = SessionStateMachine(carrier: webSocket == nil ? .polling : .webSocket, at: shard.eventLoop.now, timing: engine.timing)
+        machine = SessionStateMachine(
+            carrier: webSocket == nil ? .polling : .webSocket, revision: form.revision, at: shard.eventLoop.now, timing: engine.timing)
     }
 
     var deadline: NIODeadline { min(machine.deadline, applicationDeadline) }
@@ -60,6 +65,7 @@ package final class EngineSession {
         send(WebSocketFrameWriter.frame(.open(payload.encode())))
         if let initial = engine.initialFrame { send(initial) }
         delegate = application.opened(self)
+        delegate?.opened()
     }
 
     // MARK: What the application asks for
@@ -85,6 +91,15 @@ package final class EngineSession {
 
     /// Sends whole WebSocket frames, in order. The bytes may be shared with other sessions.
     package func send(_ frames: ByteBuffer) {
+        queue(form.revision == .three ? ServerFrames.forRevision3(frames) : frames)
+    }
+
+    /// Sends a message that has been made for sessions of both revisions.
+    func send(_ message: SharedFrames) {
+        queue(form.revision == .three ? message.revision3 : message.frames)
+    }
+
+    private func queue(_ frames: ByteBuffer) {
         guard machine.isOpen else { return }
         if let webSocket {
             switch webSocket {
@@ -168,12 +183,14 @@ package final class EngineSession {
     }
 
     func post(_ exchange: PollingExchange) {
-        if exchange.isOctetStream { engine.metrics.parseErrors.add() }
-        handle(exchange.isOctetStream ? .postMistyped : .post, exchange)
+        if exchange.isOctetStream, form.revision == .four { engine.metrics.parseErrors.add() }
+        handle(exchange.isOctetStream ? .postOctets : .post, exchange)
     }
 
     private func receive(post exchange: PollingExchange) {
-        let (packets, failure) = PollingPayload.decode(exchange.body)
+        let (packets, failure) =
+            form.revision == .three
+            ? PollingPayloadV3.decode(exchange.body, isBinary: exchange.isOctetStream) : PollingPayload.decode(exchange.body)
         for packet in packets { receive(packet, from: .polling) }
         guard failure == nil else {
             engine.metrics.parseErrors.add()
@@ -217,9 +234,12 @@ package final class EngineSession {
 
     func received(_ message: ByteBuffer, isBinary: Bool, from webSocket: ObjectIdentifier) {
         guard let source = source(of: webSocket) else { return }
-        if isBinary { return deliver(message, isBinary: true, from: source) }
         do throws(WireError) {
-            receive(try EngineIOCodec.decode(text: message), from: source)
+            let packet =
+                try isBinary
+                ? EngineIOCodec.decode(binary: message, revision: form.revision)
+                : EngineIOCodec.decode(text: message, revision: form.revision)
+            receive(packet, from: source)
         } catch {
             engine.metrics.parseErrors.add()
             handle(.undecodable(from: source))
@@ -265,13 +285,14 @@ package final class EngineSession {
         switch action {
         case .parkPoll: parked = exchange.map { ($0, serial) }
         case .answerPoll: answerPoll(exchange)
-        case .answerPollNoop: takePoll(exchange)?.answer(payload: ByteBuffer(staticString: "6"))
-        case .answerPollClose: takePoll(exchange)?.answer(payload: ByteBuffer(staticString: "1"))
+        case .answerPollNoop: takePoll(exchange)?.answer(PollBody("6", form: form))
+        case .answerPollClose: takePoll(exchange)?.answer(PollBody("1", form: form))
         case .refuse: exchange?.refuse()
         case .refuseUnknown: refuse(exchange, HandshakeRefusal(.unknownSession, "the session has ended"))
         case .refuseTransport: refuse(exchange, HandshakeRefusal(.badRequest, "the session is on a WebSocket"))
         case .acceptPost: if let exchange { receive(post: exchange) }
         case .sendPing: send(ServerFrames.ping)
+        case .sendPong: send(ServerFrames.pong)
         case .sendProbePong: candidate?.writeAndFlush(ServerFrames.probePong)
         case .closeCandidate:
             candidate?.close(.forcedClose)
@@ -298,12 +319,12 @@ package final class EngineSession {
     private func answerPoll(_ arriving: PollingExchange?) {
         guard let exchange = takePoll(arriving) else { return }
         let wasFull = !hasRoom
-        var body = PollBody(limit: engine.configuration.maxPayload)
+        var body = PollBody(limit: engine.configuration.maxPayload, form: form)
         var taken = 0
         while taken < waiting.count, body.take(from: &waiting[taken]) { taken += 1 }
         waiting.removeFirst(taken)
         waitingBytes = waiting.reduce(0) { $0 + $1.readableBytes }
-        exchange.answer(payload: body.bytes)
+        exchange.answer(body)
         if wasFull, hasRoom { delegate?.hasRoom() }
     }
 

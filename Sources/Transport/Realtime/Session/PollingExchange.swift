@@ -37,25 +37,27 @@ struct PollingExchange: Sendable {
         return bytes.indices.contains { bytes[$0...].starts(with: ";MSIE".utf8) || bytes[$0...].starts(with: "Trident/".utf8) }
     }
 
-    /// The answer to a GET (E24).
-    func answer(payload: ByteBuffer) {
-        guard let coding, payload.readableBytes >= TransportLimits.compressionBytesMin else { return answer(payload, as: nil) }
+    /// The answer to a GET (E24; L3 for the byte form).
+    func answer(_ body: PollBody) {
+        let (payload, isBinary) = (body.bytes, body.isBinary)
+        guard let coding, payload.readableBytes >= TransportLimits.compressionBytesMin else { return answer(payload, isBinary, as: nil) }
         guard payload.readableBytes > TransportLimits.compressionTurnBytesMax else {
-            return answer(payload, coding.compress(payload), coding)
+            return answer(payload, isBinary, coding.compress(payload), coding)
         }
         // The session waits for nothing here: its next poll comes when this one is answered.
         let exchange = self
         NIOThreadPool.singleton.runIfActive(eventLoop: eventLoop) { coding.compress(payload) }.whenComplete { result in
-            exchange.answer(payload, (try? result.get()) ?? nil, coding)
+            exchange.answer(payload, isBinary, (try? result.get()) ?? nil, coding)
         }
     }
 
-    private func answer(_ payload: ByteBuffer, _ compressed: ByteBuffer?, _ coding: ContentCoding) {
-        if let compressed { answer(compressed, as: coding) } else { answer(payload, as: nil) }
+    private func answer(_ payload: ByteBuffer, _ isBinary: Bool, _ compressed: ByteBuffer?, _ coding: ContentCoding) {
+        if let compressed { answer(compressed, isBinary, as: coding) } else { answer(payload, isBinary, as: nil) }
     }
 
-    private func answer(_ payload: ByteBuffer, as coding: ContentCoding?) {
-        respond(.ok, type: "text/plain; charset=UTF-8", payload, extra: coding.map { ("Content-Encoding", $0.rawValue) })
+    private func answer(_ payload: ByteBuffer, _ isBinary: Bool, as coding: ContentCoding?) {
+        let type = isBinary ? "application/octet-stream" : "text/plain; charset=UTF-8"
+        respond(.ok, type: type, payload, extra: coding.map { ("Content-Encoding", $0.rawValue) })
     }
 
     /// The answer to a POST (E20).

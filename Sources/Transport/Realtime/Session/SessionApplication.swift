@@ -9,6 +9,8 @@ package protocol SessionApplication: AnyObject, Sendable {
 
 /// What an application keeps for one session. Confined to the session's loop; every call is made there.
 package protocol SessionDelegate: AnyObject {
+    /// The first call: from now on the session may be closed.
+    func opened()
     func received(_ message: ByteBuffer, isBinary: Bool)
     /// What waited has been taken by the connection.
     func hasRoom()
@@ -16,6 +18,10 @@ package protocol SessionDelegate: AnyObject {
     func deadlinePassed(at now: NIODeadline)
     /// The last call.
     func closed(_ reason: CloseReason)
+}
+
+extension SessionDelegate {
+    package func opened() {}
 }
 
 /// What is remembered of the request that opened a session. Immutable, shared by all sockets of the session.

@@ -24,8 +24,8 @@ package enum SessionEvent: Sendable, Hashable {
     case postAbandoned(isConnectionLost: Bool)
     /// A POST, before its packets.
     case post
-    /// A POST of a type that version 4 does not have (E21).
-    case postMistyped
+    /// A POST of `application/octet-stream`: revision 3's byte form, which revision 4 does not have (E21, L3).
+    case postOctets
     case packet(PacketKind, from: PacketSource)
     /// Bytes that are no packet (E23).
     case undecodable(from: PacketSource)
@@ -63,6 +63,8 @@ package enum SessionAction: Sendable, Hashable {
     /// Gives the message to the application.
     case deliver
     case sendPing
+    /// Answers the peer's ping (L2).
+    case sendPong
     case acceptCandidate
     /// Closes the WebSocket that just connected; nothing else changes (E32).
     case dismissCandidate

@@ -1,7 +1,10 @@
 package import NIOCore
+package import TransportWire
 
-/// All rules of an Engine.IO v4 session: `event → [action]` (E9–E32). A plain value without clock, channel or queue;
+/// All rules of an Engine.IO session: `event → [action]` (E9–E32, L2). A plain value without clock, channel or queue;
 /// its owner, ``EngineSession``, executes the actions in order.
+///
+/// The revision is data: in 4 the server pings and waits for pongs, in 3 the client pings and the server waits for that.
 ///
 /// A client that does not poll is held to the nominal deadlines: a ping that the wheel sends late does not move the
 /// deadline of its pong, and each request looks at the clock first, so a coarse wheel is exact for whoever asks (E14).
@@ -38,20 +41,29 @@ package struct SessionStateMachine: Sendable {
     private enum Probe: Sendable, Hashable { case none, connected, answered }
 
     package private(set) var carrier: Carrier
+    package let revision: EngineIORevision
     private var phase = Phase.open
     private var probe = Probe.none
     private var isPollParked = false
     /// A POST has begun, and its body is not whole.
     private var isPostInFlight = false
-    /// The next ping is due, or the pong for the last one.
-    private var awaitsPong = false
+    /// At ``heartbeat`` the peer must have spoken: with the pong for the last ping, or in revision 3 with its next ping.
+    /// Otherwise our ping is due then.
+    private var awaitsPeer: Bool
     private var heartbeat: NIODeadline
     private var upgradeDeadline = NIODeadline.distantFuture
     private var closeDeadline = NIODeadline.distantFuture
 
-    package init(carrier: Carrier, at now: NIODeadline, timing: Timing) {
+    package init(carrier: Carrier, revision: EngineIORevision = .four, at now: NIODeadline, timing: Timing) {
         self.carrier = carrier
-        heartbeat = now + timing.pingInterval
+        self.revision = revision
+        awaitsPeer = revision == .three
+        heartbeat = now + Self.silence(revision, timing)
+    }
+
+    /// From the peer's heartbeat to the next deadline: our ping's in revision 4, the peer's own in revision 3 (L2).
+    private static func silence(_ revision: EngineIORevision, _ timing: Timing) -> TimeAmount {
+        revision == .four ? timing.pingInterval : timing.pingInterval + timing.pingTimeout
     }
 
     package var isOpen: Bool { phase == .open }
@@ -92,7 +104,9 @@ package struct SessionStateMachine: Sendable {
         case .post:
             isPostInFlight = false
             return admitPost() ?? [.acceptPost]
-        case .postMistyped: return admitPost() ?? end(.transportError, answering: .refuse)
+        case .postOctets:
+            isPostInFlight = false
+            return admitPost() ?? (revision == .three ? [.acceptPost] : end(.transportError, answering: .refuse))
         case .packet(let kind, .candidate): return candidatePacket(kind)
         case .packet(let kind, let source): return packet(kind, source, at: now, timing)
         case .undecodable(.candidate): return dropCandidate()
@@ -173,16 +187,20 @@ package struct SessionStateMachine: Sendable {
         guard phase != .closed, isCurrent(source) else { return [] }
         switch kind {
         case .message: return phase == .open ? [.deliver] : []
-        case .pong:
+        case .pong where revision == .four:
             // A pong that nobody asked for changes nothing (E13).
-            if awaitsPong, phase == .open {
-                awaitsPong = false
-                heartbeat = now + timing.pingInterval
+            if awaitsPeer, phase == .open {
+                awaitsPeer = false
+                heartbeat = now + Self.silence(revision, timing)
             }
             return []
+        case .ping where revision == .three, .probe where revision == .three:
+            guard phase == .open else { return [] }
+            heartbeat = now + Self.silence(revision, timing)
+            return [.sendPong]
         case .close: return end(.transportClose, pollAnswer: .answerPollNoop)
-        // In version 4 the server pings (E12).
-        case .ping, .probe: return end(.transportError)
+        // The other side's part of the heartbeat (E12, L2).
+        case .ping, .probe, .pong: return end(.transportError)
         case .open, .upgrade, .noop: return []
         }
     }
@@ -232,8 +250,8 @@ package struct SessionStateMachine: Sendable {
         guard phase == .open else { return [] }
         var actions = upgradeDeadline <= now ? dropCandidate() : []
         guard heartbeat <= now else { return actions }
-        guard !awaitsPong else { return actions + end(.pingTimeout) }
-        awaitsPong = true
+        guard !awaitsPeer else { return actions + end(.pingTimeout) }
+        awaitsPeer = true
         // A ping that leaves now is answered from now on; one that no poll collects counts from when it was due.
         let counts = carrier == .webSocket || isPollParked || now - heartbeat > timing.tolerance
         heartbeat = (counts ? now : heartbeat) + timing.pingTimeout

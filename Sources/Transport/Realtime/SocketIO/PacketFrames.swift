@@ -26,8 +26,12 @@ struct PacketFrames: Sendable {
         return frames(.ack, namespace: namespace, ackID: id, writer)
     }
 
-    /// The answer to a CONNECT: `sid` and nothing else (S11).
-    func connect(socket: String, namespace: String) -> ByteBuffer {
+    /// The answer to a CONNECT: `sid` and nothing else (S11). `socket` is nil for revision 3, whose clients know it (L5).
+    func connect(socket: String?, namespace: String) -> ByteBuffer {
+        guard let socket else {
+            guard parser == .json else { return packed(.connect, namespace, nil, nil) }
+            return frames(.connect, namespace: namespace, JSONWriter(reserving: 0))
+        }
         guard parser == .json else { return packed(.connect, namespace, nil, ["sid": .string(socket)]) }
         var writer = JSONWriter(reserving: 48)
         writer.beginObject()
@@ -36,7 +40,15 @@ struct PacketFrames: Sendable {
         return frames(.connect, namespace: namespace, writer)
     }
 
-    func connectError(_ refusal: ConnectRefusal, namespace: String) -> ByteBuffer {
+    /// An object with the message and the data; in revision 3 the data alone, or the message when there is none (L5).
+    func connectError(_ refusal: ConnectRefusal, namespace: String, revision: EngineIORevision) -> ByteBuffer {
+        if revision == .three {
+            let content = refusal.data ?? .string(refusal.message)
+            guard parser == .json else { return packed(.connectError, namespace, nil, content) }
+            var writer = JSONWriter(reserving: 128)
+            writer.value(content)
+            return frames(.connectError, namespace: namespace, writer)
+        }
         guard parser == .json else {
             var object = JSONObject([("message", .string(refusal.message))])
             object["data"] = refusal.data

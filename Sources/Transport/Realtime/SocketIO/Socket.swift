@@ -7,6 +7,7 @@ internal import TransportWire
 /// a hop; on that loop itself calls act at once. What one thread sends arrives in its order.
 public final class Socket: Sendable {
     let key: SessionID
+    private let isQualified: Bool
     public let namespace: Namespace
     public let handshake: Handshake
     /// What the namespace's last middleware returned; an empty tuple when there is none.
@@ -21,6 +22,7 @@ public final class Socket: Sendable {
     /// Made on the session's loop.
     init(_ core: SocketCore, handshake: Handshake, context: any Sendable, eventLoop: any EventLoop) {
         key = core.key
+        isQualified = core.isQualified
         namespace = core.namespace
         self.handshake = handshake
         self.context = context
@@ -28,8 +30,9 @@ public final class Socket: Sendable {
         self.core = NIOLoopBound(core, eventLoop: eventLoop)
     }
 
-    /// Public, and another one than the session's (E8). Also the name of a room that the socket alone is in (S11).
-    public var id: String { String(describing: key) }
+    /// Public, and another one than the session's (E8), but for clients of Socket.IO 2 (L5). Also the name of a room that
+    /// the socket alone is in (S11).
+    public var id: String { SocketCore.id(key, isQualified: isQualified, namespace) }
 
     private func onLoop(_ body: @escaping @Sendable (SocketCore) -> Void) {
         if eventLoop.inEventLoop {

@@ -33,12 +33,19 @@ final class SocketConnection: SessionDelegate {
     init(session: EngineSession, hub: SocketHub) {
         self.session = session
         self.hub = hub
-        decoder = SocketIODecoder(limits: hub.wireLimits)
+        decoder = SocketIODecoder(limits: hub.wireLimits(session.form.revision))
         connectDeadline = session.eventLoop.now + hub.services.connectTimeout
         session.applicationDeadline = connectDeadline
     }
 
     // MARK: SessionDelegate
+
+    func opened() {
+        // Clients of Socket.IO 2 are in the main namespace without asking (L5).
+        if isRevision3 { connect("/", auth: .object(NamespaceQuery.object(session.request.query))) }
+    }
+
+    private var isRevision3: Bool { session.form.revision == .three }
 
     func received(_ message: ByteBuffer, isBinary: Bool) {
         do throws(WireError) {
@@ -51,12 +58,15 @@ final class SocketConnection: SessionDelegate {
     }
 
     private func packet(of message: ByteBuffer, _ isBinary: Bool) throws(WireError) -> SocketIOPacket? {
+        var packet: SocketIOPacket?
         switch hub.services.packets.parser {
-        case .json: return try isBinary ? decoder.binary(message) : decoder.text(message)
+        case .json: packet = try isBinary ? decoder.binary(message) : decoder.text(message)
         case .msgpack:
             guard isBinary else { throw .invalidPayload }
-            return try MessagePackPackets.decode(message, limits: hub.wireLimits)
+            packet = try MessagePackPackets.decode(message, limits: hub.wireLimits(session.form.revision))
         }
+        if isRevision3 { try NamespaceQuery.take(from: &packet, namespaceBytes: hub.wireLimits(.four).namespaceBytes) }
+        return packet
     }
 
     func hasRoom() {
@@ -87,7 +97,7 @@ final class SocketConnection: SessionDelegate {
     // MARK: Packets
 
     private func receive(_ packet: SocketIOPacket) {
-        if packet.kind == .connect { return connect(packet) }
+        if packet.kind == .connect { return connect(packet.namespace, auth: packet.data ?? .object(JSONObject())) }
         guard let member = members.first(where: { $0.namespace.name == packet.namespace }) else {
             if left.contains(packet.namespace) { return }
             return violate()
@@ -144,11 +154,10 @@ final class SocketConnection: SessionDelegate {
 
     // MARK: Joining
 
-    private func connect(_ packet: SocketIOPacket) {
-        let name = packet.namespace
+    private func connect(_ name: String, auth: JSONValue) {
         let isKnown = members.contains { $0.namespace.name == name } || attempts.contains { $0.name == name }
         guard !isKnown, members.count + attempts.count < TransportLimits.namespacesPerSessionMax else { return violate() }
-        let handshake = Handshake(request: session.request, auth: packet.data ?? .object(JSONObject()))
+        let handshake = Handshake(request: session.request, auth: auth)
         switch hub.directory.find(name) {
         case .none: refuseUnknown(name)
         case .fixed(let namespace):
@@ -161,7 +170,8 @@ final class SocketConnection: SessionDelegate {
 
     private func refuseUnknown(_ name: String) {
         hub.services.unknownNamespaces.add()
-        session.send(hub.services.packets.connectError(ConnectRefusal(message: "Invalid namespace"), namespace: name))
+        // The reference says it in the same way to both revisions.
+        session.send(hub.services.packets.connectError(ConnectRefusal(message: "Invalid namespace"), namespace: name, revision: .four))
     }
 
     /// Finds the namespace, if it is not known, and runs its middlewares: one task an attempt.
@@ -199,7 +209,9 @@ final class SocketConnection: SessionDelegate {
         switch verdict {
         case .unknown: if !isGone { refuseUnknown(name) }
         case .refused(let namespace, let refusal):
-            if !isGone { session.send(hub.services.packets.connectError(refusal, namespace: name)) }
+            if !isGone {
+                session.send(hub.services.packets.connectError(refusal, namespace: name, revision: session.form.revision))
+            }
             hub.directory.release(namespace)
         case .admitted(let namespace, let table, let context):
             if isGone { hub.directory.release(namespace) } else { join(namespace, table, handshake, context: context) }
@@ -208,14 +220,15 @@ final class SocketConnection: SessionDelegate {
 
     private func join(_ namespace: Namespace, _ table: SharedTable, _ handshake: Handshake, context: any Sendable) {
         guard let shard = namespace.shard(of: session.eventLoop) else { preconditionFailure("a session on a loop of no shard") }
-        let core = SocketCore(key: session.engine.newID(), namespace: namespace, table: table, shard: shard, connection: self)
+        let key = isRevision3 ? session.id : session.engine.newID()
+        let core = SocketCore(key: key, namesSession: isRevision3, namespace: namespace, table: table, shard: shard, connection: self)
         let socket = Socket(core, handshake: handshake, context: context, eventLoop: session.eventLoop)
         core.begin(socket)
         members.append(core)
         left.removeAll { $0 == namespace.name }
         connectDeadline = .distantFuture
         hub.services.sockets.add()
-        session.send(hub.services.packets.connect(socket: socket.id, namespace: namespace.name))
+        session.send(hub.services.packets.connect(socket: isRevision3 ? nil : socket.id, namespace: namespace.name))
         for handler in table.handlers.connect { handler(socket) }
     }
 

@@ -19,6 +19,8 @@ final class SocketCore {
     }
 
     let key: SessionID
+    /// The id has the namespace before the key (L5).
+    let isQualified: Bool
     let namespace: Namespace
     let table: SharedTable
     private let shard: NamespaceShard
@@ -38,8 +40,13 @@ final class SocketCore {
     /// Set when the socket begins to leave: nothing is sent from then on.
     private var reason: DisconnectReason?
 
-    init(key: SessionID, namespace: Namespace, table: SharedTable, shard: NamespaceShard, connection: SocketConnection) {
+    /// - Parameter namesSession: the key is the session's: a client of Socket.IO 2, which makes its socket's id of that (L5).
+    init(
+        key: SessionID, namesSession: Bool = false, namespace: Namespace, table: SharedTable, shard: NamespaceShard,
+        connection: SocketConnection
+    ) {
         self.key = key
+        isQualified = namesSession && namespace.name != "/"
         self.namespace = namespace
         self.table = table
         self.shard = shard
@@ -50,6 +57,13 @@ final class SocketCore {
     func begin(_ socket: Socket) {
         self.socket = socket
         shard.add(self)
+    }
+
+    var id: String { Self.id(key, isQualified: isQualified, namespace) }
+
+    /// A socket's public id. That of Socket.IO 2 has the namespace before it, unless that is the main one.
+    static func id(_ key: SessionID, isQualified: Bool, _ namespace: Namespace) -> String {
+        isQualified ? "\(namespace.name)#\(key)" : String(describing: key)
     }
 
     var isConnected: Bool { reason == nil }
@@ -91,7 +105,7 @@ final class SocketCore {
             extras?.latest = nil
         }
         tell(outgoing)
-        send(outgoing.frames)
+        connection.session.send(outgoing.frames)
     }
 
     private func tell(_ outgoing: OutgoingEvent) {
@@ -124,7 +138,7 @@ final class SocketCore {
     }
 
     /// The socket's own room first (S11).
-    var roomNames: [String] { [String(describing: key)] + rooms.map(\.room.name) }
+    var roomNames: [String] { [id] + rooms.map(\.room.name) }
 
     var snapshot: SocketSnapshot? {
         guard let socket, reason == nil else { return nil }

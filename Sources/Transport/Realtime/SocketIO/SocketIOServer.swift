@@ -4,7 +4,8 @@ public import NIOCore
 public import Telemetry
 internal import TransportWire
 
-/// A Socket.IO v5 server over Engine.IO v4. Any thread.
+/// A Socket.IO v5 server over Engine.IO v4, and where ``TransportConfiguration/allowEIO3`` says so for clients of Socket.IO 2
+/// too. Any thread.
 ///
 /// It opens no port: the HTTP front gives it every request under ``TransportConfiguration/path``.
 public final class SocketIOServer: Sendable {
@@ -133,12 +134,16 @@ extension SocketIOServer: EngineIOIngress {
 final class SocketHub: SessionApplication {
     let services: SocketServices
     let directory: NamespaceDirectory
-    let wireLimits = WireLimits()
+    private let wireLimits = WireLimits()
+    private let wireLimits3 = WireLimits(namespaceBytes: WireLimits().namespaceBytes + TransportLimits.namespaceQueryBytesMax)
 
     init(_ services: SocketServices) {
         self.services = services
         directory = NamespaceDirectory(services)
     }
+
+    /// A namespace of revision 3 may have a query behind it (L5).
+    func wireLimits(_ revision: EngineIORevision) -> WireLimits { revision == .three ? wireLimits3 : wireLimits }
 
     func opened(_ session: EngineSession) -> any SessionDelegate { SocketConnection(session: session, hub: self) }
 }

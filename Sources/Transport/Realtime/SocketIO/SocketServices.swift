@@ -8,6 +8,7 @@ final class SocketServices: Sendable {
     let ackTimeout: Duration
     let cluster: (any ClusterPort)?
     let packets: PacketFrames
+    let servesRevision3: Bool
     let sockets: Metric
     let parseErrors: Metric
     let refusedRooms: Metric
@@ -22,6 +23,7 @@ final class SocketServices: Sendable {
     ) {
         self.eventLoops = eventLoops
         self.cluster = cluster
+        servesRevision3 = configuration.allowEIO3
         packets = PacketFrames(parser: configuration.parser)
         connectTimeout = configuration.connectTimeout.timeAmount
         ackTimeout = configuration.ackTimeout

@@ -112,9 +112,10 @@ enum ClusterDecoder {
         return (name, Array(parts.dropFirst()))
     }
 
-    /// `{rooms, except}`: no rooms means all sockets.
+    /// `{rooms, except}`: no rooms means all sockets. What is no object means nothing: it must not come to mean everybody.
     private static func target(_ opts: JSONValue) throws(ClusterRefusal) -> BroadcastTarget {
-        BroadcastTarget(rooms: try rooms(opts["rooms"]), except: try names(opts["except"]))
+        guard case .object = opts else { throw .shape }
+        return BroadcastTarget(rooms: try rooms(opts["rooms"]), except: try names(opts["except"]))
     }
 
     private static func rooms(_ value: JSONValue?) throws(ClusterRefusal) -> [String]? {

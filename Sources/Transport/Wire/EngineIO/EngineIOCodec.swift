@@ -1,11 +1,15 @@
 public import NIOCore
 
-/// The text form of one Engine.IO packet: a type digit and data, or `b` and base64 (E11, E23, E28).
+/// The text form of one Engine.IO packet: a type digit and data, or `b` and base64 (E11, E23, E28); and its binary form.
 public enum EngineIOCodec {
+    /// What revision 3 has before the data of a binary message, in place of a type digit (L4).
+    package static let binaryMessageType: UInt8 = 4
+
     /// Decodes one WebSocket text message or one segment of a polling body.
     ///
-    /// The caller guarantees UTF-8. `b` stands for binary on WebSockets too, for clients that force base64.
-    public static func decode(text: ByteBuffer) throws(WireError) -> EngineIOPacket {
+    /// The caller guarantees UTF-8. `b` stands for binary on WebSockets too, for clients that force base64; in revision 3
+    /// the type digit follows it, and only messages are binary (L3).
+    public static func decode(text: ByteBuffer, revision: EngineIORevision = .four) throws(WireError) -> EngineIOPacket {
         guard let type = text.getInteger(at: text.readerIndex, as: UInt8.self) else { throw .emptyPacket }
         var payload = text
         payload.moveReaderIndex(forwardBy: 1)
@@ -18,10 +22,23 @@ public enum EngineIOCodec {
         case UInt8(ascii: "5"): return try bare(.upgrade, payload)
         case UInt8(ascii: "6"): return try bare(.noop, payload)
         case UInt8(ascii: "b"):
+            if revision == .three {
+                guard let inner = payload.readInteger(as: UInt8.self) else { throw .emptyPacket }
+                guard inner == UInt8(ascii: "4") else { throw .unknownPacketType(inner) }
+            }
             guard let data = Base64.decode(payload) else { throw .invalidBase64 }
             return .binary(data)
         default: throw .unknownPacketType(type)
         }
+    }
+
+    /// Decodes one WebSocket binary message: the data of a message, with its type before it in revision 3 (L4).
+    public static func decode(binary: ByteBuffer, revision: EngineIORevision) throws(WireError) -> EngineIOPacket {
+        guard revision == .three else { return .binary(binary) }
+        var data = binary
+        guard let type = data.readInteger(as: UInt8.self) else { throw .emptyPacket }
+        guard type == binaryMessageType else { throw .unknownPacketType(type) }
+        return .binary(data)
     }
 
     /// Appends the text form; binary becomes `b` and base64.

@@ -1,6 +1,7 @@
 public import NIOCore
 
-/// One Engine.IO v4 packet (E11). Payloads are slices of what was received.
+/// One Engine.IO packet (E11). What is said of the heartbeat's direction is revision 4's; in revision 3 it is the client
+/// that pings (L2). Payloads are slices of what was received.
 public enum EngineIOPacket: Sendable, Equatable {
     /// Server to client, first of a session: the JSON of ``OpenPayload`` (E9).
     case open(ByteBuffer)

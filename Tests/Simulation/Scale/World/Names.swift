@@ -50,11 +50,11 @@ struct Names {
         Attribution(path: paths[user], run: "r\(run)", model: "m", priceVersion: "1")
     }
 
-    /// The org's name in a lease; a sub-slot is part of it.
-    func org(of user: Int) -> String {
+    /// The counters of a lease.
+    func org(of user: Int) -> CounterSlot {
         let found = population.users[user]
         let org = population.orgs[found.org]
-        return org.sets.count > 1 ? "\(org.name)/\(found.set - org.sets.lowerBound + 1)" : org.name
+        return CounterSlot(org: org.name, index: org.sets.count > 1 ? found.set - org.sets.lowerBound + 1 : 0)
     }
 
     func holder(_ node: Int) -> LeaseHolder { LeaseHolder(node: "n\(node)", fence: 1) }

@@ -3,7 +3,7 @@ import Accounting
 /// Who is there: organisations by Zipf behind one hot one, their projects, users, keys, and the places of clients.
 struct Population {
     struct Org {
-        let name: String
+        let name: OrgID
         let streams: Int
         /// Counter sets, one a sub-slot, that the org has to itself; empty where it shares its master's.
         var sets: Range<Int> = 0..<0
@@ -36,6 +36,11 @@ struct Population {
         addUsers(settings)
     }
 
+    private static func name(_ index: Int) -> OrgID {
+        guard let name = try? OrgID("o\(index)") else { preconditionFailure("a name that no organisation may have") }
+        return name
+    }
+
     private mutating func addOrgs(_ settings: ScaleSettings) {
         let hot = settings.streams * settings.hotShare / 1_000
         let rest = settings.streams - hot
@@ -46,7 +51,7 @@ struct Population {
         orgs.append(Org(name: "acme", streams: hot))
         for (index, weight) in weights.enumerated() {
             let streams = index == count - 1 ? left : min(left, Int(Double(rest) * weight / sum))
-            orgs.append(Org(name: "o\(index)", streams: streams))
+            orgs.append(Org(name: Self.name(index), streams: streams))
             left -= streams
         }
         for index in orgs.indices where orgs[index].streams > 0 {
@@ -61,7 +66,7 @@ struct Population {
     private mutating func addSets(_ org: Int, _ slots: Int, _ settings: ScaleSettings) {
         orgs[org].sets = masterOfSet.count..<masterOfSet.count + slots
         for slot in 0..<slots {
-            let name = slots == 1 ? orgs[org].name : "\(orgs[org].name)/\(slot + 1)"
+            let name = slots == 1 ? orgs[org].name.text : "\(orgs[org].name)/\(slot + 1)"
             // Large organisations one after another, so that a master has as many of their slots as any other.
             let turn = (masterOfSet.count - settings.masters) % settings.masters
             masterOfSet.append(settings.isBalanced ? turn : hashSlot(name) * settings.masters / 16_384)
@@ -78,7 +83,7 @@ struct Population {
             for number in 0..<org.users {
                 // The slot of a run is the hash of its user; small organisations have their master's shared set.
                 let slot = org.sets.isEmpty ? 0 : Int(fnv("u\(users.count)") % UInt64(org.sets.count))
-                let set = org.sets.isEmpty ? hashSlot(org.name) * settings.masters / 16_384 : org.sets.lowerBound + slot
+                let set = org.sets.isEmpty ? hashSlot(org.name.text) * settings.masters / 16_384 : org.sets.lowerBound + slot
                 users.append(User(org: index, project: org.project + number % org.projects, set: set))
                 userStreams.append(0)
             }

@@ -16,7 +16,7 @@ extension World {
         widenings[index].unseen = question.slots
         for slot in 0..<question.slots {
             figures.looked()
-            sendForRoot(.read(org: "", windows: [names.key(Int(question.name.window))]), set: question.firstSet + slot, index)
+            sendForRoot(.read(org: "-", windows: [names.key(Int(question.name.window))]), set: question.firstSet + slot, index)
         }
     }
 
@@ -53,7 +53,7 @@ extension World {
         widenings[index].phase = .recalling
         let least = question.need - question.freed
         sendForRoot(
-            .recall(org: "", window: names.key(Int(question.name.window)), turn: question.answer.turn, least: least),
+            .recall(org: "-", window: names.key(Int(question.name.window)), turn: question.answer.turn, least: least),
             set: question.firstSet + donor, index)
     }
 

@@ -46,7 +46,7 @@ extension World {
         guard budgets.slots[number] > 1 else { return obtain(index) }
         widenings[index].phase = .turn
         let span = AccountingLimits.askSpan
-        sendForRoot(.ask(org: "", window: names.key(number), for: span), set: set, index)
+        sendForRoot(.ask(org: "-", window: names.key(number), for: span), set: set, index)
     }
 
     /// As `Accountant.obtain`: from the root, or else from other slots.
@@ -100,7 +100,7 @@ extension World {
         let question = widenings[index]
         let key = names.key(Int(question.name.window))
         sendForRoot(
-            .release(org: "", window: key, released: question.answer.released, turn: question.answer.turn), set: Int(question.name.set),
+            .release(org: "-", window: key, released: question.answer.released, turn: question.answer.turn), set: Int(question.name.set),
             index)
     }
 
@@ -143,7 +143,7 @@ extension World {
         if question.hasTurn {
             let isDry = outcome == .exhausted || outcome == .notYet && question.need == 0
             let asked = CounterCommand.asked(
-                org: "", window: names.key(Int(question.name.window)), dryFor: isDry ? AccountingLimits.drySpan : nil,
+                org: "-", window: names.key(Int(question.name.window)), dryFor: isDry ? AccountingLimits.drySpan : nil,
                 shutFor: outcome == .exhausted ? AccountingLimits.shutSpan : nil)
             depart(Flight(command: asked, place: -1, set: question.name.set, sent: now))
         }

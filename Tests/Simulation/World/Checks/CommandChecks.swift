@@ -19,7 +19,7 @@ struct CommandChecks {
     private var shadows: [WindowKey: Shadow] = [:]
     /// Of leases that are in the present life: what the ledger had of them when it began, and their rows since.
     private var chargedByLease: [LeaseKey: Amounts] = [:]
-    private var lives: [String: Int64] = [:]
+    private var lives: [CounterSlot: Int64] = [:]
     private var commands = 0
     /// The full count over windows and leases is dear: it is made every so many commands.
     private static let every = 8

@@ -70,7 +70,7 @@ struct DefectiveCounters {
         }
     }
 
-    func lease(_ key: LeaseKey) -> LeaseState? { machine(of: key.slot.index).leases[key] }
+    func lease(_ key: LeaseKey) -> LeaseState? { machine(of: key.org.index).leases[key] }
 
     /// In every slot where it is, by slot.
     func windows(in incarnation: String) -> [(slot: Int, window: WindowState)] {
@@ -79,12 +79,12 @@ struct DefectiveCounters {
         }
     }
 
-    var names: [String] { machines.flatMap(\.epochs.keys).sorted() }
+    var names: [CounterSlot] { machines.flatMap(\.epochs.keys).sorted() }
 
     mutating func apply(
         _ command: CounterCommand, incarnation: String, life: Int64? = nil, now: Milliseconds
     ) -> (CounterReply, CounterChanges) {
-        slot = command.org.map { CounterSlot($0).index } ?? 0
+        slot = command.org?.index ?? 0
         while machines.count <= slot { machines.append(CounterMachine()) }
         // A machine that is made anew below has had one life only.
         if defect == .nonIdempotentStep, machine.epochs.isEmpty, case .step(let step) = command, let lease = machine.leases[step.lease],
@@ -139,5 +139,7 @@ struct DefectiveCounters {
 }
 
 extension CounterMachine {
-    fileprivate func isIn(_ incarnation: String, _ org: String) -> Bool { (epochs[org]?.epoch ?? .embedded).incarnation == incarnation }
+    fileprivate func isIn(_ incarnation: String, _ org: CounterSlot) -> Bool {
+        (epochs[org]?.epoch ?? .embedded).incarnation == incarnation
+    }
 }

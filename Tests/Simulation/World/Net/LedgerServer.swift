@@ -42,6 +42,6 @@ final class LedgerServer: @unchecked Sendable {
     }
 
     func charges(of lease: LeaseKey) -> LeaseCharges {
-        LeaseCharges(rows.filter { $0.lease == lease.id && $0.attribution.path.org == lease.slot.org })
+        LeaseCharges(rows.filter { $0.lease == lease.id && $0.attribution.path.org == lease.org.org })
     }
 }

@@ -4,7 +4,7 @@ import Accounting
 struct StoreLink: CounterStore {
     let process: NodeProcess
 
-    func incarnation(org: String) -> String { process.incarnation }
+    func incarnation(org: CounterSlot) -> String { process.incarnation }
 
     func apply(_ command: CounterCommand) async throws(CounterStoreError) -> CounterReply {
         try await send(command, for: process.incarnation, life: nil)
@@ -22,7 +22,7 @@ struct StoreLink: CounterStore {
         return try answer.get()
     }
 
-    func flushRows(org: String) async throws(CounterStoreError) {
+    func flushRows(org: CounterSlot) async throws(CounterStoreError) {
         let world = process.world
         let isFlushed = await process.wait(orElse: false, isOfStore: true) { wait in
             let incarnation = process.incarnation

@@ -4,43 +4,43 @@ import Accounting
 struct RootLink: CounterRoot {
     let process: NodeProcess
 
-    func life(org: String) async throws(LedgerStoreError) -> EpochState? { try await ask { $0.lives[org] } }
+    func life(org: CounterSlot) async throws(LedgerStoreError) -> EpochState? { try await ask { $0.lives[org] } }
 
-    func seal(org: String, incarnation: String, after last: Int64) async throws(LedgerStoreError) -> EpochState {
+    func seal(org: CounterSlot, incarnation: String, after last: Int64) async throws(LedgerStoreError) -> EpochState {
         try await ask { $0.seal(org, incarnation, after: last) }
     }
 
     func release(
-        _ window: WindowRef, org: String, incarnation: String, upTo target: Int64, shares: [Int: Int64]
+        _ window: WindowRef, org: CounterSlot, incarnation: String, upTo target: Int64, shares: [Int: Int64]
     ) async throws(LedgerStoreError) -> Release? {
         try await ask { $0.release(window, org: org, incarnation: incarnation, upTo: target, shares: shares) }
     }
 
     func releases(_ window: WindowRef) async throws(LedgerStoreError) -> [Int: Int64] { try await ask { $0.releases(window) } }
 
-    func beginRecall(_ window: WindowRef, org: String, incarnation: String) async throws(LedgerStoreError) -> Int64? {
+    func beginRecall(_ window: WindowRef, org: CounterSlot, incarnation: String) async throws(LedgerStoreError) -> Int64? {
         try await ask { $0.beginRecall(window, org: org, incarnation: incarnation) }
     }
 
-    func endRecall(_ window: WindowRef, org: String, turn: Int64, released: Int64) async throws(LedgerStoreError) {
+    func endRecall(_ window: WindowRef, org: CounterSlot, turn: Int64, released: Int64) async throws(LedgerStoreError) {
         try await ask { $0.endRecall(window, org: org, turn: turn, released: released) }
     }
 
     func everySlot() async throws(LedgerStoreError) -> [CounterSlot] {
-        try await ask { $0.lives.keys.map { CounterSlot($0) }.sorted { $0.name < $1.name } }
+        try await ask { $0.lives.keys.sorted() }
     }
 
-    func slots(org: String) async throws(LedgerStoreError) -> [Int] { try await ask { $0.slots(org) } }
+    func slots(org: OrgID) async throws(LedgerStoreError) -> [Int] { try await ask { $0.slots(org) } }
 
     func beat(_ holder: LeaseHolder) async throws(LedgerStoreError) { try await ask { $0.beat(holder) } }
 
     func leave(_ holder: LeaseHolder) async throws(LedgerStoreError) { try await ask { $0.leave(holder) } }
 
-    func pending() async throws(LedgerStoreError) -> [String: Epoch] { try await ask { $0.pending } }
+    func pending() async throws(LedgerStoreError) -> [CounterSlot: Epoch] { try await ask { $0.pending } }
 
-    func awaited(org: String) async throws(LedgerStoreError) -> [LeaseHolder] { try await ask { $0.awaited(org) } }
+    func awaited(org: CounterSlot) async throws(LedgerStoreError) -> [LeaseHolder] { try await ask { $0.awaited(org) } }
 
-    func confirm(org: String, epoch: Epoch, holder: LeaseHolder) async throws(LedgerStoreError) -> Bool {
+    func confirm(org: CounterSlot, epoch: Epoch, holder: LeaseHolder) async throws(LedgerStoreError) -> Bool {
         try await ask { $0.confirm(org, epoch, holder) }
     }
 

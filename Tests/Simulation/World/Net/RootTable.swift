@@ -9,11 +9,11 @@ struct RootTable {
     }
 
     private struct Confirmation: Hashable {
-        let org: String
+        let org: CounterSlot
         let holder: LeaseHolder
     }
 
-    private(set) var lives: [String: EpochState] = [:]
+    private(set) var lives: [CounterSlot: EpochState] = [:]
     private(set) var holders: Set<LeaseHolder> = []
     private var given: [WindowName: SlotReleases] = [:]
     private var confirmations: Set<Confirmation> = []
@@ -24,7 +24,7 @@ struct RootTable {
     /// Whether the ledger takes a row: life 0 is that of counters that lose nothing.
     func takes(_ row: LedgerRow) -> Bool { row.epoch == 0 || row.epoch == lives[row.counters]?.epoch.number }
 
-    mutating func seal(_ org: String, _ incarnation: String, after known: Int64) -> EpochState {
+    mutating func seal(_ org: CounterSlot, _ incarnation: String, after known: Int64) -> EpochState {
         let last = lives[org]
         if let last, last.epoch.incarnation == incarnation || last.epoch.number != known { return last }
         let next = EpochState(epoch: Epoch(number: (last?.epoch.number ?? 0) + 1, incarnation: incarnation), isCleared: last == nil)
@@ -34,11 +34,11 @@ struct RootTable {
     }
 
     mutating func release(
-        _ window: WindowRef, org: String, incarnation: String, upTo target: Int64, shares: [Int: Int64]
+        _ window: WindowRef, org: CounterSlot, incarnation: String, upTo target: Int64, shares: [Int: Int64]
     ) -> Release? {
         guard let life = lives[org], life.epoch.incarnation == incarnation else { return nil }
         let name = WindowName(window: window.key, generation: window.generation)
-        let slot = CounterSlot(org).index
+        let slot = org.index
         var releases = given[name] ?? SlotReleases([:])
         let isFirst = releases.entries.isEmpty
         if !releases.raise(slot, to: target, cap: window.cap, shares: shares).isEmpty { given[name] = releases }
@@ -50,17 +50,17 @@ struct RootTable {
         given[WindowName(window: window.key, generation: window.generation)]?.entries.mapValues(\.released) ?? [:]
     }
 
-    mutating func beginRecall(_ window: WindowRef, org: String, incarnation: String) -> Int64? {
+    mutating func beginRecall(_ window: WindowRef, org: CounterSlot, incarnation: String) -> Int64? {
         guard lives[org]?.epoch.incarnation == incarnation else { return nil }
-        return given[WindowName(window: window.key, generation: window.generation)]?.beginRecall(CounterSlot(org).index)
+        return given[WindowName(window: window.key, generation: window.generation)]?.beginRecall(org.index)
     }
 
-    mutating func endRecall(_ window: WindowRef, org: String, turn: Int64, released: Int64) {
+    mutating func endRecall(_ window: WindowRef, org: CounterSlot, turn: Int64, released: Int64) {
         let name = WindowName(window: window.key, generation: window.generation)
-        _ = given[name]?.endRecall(CounterSlot(org).index, turn: turn, released: released)
+        _ = given[name]?.endRecall(org.index, turn: turn, released: released)
     }
 
-    func slots(_ org: String) -> [Int] { lives.keys.map { CounterSlot($0) }.filter { $0.org == org }.map(\.index).sorted() }
+    func slots(_ org: OrgID) -> [Int] { lives.keys.filter { $0.org == org }.map(\.index).sorted() }
 
     /// The most that was released of a window to a slot, and to all of them, whatever became of its budget since.
     func released(_ window: WindowKey, slot: Int) -> (here: Int64, all: Int64) {
@@ -74,17 +74,17 @@ struct RootTable {
 
     mutating func leave(_ holder: LeaseHolder) { holders.remove(holder) }
 
-    var pending: [String: Epoch] { lives.filter { !$0.value.isCleared }.mapValues(\.epoch) }
+    var pending: [CounterSlot: Epoch] { lives.filter { !$0.value.isCleared }.mapValues(\.epoch) }
 
     /// Who has not answered for the org's life.
-    func awaited(_ org: String) -> [LeaseHolder] {
+    func awaited(_ org: CounterSlot) -> [LeaseHolder] {
         guard lives[org]?.isCleared == false else { return [] }
         return holders.filter { !confirmations.contains(Confirmation(org: org, holder: $0)) }.sorted {
             ($0.node, $0.fence) < ($1.node, $1.fence)
         }
     }
 
-    mutating func confirm(_ org: String, _ epoch: Epoch, _ holder: LeaseHolder) -> Bool {
+    mutating func confirm(_ org: CounterSlot, _ epoch: Epoch, _ holder: LeaseHolder) -> Bool {
         guard let current = lives[org], current.epoch == epoch else { return false }
         if current.isCleared { return true }
         confirmations.insert(Confirmation(org: org, holder: holder))

@@ -68,7 +68,7 @@ final class StoreServer: @unchecked Sendable {
     }
 
     /// Appends all rows of `org` and forgets them.
-    func flush(org: String) -> Bool {
+    func flush(org: CounterSlot) -> Bool {
         guard ledger.append(outbox.lazy.filter { $0.counters == org }) else { return false }
         outbox.removeAll { $0.counters == org }
         return true

@@ -9,7 +9,7 @@ public struct ChainAudit: Sendable {
 
     private let store: any AuditStore
     private let judge: CheckpointJudge
-    private var anchors: [ByteText: Anchor] = [:]
+    private var anchors: [OrgID: Anchor] = [:]
     private var hasAnchors = false
     /// Lines of the checkpoint file that are no checkpoints: a server that was killed while it wrote leaves one.
     public private(set) var unreadableLines = 0
@@ -23,21 +23,21 @@ public struct ChainAudit: Sendable {
     /// Checks the next lines of a checkpoint file against the hashes of the store.
     public mutating func take(lines: [[UInt8]]) async throws(DecisionError) {
         hasAnchors = true
-        var found: [ByteText: [(checkpoint: Checkpoint, key: AuditKey)]] = [:]
+        var found: [OrgID: [(checkpoint: Checkpoint, key: AuditKey)]] = [:]
         for line in lines where !line.isEmpty {
             guard let parsed = Checkpoint.parse(line: line) else {
                 unreadableLines += 1
                 continue
             }
-            found[ByteText(parsed.checkpoint.org), default: []].append(parsed)
+            found[parsed.checkpoint.org, default: []].append(parsed)
         }
         for (org, parsed) in found {
             var anchor = anchors[org] ?? Anchor()
             guard anchors.count < ChainLimits.anchoredOrgs || anchors[org] != nil else {
                 throw .unavailable("the file speaks of too many orgs")
             }
-            let first = try await store.extent(of: org.text)?.first
-            let hashes = try await store.hashes(of: org.text, parsed.map(\.checkpoint.seq))
+            let first = try await store.extent(of: org)?.first
+            let hashes = try await store.hashes(of: org, parsed.map(\.checkpoint.seq))
             for (checkpoint, key) in parsed {
                 let fault = judge.fault(in: checkpoint, key: key, first: first, hash: hashes[checkpoint.seq])
                 anchor.fault = ChainFault.first(anchor.fault, fault)
@@ -49,25 +49,25 @@ public struct ChainAudit: Sendable {
 
     /// Reports on all orgs, one after the other, in the order of their bytes; then on those that only the file knows.
     public func forEachReport(_ body: (ChainReport) async throws -> Void) async throws {
-        var (org, unseen) = ("", Set(anchors.keys))
+        var (org, unseen): (OrgID?, Set<OrgID>) = (nil, Set(anchors.keys))
         while true {
             let extents = try await store.extents(after: org)
             for extent in extents {
-                unseen.remove(ByteText(extent.org))
+                unseen.remove(extent.org)
                 try await body(try await report(extent))
             }
             guard extents.count == ChainLimits.rows, let last = extents.last else { break }
             org = last.org
         }
-        for org in unseen.map(\.text).sorted(by: { $0.utf8.lexicographicallyPrecedes($1.utf8) }) {
+        for org in unseen.sorted() {
             try await body(try await report(ChainExtent(org: org, first: nil, last: 0)))
         }
     }
 
     /// - Returns: nil for an org that nothing speaks of.
-    public func report(on org: String) async throws(DecisionError) -> ChainReport? {
+    public func report(on org: OrgID) async throws(DecisionError) -> ChainReport? {
         if let extent = try await store.extent(of: org) { return try await report(extent) }
-        guard anchors[ByteText(org)] != nil else { return nil }
+        guard anchors[org] != nil else { return nil }
         return try await report(ChainExtent(org: org, first: nil, last: 0))
     }
 
@@ -82,7 +82,7 @@ public struct ChainAudit: Sendable {
         var report = walk.report
         try await checkCheckpoints(&report)
         if hasAnchors {
-            let anchor = anchors[ByteText(extent.org)] ?? Anchor()
+            let anchor = anchors[extent.org] ?? Anchor()
             report.anchoredTo = anchor.to
             report.fault = ChainFault.first(report.fault, anchor.fault)
         }
@@ -131,18 +131,18 @@ public struct ChainExport: Sendable {
     }
 
     /// The lines of an org, or of all, in pages.
-    public func forEachPage(org: String?, _ body: ([String]) async throws -> Void) async throws {
+    public func forEachPage(org: OrgID?, _ body: ([String]) async throws -> Void) async throws {
         var pages = try await pages(org: org)
         while let lines = try await pages.next() { try await body(lines) }
     }
 
     /// The same, for whoever asks for one page after the other.
-    public func pages(org: String?) async throws -> Pages {
+    public func pages(org: OrgID?) async throws -> Pages {
         var pages = Pages(export: self)
         if let org {
             pages.extents = try await store.extent(of: org).map { [$0] } ?? []
         } else {
-            pages.after = ""
+            pages.asks = true
         }
         return pages
     }
@@ -150,9 +150,11 @@ public struct ChainExport: Sendable {
     /// A walk over the log. A value.
     public struct Pages: Sendable {
         fileprivate let export: ChainExport
-        /// Orgs to come, and the last one that was asked for; nil when there are no more to ask for.
+        /// Orgs to come.
         fileprivate var extents: [ChainExtent] = []
-        fileprivate var after: String?
+        /// Whether there may be more, after this one.
+        fileprivate var asks = false
+        private var after: OrgID?
         private var current: (extent: ChainExtent, seq: Int64, prev: String?)?
 
         fileprivate init(export: ChainExport) { self.export = export }
@@ -166,9 +168,9 @@ public struct ChainExport: Sendable {
                     if !lines.isEmpty { return lines }
                 } else if !extents.isEmpty {
                     current = (extents.removeFirst(), 1, nil)
-                } else if let org = after {
-                    extents = try await export.store.extents(after: org)
-                    after = extents.count == ChainLimits.rows ? extents.last?.org : nil
+                } else if asks {
+                    extents = try await export.store.extents(after: after)
+                    (asks, after) = (extents.count == ChainLimits.rows, extents.last?.org)
                 } else {
                     return nil
                 }

@@ -53,7 +53,7 @@ public struct ChainFault: Sendable, Hashable {
 
 /// What a walk over an org's chain has found.
 public struct ChainReport: Sendable, Hashable {
-    public let org: String
+    public let org: OrgID
     /// Records that are as they were written.
     public internal(set) var records: Int64 = 0
     /// Records from before the chain, of which only the numbers were checked.

@@ -13,12 +13,12 @@ public struct ChainRecord: Sendable, Hashable {
     public static let genesis = String(repeating: "0", count: 64)
     static let version: Int64 = 1
 
-    public let org: String
+    public let org: OrgID
     public let seq: Int64
     public let kind: Kind
     private let fields: [Field]
 
-    package init(org: String, seq: Int64, kind: Kind, _ fields: [Field]) {
+    package init(org: OrgID, seq: Int64, kind: Kind, _ fields: [Field]) {
         self.org = org
         self.seq = seq
         self.kind = kind
@@ -60,7 +60,7 @@ public struct ChainRecord: Sendable, Hashable {
 
     private func json(prev: String?, hash: String?) -> JSONValue {
         var pairs: [(String, JSONValue)] = [
-            ("v", .integer(Self.version)), ("kind", .string(kind.rawValue)), ("org", .string(org)), ("seq", .integer(seq)),
+            ("v", .integer(Self.version)), ("kind", .string(kind.rawValue)), ("org", .string(org.text)), ("seq", .integer(seq)),
         ]
         for field in fields { if let value = field.value { pairs.append((field.name, value)) } }
         if let prev { pairs.append(("prev", .string(prev))) }

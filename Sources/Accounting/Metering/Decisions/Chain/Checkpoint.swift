@@ -3,7 +3,7 @@ internal import JSON
 
 /// A signed statement that an org's chain had so many records up to this one, of this hash.
 public struct Checkpoint: Sendable, Hashable {
-    public let org: String
+    public let org: OrgID
     /// The last record that it speaks of.
     public let seq: Int64
     /// Records of the chain up to it.
@@ -17,7 +17,7 @@ public struct Checkpoint: Sendable, Hashable {
     /// 128 hexadecimal digits.
     public let signature: String
 
-    package init(org: String, seq: Int64, count: Int64, hash: String, at: Milliseconds, key: String, signature: String) {
+    package init(org: OrgID, seq: Int64, count: Int64, hash: String, at: Milliseconds, key: String, signature: String) {
         self.org = org
         self.seq = seq
         self.count = count
@@ -32,7 +32,7 @@ public struct Checkpoint: Sendable, Hashable {
 
     private var members: [(String, JSONValue)] {
         [
-            ("v", 1), ("kind", "kdcube.checkpoint"), ("org", .string(org)), ("seq", .integer(seq)), ("count", .integer(count)),
+            ("v", 1), ("kind", "kdcube.checkpoint"), ("org", .string(org.text)), ("seq", .integer(seq)), ("count", .integer(count)),
             ("hash", .string(hash)), ("at", .integer(at.rawValue)), ("key_id", .string(key)),
         ]
     }
@@ -54,7 +54,8 @@ public struct Checkpoint: Sendable, Hashable {
     /// A line of a checkpoint file, and the key that it names; nil for what is none.
     public static func parse(line: [UInt8]) -> (checkpoint: Checkpoint, key: AuditKey)? {
         guard line.count <= ChainLimits.lineBytes, let json = try? JSONValue(strictlyParsing: line), json["v"]?.integerValue == 1,
-            json["kind"]?.stringValue == "kdcube.checkpoint", let org = json["org"]?.stringValue, let seq = json["seq"]?.integerValue,
+            json["kind"]?.stringValue == "kdcube.checkpoint", let name = json["org"]?.stringValue, let org = try? OrgID(name),
+            let seq = json["seq"]?.integerValue,
             let count = json["count"]?.integerValue, let hash = json["hash"]?.stringValue, let at = json["at"]?.integerValue,
             let key = json["key_id"]?.stringValue, let publicKey = json["public_key"]?.stringValue,
             let signature = json["signature"]?.stringValue

@@ -3,10 +3,10 @@
 /// The server makes it of an authenticated tenant and of nothing else (`Server/Bindings/TenantHandles.swift`); no name that a client, a
 /// model or agent code says becomes one.
 public struct ProjectHandle: Sendable, Hashable {
-    public let org: String
+    public let org: OrgID
     public let project: String
 
-    public init(org: String, project: String) throws(ScopeError) {
+    public init(org: OrgID, project: String) throws(ScopeError) {
         _ = try TenancyPath(org: org, project: project)
         self.org = org
         self.project = project
@@ -17,11 +17,11 @@ public struct ProjectHandle: Sendable, Hashable {
 ///
 /// Made like ``ProjectHandle``, of an authenticated tenant only.
 public struct UserHandle: Sendable, Hashable {
-    public let org: String
+    public let org: OrgID
     public let project: String
     public let user: String
 
-    public init(org: String, project: String, user: String) throws(ScopeError) {
+    public init(org: OrgID, project: String, user: String) throws(ScopeError) {
         _ = try TenancyPath(org: org, project: project, user: user)
         self.org = org
         self.project = project
@@ -33,19 +33,16 @@ public struct UserHandle: Sendable, Hashable {
 ///
 /// Made like ``ProjectHandle``, of an authenticated admin only.
 public struct OrgHandle: Sendable, Hashable {
-    public let org: String
+    public let org: OrgID
 
-    public init(org: String) throws(ScopeError) {
-        try TenancyName.check(org)
-        self.org = org
-    }
+    public init(org: OrgID) { self.org = org }
 }
 
 /// Who repeats a call: the user, or else the key, or else the project itself. Callers share no idempotency key.
 ///
 /// Made like ``ProjectHandle``, of an authenticated tenant only.
 public struct CallerHandle: Sendable, Hashable {
-    public let org: String
+    public let org: OrgID
     public let project: String
     /// `user:NAME`, `key:ID`, or empty for a credential that has neither.
     public let caller: String

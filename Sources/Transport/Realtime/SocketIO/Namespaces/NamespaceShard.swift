@@ -117,8 +117,17 @@ final class NamespaceShard {
     private func forEach(in name: String, _ body: (SocketCore) -> Void) {
         if let room = rooms[name] {
             for member in room.members { body(member) }
-        } else if let id = SessionID(name), let socket = sockets[id] {
+        } else if let socket = socket(named: name) {
             body(socket)
         }
+    }
+
+    /// The socket whose id this is; one of Socket.IO 2 may have the namespace in it, `/chat#key` (L5).
+    private func socket(named id: String) -> SocketCore? {
+        if let key = SessionID(id) { return sockets[key].flatMap { $0.isQualified ? nil : $0 } }
+        guard id.utf8.first == UInt8(ascii: "/"), let mark = id.utf8.lastIndex(of: UInt8(ascii: "#")),
+            let key = SessionID(id[id.utf8.index(after: mark)...])
+        else { return nil }
+        return sockets[key].flatMap { $0.id == id ? $0 : nil }
     }
 }
