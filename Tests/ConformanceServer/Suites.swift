@@ -11,10 +11,12 @@ import Darwin
 
 /// What each suite expects of its server (socketio.md §5; the protocol documents' *Test suite*).
 enum Suites {
-    static func configuration(path: String, parser: PacketParser = .json, allowEIO3: Bool = false) throws -> TransportConfiguration {
+    static func configuration(
+        path: String, parser: PacketParser = .json, allowEIO3: Bool = false, nodeID: UInt32? = nil
+    ) throws -> TransportConfiguration {
         try TransportConfiguration(
             path: path, pingInterval: .milliseconds(300), pingTimeout: .milliseconds(200), maxPayload: 1_000_000,
-            connectTimeout: .seconds(1), origins: .any, parser: parser, allowEIO3: allowEIO3)
+            connectTimeout: .seconds(1), origins: .any, nodeID: nodeID, parser: parser, allowEIO3: allowEIO3)
     }
 
     static func serveSocketIO(_ server: SocketIOServer) {
