@@ -40,6 +40,9 @@ struct ConformanceServer: AsyncParsableCommand {
     @Option(help: "A Redis that makes several servers of the suites socketio and bench a cluster: redis://127.0.0.1:6379.")
     var redis: String?
 
+    @Option(help: "Where the other servers of the cluster reach this one: host:port. Otherwise 127.0.0.1 and the port.")
+    var advertise: String?
+
     @Flag(name: .customLong("allow-eio3"), help: "Serve clients of Engine.IO 3 and Socket.IO 2 too.")
     var allowEIO3 = false
 
@@ -58,38 +61,49 @@ struct ConformanceServer: AsyncParsableCommand {
         let cluster = try redis.map { text in
             RedisCluster(.init(url: try RedisURL(parsing: text), logger: logger), on: group.next(), metrics: metrics)
         }
-        let (configuration, ingress) = try makeIngress(group, cluster, metrics, logger)
+        let membership = try await redis.asyncMap { text in
+            let membership = ClusterMembership(url: try RedisURL(parsing: text), on: group.next(), metrics: metrics, logger: logger)
+            await membership.start()
+            return membership
+        }
+        let (configuration, ingress) = try makeIngress(group, cluster, membership, metrics, logger)
         var front = FrontConfiguration()
         front.hosts = ["127.0.0.1", "::1"]
         front.port = port
         front.enginePath = configuration.path
         front.pollingBodyBytesMax = configuration.maxPayload
+        let responder = router(metrics, cluster, membership).buildResponder()
         let server = RealtimeServer(
-            configuration: front, ingress: ingress, responder: router(metrics, cluster).buildResponder(), eventLoopGroup: group,
-            metrics: metrics,
-            logger: logger
-        ) { addresses in
+            configuration: front, ingress: ingress, responder: responder, eventLoopGroup: group, metrics: metrics, logger: logger
+        ) { [advertise] addresses in
+            let own = PeerAddress(host: "127.0.0.1", port: addresses.first?.port ?? 0)
+            membership?.announce(uid: cluster?.uid, address: advertise.flatMap { PeerAddress($0) } ?? own)
             print("listening on port \(addresses.first?.port ?? 0)")
             // A script that waits for the line reads a pipe, which is not flushed at a line's end.
             fflush(nil)
         }
-        let services = ServiceGroup(
-            services: (cluster.map { [ClusterService(cluster: $0)] } ?? []) + [server], gracefulShutdownSignals: [.sigterm, .sigint],
-            logger: logger)
+        let members: [any Service] =
+            (cluster.map { [ClusterService(cluster: $0)] } ?? []) + (membership.map { [MembershipService(membership: $0)] } ?? [])
+        let services = ServiceGroup(services: members + [server], gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
         try await services.run()
         try await group.shutdownGracefully()
     }
 
     /// The metrics, and whether the cluster is heard.
-    private func router(_ metrics: MetricRegistry, _ cluster: RedisCluster?) -> Router<BasicRequestContext> {
+    private func router(
+        _ metrics: MetricRegistry, _ cluster: RedisCluster?, _ membership: ClusterMembership?
+    ) -> Router<BasicRequestContext> {
         let router = Router()
         router.get("metrics") { _, _ in metrics.prometheusText() }
         router.get("cluster") { _, _ in cluster?.listens(in: "/") == true ? "ready" : "alone" }
+        // How many other nodes can be reached.
+        router.get("nodes") { _, _ in "\(membership?.nodes.count { $0.address != nil } ?? 0)" }
         return router
     }
 
     private func makeIngress(
-        _ group: MultiThreadedEventLoopGroup, _ cluster: RedisCluster?, _ metrics: MetricRegistry, _ logger: Logger
+        _ group: MultiThreadedEventLoopGroup, _ cluster: RedisCluster?, _ membership: ClusterMembership?, _ metrics: MetricRegistry,
+        _ logger: Logger
     ) throws -> (TransportConfiguration, any EngineIOIngress) {
         switch suite {
         case .engineio:
@@ -99,9 +113,9 @@ struct ConformanceServer: AsyncParsableCommand {
             return (configuration, server)
         case .socketio:
             let configuration = try Suites.configuration(
-                path: "/socket.io/", parser: parser, allowEIO3: allowEIO3, recovery: recoveryPolicy())
+                path: "/socket.io/", parser: parser, allowEIO3: allowEIO3, nodeID: membership?.id, recovery: recoveryPolicy())
             let server = SocketIOServer(
-                configuration: configuration, eventLoopGroup: group, cluster: cluster, metrics: metrics, logger: logger)
+                configuration: configuration, eventLoopGroup: group, cluster: cluster, peers: membership, metrics: metrics, logger: logger)
             cluster?.attach(server)
             Suites.serveSocketIO(server)
             return (configuration, server)
@@ -114,9 +128,9 @@ struct ConformanceServer: AsyncParsableCommand {
             Suites.serveClients(server)
             return (configuration, server)
         case .bench:
-            let configuration = try TransportConfiguration(recovery: recoveryPolicy())
+            let configuration = try TransportConfiguration(nodeID: membership?.id, recovery: recoveryPolicy())
             let server = SocketIOServer(
-                configuration: configuration, eventLoopGroup: group, cluster: cluster, metrics: metrics, logger: logger)
+                configuration: configuration, eventLoopGroup: group, cluster: cluster, peers: membership, metrics: metrics, logger: logger)
             cluster?.attach(server)
             Suites.serveBench(server)
             return (configuration, server)
@@ -132,4 +146,17 @@ private struct ClusterService: Service {
     let cluster: RedisCluster
 
     func run() async throws { await cancelWhenGracefulShutdown { await cluster.run() } }
+}
+
+private struct MembershipService: Service {
+    let membership: ClusterMembership
+
+    func run() async throws { await cancelWhenGracefulShutdown { await membership.run() } }
+}
+
+extension Optional {
+    fileprivate func asyncMap<Result>(_ transform: (Wrapped) async throws -> Result) async throws -> Result? {
+        guard let self else { return nil }
+        return try await transform(self)
+    }
 }

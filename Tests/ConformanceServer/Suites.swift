@@ -12,11 +12,11 @@ import Darwin
 /// What each suite expects of its server (socketio.md §5; the protocol documents' *Test suite*).
 enum Suites {
     static func configuration(
-        path: String, parser: PacketParser = .json, allowEIO3: Bool = false, recovery: RecoveryPolicy? = nil
+        path: String, parser: PacketParser = .json, allowEIO3: Bool = false, nodeID: UInt32? = nil, recovery: RecoveryPolicy? = nil
     ) throws -> TransportConfiguration {
         try TransportConfiguration(
             path: path, pingInterval: .milliseconds(300), pingTimeout: .milliseconds(200), maxPayload: 1_000_000,
-            connectTimeout: .seconds(1), origins: .any, parser: parser, allowEIO3: allowEIO3, recovery: recovery)
+            connectTimeout: .seconds(1), origins: .any, nodeID: nodeID, parser: parser, allowEIO3: allowEIO3, recovery: recovery)
     }
 
     static func serveSocketIO(_ server: SocketIOServer) {
@@ -45,7 +45,8 @@ enum Suites {
         main.on("fetch") { socket, arguments, acknowledge in
             let to = receivers(socket, arguments)
             Task {
-                acknowledge?(.array(await to.fetchSockets().map { ["id": .string($0.id), "rooms": .array($0.rooms.map { .string($0) })] }))
+                let found = await to.fetchSockets()
+                acknowledge?(.array(found.map { ["id": .string($0.id), "rooms": .array($0.rooms.map { .string($0) })] }))
             }
         }
         main.on("servers") { socket, arguments, acknowledge in

@@ -4,36 +4,17 @@ import anthropic
 import pytest
 import requests
 
-from rig.claude import READ_NANO, WEATHER, WRITE_NANO, ask, claude_installation, events_of, sends, user
+from rig.claude import READ_NANO, WEATHER, WRITE_NANO, ask, claude_client, claude_server, events_of, messages_upstream, sends, user
 from rig.envelopes import tokens
 from rig.ledger import charged_nano
-from rig.messages import MessagesWitness
 from rig.server import INPUT_NANO, OUTPUT_NANO, nano
 from rig.tools import call, prompt
 from rig.waiting import wait_until
 from rig.witness import text
 
-
-@pytest.fixture(scope="module")
-def upstream():
-    witness = MessagesWitness()
-    yield witness
-    witness.stop()
-
-
-@pytest.fixture(scope="module")
-def installation(tmp_path_factory, witness, upstream):
-    installation = claude_installation(tmp_path_factory.mktemp("anthropic"), witness, upstream)
-    installation.serve()
-    yield installation
-    installation.stop()
-
-
-@pytest.fixture
-def client(server, tenant):
-    client = anthropic.Anthropic(base_url=server.url, api_key=tenant.key, max_retries=2)
-    yield client
-    client.close()
+upstream = pytest.fixture(scope="module")(messages_upstream)
+installation = pytest.fixture(scope="module")(claude_server)
+client = pytest.fixture(claude_client)
 
 
 # The dialect, by its own SDK over the scripted model and both kinds of upstream.

@@ -6,34 +6,15 @@ import anthropic
 import openai
 import pytest
 
-from rig.claude import READ_NANO, WEATHER, WRITE_NANO, claude_installation, user
+from rig.claude import READ_NANO, WEATHER, WRITE_NANO, claude_client, claude_server, messages_upstream, user
 from rig.envelopes import answer, check_run, of_sse
-from rig.messages import MessagesWitness
 from rig.server import INPUT_NANO, OUTPUT_NANO, nano
 from rig.sse import collect
 from rig.witness import text
 
-
-@pytest.fixture(scope="module")
-def upstream():
-    witness = MessagesWitness()
-    yield witness
-    witness.stop()
-
-
-@pytest.fixture(scope="module")
-def installation(tmp_path_factory, witness, upstream):
-    installation = claude_installation(tmp_path_factory.mktemp("anthropic"), witness, upstream)
-    installation.serve()
-    yield installation
-    installation.stop()
-
-
-@pytest.fixture
-def client(server, tenant):
-    client = anthropic.Anthropic(base_url=server.url, api_key=tenant.key, max_retries=2)
-    yield client
-    client.close()
+upstream = pytest.fixture(scope="module")(messages_upstream)
+installation = pytest.fixture(scope="module")(claude_server)
+client = pytest.fixture(claude_client)
 
 
 # Models behind the API.

@@ -154,6 +154,8 @@ def test_a_stream_of_one_server_is_seen_and_killed_at_the_other(pair, make_tenan
         assert last["type"] == "chat.cut" and last["cut"]["reason"] == "killed"
         wait_until("it leaves the other server's list", lambda: not admin.get(second, "streams")["data"])
         wait_until("and its console", lambda: row["run_id"] not in watcher.rows())
+        kill = wait_until("why is told", lambda: admin.get(second, "decisions?kind=kill")["data"])
+        assert any("too dear" in one["details"].get("target", "") for one in kill)
         wait_until("a cut is counted", lambda: admin.get(second, "now")["cuts_last_hour"] == 1)
 
         # What a console is told, besides.
@@ -307,6 +309,7 @@ def test_the_configuration_is_shown_without_what_is_secret_or_anothers(tmp_path,
         for shown in (mine, everything):
             assert "sk-very-secret" not in json.dumps(shown) and '"***"' in shown["yaml"] and "far" in shown["yaml"]
         assert "theirs" not in json.dumps(mine)
+        assert mine["settings"]["stores"]["data"] == "***" and str(tmp_path) in everything["settings"]["stores"]["data"]
         (far,) = (upstream for upstream in admin.get(server, "health")["upstreams"] if upstream["model"] == "far")
         assert far["host"] == "far.example:8443"
 

@@ -52,6 +52,20 @@ def events(url: str, run: str, headers: dict, after: int) -> list[dict]:
         return check.of_sse([event for chunk in response.iter_content(None) for event in parser.feed(chunk)])
 
 
+def two_call_stream(url: str, run: str, headers: dict, after: int) -> list[dict]:
+    """The rest of a run on a long stream that does not end with it."""
+    position = headers | {"last-event-id": f"{run}:{after}"}
+    seen, parser = [], sse.Parser()
+    with requests.get(f"{url}/sse/stream?stream_id=s", headers=position, stream=True, timeout=30) as response:
+        for chunk in response.iter_content(None):
+            for event in parser.feed(chunk):
+                if event.name != "ready":
+                    seen += check.of_sse([event])
+                if event.name in sse.TERMINAL:
+                    return seen
+    raise AssertionError("the stream ended before the run")
+
+
 def test_a_run_is_resumed_at_another_node_over_another_transport(nodes, tenant):
     """Socket.IO at the first node, SSE at the second, Socket.IO polling at the third: each event once, and the same text."""
     one, two, three = nodes.servers
@@ -74,6 +88,7 @@ def test_a_run_is_resumed_at_another_node_over_another_transport(nodes, tenant):
     # From the middle of what was merged on the way, and from the beginning.
     for after in (0, last + 1, last + 7):
         assert check.check_run(events(three.url, run, tenant.headers, after), after) == end
+    assert check.check_run(two_call_stream(two.url, run, tenant.headers, last), last) == end
     state = [requests.get(f"{server.url}/v1/runs/{run}", headers=tenant.headers, timeout=10).json() for server in nodes.servers]
     assert state[0] == state[1] == state[2] and state[0]["state"] == "complete" and state[0]["last_seq"] == end["seq"]
     late.close()

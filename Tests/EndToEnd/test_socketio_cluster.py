@@ -2,15 +2,19 @@
 
 import importlib.util
 import json
+import queue
 import time
 
 import msgpack
 import pytest
+import requests
 import socketio
 
 from rig.members import Listener, Member
-from rig.server import ROOT
+from rig.realtime import Client
+from rig.server import ROOT, CommandFailed, Installation
 from rig.stores import Redis
+from rig.waiting import wait_until
 
 
 def foreign_emitter():
@@ -240,3 +244,37 @@ def test_nothing_on_the_channels_breaks_a_server(redis, members, three):
     after = sum(members[0].metric(f'kdcube_cluster_refused_total{{reason="{reason}"}}') for reason in ("malformed", "shape", "too_long"))
     assert after - before > 100
     assert len(three[0].call("fetch", "team")) == 3, "the cluster does not answer any more"
+
+
+def test_the_chat_server_joins_by_its_setting(redis, tmp_path):
+    installation = Installation(tmp_path / "i", redis=redis.url, transport={"cluster": True, "cluster_key": "chat"})
+    clients = []
+    try:
+        servers = [installation.serve(), installation.serve()]
+        token = installation.key("acme")["key"]
+        clients = [Client(server.url, token) for server in servers]
+        heard = queue.Queue()
+        for number, client in enumerate(clients):
+            client.sio.on("news", handler=lambda text, number=number: heard.put((number, text)))
+        for server in servers:
+            wait_until("the server hears the others", lambda server=server: "\nkdcube_cluster_connected 1\n" in metrics(server))
+        socketio.RedisManager(redis.url, write_only=True).emit("news", "for all")
+        assert sorted(heard.get(timeout=10) for _ in clients) == [(0, "for all"), (1, "for all")]
+        packet = {"type": 2, "data": ["news", "for one"], "nsp": "/"}
+        sid = clients[1].sio.get_sid()
+        redis.client.publish(f"chat#/#{sid}#", pack(["emitter", packet, {"rooms": [sid]}]))
+        assert heard.get(timeout=10) == (1, "for one")
+    finally:
+        for client in clients:
+            client.close()
+        installation.stop()
+
+
+def metrics(server) -> str:
+    return requests.get(f"{server.url}/metrics", timeout=5).text
+
+
+def test_a_cluster_needs_a_redis(tmp_path):
+    installation = Installation(tmp_path / "i", transport={"cluster": True})
+    with pytest.raises(CommandFailed, match="transport.cluster.*stores.redis"):
+        installation.command("check-config")

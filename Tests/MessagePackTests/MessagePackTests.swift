@@ -77,4 +77,24 @@ import Testing
             #expect(try! read(MessagePackWriter.bytes(of: value)).get() == value, "\(bytes)")
         }
     }
+
+    @Test(
+        "a date as JavaScript's toJSON writes it, from the year 0 to 9999",
+        arguments: [
+            (0, "1970-01-01T00:00:00.000Z"), (-1, "1969-12-31T23:59:59.999Z"), (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (-2_203_891_200_000, "1900-03-01T00:00:00.000Z"), (1_764_322_664_059, "2025-11-28T09:37:44.059Z"),
+            (253_402_300_799_999, "9999-12-31T23:59:59.999Z"), (-62_167_219_200_000, "0000-01-01T00:00:00.000Z"),
+        ] as [(Int64, String)])
+    func dates(_ milliseconds: Int64, _ text: String) throws {
+        let bytes = [0xD7, 0] + withUnsafeBytes(of: milliseconds.bigEndian) { [UInt8]($0) }
+        #expect(try bytes.withUnsafeBytes { try MessagePackReader.read($0, dates: .text) } == .string(text))
+        #expect(try bytes.withUnsafeBytes { try MessagePackReader.read($0) } == .integer(milliseconds))
+    }
+
+    @Test("a date that no calendar has is null") func noDate() throws {
+        for milliseconds in [Int64.max, .min, 253_402_300_800_000, -62_167_219_200_001] {
+            let bytes = [0xD7, 0] + withUnsafeBytes(of: milliseconds.bigEndian) { [UInt8]($0) }
+            #expect(try bytes.withUnsafeBytes { try MessagePackReader.read($0, dates: .text) } == .null)
+        }
+    }
 }

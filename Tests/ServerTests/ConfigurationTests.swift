@@ -126,6 +126,9 @@ struct ConfigurationTests {
         let transport = try load(yaml).transport
         #expect(transport.cluster && transport.clusterKey == "chat" && transport.clusterPythonChannel.isEmpty)
         #expect(throws: ConfigurationError.self) { try load("transport: { cluster_key: '' }") }
+        #expect(try load("server: { advertise: '10.0.0.7:8000' }").server.peerAddress(port: 1).map { "\($0)" } == "10.0.0.7:8000")
+        #expect(try load("server: { host: 127.0.0.1 }").server.peerAddress(port: 8_001).map { "\($0)" } == "127.0.0.1:8001")
+        #expect(throws: ConfigurationError.self) { try load("server: { advertise: somewhere }") }
     }
 
     @Test("a certificate and its key go together") func certificate() throws {

@@ -22,6 +22,7 @@ import Testing
             #expect(try await client.post("/echo", "abc").body == "abc")
             #expect(try await client.post("/socket.io/?EIO=4", "4abc").body == "poll:4abc")
             #expect(try await client.get("/socket.io/?EIO=4&close").body == "poll:")
+            #expect(try await client.get("/socket.io/?EIO=4&abort").reset != nil)
             // A request without a length is read to its end.
             let stream = client.nextStream()
             try await client.send(FrameClient.request(stream, "POST", "/count", staysOpen: true))

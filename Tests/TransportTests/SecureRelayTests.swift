@@ -57,7 +57,7 @@ import Testing
         try await Self.two(TestCertificate.first.get(), TestCertificate.second.get()) { owner, other in
             let sid = try await owner.openPolling()
             #expect(try await other.post(sid, "4hello").status != 200)
-            #expect(try await other.shows("kdcube_relayed_requests_total{outcome=\"unreachable\"} 1"))
+            #expect(try await other.shows("kdcube_relayed_requests_total{outcome=\"lost\"} 1"))
         }
     }
 }

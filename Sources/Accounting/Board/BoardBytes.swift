@@ -59,7 +59,8 @@ extension LeaseClaim {
 
     init?(boardBytes: ArraySlice<UInt8>, granted: Amounts) {
         var reader = BoardReader(boardBytes)
-        guard let org = reader.name().flatMap({ try? CounterSlot($0) }), let id = reader.name(), let project = reader.name(), let user = reader.text(),
+        guard let org = reader.name().flatMap({ try? CounterSlot($0) }), let id = reader.name(), let project = reader.name(),
+            let user = reader.text(),
             let key = reader.text(), let run = reader.name(), let model = reader.name(), let priceVersion = reader.name(),
             let count = reader.number(), (0...Int64(AccountingLimits.windowsPerPath)).contains(count),
             let path = try? TenancyPath(org: org.org, project: project, user: user, key: key)

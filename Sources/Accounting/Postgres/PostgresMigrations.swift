@@ -18,6 +18,7 @@ enum PostgresMigrations {
             (17, "reports of servers", PackageResources.v17_node_reports_sql),
             (18, "owners of budgets", PackageResources.v18_budget_owners_sql),
             (19, "accounts of keys", PackageResources.v19_key_accounts_sql),
+            (20, "reasons of orders", PackageResources.v20_order_reasons_sql),
         ]
     }
 

@@ -7,13 +7,18 @@ public struct RevocationTable: RevocationStore {
 
     public init(_ database: EmbeddedDatabase) { self.database = database }
 
-    public func add(_ target: Revocation.Target, org: OrgID?, author: String, at: Milliseconds) async throws(EmbeddedDatabaseError) {
-        try await database.write { db in try Self.add(target, org: org, author: author, at: at, db) }
+    public func add(
+        _ target: Revocation.Target, org: OrgID?, author: String, reason: String?, at: Milliseconds
+    ) async throws(EmbeddedDatabaseError) {
+        try await database.write { db in try Self.add(target, org: org, author: author, reason: reason, at: at, db) }
     }
 
-    static func add(_ target: Revocation.Target, org: OrgID?, author: String, at: Milliseconds, _ db: Database) throws {
+    static func add(
+        _ target: Revocation.Target, org: OrgID?, author: String, reason: String? = nil, at: Milliseconds, _ db: Database
+    ) throws {
         try db.execute(
-            sql: "INSERT INTO revocations (target, org, author, at) VALUES (?,?,?,?)", arguments: [target.text, org, author, at.rawValue])
+            sql: "INSERT INTO revocations (target, org, author, reason, at) VALUES (?,?,?,?,?)",
+            arguments: [target.text, org, author, reason, at.rawValue])
     }
 
     public func after(_ id: Int64) async throws(EmbeddedDatabaseError) -> [Revocation] {
@@ -23,7 +28,7 @@ public struct RevocationTable: RevocationStore {
             ).map { row in
                 Revocation(
                     id: row["id"], target: try Revocation.Target(row["target"]), org: try row.optionalOrg, author: row["author"],
-                    at: Milliseconds(row["at"]))
+                    reason: row["reason"], at: Milliseconds(row["at"]))
             }
         }
     }

@@ -44,6 +44,9 @@ enum Schema {
         migrator.registerMigration("21 accounts of keys") { db in
             try db.execute(sql: "ALTER TABLE keys ADD COLUMN account TEXT; CREATE INDEX keys_account ON keys (account);")
         }
+        migrator.registerMigration("22 reasons of orders") { db in
+            try db.execute(sql: "ALTER TABLE revocations ADD COLUMN reason TEXT")
+        }
         return migrator
     }
 

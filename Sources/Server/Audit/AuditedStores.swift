@@ -137,10 +137,11 @@ struct AuditedRevocations: RevocationStore {
     let keys: any KeyStore
     let log: ChangeLog
 
-    func add(_ target: Revocation.Target, org: OrgID?, author: String, at: Milliseconds) async throws {
-        let details = JSONObject([("target", .string(target.text)), ("author", .string(author))])
+    func add(_ target: Revocation.Target, org: OrgID?, author: String, reason: String?, at: Milliseconds) async throws {
+        var details = JSONObject([("target", .string(target.text)), ("author", .string(author))])
+        details["reason"] = reason.map { .string($0) }
         try? await log.record("kill.order", in: try await self.org(of: target) ?? org, kind: .kill, details)
-        try await store.add(target, org: org, author: author, at: at)
+        try await store.add(target, org: org, author: author, reason: reason, at: at)
     }
 
     private func org(of target: Revocation.Target) async throws -> OrgID? {

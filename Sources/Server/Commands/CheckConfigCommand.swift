@@ -45,6 +45,7 @@ extension Configuration {
                 "grace": .string(server.grace.settingText), "on_disconnect": .string(server.onDisconnect.rawValue),
                 "disconnect_grace": .string(server.disconnectGrace.settingText), "web_client": .string(server.webClient),
                 "tls": ["certificate": .string(server.tls?.certificate ?? ""), "key": .string(server.tls?.key ?? "")],
+                "advertise": .string(server.advertise),
             ],
             "stores": [
                 "data": .string(stores.data), "redis": .string(Self.masked(url: stores.redis)),

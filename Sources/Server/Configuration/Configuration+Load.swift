@@ -3,6 +3,7 @@ internal import AccountingPostgres
 internal import Engine
 internal import EngineProviders
 internal import Foundation
+internal import Transport
 
 extension Configuration {
     /// Reads, merges and checks all settings.
@@ -100,6 +101,10 @@ extension Configuration.Server {
         disconnectGrace = try section.duration("disconnect_grace", default: disconnectGrace, in: .seconds(0) ... .seconds(3_600))
         webClient = try section.string("web_client", default: webClient)
         tls = try Configuration.TLS(section.subsection("tls"))
+        if let value = try section.value("advertise"), !value.text.isEmpty {
+            guard PeerAddress(value.text) != nil else { throw value.failure("must be host:port, such as 10.0.0.7:8000") }
+            advertise = value.text
+        }
         try section.refuseUnknownKeys()
     }
 }

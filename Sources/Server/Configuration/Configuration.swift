@@ -23,6 +23,8 @@ struct Configuration: Sendable, Hashable {
         var webClient = "web-client"
         /// Nil: plain HTTP, for a proxy in front or for one machine alone.
         var tls: TLS?
+        /// `host:port` where the other servers of a cluster reach this one; empty: as it listens.
+        var advertise = ""
 
         var scheme: String { tls == nil ? "http" : "https" }
     }

@@ -61,7 +61,8 @@ struct AdminStreamRoutes: Sendable {
         if let end = try await stores.runEnds.find(run: run.text), principal.administers(org: end.path.org) { throw Self.ended }
         guard stores.mayBeShared else { throw Self.absent }
         let org = principal.isOperator ? nil : principal.org
-        try await stores.revocations.add(.run(run.text), org: org, author: principal.keyID, at: WallClock.now())
+        let reason = try await Self.reason(request)
+        try await stores.revocations.add(.run(run.text), org: org, author: principal.keyID, reason: reason, at: WallClock.now())
         return .json(["run_id": .string(run.text), "status": "requested"], status: .accepted)
     }
 

@@ -26,6 +26,7 @@ struct AdminSystemRoutes: Sendable {
 
     @Sendable private func health(_ request: Request, context: AppContext) async throws -> Response {
         let view = await live.view()
+        let principal = try context.principal
         let states = await live.health.storeStates()
         let isolation: JSONValue =
             tools?.host?.report.map {
@@ -33,7 +34,7 @@ struct AdminSystemRoutes: Sendable {
             } ?? ["level": "none", "minimum": .string((tools?.minimum ?? .full).rawValue)]
         return .json([
             "version": .string(LiveServer.version), "node": .string(live.board.node), "problems": .array(view.problems.map { .string($0) }),
-            "nodes": .array(view.reports.sorted { $0.node < $1.node }.map(\.nodeJSON)),
+            "nodes": .array(view.reports.sorted { $0.node < $1.node }.map { $0.json(for: principal) }),
             "stores": .array(states.map(\.json)), "outbox_rows": .integer(Int64(live.health.outboxRows)),
             "settlements_pending": .integer(metrics.settlementsPending.value),
             "upstreams": .array(configuration.models.map(upstream)),
@@ -80,6 +81,11 @@ struct AdminSystemRoutes: Sendable {
             if owner == org { budgets.append(budget) }
         }
         object["budgets"] = .array(budgets)
+        // Where the stores are concerns who runs them; that there are any, and their kind, is in `/health`.
+        if case .object(var stores)? = object["stores"] {
+            for name in ["data", "redis", "postgres"] where stores[name]?.stringValue?.isEmpty == false { stores[name] = .string("***") }
+            object["stores"] = .object(stores)
+        }
         if case .object(var accounting)? = object["accounting"] {
             let slots = (accounting["slots"]?.objectValue?.members ?? []).filter { $0.key == org.text }
             accounting["slots"] = .object(JSONObject(slots.map { ($0.key, $0.value) }))

@@ -49,6 +49,11 @@ struct RevocationWatch: Sendable {
     }
 }
 
+extension Revocation {
+    /// What was to end, and why: as a decision has it when the order was given where the run is.
+    var words: String { target.text + (reason.map { ": \($0)" } ?? "") }
+}
+
 extension RunCoordinator {
     /// Cuts what this process has of it. Linear in the live runs.
     ///
@@ -62,7 +67,7 @@ extension RunCoordinator {
             guard let path = try? TenancyPath(of: run.handle.tenant) else { return false }
             let identity = run.handle.identity
             guard order.covers(run: identity.run.text, path: path, credential: run.handle.tenant.credential) else { return false }
-            return cut(identity.run, description.decided(by: trail.killed(identity, path, by: order.author, of: order.target.text)))
+            return cut(identity.run, description.decided(by: trail.killed(identity, path, by: order.author, of: order.words)))
         }
     }
 }

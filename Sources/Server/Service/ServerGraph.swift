@@ -36,7 +36,7 @@ struct ServerGraph {
         let priceFile = FileIdentity(configuration.priceFile)
         let prices = try Prices.load(configuration.priceFile, models: configuration.models)
         let certificate = try CertificateWatch(
-            configuration.server.tls, connectsToPeers: !configuration.stores.redis.isEmpty, registry: registry, logger: logger)
+            configuration.server.tls, connectsToPeers: configuration.transport.cluster, registry: registry, logger: logger)
         let tokens = try TokenKeys(configuration.tokens, registry: registry, logger: logger)
         for notice in configuration.notices { logger.notice("setting without effect", metadata: ["setting": "\(notice)"]) }
 
@@ -112,8 +112,10 @@ struct ServerGraph {
             directory: KeyDirectory(keys: stores.keys, uses: uses), tokens: tokens, trail: trail, metrics: metrics)
 
         let cluster = try RedisCluster.configured(configuration, metrics: registry, logger: logger)
+        let membership = try await ClusterMembership.configured(configuration, metrics: registry, logger: logger)
         let sockets = SocketIOServer(
-            configuration: try transportConfiguration(), eventLoopGroup: group, cluster: cluster, metrics: registry, logger: logger)
+            configuration: try transportConfiguration(node: membership?.id), eventLoopGroup: group, cluster: cluster, peers: membership,
+            metrics: registry, logger: logger)
         cluster?.attach(sockets)
         ChatNamespace(intake: intake, authenticator: authenticator, desk: tools?.desk, metrics: metrics, areTraced: traces != nil)
             .install(on: sockets)
@@ -140,6 +142,8 @@ struct ServerGraph {
             eventLoopGroup: group,
             metrics: registry, logger: logger
         ) { addresses in
+            membership?.announce(
+                uid: cluster?.uid, address: configuration.server.peerAddress(port: addresses.first?.port ?? configuration.server.port))
             if let port = addresses.first?.port { live.listens(at: "\(configuration.server.host):\(port)") }
             onReady(addresses.first?.port ?? configuration.server.port)
         }
@@ -169,6 +173,7 @@ struct ServerGraph {
                 Background { await door.run() },
                 Background { await traces?.run() },
                 Background { await cluster?.run() },
+                Background { await membership?.run() },
             ] + ((tools?.loops ?? []) + (runs?.loops(coordinator) ?? [])).map { Background($0) } + [
                 front,
                 RunDrain(coordinator: coordinator, tools: tools?.supervisor, readiness: readiness, grace: configuration.server.grace),
@@ -203,11 +208,11 @@ struct ServerGraph {
         }
     }
 
-    private func transportConfiguration() throws -> TransportConfiguration {
+    private func transportConfiguration(node: UInt32?) throws -> TransportConfiguration {
         let transport = configuration.transport
         return try TransportConfiguration(
             pingInterval: transport.pingInterval, pingTimeout: transport.pingTimeout, maxPayload: transport.maxMessage,
-            queueBytesMax: transport.queue, origins: configuration.originPolicy, httpCompression: transport.httpCompression,
+            queueBytesMax: transport.queue, origins: configuration.originPolicy, nodeID: node, httpCompression: transport.httpCompression,
             deflate: transport.deflate ? DeflatePolicy() : nil, allowEIO3: transport.allowEIO3,
             // The credential is looked at again: what a key may do is what it may do now.
             recovery: transport.recovery.map { try RecoveryPolicy(maxDisconnectionDuration: $0, skipMiddlewares: false) })

@@ -95,7 +95,9 @@ struct RedisPushParser {
             return nil
         }
         let length = end - view.startIndex
-        guard length > 1, view[end - 1] == 0x0D, let text = input.readString(length: length - 1) else { throw .malformed("a line has no end") }
+        guard length > 1, view[end - 1] == 0x0D, let text = input.readString(length: length - 1) else {
+            throw .malformed("a line has no end")
+        }
         input.moveReaderIndex(forwardBy: 2)
         return text
     }

@@ -91,12 +91,12 @@ extension DurableStoreContract {
 
     func revocations() async throws {
         #expect(try await server.revocations.after(0).isEmpty)
-        try await tool.revocations.add(.run("run_1"), org: "acme", author: "command line", at: now)
+        try await tool.revocations.add(.run("run_1"), org: "acme", author: "command line", reason: "it loops", at: now)
         try await server.revocations.add(
             .scope(.user(org: "acme", project: "web", user: "ann")), org: nil, author: "k1", at: now + Milliseconds(1))
         let first = try await server.revocations.after(0)
         #expect(first.map(\.target) == [.run("run_1"), .scope(.user(org: "acme", project: "web", user: "ann"))])
-        #expect(first.map(\.org) == ["acme", nil])
+        #expect(first.map(\.org) == ["acme", nil] && first.map(\.reason) == ["it loops", nil])
         let (own, other) = (try Make.path(), try Make.path(org: "beta"))
         #expect(first.map { $0.covers(run: "run_1", path: own) } == [true, own.user == "ann"])
         #expect(first.map { $0.covers(run: "run_1", path: other) } == [false, false], "not of another organisation")

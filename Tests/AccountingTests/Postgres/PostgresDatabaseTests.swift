@@ -42,7 +42,7 @@ struct PostgresDatabaseTests {
             for database in databases { for _ in 0..<4 { group.addTask { try await database.ping() } } }
             try await group.waitForAll()
         }
-        #expect(try await count("SELECT count(*) FROM migrations", databases[0]) == 19)
+        #expect(try await count("SELECT count(*) FROM migrations", databases[0]) == 20)
         for database in databases { await database.close() }
     }
 

@@ -2,8 +2,10 @@
 
 import json
 
+import anthropic
 import yaml
 
+from rig.messages import MessagesWitness
 from rig.server import ROOT, Installation
 
 #: A token that the upstream's cache gave, and one that it took, in nano-USD.
@@ -54,3 +56,25 @@ def sends(client, monkeypatch) -> list:
 def events_of(response) -> list[tuple[str, dict]]:
     blocks = [block.split("\n") for block in response.text.strip().split("\n\n")]
     return [(name.removeprefix("event: "), json.loads(data.removeprefix("data: "))) for name, data in blocks]
+
+
+# Fixtures of the tests that need all of it: `installation = pytest.fixture(scope="module")(claude_server)`.
+
+
+def messages_upstream():
+    witness = MessagesWitness()
+    yield witness
+    witness.stop()
+
+
+def claude_server(tmp_path_factory, witness, upstream):
+    installation = claude_installation(tmp_path_factory.mktemp("anthropic"), witness, upstream)
+    installation.serve()
+    yield installation
+    installation.stop()
+
+
+def claude_client(server, tenant):
+    client = anthropic.Anthropic(base_url=server.url, api_key=tenant.key, max_retries=2)
+    yield client
+    client.close()

@@ -77,7 +77,6 @@ struct RunLogRedisTests {
         for other in [
             Tenant(org: "beta", project: "web", user: "ada", key: nil), Tenant(org: "acme", project: "api", user: "ada", key: nil),
             Tenant(org: "acme", project: "web", user: "bob", key: nil), Tenant(org: "acme", project: "web", user: nil, key: "k"),
-            Tenant(org: "a}b", project: "web", user: "ada", key: nil),
         ] { #expect(await find(own, at: two, for: other) == nil) }
         write(300, to: own)
         own.log.append(.complete(finalAnswer: String(repeating: "日本", count: 50_000), finishReason: "stop", .nothing), at: 2_000)

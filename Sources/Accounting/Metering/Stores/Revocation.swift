@@ -33,13 +33,16 @@ public struct Revocation: Sendable, Hashable {
     public let org: OrgID?
     /// The key that gave the order, or how else it came.
     public let author: String
+    /// In the words of whoever gave it; nil where they gave none.
+    public let reason: String?
     public let at: Milliseconds
 
-    public init(id: Int64, target: Target, org: OrgID? = nil, author: String, at: Milliseconds) {
+    public init(id: Int64, target: Target, org: OrgID? = nil, author: String, reason: String? = nil, at: Milliseconds) {
         self.id = id
         self.target = target
         self.org = org
         self.author = author
+        self.reason = reason
         self.at = at
     }
 
@@ -60,9 +63,16 @@ public struct Revocation: Sendable, Hashable {
 /// What is thrown is the back end's own error; its description is one sentence for an operator.
 public protocol RevocationStore: Sendable {
     /// Whoever reads up to an id has seen all below it, also when several write at one time.
-    func add(_ target: Revocation.Target, org: OrgID?, author: String, at: Milliseconds) async throws
+    func add(_ target: Revocation.Target, org: OrgID?, author: String, reason: String?, at: Milliseconds) async throws
     /// Those after `id`, oldest first; at most ``StoreLimits/page``.
     func after(_ id: Int64) async throws -> [Revocation]
     /// Forgets what is older; for those of ``StoreLimits/revocationRetention``.
     func forget(before: Milliseconds) async throws
+}
+
+extension RevocationStore {
+    /// An order for which nobody gave a reason.
+    public func add(_ target: Revocation.Target, org: OrgID?, author: String, at: Milliseconds) async throws {
+        try await add(target, org: org, author: author, reason: nil, at: at)
+    }
 }

@@ -128,7 +128,9 @@ final class PeerConnection: ChannelDuplexHandler, RemovableChannelHandler {
             handler.open()
             gate.open()
             // Told to it alone: TLS passes on no end of a cycle in which nothing came.
-            if let context = try? channel.pipeline.syncOperations.context(handler: handler) { handler.channelReadComplete(context: context) }
+            if let context = try? channel.pipeline.syncOperations.context(handler: handler) {
+                handler.channelReadComplete(context: context)
+            }
             channel.read()
         }
     }

@@ -76,14 +76,15 @@ final class HTTP2ConnectionHandler: ChannelInboundHandler, SweptConnection {
     /// The front of a stream that the client has opened.
     private func serve(_ stream: any Channel) throws {
         // A stream that came before the client heard of the end is served to its end.
-        guard shared.admitStream() else { throw ChannelError.ioOnClosedChannel }
+        // A stream may not end before it has been announced to all.
+        guard shared.admitStream() else { return stream.eventLoop.execute { stream.close(promise: nil) } }
         streams &+= 1
         openStreams += 1
         stream.closeFuture.assumeIsolated().whenComplete { _ in
             self.openStreams -= 1
             self.shared.streamEnded()
         }
-        guard let slot = loop.add(stream, ofConnection: true) else { throw ChannelError.ioOnClosedChannel }
+        guard let slot = loop.add(stream, ofConnection: true) else { return }
         let edge = HTTP2StreamHandler { self.takenBytes &+= $0 }
         let front = FrontHandler(shared: shared, loop: loop, slot: slot, codec: nil, stream: edge)
         slot.front = front

@@ -98,7 +98,10 @@ extension RedisCluster {
         guard let pairs = try? await publisher.call(command).elements else { return nil }
         let counts = stride(from: 1, to: pairs.count, by: 2).map { Int(clamping: pairs[$0].number ?? 0) }
         guard let all = counts.first else { return nil }
-        return max(0, all - (isCounted ? 1 : 0) - counts.dropFirst().reduce(0) { $0 + min($1, 1) })
+        let others = max(0, all - (isCounted ? 1 : 0) - counts.dropFirst().reduce(0) { $0 + min($1, 1) })
+        // A node of a Redis Cluster counts its own connections alone.
+        guard publisher.isCluster, let roll = configuration.roll else { return others }
+        return max(others, roll.uids.subtracting([uid]).count)
     }
 
     private func newID() -> String {
