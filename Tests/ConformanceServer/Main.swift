@@ -88,7 +88,7 @@ struct ConformanceServer: AsyncParsableCommand {
     ) -> Router<BasicRequestContext> {
         let router = Router()
         router.get("metrics") { _, _ in metrics.prometheusText() }
-        router.get("cluster") { _, _ in cluster?.listens(in: "/") == true ? "ready" : "alone" }
+        router.get("cluster") { _, _ in cluster?.takesPart(in: "/") == true ? "ready" : "alone" }
         // How many other nodes can be reached.
         router.get("nodes") { _, _ in "\(membership?.nodes.count { $0.address != nil } ?? 0)" }
         return router
