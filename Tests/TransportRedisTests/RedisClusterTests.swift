@@ -106,7 +106,7 @@ struct RedisClusterTests {
         try await Node.running(nodes) {
             let zombie = try await Peer("kdc-zombie", redis.url)
             roll.alive.withLock { $0 = uids.union(["kdc-zombie"]) }
-            #expect(await nodes[0].cluster.ask(.fetchSockets(.init()), namespace: "/", timeout: .milliseconds(50)).missing == 1)
+            #expect(await nodes[0].cluster.ask(.fetchSockets(.init()), namespace: "/", timeout: .milliseconds(50)).missing >= 1)
             roll.alive.withLock { $0 = uids }
             #expect(await nodes[0].cluster.ask(.fetchSockets(.init()), namespace: "/", timeout: .seconds(3_600)).missing == 0)
             await zombie.close()
