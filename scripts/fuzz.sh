@@ -12,7 +12,7 @@ if [ "${1:-}" = --xunit ]; then
 fi
 
 # A folder of its own: every module is built with the counters that guide the fuzzer.
-swift build --scratch-path $folder -c release --product fuzz -Xswiftc -sanitize=fuzzer -Xswiftc -DFUZZING -Xswiftc -parse-as-library >&2
+swift build --scratch-path $folder -c release --product fuzz -Xswiftc -sanitize=fuzzer -Xswiftc -use-ld=lld -Xswiftc -DFUZZING -Xswiftc -parse-as-library >&2
 fuzz=$folder/release/fuzz
 
 targets=("$@")

@@ -58,13 +58,15 @@ struct ConformanceServer: AsyncParsableCommand {
         var logger = Logger(label: "conformance-server")
         logger.logLevel = .warning
         let metrics = MetricRegistry()
-        let cluster = try redis.map { text in
-            RedisCluster(.init(url: try RedisURL(parsing: text), logger: logger), on: group.next(), metrics: metrics)
-        }
         let membership = try await redis.asyncMap { text in
             let membership = ClusterMembership(url: try RedisURL(parsing: text), on: group.next(), metrics: metrics, logger: logger)
             await membership.start()
             return membership
+        }
+        let cluster = try redis.map { text in
+            var configuration = RedisCluster.Configuration(url: try RedisURL(parsing: text), logger: logger)
+            configuration.roll = membership
+            return RedisCluster(configuration, on: group.next(), metrics: metrics)
         }
         let (configuration, ingress) = try makeIngress(group, cluster, membership, metrics, logger)
         var front = FrontConfiguration()
@@ -95,7 +97,7 @@ struct ConformanceServer: AsyncParsableCommand {
     ) -> Router<BasicRequestContext> {
         let router = Router()
         router.get("metrics") { _, _ in metrics.prometheusText() }
-        router.get("cluster") { _, _ in cluster?.listens(in: "/") == true ? "ready" : "alone" }
+        router.get("cluster") { _, _ in cluster?.takesPart(in: "/") == true ? "ready" : "alone" }
         // How many other nodes can be reached.
         router.get("nodes") { _, _ in "\(membership?.nodes.count { $0.address != nil } ?? 0)" }
         return router

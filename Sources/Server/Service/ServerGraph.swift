@@ -111,8 +111,8 @@ struct ServerGraph {
         let authenticator = Authenticator(
             directory: KeyDirectory(keys: stores.keys, uses: uses), tokens: tokens, trail: trail, metrics: metrics)
 
-        let cluster = try RedisCluster.configured(configuration, metrics: registry, logger: logger)
         let membership = try await ClusterMembership.configured(configuration, metrics: registry, logger: logger)
+        let cluster = try RedisCluster.configured(configuration, metrics: registry, roll: membership, logger: logger)
         let sockets = SocketIOServer(
             configuration: try transportConfiguration(node: membership?.id), eventLoopGroup: group, cluster: cluster, peers: membership,
             metrics: registry, logger: logger)

@@ -40,7 +40,7 @@ final class Node: Sendable {
     /// Runs the nodes' clusters while `body` does, which begins when each hears the others.
     static func running(_ nodes: [Node], _ body: () async throws -> Void) async throws {
         let tasks = nodes.map { node in Task { await node.cluster.run() } }
-        let all = await eventually { nodes.allSatisfy { $0.cluster.listens(in: "/") } }
+        let all = await eventually { nodes.allSatisfy { $0.cluster.takesPart(in: "/") } }
         let result: Result<Void, any Error>
         do {
             if !all { throw RedisProcess.Missing() }

@@ -54,7 +54,11 @@ final class HTTP2StreamHandler: ChannelDuplexHandler {
     }
 
     func close(context: ChannelHandlerContext, mode: CloseMode, promise: EventLoopPromise<Void>?) {
-        guard mode == .output else { return context.close(mode: mode, promise: promise) }
+        guard mode == .output else {
+            // A stream may not end in the turn in which it begins: it has not been announced to all.
+            let bound = NIOLoopBound(context, eventLoop: context.eventLoop)
+            return context.eventLoop.execute { bound.value.close(mode: mode, promise: promise) }
+        }
         promise?.succeed()
         guard !requestEnded, let end else { return }
         // The answer is whole: the client need not send the rest of its request (RFC 9113 §8.1). Not before all of it has left, which a reset

@@ -124,9 +124,9 @@ public final class RedisCluster: ClusterPort {
     /// How the listening connection is doing. Any thread.
     public var status: RedisSubscriberStatus { subscriber.status }
 
-    /// Whether this server hears the others in the namespace, and is counted by them. Any thread.
-    public func listens(in namespace: String) -> Bool {
-        topics(namespace).allSatisfy { subscriber.listens(to: $0) }
+    /// Whether this server hears the others in the namespace, is counted by them, and can speak to them. Any thread.
+    public func takesPart(in namespace: String) -> Bool {
+        publisher.health == .ready && topics(namespace).allSatisfy { subscriber.listens(to: $0) }
             && subscriber.listens(to: .matchingNames(beginningWith: channels.broadcasts))
     }
 
