@@ -215,10 +215,11 @@ def test_a_tool_is_switched_off_with_a_reason(console):
 def test_tools_are_the_operators_to_make(console):
     page = console("kd-admin", "?page=tools")
     page.get_by_text("needs a key with the role operator").wait_for()
-    assert page.get_by_role("button", name="New tool").is_disabled()
-    page.locator("details[data-tool='crm.lookup'] > summary").click()
-    page.locator("details[data-tool='crm.lookup']").get_by_text("Decisions about it").wait_for()
-    assert page.get_by_role("button", name="Change").count() == 0
+    expect(page.get_by_role("button", name="New tool")).to_be_disabled()
+    tool = page.locator("details[data-tool='crm.lookup']")
+    tool.locator("summary").first.click()
+    tool.get_by_text("Decisions about it").wait_for()
+    expect(tool.get_by_role("button", name="Change", exact=True)).to_have_count(0)
 
 
 def test_a_tool_is_made_with_what_the_server_says_as_one_types(fresh, console):
