@@ -19,7 +19,7 @@ struct CheckConfigCommand: AsyncParsableCommand {
             // What the server would find wrong only at its start is found here as well.
             try configuration.stores.checkServable()
             let keys = configuration.tokens.areAccepted ? try TokenKeys.load(configuration.tokens).keys : nil
-            if let tls = configuration.server.tls { _ = try CertificateFiles(tls).load() }
+            if let tls = configuration.server.tls { _ = try CertificateFiles(tls).load(connectsToPeers: true) }
             _ = try Prices.load(configuration.priceFile, models: configuration.models)
             for setting in configuration.budgets { _ = try setting.budget }
             if !configuration.tools.file.isEmpty {
@@ -44,7 +44,10 @@ extension Configuration {
                 "host": .string(server.host), "port": .integer(Int64(server.port)), "origins": .array(server.origins.map { .string($0) }),
                 "grace": .string(server.grace.settingText), "on_disconnect": .string(server.onDisconnect.rawValue),
                 "disconnect_grace": .string(server.disconnectGrace.settingText), "web_client": .string(server.webClient),
-                "tls": ["certificate": .string(server.tls?.certificate ?? ""), "key": .string(server.tls?.key ?? "")],
+                "tls": [
+                    "certificate": .string(server.tls?.certificate ?? ""), "key": .string(server.tls?.key ?? ""),
+                    "peer_roots": .string(server.tls?.peerRoots ?? ""),
+                ],
                 "advertise": .string(server.advertise),
             ],
             "stores": [
