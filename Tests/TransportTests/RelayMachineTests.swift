@@ -172,7 +172,8 @@ struct RelayedHeadTests {
     }
 
     @Test(arguments: [
-        "", ":80", "host", "host:", "host:0", "host:65536", "::1:80", "a b:80", "u@h:80", "h/x:80", "h\r\n:80", "h:+1", "http://h:80", "https://", "https://h", "https://https://h:80", "HTTPS://h:80",
+        "", ":80", "host", "host:", "host:0", "host:65536", "::1:80", "a b:80", "u@h:80", "h/x:80", "h\r\n:80", "h:+1", "http://h:80",
+        "https://", "https://h", "https://https://h:80", "HTTPS://h:80",
     ])
     func whatIsNoAddressIsNone(_ text: String) {
         #expect(PeerAddress(text) == nil)
