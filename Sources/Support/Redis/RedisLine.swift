@@ -2,13 +2,12 @@ internal import NIOCore
 internal import NIOPosix
 
 /// Who has a ``RedisLine``. Both are confined to the same event loop.
-protocol RedisLineOwner: AnyObject {
-    /// What takes words out of the bytes of a connection; each has its own.
-    associatedtype Reader: RedisReader & ~Copyable
+protocol RedisLineOwner: AnyObject, SendableMetatype {
+    associatedtype Word
 
     /// `connected`, `connectFailed`, `disconnected` or `retryDue`.
     func lineChanged(_ event: RedisLinkState.Event)
-    func received(_ word: Reader.Word)
+    func received(_ word: Word)
 }
 
 /// The one connection that a link has at a time: opens it, loses it, and waits before the next. Loop-confined.
@@ -33,7 +32,10 @@ final class RedisLine {
     /// Kept when the connection that is open now has ended; at once when there is none.
     var ended: EventLoopFuture<Void> { channel?.closeFuture ?? eventLoop.makeSucceededVoidFuture() }
 
-    func open(_ address: RedisURL.Address, for owner: some RedisLineOwner) {
+    /// - Parameter reader: what takes words out of the connection's bytes; each connection has its own.
+    func open<Owner: RedisLineOwner, Reader: RedisReader & ~Copyable>(
+        _ address: RedisURL.Address, reader: Reader.Type, for owner: Owner
+    ) where Reader.Word == Owner.Word {
         generation += 1
         let generation = generation
         let bound = NIOLoopBound((line: self, owner: owner), eventLoop: eventLoop)
@@ -42,7 +44,8 @@ final class RedisLine {
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
                     let (line, owner) = bound.value
-                    try channel.pipeline.syncOperations.addHandler(RedisChannelHandler(line, owner, generation: generation))
+                    let handler = try RedisChannelHandler<Reader, Owner>(line, owner, generation: generation)
+                    try channel.pipeline.syncOperations.addHandler(handler)
                 }
             }
         let attempt =
@@ -91,16 +94,17 @@ final class RedisLine {
 }
 
 /// Bytes of one channel → words → the line's owner. Loop-confined; lives as long as its channel.
-private final class RedisChannelHandler<Owner: RedisLineOwner>: ChannelInboundHandler {
+private final class RedisChannelHandler<Reader: RedisReader & ~Copyable, Owner: RedisLineOwner>: ChannelInboundHandler
+where Reader.Word == Owner.Word {
     typealias InboundIn = ByteBuffer
 
-    private var reader: Owner.Reader
+    private var reader: Reader
     private let line: RedisLine
     private let owner: Owner
     private let generation: Int
 
     init(_ line: RedisLine, _ owner: Owner, generation: Int) throws(RedisFault) {
-        reader = try Owner.Reader()
+        reader = try Reader()
         self.line = line
         self.owner = owner
         self.generation = generation

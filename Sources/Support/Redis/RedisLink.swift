@@ -59,7 +59,7 @@ final class RedisLink {
 
     private func perform(_ action: RedisLinkState.Action) {
         switch action {
-        case .connect: line.open(address, for: self)
+        case .connect: line.open(address, reader: RedisParser.self, for: self)
         case .prepare: prepare()
         case .disconnect: line.close()
         case .failPending(let fault):
@@ -190,8 +190,6 @@ final class RedisLink {
 }
 
 extension RedisLink: RedisLineOwner {
-    typealias Reader = RedisParser
-
     func lineChanged(_ event: RedisLinkState.Event) { handle(event) }
 
     func received(_ reply: RedisValue) {

@@ -1,7 +1,7 @@
 internal import NIOCore
 
 /// Takes words out of what Redis says on one connection: replies, or what it pushes. Confined to its connection's event loop.
-protocol RedisReader: ~Copyable {
+protocol RedisReader: ~Copyable, SendableMetatype {
     associatedtype Word
 
     init() throws(RedisFault)

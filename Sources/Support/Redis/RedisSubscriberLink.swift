@@ -41,7 +41,7 @@ final class RedisSubscriberLink {
 
     private func perform(_ action: RedisSubscriberState.Action) {
         switch action {
-        case .connect: line.open(url.addresses[state.address], for: self)
+        case .connect: line.open(url.addresses[state.address], reader: RedisPushReader.self, for: self)
         case .disconnect: line.close()
         case .retry(let attempt): line.retry(attempt: attempt, for: self)
         case .report(let health): report(health)
@@ -98,8 +98,6 @@ final class RedisSubscriberLink {
 }
 
 extension RedisSubscriberLink: RedisLineOwner {
-    typealias Reader = RedisPushReader
-
     func lineChanged(_ event: RedisLinkState.Event) {
         handle(.link(event))
         if case .connected = event { tickLater() }
