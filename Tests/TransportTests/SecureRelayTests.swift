@@ -1,6 +1,5 @@
 import NIOCore
 import NIOSSL
-import Synchronization
 import Testing
 
 @testable import Transport

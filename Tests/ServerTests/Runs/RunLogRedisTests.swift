@@ -1,4 +1,5 @@
 import RedisClient
+import Telemetry
 import Testing
 
 @testable import Engine

@@ -27,7 +27,7 @@ final class RunLogRig {
             loops = [Task { await writer.run() }, Task { await followed.run() }]
         }
 
-        func call(_ command: RedisCommand) async throws -> RedisValue { try await redis.call(command, tag: RunLogRig.tenant.org) }
+        func call(_ command: RedisCommand) async throws -> RedisValue { try await redis.call(command, tag: RunLogRig.tenant.org.text) }
 
         func close() async {
             for loop in loops { loop.cancel() }
@@ -82,7 +82,8 @@ final class RunLogRig {
 
     /// The run as `node` has it, once `condition` holds of that.
     func copy(at node: Node, once condition: (RunHandle) -> Bool = { _ in true }) async throws -> RunHandle {
-        #expect(await eventually { await find(at: node).map(condition) ?? false })
+        let isThere = await eventually { await find(at: node).map(condition) ?? false }
+        #expect(isThere)
         return try #require(await find(at: node))
     }
 

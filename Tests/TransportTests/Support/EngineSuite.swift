@@ -1,5 +1,4 @@
 import JSON
-import NIOCore
 import Testing
 import Transport
 
