@@ -203,7 +203,7 @@ struct EngineIOSuiteTests {
     }
 
     @Test("22: a close packet closes the WebSocket (E15)", arguments: Kind.allCases) func closesOverWebSocket(_ kind: Kind) async throws {
-        try await serve(kind) { #expect(try await $0.closesWebSocket()) }
+        try await serve(kind) { try await $0.expectCloses() }
     }
 
     @Test("23: a session moves from polling to a WebSocket (E30)", arguments: [1, 2]) func upgrades(_ loops: Int) async throws {

@@ -194,7 +194,7 @@ struct EngineIOv3SuiteTests {
     }
 
     @Test("20: a close packet closes the WebSocket (E15)") func closesOverWebSocket() async throws {
-        try await serve { #expect(try await $0.closesWebSocket()) }
+        try await serve { try await $0.expectCloses() }
     }
 
     @Test("21–23: a session moves to a WebSocket in order; then polling and another WebSocket are refused (E30–E32)", arguments: [1, 2])
