@@ -90,7 +90,8 @@ struct AdminToolRoutes: Sendable {
         guard let report = room?.host?.report else { return .json(["level": "none", "runs_code": false, "probes": []]) }
         let minimum = room?.minimum ?? .full
         var answer = JSONObject([
-            ("level", .string(report.level.rawValue)), ("minimum", .string(minimum.rawValue)), ("runs_code", .bool(report.level >= minimum)),
+            ("level", .string(report.level.rawValue)), ("minimum", .string(minimum.rawValue)),
+            ("runs_code", .bool(report.level >= minimum)),
             ("cgroups", .string(report.cgroups.rawValue)), ("landlock_abi", .integer(Int64(report.landlockABI))),
             ("probes", .array(report.probes.map(\.json))),
         ])
