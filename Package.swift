@@ -90,7 +90,7 @@ let package = Package(
             dependencies: [
                 "TransportWire", "JSON", "Telemetry", "Digest", "Deflate", .nioCore, .nioPosix, .nioHTTP1, .nioHTTP2, .nioSSL, .nioTLS,
                 .nioExtras,
-                .nioHTTPTypesHTTP1, .nioHTTPTypes, .httpTypes, .hummingbird, .logging, .lifecycle, .deque,
+                .nioHTTPTypesHTTP1, .nioHTTPTypes, .httpTypes, .hummingbird, .logging, .lifecycle, .unixSignals, .deque,
             ],
             path: "Sources/Transport/Realtime", swiftSettings: settings),
         // Several servers as one, through a Redis: the Socket.IO cluster and what its nodes know of each other.

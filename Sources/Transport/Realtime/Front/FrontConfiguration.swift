@@ -49,5 +49,6 @@ public struct FrontConfiguration: Sendable {
     /// How often each event loop looks for connections that have overstayed.
     public var sweepInterval: Duration = .seconds(1)
 
+    /// The defaults, to be changed property by property.
     public init() {}
 }

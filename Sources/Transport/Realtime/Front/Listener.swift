@@ -11,10 +11,14 @@ internal import Darwin
 
 /// An address that the server cannot listen on, said so that an operator knows which.
 public struct ListenFailure: Error, CustomStringConvertible {
+    /// The address that was asked for.
     public let host: String
+    /// The port that was asked for.
     public let port: Int
+    /// The kernel's error number.
     public let errno: CInt
 
+    /// The address and what the kernel says, for the operator.
     public var description: String {
         let reason = strerror(errno).map { String(cString: $0) } ?? "error \(errno)"
         return "cannot listen on \(host) port \(port): \(reason); choose another with --host or --port"

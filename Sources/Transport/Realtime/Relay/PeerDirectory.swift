@@ -1,4 +1,4 @@
-/// Where the nodes of a cluster are. A session id names its node (``SessionID``): a request whose session lives on another
+/// Where the nodes of a cluster are. A session id names its node (`SessionID`): a request whose session lives on another
 /// node is sent on to the address that the directory has for it.
 ///
 /// Asked on event loops for every such request: the look-up must not wait. Any thread.
@@ -10,9 +10,12 @@ public protocol PeerDirectory: Sendable {
 
 /// A host, by name or by number, and a port of the network that the nodes share.
 public struct PeerAddress: Sendable, Hashable {
+    /// A name, or an address of IPv4 or IPv6 without brackets.
     public let host: String
+    /// Of the node's front.
     public let port: Int
 
+    /// An address of these parts.
     public init(host: String, port: Int) {
         self.host = host
         self.port = port
@@ -40,6 +43,7 @@ public struct PeerAddress: Sendable, Hashable {
 }
 
 extension PeerAddress: CustomStringConvertible {
+    /// `host:port`, with brackets around an address of IPv6.
     public var description: String { host.utf8.contains(UInt8(ascii: ":")) ? "[\(host)]:\(port)" : "\(host):\(port)" }
 }
 

@@ -18,6 +18,7 @@ public final class TLSIdentity: Sendable {
         /// The key belongs to another certificate.
         case pair
 
+        /// What is wrong, for the operator; nothing of the key.
         public var description: String {
             switch self {
             case .certificate: "must be certificates in PEM, the server's own first and those that signed it after it"

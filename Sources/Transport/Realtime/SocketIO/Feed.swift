@@ -11,6 +11,7 @@ public protocol FeedSource: AnyObject, Sendable {
 }
 
 extension FeedSource {
+    /// Nothing.
     public func closed() {}
 }
 

@@ -18,6 +18,8 @@ final class SocketCore {
         var disconnecting: [@Sendable (DisconnectReason, [String]) -> Void] = []
         /// The latest volatile event, for when the transport takes it (S21).
         var latest: OutgoingEvent?
+        /// Made with the first event that waits. Its task keeps it when the socket has gone.
+        var queue: HandlerQueue?
     }
 
     let key: SessionID
@@ -87,6 +89,14 @@ final class SocketCore {
     func register(_ change: (inout HandlerTable) -> Void) {
         guard reason == nil else { return }
         change(&madeExtras().handlers)
+    }
+
+    func enqueue(weight: Int, _ job: @escaping HandlerQueue.Job) -> Bool {
+        guard reason == nil else { return true }
+        let extras = madeExtras()
+        let queue = extras.queue ?? HandlerQueue()
+        extras.queue = queue
+        return queue.add(weight: weight, job)
     }
 
     private func madeExtras() -> Extras {

@@ -19,6 +19,7 @@ final class SocketServices: Sendable {
     let refusedEvents: Metric
     let refusedEmits: Metric
     let replacedVolatile: Metric
+    private let faults: [String: Metric]
 
     init(
         configuration: TransportConfiguration, eventLoops: [any EventLoop], cluster: (any ClusterPort)?, metrics: MetricRegistry
@@ -43,5 +44,14 @@ final class SocketServices: Sendable {
         refusedEmits = metrics.counter("kdcube_socketio_emits_refused_total", "Events not sent because their name is reserved.")
         replacedVolatile = metrics.counter(
             "kdcube_socketio_volatile_replaced_total", "Volatile events replaced by a later one before the transport could take them.")
+        var faults: [String: Metric] = [:]
+        for name in EventFault.names {
+            faults[name] = metrics.counter(
+                "kdcube_socketio_event_faults_total", "Typed events that were not handled or not sent, by what was wrong.",
+                [("fault", name)])
+        }
+        self.faults = faults
     }
+
+    func count(_ fault: EventFault) { faults[fault.name]?.add() }
 }
