@@ -166,6 +166,11 @@ let package = Package(
             ],
             path: "Sources/Server", swiftSettings: settings),
 
+        // What a program with the library product `Transport` looks like; not installed.
+        .executableTarget(
+            name: "chat", dependencies: ["Transport"], path: "Examples/Chat", exclude: ["README.md"],
+            resources: [.embedInCode("page.html")], swiftSettings: settings),
+
         .executableTarget(
             name: "conformance-server",
             dependencies: [

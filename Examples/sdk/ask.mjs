@@ -1,5 +1,5 @@
 // Asks once and prints the answer as it comes:
-//   KDCUBE_URL=http://127.0.0.1:8000 KDCUBE_TOKEN=kd-… node examples/sdk/ask.mjs "Hello"
+//   KDCUBE_URL=http://127.0.0.1:8000 KDCUBE_TOKEN=kd-… node Examples/sdk/ask.mjs "Hello"
 import { KDCube, KDCubeError } from '../../web-client/kdcube.js';
 
 const kdcube = new KDCube({ url: process.env.KDCUBE_URL, token: process.env.KDCUBE_TOKEN });
