@@ -203,7 +203,7 @@ let package = Package(
                 "Transport", "TransportWire", "JSON", "MessagePack", "Telemetry", "Deflate", .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1,
                 .nioHPACK, .nioHTTP2, .nioSSL,
                 .hummingbird,
-                .logging, .httpTypes, .lifecycle,
+                .logging, .httpTypes, .lifecycle, .unixSignals,
             ],
             swiftSettings: settings),
         .testTarget(

@@ -5,6 +5,7 @@ import NIOCore
 import NIOPosix
 import ServiceLifecycle
 import Transport
+import UnixSignals
 
 // The code of the articles in Transport.docc, an enumeration each. `DocumentationTests` holds the two together; `static` is not shown.
 
