@@ -127,17 +127,20 @@ extension Namespace {
     fileprivate func answers<Answer, each Argument>(
         to question: Question<Answer, repeat each Argument>, in answers: [JSONValue]
     ) throws(IncompleteAnswers) -> [Answer] {
-        var read: [(JSONValue, Answer)] = []
+        // Two arrays, and no key path into pairs: a key path in a function with a parameter pack traps at run time (Swift 6.3).
+        var kept: [JSONValue] = []
+        var read: [Answer] = []
         var first: JSONCodingError?
         for answer in answers {
             do throws(JSONCodingError) {
-                read.append((answer, try question.answer(in: [answer])))
+                read.append(try question.answer(in: [answer]))
+                kept.append(answer)
             } catch {
                 report(.undecodable(error), of: question.event.name, nil)
                 first = first ?? error
             }
         }
-        guard let first else { return read.map(\.1) }
-        throw IncompleteAnswers(.undecodable(first), answers: read.map(\.0), missing: answers.count - read.count)
+        guard let first else { return read }
+        throw IncompleteAnswers(.undecodable(first), answers: kept, missing: answers.count - kept.count)
     }
 }
