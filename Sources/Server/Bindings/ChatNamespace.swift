@@ -33,6 +33,11 @@ struct ChatNamespace: Sendable {
             guard let caller = socket.context as? Caller else { return socket.disconnect() }
             socket.emit(.sessionInfo, caller.info(socket))
         }
+        // Whoever asked for an acknowledgement is told there.
+        namespace.onRefusedEvent { socket, event, _ in
+            guard event.acknowledgement == nil else { return metrics.requestsRefused(code: HTTPFailure.rateLimited.code).add() }
+            answer(.rateLimited, socket, nil, event.name == ChatEvent.message.rawValue)
+        }
         for event in ChatEvent.allCases { install(event, on: namespace) }
     }
 
@@ -173,6 +178,10 @@ struct ChatNamespace: Sendable {
 }
 
 extension HTTPFailure {
+    /// As the transport says it of packets that come too fast.
+    static let rateLimited = HTTPFailure(
+        .tooManyRequests, code: "rate_limited", type: "rate_limit_error", message: "Too many packets. Wait and try again.")
+
     static let tooManyRequests = HTTPFailure(
         .tooManyRequests, code: "rate_limit_exceeded", type: "rate_limit_error",
         message: "More than \(ChatNamespace.requestsPerSocketMax) requests of this socket wait for an answer.")

@@ -45,7 +45,7 @@ extension Configuration {
                 "grace": .string(server.grace.settingText), "on_disconnect": .string(server.onDisconnect.rawValue),
                 "disconnect_grace": .string(server.disconnectGrace.settingText), "web_client": .string(server.webClient),
                 "tls": ["certificate": .string(server.tls?.certificate ?? ""), "key": .string(server.tls?.key ?? "")],
-                "advertise": .string(server.advertise),
+                "advertise": .string(server.advertise), "trusted_proxies": .array(server.trustedProxies.map { .string($0) }),
             ],
             "stores": [
                 "data": .string(stores.data), "redis": .string(Self.masked(url: stores.redis)),
@@ -77,6 +77,7 @@ extension Configuration {
                 "ping_interval": .string(transport.pingInterval.settingText), "ping_timeout": .string(transport.pingTimeout.settingText),
                 "max_message": .integer(Int64(transport.maxMessage)), "queue": .integer(Int64(transport.queue)),
                 "http_compression": .bool(transport.httpCompression), "cluster": .bool(transport.cluster),
+                "rate_limits": transport.rateLimits.masked,
             ],
         ]
     }

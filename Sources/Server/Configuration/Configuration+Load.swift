@@ -105,6 +105,10 @@ extension Configuration.Server {
             guard PeerAddress(value.text) != nil else { throw value.failure("must be host:port, such as 10.0.0.7:8000") }
             advertise = value.text
         }
+        for proxy in try section.strings("trusted_proxies") {
+            do { _ = try AddressBlock(proxy.text) } catch { throw proxy.failure(error.reason) }
+            trustedProxies.append(proxy.text)
+        }
         try section.refuseUnknownKeys()
     }
 }
@@ -252,6 +256,7 @@ extension Configuration.Transport {
             throw ConfigurationError(setting: "transport.recovery", origin: nil, rule: "must be 0s, which turns it off, or from 1s to 1h")
         }
         self.recovery = recovery == .zero ? nil : recovery
+        rateLimits = try Configuration.RateLimits(section.subsection("rate_limits"))
         try section.refuseUnknownKeys()
     }
 }

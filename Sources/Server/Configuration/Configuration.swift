@@ -25,6 +25,8 @@ struct Configuration: Sendable, Hashable {
         var tls: TLS?
         /// `host:port` where the other servers of a cluster reach this one; empty: as it listens.
         var advertise = ""
+        /// Proxies whose `X-Forwarded-For` says who a client is: addresses and blocks of them. None: it is not believed.
+        var trustedProxies: [String] = []
 
         var scheme: String { tls == nil ? "http" : "https" }
     }
@@ -121,6 +123,7 @@ struct Configuration: Sendable, Hashable {
         var clusterPythonChannel = "socketio"
         /// How long a client that has lost its connection finds its socket again; nil: not at all.
         var recovery: Duration?
+        var rateLimits = RateLimits()
     }
 
     struct Tools: Sendable, Hashable {

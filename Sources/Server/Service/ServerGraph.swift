@@ -215,7 +215,8 @@ struct ServerGraph {
             queueBytesMax: transport.queue, origins: configuration.originPolicy, nodeID: node, httpCompression: transport.httpCompression,
             deflate: transport.deflate ? DeflatePolicy() : nil, allowEIO3: transport.allowEIO3,
             // The credential is looked at again: what a key may do is what it may do now.
-            recovery: transport.recovery.map { try RecoveryPolicy(maxDisconnectionDuration: $0, skipMiddlewares: false) })
+            recovery: transport.recovery.map { try RecoveryPolicy(maxDisconnectionDuration: $0, skipMiddlewares: false) },
+            rateLimits: transport.rateLimits.limits(), trustedProxies: configuration.server.trustedProxies.map { try AddressBlock($0) })
     }
 
     private func frontConfiguration(_ certificate: CertificateWatch?) -> FrontConfiguration {

@@ -26,6 +26,8 @@ package final class EngineSession {
     private var waiting: [ByteBuffer] = []
     private var waitingBytes = 0
 
+    /// Where the session is counted; set once, before it opens.
+    var seat = AddressTable.Seat.exempt
     var ticket = HeartbeatWheel.Ticket(index: 0, generation: 0)
     /// When the wheel will look at this session. Owned by the shard, as is ``isDirty``.
     var nextLook = NIODeadline.distantFuture

@@ -7,6 +7,7 @@ final class SessionRegistry: Sendable {
     struct Entry: Sendable {
         let session: NIOLoopBound<EngineSession>
         let eventLoop: any EventLoop
+        let seat: AddressTable.Seat
     }
 
     private final class Shard: Sendable {

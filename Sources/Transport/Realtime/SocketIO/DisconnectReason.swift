@@ -10,6 +10,8 @@ public enum DisconnectReason: String, Sendable, Hashable {
     case serverNamespaceDisconnect = "server namespace disconnect"
     /// Ours: the reader let its queue reach `queueBytesMax`.
     case slowConsumer = "slow consumer"
+    /// Ours: the client sent more than ``TransportConfiguration/rateLimits`` let it.
+    case rateLimited = "rate limited"
 
     init(_ reason: CloseReason) {
         self =
@@ -21,6 +23,7 @@ public enum DisconnectReason: String, Sendable, Hashable {
             case .parseError: .parseError
             case .serverShutdown: .serverShuttingDown
             case .slowConsumer: .slowConsumer
+            case .rateLimited: .rateLimited
             }
     }
 }

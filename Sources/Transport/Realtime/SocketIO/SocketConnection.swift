@@ -40,6 +40,7 @@ final class SocketConnection: SessionDelegate {
     private var left: [String] = []
     private var connectDeadline: NIODeadline
     private var isClosed = false
+    var limiter = PacketLimiter()
 
     init(session: EngineSession, hub: SocketHub) {
         self.session = session
@@ -59,8 +60,9 @@ final class SocketConnection: SessionDelegate {
     private var isRevision3: Bool { session.form.revision == .three }
 
     func received(_ message: ByteBuffer, isBinary: Bool) {
+        limiter.received(message.readableBytes)
         do throws(WireError) {
-            if let packet = try packet(of: message, isBinary) { receive(packet) }
+            if let packet = try packet(of: message, isBinary), mayPass(packet) { receive(packet) }
         } catch {
             // A client that does not speak the protocol is not negotiated with (S4).
             hub.services.parseErrors.add()
@@ -107,9 +109,11 @@ final class SocketConnection: SessionDelegate {
 
     // MARK: Packets
 
+    func member(of namespace: String) -> SocketCore? { members.first { $0.namespace.name == namespace } }
+
     private func receive(_ packet: SocketIOPacket) {
         if packet.kind == .connect { return connect(packet.namespace, auth: packet.data ?? .object(JSONObject())) }
-        guard let member = members.first(where: { $0.namespace.name == packet.namespace }) else {
+        guard let member = member(of: packet.namespace) else {
             if left.contains(packet.namespace) { return }
             return violate()
         }

@@ -176,6 +176,8 @@ final class SocketCore {
         emit(outgoing)
     }
 
+    func awaits(_ id: UInt64) -> Bool { acks?.contains(id) == true }
+
     func answered(_ id: UInt64, _ arguments: [JSONValue]) {
         let complete = acks?.receive(id)
         complete?(.success(arguments))

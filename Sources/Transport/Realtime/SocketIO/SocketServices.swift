@@ -9,6 +9,8 @@ final class SocketServices: Sendable {
     let cluster: (any ClusterPort)?
     let packets: PacketFrames
     let servesRevision3: Bool
+    let rateLimits: RateLimits
+    let limited: PacketLimitMetrics
     /// Nil when connections cannot be recovered.
     let recovery: Recovery?
     let sockets: Metric
@@ -26,6 +28,8 @@ final class SocketServices: Sendable {
         self.eventLoops = eventLoops
         self.cluster = cluster
         servesRevision3 = configuration.allowEIO3
+        rateLimits = configuration.rateLimits
+        limited = PacketLimitMetrics(metrics)
         packets = PacketFrames(parser: configuration.parser)
         recovery = configuration.recovery.map {
             Recovery($0, configuration: configuration, eventLoops: eventLoops, metrics: metrics)

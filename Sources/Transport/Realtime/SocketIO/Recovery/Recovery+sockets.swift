@@ -124,11 +124,12 @@ extension Recovery {
 }
 
 extension DisconnectReason {
-    /// True when the client may not know that it is gone (R4), or was too slow for what it then gets again.
+    /// True when the client may not know that it is gone (R4), or was too slow for what it then gets again. One that sent too much
+    /// knows, and begins anew.
     var isRecoverable: Bool {
         switch self {
         case .transportError, .transportClose, .forcedClose, .pingTimeout, .serverShuttingDown, .slowConsumer: true
-        case .parseError, .clientNamespaceDisconnect, .serverNamespaceDisconnect: false
+        case .parseError, .rateLimited, .clientNamespaceDisconnect, .serverNamespaceDisconnect: false
         }
     }
 }
