@@ -42,7 +42,8 @@ extension Configuration {
         [
             "server": [
                 "host": .string(server.host), "port": .integer(Int64(server.port)), "origins": .array(server.origins.map { .string($0) }),
-                "grace": .string(server.grace.settingText), "on_disconnect": .string(server.onDisconnect.rawValue),
+                "grace": .string(server.grace.settingText), "drain": .string(server.drain.settingText),
+                "drain_rate": .integer(Int64(server.drainRate)), "on_disconnect": .string(server.onDisconnect.rawValue),
                 "disconnect_grace": .string(server.disconnectGrace.settingText), "web_client": .string(server.webClient),
                 "tls": ["certificate": .string(server.tls?.certificate ?? ""), "key": .string(server.tls?.key ?? "")],
                 "advertise": .string(server.advertise), "trusted_proxies": .array(server.trustedProxies.map { .string($0) }),

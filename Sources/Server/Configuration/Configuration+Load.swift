@@ -97,6 +97,8 @@ extension Configuration.Server {
             origins.append(origin.text)
         }
         grace = try section.duration("grace", default: grace, in: .seconds(0) ... .seconds(3_600))
+        drain = try section.duration("drain", default: drain, in: .seconds(0) ... .seconds(3_600))
+        drainRate = try section.integer("drain_rate", default: drainRate, in: 1...1_000_000)
         onDisconnect = try section.choice("on_disconnect", default: onDisconnect)
         disconnectGrace = try section.duration("disconnect_grace", default: disconnectGrace, in: .seconds(0) ... .seconds(3_600))
         webClient = try section.string("web_client", default: webClient)

@@ -83,3 +83,7 @@ extension Configuration.RateLimits {
         ]
     }
 }
+
+extension Configuration.Server {
+    func drainPolicy() throws(TransportConfigurationError) -> DrainPolicy { try DrainPolicy(perSecond: drainRate, window: drain) }
+}

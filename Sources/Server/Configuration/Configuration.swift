@@ -16,6 +16,9 @@ struct Configuration: Sendable, Hashable {
         var origins: [String] = []
         /// How long a graceful shutdown lets live runs go on.
         var grace = Duration.seconds(20)
+        /// How long it takes for letting the realtime clients go, at most, and how many of them it lets go a second.
+        var drain = Duration.seconds(10)
+        var drainRate = 500
         /// What becomes of a run that nobody reads any more, and how long it waits for somebody to come back.
         var onDisconnect = DisconnectPolicy.drain
         var disconnectGrace = Duration.seconds(30)

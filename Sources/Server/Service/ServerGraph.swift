@@ -150,10 +150,13 @@ struct ServerGraph {
 
         await tools?.switches.look()
         let heirs = succession
+        let impatience = Impatience()
+        let signals: [UnixSignal] = [.sigterm, .sigint]
         // In this order they start; in the reverse order they stop, so that runs are drained while clients still listen, and
         // settled while the counters still answer.
         let services: [any Service] =
             [
+                Background { await impatience.watch(signals) { front.hurry() } },
                 Background { await counters.outbox?.run() },
                 Background { await accountant.run() },
                 Background { await heirs.run(accountant) },
@@ -176,12 +179,14 @@ struct ServerGraph {
                 Background { await membership?.run() },
             ] + ((tools?.loops ?? []) + (runs?.loops(coordinator) ?? [])).map { Background($0) } + [
                 front,
-                RunDrain(coordinator: coordinator, tools: tools?.supervisor, readiness: readiness, grace: configuration.server.grace),
+                RunDrain(
+                    coordinator: coordinator, tools: tools?.supervisor, readiness: readiness, grace: configuration.server.grace,
+                    sockets: sockets, drain: try configuration.server.drainPolicy(), impatience: impatience),
             ]
         var lifecycle = ServiceGroupConfiguration(
-            services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+            services: services.map { .init(service: $0) }, gracefulShutdownSignals: signals, logger: logger)
         // Past the drain's grace and the front's: something is stuck, and a supervisor wants its process back.
-        lifecycle.maximumGracefulShutdownDuration = configuration.server.grace + .seconds(20)
+        lifecycle.maximumGracefulShutdownDuration = configuration.server.grace + configuration.server.drain + .seconds(20)
         let result = await Result { try await ServiceGroup(configuration: lifecycle).run() }
         await live.leave()
         await runs?.leave()

@@ -103,6 +103,12 @@ package final class EngineServer: Sendable {
 
     package func quiesce() { beginShutdown(.serverShutdown) }
 
+    /// From now on whoever wants a session is told 503. Those that there are go on.
+    package func refuseSessions() { isDraining.store(true, ordering: .relaxed) }
+
+    func sessions() -> [SessionRegistry.Entry] { registry.all }
+    var hasSessions: Bool { registry.count > 0 }
+
     // MARK: Opening
 
     func open(_ session: EngineSession) {

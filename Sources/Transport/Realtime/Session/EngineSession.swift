@@ -55,6 +55,7 @@ package final class EngineSession {
     var deadline: NIODeadline { min(machine.deadline, applicationDeadline) }
 
     package var isOpen: Bool { machine.isOpen }
+    var isBusy: Bool { delegate?.isBusy ?? false }
     package var isOnWebSocket: Bool { machine.carrier == .webSocket }
 
     /// Queues the open packet (E9) and what follows it (E10), and tells the application.

@@ -22,6 +22,9 @@ final class SessionRegistry: Sendable {
 
     private func shard(_ id: SessionID) -> Shard { shards[Int(truncatingIfNeeded: id.low >> 8 & 15)] }
 
+    /// At about this moment.
+    var all: [Entry] { shards.flatMap { $0.entries.withLock { Array($0.values) } } }
+
     func insert(_ id: SessionID, _ entry: Entry) {
         shard(id).entries.withLock { $0[id] = entry }
         total.add(1, ordering: .relaxed)

@@ -103,6 +103,8 @@ final class SocketConnection: SessionDelegate {
         for member in leaving { end(member, DisconnectReason(reason)) }
     }
 
+    var isBusy: Bool { members.contains { $0.hasFeeds } }
+
     func wake(at deadline: NIODeadline) {
         session.applicationDeadline = min(session.applicationDeadline, deadline)
     }

@@ -198,6 +198,8 @@ final class SocketCore {
 
     // MARK: Feeds
 
+    var hasFeeds: Bool { !feeds.isEmpty }
+
     func open(_ feed: Feed) {
         guard reason == nil, feeds.count < TransportLimits.feedsPerSocketMax else { return feed.source.closed() }
         feeds.append(feed)
