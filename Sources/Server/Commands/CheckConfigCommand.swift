@@ -78,6 +78,7 @@ extension Configuration {
                 "ping_interval": .string(transport.pingInterval.settingText), "ping_timeout": .string(transport.pingTimeout.settingText),
                 "max_message": .integer(Int64(transport.maxMessage)), "queue": .integer(Int64(transport.queue)),
                 "http_compression": .bool(transport.httpCompression), "cluster": .bool(transport.cluster),
+                "connection_lifetime": .string((transport.connectionLifetime ?? .zero).settingText),
                 "rate_limits": transport.rateLimits.masked,
             ],
         ]

@@ -258,6 +258,12 @@ extension Configuration.Transport {
             throw ConfigurationError(setting: "transport.recovery", origin: nil, rule: "must be 0s, which turns it off, or from 1s to 1h")
         }
         self.recovery = recovery == .zero ? nil : recovery
+        let lifetime = try section.duration("connection_lifetime", default: .zero, in: .zero ... .seconds(30 * 86_400))
+        guard lifetime == .zero || lifetime >= .seconds(1) else {
+            throw ConfigurationError(
+                setting: "transport.connection_lifetime", origin: nil, rule: "must be 0s, which turns it off, or from 1s to 720h")
+        }
+        connectionLifetime = lifetime == .zero ? nil : lifetime
         rateLimits = try Configuration.RateLimits(section.subsection("rate_limits"))
         try section.refuseUnknownKeys()
     }

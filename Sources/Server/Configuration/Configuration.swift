@@ -127,6 +127,8 @@ struct Configuration: Sendable, Hashable {
         /// How long a client that has lost its connection finds its socket again; nil: not at all.
         var recovery: Duration?
         var rateLimits = RateLimits()
+        /// How long a session lives at most; nil: as long as its client likes.
+        var connectionLifetime: Duration?
     }
 
     struct Tools: Sendable, Hashable {

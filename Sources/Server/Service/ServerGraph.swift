@@ -117,8 +117,11 @@ struct ServerGraph {
             configuration: try transportConfiguration(node: membership?.id), eventLoopGroup: group, cluster: cluster, peers: membership,
             metrics: registry, logger: logger)
         cluster?.attach(sockets)
-        ChatNamespace(intake: intake, authenticator: authenticator, desk: tools?.desk, metrics: metrics, areTraced: traces != nil)
-            .install(on: sockets)
+        ChatNamespace(
+            intake: intake, authenticator: authenticator, desk: tools?.desk, metrics: metrics, areTraced: traces != nil,
+            refreshGrace: configuration.tokens.refreshGrace
+        )
+        .install(on: sockets)
         let console = sockets.namespace("/console")
         let feed = ConsoleFeed(console, decisions: stores.decisions, desk: tools?.desk)
         let door = ConsoleDoor(authenticator)
@@ -221,7 +224,8 @@ struct ServerGraph {
             deflate: transport.deflate ? DeflatePolicy() : nil, allowEIO3: transport.allowEIO3,
             // The credential is looked at again: what a key may do is what it may do now.
             recovery: transport.recovery.map { try RecoveryPolicy(maxDisconnectionDuration: $0, skipMiddlewares: false) },
-            rateLimits: transport.rateLimits.limits(), trustedProxies: configuration.server.trustedProxies.map { try AddressBlock($0) })
+            rateLimits: transport.rateLimits.limits(), trustedProxies: configuration.server.trustedProxies.map { try AddressBlock($0) },
+            connectionLifetime: transport.connectionLifetime.map { try ConnectionLifetime($0) })
     }
 
     private func frontConfiguration(_ certificate: CertificateWatch?) -> FrontConfiguration {

@@ -12,6 +12,10 @@ public enum DisconnectReason: String, Sendable, Hashable {
     case slowConsumer = "slow consumer"
     /// Ours: the client sent more than ``TransportConfiguration/rateLimits`` let it.
     case rateLimited = "rate limited"
+    /// Ours: the session has lived as long as ``TransportConfiguration/connectionLifetime`` lets it.
+    case lifetimeReached = "lifetime reached"
+    /// Ours: the time that ``Socket/expires(after:grace:ending:)`` has set is over.
+    case expired = "connection expired"
 
     init(_ reason: CloseReason) {
         self =
@@ -24,6 +28,8 @@ public enum DisconnectReason: String, Sendable, Hashable {
             case .serverShutdown: .serverShuttingDown
             case .slowConsumer: .slowConsumer
             case .rateLimited: .rateLimited
+            case .lifetimeReached: .lifetimeReached
+            case .expired: .expired
             }
     }
 }

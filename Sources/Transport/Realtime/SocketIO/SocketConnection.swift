@@ -39,6 +39,8 @@ final class SocketConnection: SessionDelegate {
     /// Namespaces that the server has disconnected: what the client had sent before it knew is not its fault.
     private var left: [String] = []
     private var connectDeadline: NIODeadline
+    /// When the session has lived long enough.
+    private let lifeDeadline: NIODeadline
     private var isClosed = false
     var limiter = PacketLimiter()
 
@@ -47,7 +49,9 @@ final class SocketConnection: SessionDelegate {
         self.hub = hub
         decoder = SocketIODecoder(limits: hub.wireLimits(session.form.revision))
         connectDeadline = session.eventLoop.now + hub.services.connectTimeout
-        session.applicationDeadline = connectDeadline
+        let life = hub.services.lifetime.map { $0.time(.random(in: 0...1)) }
+        lifeDeadline = life.map { session.eventLoop.now + $0 } ?? .distantFuture
+        session.applicationDeadline = min(connectDeadline, lifeDeadline)
     }
 
     // MARK: SessionDelegate
@@ -90,8 +94,9 @@ final class SocketConnection: SessionDelegate {
 
     func deadlinePassed(at now: NIODeadline) {
         if connectDeadline <= now { return session.close(.forcedClose, discard: true) }
+        if lifeDeadline <= now { return session.close(.lifetimeReached) }
         for member in members { member.expire(at: now) }
-        wake(at: members.reduce(connectDeadline) { min($0, $1.deadline) })
+        wake(at: members.reduce(min(connectDeadline, lifeDeadline)) { min($0, $1.deadline) })
     }
 
     func closed(_ reason: CloseReason) {

@@ -18,6 +18,9 @@ final class SocketCore {
         var disconnecting: [@Sendable (DisconnectReason, [String]) -> Void] = []
         /// The latest volatile event, for when the transport takes it (S21).
         var latest: OutgoingEvent?
+        /// When the socket or its session ends unless somebody prolongs it.
+        var expiry = NIODeadline.distantFuture
+        var expiryScope = ExpiryScope.session
     }
 
     let key: SessionID
@@ -188,12 +191,26 @@ final class SocketCore {
         complete?(.failure(.cancelled))
     }
 
-    var deadline: NIODeadline { min(acks?.deadline ?? .distantFuture, recovery?.announceAt ?? .distantFuture) }
+    var deadline: NIODeadline {
+        min(acks?.deadline ?? .distantFuture, recovery?.announceAt ?? .distantFuture, extras?.expiry ?? .distantFuture)
+    }
+
+    func setExpiry(_ deadline: NIODeadline?, _ scope: ExpiryScope) {
+        guard reason == nil, deadline != nil || extras != nil else { return }
+        madeExtras().expiry = deadline ?? .distantFuture
+        madeExtras().expiryScope = scope
+        connection?.wake(at: deadline ?? .distantFuture)
+    }
 
     func expire(at now: NIODeadline) {
         announceIfDue(at: now)
         let overdue = acks?.expire(at: now) ?? []
         for complete in overdue { complete(.failure(.timedOut)) }
+        guard let extras, extras.expiry <= now else { return }
+        switch extras.expiryScope {
+        case .session: connection?.session.close(.expired)
+        case .namespace: disconnect(closingSession: false)
+        }
     }
 
     // MARK: Feeds

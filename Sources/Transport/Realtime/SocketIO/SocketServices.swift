@@ -6,6 +6,7 @@ final class SocketServices: Sendable {
     let eventLoops: [any EventLoop]
     let connectTimeout: TimeAmount
     let ackTimeout: Duration
+    let lifetime: ConnectionLifetime?
     let cluster: (any ClusterPort)?
     let packets: PacketFrames
     let servesRevision3: Bool
@@ -36,6 +37,7 @@ final class SocketServices: Sendable {
         }
         connectTimeout = configuration.connectTimeout.timeAmount
         ackTimeout = configuration.ackTimeout
+        lifetime = configuration.connectionLifetime
         sockets = metrics.gauge("kdcube_sockets", "Sockets that have joined a namespace.")
         parseErrors = metrics.counter("kdcube_socketio_parse_errors_total", "Sessions closed because of a malformed Socket.IO packet.")
         refusedRooms = metrics.counter("kdcube_rooms_refused_total", "Joins refused because a socket is in too many rooms.")
