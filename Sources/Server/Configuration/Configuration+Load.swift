@@ -97,6 +97,8 @@ extension Configuration.Server {
             origins.append(origin.text)
         }
         grace = try section.duration("grace", default: grace, in: .seconds(0) ... .seconds(3_600))
+        drain = try section.duration("drain", default: drain, in: .seconds(0) ... .seconds(3_600))
+        drainRate = try section.integer("drain_rate", default: drainRate, in: 1...1_000_000)
         onDisconnect = try section.choice("on_disconnect", default: onDisconnect)
         disconnectGrace = try section.duration("disconnect_grace", default: disconnectGrace, in: .seconds(0) ... .seconds(3_600))
         webClient = try section.string("web_client", default: webClient)
@@ -104,6 +106,10 @@ extension Configuration.Server {
         if let value = try section.value("advertise"), !value.text.isEmpty {
             guard PeerAddress(value.text) != nil else { throw value.failure("must be host:port, such as 10.0.0.7:8000") }
             advertise = value.text
+        }
+        for proxy in try section.strings("trusted_proxies") {
+            do { _ = try AddressBlock(proxy.text) } catch { throw proxy.failure(error.reason) }
+            trustedProxies.append(proxy.text)
         }
         try section.refuseUnknownKeys()
     }
@@ -252,6 +258,13 @@ extension Configuration.Transport {
             throw ConfigurationError(setting: "transport.recovery", origin: nil, rule: "must be 0s, which turns it off, or from 1s to 1h")
         }
         self.recovery = recovery == .zero ? nil : recovery
+        let lifetime = try section.duration("connection_lifetime", default: .zero, in: .zero ... .seconds(30 * 86_400))
+        guard lifetime == .zero || lifetime >= .seconds(1) else {
+            throw ConfigurationError(
+                setting: "transport.connection_lifetime", origin: nil, rule: "must be 0s, which turns it off, or from 1s to 720h")
+        }
+        connectionLifetime = lifetime == .zero ? nil : lifetime
+        rateLimits = try Configuration.RateLimits(section.subsection("rate_limits"))
         try section.refuseUnknownKeys()
     }
 }

@@ -16,6 +16,9 @@ struct Configuration: Sendable, Hashable {
         var origins: [String] = []
         /// How long a graceful shutdown lets live runs go on.
         var grace = Duration.seconds(20)
+        /// How long it takes for letting the realtime clients go, at most, and how many of them it lets go a second.
+        var drain = Duration.seconds(10)
+        var drainRate = 500
         /// What becomes of a run that nobody reads any more, and how long it waits for somebody to come back.
         var onDisconnect = DisconnectPolicy.drain
         var disconnectGrace = Duration.seconds(30)
@@ -25,6 +28,8 @@ struct Configuration: Sendable, Hashable {
         var tls: TLS?
         /// `host:port` where the other servers of a cluster reach this one; empty: as it listens.
         var advertise = ""
+        /// Proxies whose `X-Forwarded-For` says who a client is: addresses and blocks of them. None: it is not believed.
+        var trustedProxies: [String] = []
 
         var scheme: String { tls == nil ? "http" : "https" }
     }
@@ -121,6 +126,9 @@ struct Configuration: Sendable, Hashable {
         var clusterPythonChannel = "socketio"
         /// How long a client that has lost its connection finds its socket again; nil: not at all.
         var recovery: Duration?
+        var rateLimits = RateLimits()
+        /// How long a session lives at most; nil: as long as its client likes.
+        var connectionLifetime: Duration?
     }
 
     struct Tools: Sendable, Hashable {

@@ -23,6 +23,7 @@ public final class Socket: Sendable {
     public let recovered: Bool
     /// Any thread: ``data`` is read everywhere.
     let storedData: SocketData
+    let expiry = SocketExpiry()
 
     private static let tokens = Atomic<UInt64>(0)
 
@@ -64,6 +65,8 @@ public final class Socket: Sendable {
             eventLoop.execute { core.value.send(frames) }
         }
     }
+
+    func setExpiry(_ deadline: NIODeadline?, ending scope: ExpiryScope) { onLoop { $0.setExpiry(deadline, scope) } }
 
     // MARK: Sending
 

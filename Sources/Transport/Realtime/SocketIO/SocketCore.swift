@@ -20,6 +20,9 @@ final class SocketCore {
         var latest: OutgoingEvent?
         /// Made with the first event that waits. Its task keeps it when the socket has gone.
         var queue: HandlerQueue?
+        /// When the socket or its session ends unless somebody prolongs it.
+        var expiry = NIODeadline.distantFuture
+        var expiryScope = ExpiryScope.session
     }
 
     let key: SessionID
@@ -186,6 +189,8 @@ final class SocketCore {
         emit(outgoing)
     }
 
+    func awaits(_ id: UInt64) -> Bool { acks?.contains(id) == true }
+
     func answered(_ id: UInt64, _ arguments: [JSONValue]) {
         let complete = acks?.receive(id)
         complete?(.success(arguments))
@@ -196,15 +201,31 @@ final class SocketCore {
         complete?(.failure(.cancelled))
     }
 
-    var deadline: NIODeadline { min(acks?.deadline ?? .distantFuture, recovery?.announceAt ?? .distantFuture) }
+    var deadline: NIODeadline {
+        min(acks?.deadline ?? .distantFuture, recovery?.announceAt ?? .distantFuture, extras?.expiry ?? .distantFuture)
+    }
+
+    func setExpiry(_ deadline: NIODeadline?, _ scope: ExpiryScope) {
+        guard reason == nil, deadline != nil || extras != nil else { return }
+        madeExtras().expiry = deadline ?? .distantFuture
+        madeExtras().expiryScope = scope
+        connection?.wake(at: deadline ?? .distantFuture)
+    }
 
     func expire(at now: NIODeadline) {
         announceIfDue(at: now)
         let overdue = acks?.expire(at: now) ?? []
         for complete in overdue { complete(.failure(.timedOut)) }
+        guard let extras, extras.expiry <= now else { return }
+        switch extras.expiryScope {
+        case .session: connection?.session.close(.expired)
+        case .namespace: disconnect(closingSession: false)
+        }
     }
 
     // MARK: Feeds
+
+    var hasFeeds: Bool { !feeds.isEmpty }
 
     func open(_ feed: Feed) {
         guard reason == nil, feeds.count < TransportLimits.feedsPerSocketMax else { return feed.source.closed() }

@@ -88,7 +88,8 @@ extension Recovery {
 
     /// The connection of a socket has ended (R4).
     func ended(_ pid: SessionID, _ reason: DisconnectReason, rooms: [(name: String, since: RecoveryOffset)]) {
-        guard reason.isRecoverable else { return withState { $0.sockets.remove(pid) } }
+        // What has expired comes back by another credential, or not at all.
+        guard reason.isRecoverable, reason != .expired || !policy.skipMiddlewares else { return withState { $0.sockets.remove(pid) } }
         let now = clock()
         let early = withState { $0.sockets.keep(pid, rooms: rooms, at: now) }
         if early > 0 { metrics.socketsEvicted.add(Int64(early)) }
@@ -124,11 +125,13 @@ extension Recovery {
 }
 
 extension DisconnectReason {
-    /// True when the client may not know that it is gone (R4), or was too slow for what it then gets again.
+    /// True when the client may not know that it is gone (R4), or was too slow for what it then gets again. One that sent too much
+    /// knows, and begins anew.
     var isRecoverable: Bool {
         switch self {
-        case .transportError, .transportClose, .forcedClose, .pingTimeout, .serverShuttingDown, .slowConsumer: true
-        case .parseError, .clientNamespaceDisconnect, .serverNamespaceDisconnect: false
+        case .transportError, .transportClose, .forcedClose, .pingTimeout, .serverShuttingDown, .slowConsumer, .lifetimeReached, .expired:
+            true
+        case .parseError, .rateLimited, .clientNamespaceDisconnect, .serverNamespaceDisconnect: false
         }
     }
 }
