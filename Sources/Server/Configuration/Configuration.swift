@@ -39,6 +39,8 @@ struct Configuration: Sendable, Hashable {
         /// The server's certificate, and after it those that signed it.
         var certificate: String
         var key: String
+        /// Authorities that sign the certificates of the other servers of a cluster; empty: all servers show this certificate.
+        var peerRoots = ""
 
         init(certificate: String, key: String) { (self.certificate, self.key) = (certificate, key) }
     }
