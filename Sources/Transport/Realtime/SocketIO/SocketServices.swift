@@ -28,7 +28,9 @@ final class SocketServices: Sendable {
         servesRevision3 = configuration.allowEIO3
         packets = PacketFrames(parser: configuration.parser)
         recovery = configuration.recovery.map {
-            Recovery($0, configuration: configuration, eventLoops: eventLoops, metrics: metrics)
+            Recovery(
+                $0, configuration: configuration, eventLoops: eventLoops, stream: (cluster as? any RecoveringCluster)?.recoveryStream,
+                metrics: metrics)
         }
         connectTimeout = configuration.connectTimeout.timeAmount
         ackTimeout = configuration.ackTimeout
