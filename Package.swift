@@ -98,6 +98,7 @@ let package = Package(
             name: "TransportRedis",
             dependencies: [
                 "Transport", "TransportWire", "JSON", "MessagePack", "RedisClient", "Telemetry", .nioCore, .nioPosix, .logging,
+                .deque,
             ],
             path: "Sources/Transport/Redis", swiftSettings: settings),
 

@@ -252,6 +252,7 @@ extension Configuration.Transport {
         cluster = try section.flag("cluster", default: cluster)
         clusterKey = try section.string("cluster_key", default: clusterKey)
         clusterPythonChannel = try section.string("cluster_python_channel", default: clusterPythonChannel)
+        clusterStreamEvents = try section.integer("cluster_stream_events", default: clusterStreamEvents, in: 100...10_000_000)
         guard !clusterKey.isEmpty, clusterKey.utf8.count <= 128, clusterPythonChannel.utf8.count <= 128 else {
             throw ConfigurationError(
                 setting: "\(section.path).cluster_key", origin: nil,

@@ -18,13 +18,15 @@ struct PacketFrames: Sendable {
     }
 
     /// An event whose last argument is an offset (R2), and where that stands in the frames, to be written there later.
-    func eventWithOffset(_ name: String, _ arguments: [JSONValue], namespace: String) -> (frames: ByteBuffer, index: Int) {
-        let arguments = arguments + [.string(RecoveryOffset.placeholder)]
+    func eventWithOffset(
+        _ name: String, _ arguments: [JSONValue], _ form: RecoveryOffset.Form, namespace: String
+    ) -> (frames: ByteBuffer, index: Int) {
+        let arguments = arguments + [.string(form.placeholder)]
         guard parser == .json else {
             // A map whose last member is `nsp`: two strings, each with its length before it.
             let frames = packed(.event, namespace, nil, .array([.string(name)] + arguments))
             let bytes = namespace.utf8.count
-            return (frames, frames.writerIndex - bytes - (bytes < 32 ? 1 : bytes < 256 ? 2 : 3) - 4 - RecoveryOffset.length)
+            return (frames, frames.writerIndex - bytes - (bytes < 32 ? 1 : bytes < 256 ? 2 : 3) - 4 - form.length)
         }
         var writer = JSONWriter(reserving: 128)
         writer.beginArray()
@@ -33,7 +35,7 @@ struct PacketFrames: Sendable {
         writer.endArray()
         let attached = writer.attachments.reduce(0) { $0 + WebSocketFrameWriter.headerLength(payload: $1.count) + $1.count }
         let frames = frames(.event, namespace: namespace, writer)
-        return (frames, frames.writerIndex - attached - 2 - RecoveryOffset.length)
+        return (frames, frames.writerIndex - attached - 2 - form.length)
     }
 
     func ack(_ id: UInt64, _ arguments: [JSONValue], namespace: String) -> ByteBuffer {

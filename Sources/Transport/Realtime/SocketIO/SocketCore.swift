@@ -78,6 +78,8 @@ final class SocketCore {
     }
 
     var isConnected: Bool { reason == nil }
+    /// It is about to be disconnected, once it has been sent what is on its way to it.
+    var isLeaving = false
 
     func send(_ frames: ByteBuffer) {
         guard reason == nil else { return }
@@ -153,19 +155,24 @@ final class SocketCore {
 
     // MARK: Rooms
 
-    func join(_ names: [String]) {
+    func join(_ names: [String]) { join(names.map { name -> (name: String, since: RecoveryOffset?) in (name, nil) }) }
+
+    /// - Parameter rooms: each with the place since which the socket is in there; nil: from now on.
+    func join(_ rooms: [(name: String, since: RecoveryOffset?)]) {
         guard reason == nil else { return }
-        for name in names where !shard.join(self, name) { connection?.hub.services.refusedRooms.add() }
+        for room in rooms where !shard.join(self, room.name, since: room.since) { connection?.hub.services.refusedRooms.add() }
+        changed()
     }
 
     func leave(_ names: [String]) {
         for name in names { shard.leave(self, name) }
+        if reason == nil { changed() }
     }
 
     /// The socket's own room first (S11).
     var roomNames: [String] { [id] + rooms.map(\.room.name) }
 
-    private var placesInRooms: [(name: String, since: RecoveryOffset)] {
+    var placesInRooms: [(name: String, since: RecoveryOffset)] {
         [(String(describing: key), .start)] + rooms.map { ($0.room.name, $0.since) }
     }
 
@@ -271,7 +278,7 @@ final class SocketCore {
     func disconnect(closingSession: Bool) {
         guard reason == nil else {
             guard let recovery else { return }
-            return recovery.recovery.disconnect(recovery.pid, in: namespace.name, closingSession: closingSession)
+            return recovery.recovery.disconnect(recovery.pid, id, in: namespace.name, closingSession: closingSession)
         }
         connection?.disconnect(self, closingSession: closingSession)
     }
@@ -287,6 +294,7 @@ final class SocketCore {
         }
         if let recovery {
             recovery.place.core.value = nil
+            socket?.storedData.onChange(nil)
             recovery.recovery.ended(recovery.pid, reason, rooms: placesInRooms)
         }
         shard.remove(self)

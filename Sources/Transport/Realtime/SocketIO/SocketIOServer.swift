@@ -161,6 +161,12 @@ final class SocketHub: SessionApplication {
     init(_ services: SocketServices) {
         self.services = services
         directory = NamespaceDirectory(services)
+        guard let recovery = services.recovery else { return }
+        // Held weakly: the hub holds its cluster.
+        recovery.stream?.open(duration: recovery.policy.maxDisconnectionDuration, retention: recovery.retention) { [weak self] readings in
+            guard let self else { return }
+            services.recovery?.receive(readings, directory, services)
+        }
     }
 
     /// A namespace of revision 3 may have a query behind it (L5).

@@ -34,7 +34,9 @@ final class SocketServices: Sendable {
         limited = PacketLimitMetrics(metrics)
         packets = PacketFrames(parser: configuration.parser)
         recovery = configuration.recovery.map {
-            Recovery($0, configuration: configuration, eventLoops: eventLoops, metrics: metrics)
+            Recovery(
+                $0, configuration: configuration, eventLoops: eventLoops, stream: (cluster as? any RecoveringCluster)?.recoveryStream,
+                metrics: metrics)
         }
         connectTimeout = configuration.connectTimeout.timeAmount
         ackTimeout = configuration.ackTimeout
