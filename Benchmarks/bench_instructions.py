@@ -80,7 +80,8 @@ def compared(name: str, folder: pathlib.Path, is_update: bool) -> list[str]:
     if is_update:
         file.parent.mkdir(exist_ok=True)
         file.write_text(json.dumps(counts, indent=2) + "\n")
-    baseline = json.loads(file.read_text())
+    # What is counted for the first time has nothing to be compared with.
+    baseline = counts | (json.loads(file.read_text()) if file.exists() else {})
     changes = {key: count / baseline[key] - 1 for key, count in counts.items()}
     rows = [
         [found[key].title, f"{count:,}", f"{baseline[key]:,}", f"{changes[key]:+.1%}", "" if abs(changes[key]) <= limit else "<<"]
@@ -92,9 +93,11 @@ def compared(name: str, folder: pathlib.Path, is_update: bool) -> list[str]:
 
 def main() -> int:
     parser = argparse.ArgumentParser(description="Counts instructions and compares them with the baselines.")
-    parser.add_argument("groups", nargs="*", choices=[[], *GROUPS], metavar=" | ".join(GROUPS))
+    parser.add_argument("groups", nargs="*", metavar=" | ".join(GROUPS))
     parser.add_argument("--update", action="store_true", help="write the baselines anew")
     arguments = parser.parse_args()
+    if unknown := set(arguments.groups) - set(GROUPS):
+        parser.error(f"no group {', '.join(unknown)}")
     if not shutil.which("valgrind"):
         print("instructions: not counted, because valgrind is missing: apt-get install valgrind")
         return 0
