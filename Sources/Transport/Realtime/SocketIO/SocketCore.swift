@@ -150,7 +150,7 @@ final class SocketCore {
         guard !starved.isEmpty else { return }
         let waiting = starved
         starved = []
-        for feed in waiting { feed.signal() }
+        for feed in waiting { feed.wake() }
     }
 
     // MARK: Rooms
@@ -249,6 +249,7 @@ final class SocketCore {
         guard let connection, feeds.contains(where: { $0 === feed }) else { return }
         let room = connection.session.room
         guard room > 0 else { return starve(feed) }
+        feed.answer()
         var writer = FeedWriter(namespace: namespace.name, packets: namespace.services.packets, limit: room, recovery: recovery)
         let state = feed.source.read(into: &writer)
         if writer.frames.readableBytes > 0 { send(writer.frames) }
@@ -260,6 +261,7 @@ final class SocketCore {
     }
 
     private func starve(_ feed: Feed) {
+        feed.wait()
         guard !starved.contains(where: { $0 === feed }) else { return }
         starved.append(feed)
     }
