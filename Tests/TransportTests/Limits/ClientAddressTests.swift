@@ -51,7 +51,8 @@ import Testing
             ("0.0.0.0/0", "203.0.113.9", "::1"), ("::1", "::1", "::2"), ("192.0.2.128/25", "192.0.2.200", "192.0.2.127"),
         ] {
             let block = try AddressBlock(block)
-            #expect(block.contains(try address(inside)) && !block.contains(try address(outside)), "\(block)")
+            let (isIn, isOut) = (block.contains(try address(inside)), !block.contains(try address(outside)))
+            #expect(isIn && isOut, "\(block)")
         }
         #expect(try AddressBlock("::/0").contains(address("192.0.2.1")))
         for text in ["", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/8/8", "proxy", "/8"] {

@@ -59,7 +59,10 @@ import TransportWire
             async let poll = server.poll(sid)
             async let drained: Void = sockets.drain(try DrainPolicy())
             // No DISCONNECT packet, after which they would stay away.
-            guard case .close(let code, _)? = try await socket.event() else { return Issue.record("no close frame") }
+            guard case .close(let code, _)? = try await socket.event() else {
+                Issue.record("no close frame")
+                return
+            }
             #expect(code == 1001)
             #expect(try await poll.body == "1")
             try await drained
