@@ -122,9 +122,12 @@ struct ConfigurationTests {
         let error = #expect(throws: ConfigurationError.self) { try load("transport: { cluster: true }") }
         #expect(error?.setting == "transport.cluster")
         #expect(try !load("stores: { redis: redis://h }").transport.cluster)
-        let yaml = "stores: { redis: redis://h }\ntransport: { cluster: true, cluster_key: chat, cluster_python_channel: '' }"
+        let yaml =
+            "stores: { redis: redis://h }\ntransport: { cluster: true, cluster_key: chat, cluster_stream_events: 500, cluster_python_channel: '' }"
         let transport = try load(yaml).transport
-        #expect(transport.cluster && transport.clusterKey == "chat" && transport.clusterPythonChannel.isEmpty)
+        #expect(
+            transport.cluster && transport.clusterKey == "chat" && transport.clusterStreamEvents == 500
+                && transport.clusterPythonChannel.isEmpty)
         #expect(throws: ConfigurationError.self) { try load("transport: { cluster_key: '' }") }
         #expect(try load("server: { advertise: '10.0.0.7:8000' }").server.peerAddress(port: 1).map { "\($0)" } == "10.0.0.7:8000")
         #expect(try load("server: { host: 127.0.0.1 }").server.peerAddress(port: 8_001).map { "\($0)" } == "127.0.0.1:8001")

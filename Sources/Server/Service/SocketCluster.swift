@@ -21,6 +21,7 @@ extension RedisCluster {
         var cluster = Configuration(url: url, logger: logger)
         cluster.roll = roll
         cluster.key = transport.clusterKey
+        cluster.streamEntriesMax = transport.clusterStreamEvents
         cluster.pythonChannel = transport.clusterPythonChannel.isEmpty ? nil : transport.clusterPythonChannel
         return RedisCluster(cluster, on: MultiThreadedEventLoopGroup.singleton.next(), metrics: metrics)
     }

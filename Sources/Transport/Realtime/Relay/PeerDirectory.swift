@@ -1,4 +1,4 @@
-/// Where the nodes of a cluster are. A session id names its node (``SessionID``): a request whose session lives on another
+/// Where the nodes of a cluster are. A session id names its node (`SessionID`): a request whose session lives on another
 /// node is sent on to the address that the directory has for it.
 ///
 /// Asked on event loops for every such request: the look-up must not wait. Any thread.
@@ -10,11 +10,14 @@ public protocol PeerDirectory: Sendable {
 
 /// A host, by name or by number, and a port of the network that the nodes share; and whether TLS is spoken there.
 public struct PeerAddress: Sendable, Hashable {
+    /// A name, or an address of IPv4 or IPv6 without brackets.
     public let host: String
+    /// Of the node's front.
     public let port: Int
     /// TLS is spoken there, and nothing else. Requests are only sent on between nodes that both speak it, or both do not.
     public let isSecure: Bool
 
+    /// An address of these parts.
     public init(host: String, port: Int, isSecure: Bool = false) {
         self.host = host
         self.port = port

@@ -20,6 +20,7 @@ public final class TLSIdentity: Sendable {
         /// The authorities of ``PeerTrust/roots(_:)`` are no PEM text of certificates.
         case roots
 
+        /// What is wrong, for the operator; nothing of the key.
         public var description: String {
             switch self {
             case .certificate: "must be certificates in PEM, the server's own first and those that signed it after it"
