@@ -98,6 +98,7 @@ let package = Package(
             name: "TransportRedis",
             dependencies: [
                 "Transport", "TransportWire", "JSON", "MessagePack", "RedisClient", "Telemetry", .nioCore, .nioPosix, .logging,
+                .deque,
             ],
             path: "Sources/Transport/Redis", swiftSettings: settings),
 
@@ -186,6 +187,10 @@ let package = Package(
         .executableTarget(
             name: "sandbox-benchmark", dependencies: ["Executor", "JSON", "sandbox-init"], path: "Benchmarks/SandboxBenchmark",
             swiftSettings: settings),
+        .executableTarget(
+            name: "transport-benchmark",
+            dependencies: ["JSON", "Telemetry", "TransportWire", "Transport", .hummingbird, .logging, .nioCore, .nioPosix],
+            path: "Benchmarks/TransportBenchmark", swiftSettings: settings),
         // What libFuzzer drives (scripts/fuzz.sh).
         .executableTarget(
             name: "fuzz", dependencies: ["JSON", "MessagePack", "TransportWire", .nioCore], path: "Tests/Fuzz", exclude: ["Corpus"],

@@ -64,6 +64,7 @@ enum Listener {
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.maxMessagesPerRead, value: FrontLimits.readsPerCycle)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(unsentLimit, value: FrontLimits.unsentBytesMax)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try setUp(channel, shared: shared, loops: loops) }
             }
@@ -71,6 +72,10 @@ enum Listener {
         let onlyIPv6 = ChannelOptions.Types.SocketOption(level: .ipv6, name: .init(rawValue: CInt(IPV6_V6ONLY)))
         return isIPv6 ? bootstrap.serverChannelOption(onlyIPv6, value: 1) : bootstrap
     }
+
+    /// Of what a client does not read the kernel would keep several megabytes by itself, and a run's text would wait there in
+    /// pieces instead of being merged in its log.
+    private static let unsentLimit = ChannelOptions.Types.SocketOption(level: .tcp, name: .init(rawValue: CInt(TCP_NOTSENT_LOWAT)))
 
     /// The pipeline of a connection, from the socket: TLS when there is a certificate, then the codec of the protocol, then the front.
     private static func setUp(_ channel: any Channel, shared: FrontShared, loops: FrontLoops) throws {

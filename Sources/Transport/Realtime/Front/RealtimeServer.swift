@@ -3,6 +3,7 @@ public import Logging
 public import NIOCore
 internal import NIOPosix
 public import ServiceLifecycle
+internal import Synchronization
 public import Telemetry
 
 /// The one port: REST and SSE through a Hummingbird responder, Engine.IO through an ingress, on the same connections.
@@ -17,6 +18,13 @@ public final class RealtimeServer: Service {
     private let group: any EventLoopGroup
     private let onBound: OnBound
     private let logger: Logger
+    private let haste = Mutex(Haste())
+
+    /// How a shutdown that is under way is ended; a short `Mutex` guards it.
+    private struct Haste {
+        var isHurried = false
+        var loops: FrontLoops?
+    }
 
     /// A server without Socket.IO.
     ///
@@ -87,14 +95,28 @@ public final class RealtimeServer: Service {
         do {
             let listeners = try await Listener.bind(configuration, shared: shared, loops: loops, group: group)
             await onBound(listeners.compactMap(\.localAddress))
-            let grace = await waitForShutdown()
+            var grace = await waitForShutdown()
             for listener in listeners { try? await listener.close() }
             shared.ingress?.quiesce()
+            let isHurried = haste.withLock { haste in
+                haste.loops = loops
+                return haste.isHurried
+            }
+            if isHurried { grace = .zero }
             await loops.shutDown(grace: grace)
         } catch {
             await loops.shutDown(grace: .zero)
             throw error
         }
+    }
+
+    /// Gives open requests no more time at the shutdown, be it under way or still to come.
+    public func hurry() {
+        let loops = haste.withLock { haste in
+            haste.isHurried = true
+            return haste.loops
+        }
+        loops?.closeAll()
     }
 
     private func waitForShutdown() async -> Duration {

@@ -33,8 +33,10 @@ public struct HandshakeRefusal: Error, Sendable, Hashable {
 
     var status: HTTPResponseStatus { code == .forbidden ? .forbidden : .badRequest }
 
+    var body: ByteBuffer { Self.body(code, message) }
+
     /// `code` is a JSON number (E4).
-    var body: ByteBuffer {
+    static func body(_ code: Code, _ message: String) -> ByteBuffer {
         var writer = JSONWriter(reserving: 64)
         writer.beginObject()
         writer.member("code", code.rawValue)

@@ -23,6 +23,7 @@ public final class Socket: Sendable {
     public let recovered: Bool
     /// Any thread: ``data`` is read everywhere.
     let storedData: SocketData
+    let expiry = SocketExpiry()
 
     private static let tokens = Atomic<UInt64>(0)
 
@@ -65,6 +66,8 @@ public final class Socket: Sendable {
         }
     }
 
+    func setExpiry(_ deadline: NIODeadline?, ending scope: ExpiryScope) { onLoop { $0.setExpiry(deadline, scope) } }
+
     // MARK: Sending
 
     /// Sends an event. Reserved names (S3) are counted and not sent. Dropped when disconnected; where connections are
@@ -73,6 +76,7 @@ public final class Socket: Sendable {
 
     func emit(_ event: String, _ arguments: [JSONValue], _ flags: EmitFlags) {
         guard namespace.mayEmit(event) else { return }
+        if !namesSession, namespace.services.recovery?.send(event, arguments, flags, to: key, in: namespace.name) == true { return }
         var outgoing = OutgoingEvent(event, arguments, in: namespace, isRecoverable: !namesSession)
         let isVolatile = flags.isVolatile
         if let recovery = namespace.services.recovery, !namesSession {
@@ -148,7 +152,12 @@ public final class Socket: Sendable {
     public func leave(_ room: String) { leave([room]) }
 
     /// Leaves the namespace; with `closingSession` all namespaces of the session, and closes it (S16).
-    public func disconnect(closingSession: Bool = false) { onLoop { $0.disconnect(closingSession: closingSession) } }
+    public func disconnect(closingSession: Bool = false) {
+        guard let stream = namespace.services.recovery?.stream else { return onLoop { $0.disconnect(closingSession: closingSession) } }
+        // What was sent to it before goes by the cluster's stream; from the client nothing is heard any more.
+        onLoop { $0.isLeaving = true }
+        stream.afterSent { self.onLoop { $0.disconnect(closingSession: closingSession) } }
+    }
 
     // MARK: End
 

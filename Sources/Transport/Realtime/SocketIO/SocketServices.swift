@@ -6,9 +6,12 @@ final class SocketServices: Sendable {
     let eventLoops: [any EventLoop]
     let connectTimeout: TimeAmount
     let ackTimeout: Duration
+    let lifetime: ConnectionLifetime?
     let cluster: (any ClusterPort)?
     let packets: PacketFrames
     let servesRevision3: Bool
+    let rateLimits: RateLimits
+    let limited: PacketLimitMetrics
     /// Nil when connections cannot be recovered.
     let recovery: Recovery?
     let sockets: Metric
@@ -27,12 +30,17 @@ final class SocketServices: Sendable {
         self.eventLoops = eventLoops
         self.cluster = cluster
         servesRevision3 = configuration.allowEIO3
+        rateLimits = configuration.rateLimits
+        limited = PacketLimitMetrics(metrics)
         packets = PacketFrames(parser: configuration.parser)
         recovery = configuration.recovery.map {
-            Recovery($0, configuration: configuration, eventLoops: eventLoops, metrics: metrics)
+            Recovery(
+                $0, configuration: configuration, eventLoops: eventLoops, stream: (cluster as? any RecoveringCluster)?.recoveryStream,
+                metrics: metrics)
         }
         connectTimeout = configuration.connectTimeout.timeAmount
         ackTimeout = configuration.ackTimeout
+        lifetime = configuration.connectionLifetime
         sockets = metrics.gauge("kdcube_sockets", "Sockets that have joined a namespace.")
         parseErrors = metrics.counter("kdcube_socketio_parse_errors_total", "Sessions closed because of a malformed Socket.IO packet.")
         refusedRooms = metrics.counter("kdcube_rooms_refused_total", "Joins refused because a socket is in too many rooms.")

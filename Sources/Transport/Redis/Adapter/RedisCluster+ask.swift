@@ -113,7 +113,7 @@ extension RedisCluster {
 
 extension Duration {
     /// Rounded down; durations here are bounded.
-    fileprivate var milliseconds: Int64 {
+    var milliseconds: Int64 {
         let (seconds, attoseconds) = components
         return seconds.multipliedReportingOverflow(by: 1_000).partialValue + attoseconds / 1_000_000_000_000_000
     }

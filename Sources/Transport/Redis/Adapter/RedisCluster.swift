@@ -20,7 +20,7 @@ public protocol ClusterRoll: Sendable {
 /// state is in short `Mutex`es, what arrives is worked off on the event loop of its connection.
 ///
 /// Source: socketio.md §3.1, §3.2, §3.6 in the order of its sentences; the decisions are in ADR 19.
-public final class RedisCluster: ClusterPort {
+public final class RedisCluster: ClusterPort, RecoveringCluster {
     /// Where the Redis is, and how the cluster speaks there.
     public struct Configuration: Sendable {
         /// The Redis that every server of the cluster uses.
@@ -31,6 +31,9 @@ public final class RedisCluster: ClusterPort {
         public var pythonChannel: String? = "socketio"
         /// Who the other servers are; nil: whoever subscribes.
         public var roll: (any ClusterRoll)?
+        /// Entries that Redis keeps, roughly, of the stream of ``key`` for clients that come back; the option `maxLen` of the streams
+        /// adapter. Used where the server recovers connections.
+        public var streamEntriesMax = StreamLimits.entriesMax
         /// Where the loss of the connection is told.
         public var logger: Logger
 
@@ -66,6 +69,7 @@ public final class RedisCluster: ClusterPort {
     let metrics: ClusterMetrics
     let publisher: RedisConnection
     let subscriber: RedisSubscriber
+    let stream: RedisStream
     let inquiries = Mutex<[String: Waiting]>([:])
     let answering = Atomic<Int>(0)
     /// Questions of others that are answered now.
@@ -95,6 +99,7 @@ public final class RedisCluster: ClusterPort {
         // The name of the channel comes on top.
         publishing.commandBytesMax = ClusterLimits.messageBytesMax + 4_096
         publisher = RedisConnection(publishing, on: eventLoop)
+        stream = RedisStream(configuration, uid: uid, on: eventLoop, registry, metrics)
         (jobQueue, jobs) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(ClusterLimits.answeringMax))
         (eventQueue, events) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(ClusterLimits.serverSideQueueMax))
         let ear = Ear()
@@ -118,6 +123,7 @@ public final class RedisCluster: ClusterPort {
         subscriber.connect()
         await withTaskGroup { group in
             group.addTask { for await event in self.eventQueue { await event() } }
+            group.addTask { await self.stream.run() }
             group.addTask {
                 await withDiscardingTaskGroup { group in
                     for await job in self.jobQueue { group.addTask { await job() } }
@@ -135,8 +141,10 @@ public final class RedisCluster: ClusterPort {
     /// Whether this server hears the others in the namespace, is counted by them, and can speak to them. Any thread.
     public func takesPart(in namespace: String) -> Bool {
         publisher.health == .ready && topics(namespace).allSatisfy { subscriber.listens(to: $0) }
-            && subscriber.listens(to: .matchingNames(beginningWith: channels.broadcasts))
+            && subscriber.listens(to: .matchingNames(beginningWith: channels.broadcasts)) && (!stream.isOpen || stream.isReady)
     }
+
+    package var recoveryStream: any RecoveryStream { stream }
 
     // MARK: Namespaces
 

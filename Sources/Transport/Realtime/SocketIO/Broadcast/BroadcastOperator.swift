@@ -100,6 +100,7 @@ public struct BroadcastOperator: Sendable {
     public func disconnectSockets(closingSessions: Bool = false) { run(.disconnect(closingSessions: closingSessions, target)) }
 
     private func run(_ command: ClusterCommand) {
+        if !isLocal, namespace.services.recovery?.send(command, in: namespace.name) == true { return }
         namespace.perform(command)
         if !isLocal { namespace.services.cluster?.send(command, namespace: namespace.name) }
     }

@@ -72,7 +72,7 @@ extension HandlerScope {
     /// wire holds; each may change the arguments, and the first refusal keeps the event from its handler.
     public func useEvents(_ middleware: @escaping HandlerTable.EventMiddleware) { register { $0.eventMiddlewares.append(middleware) } }
 
-    /// Hears of every event that a middleware refused. The place to tell the client, if it is to know.
+    /// Hears of every event that a middleware refused, or ``TransportConfiguration/rateLimits``. The place to tell the client, if it is to know.
     public func onRefusedEvent(_ handler: @escaping HandlerTable.RefusalHandler) { register { $0.refused.append(handler) } }
 
     /// Hears of every event that is sent to a socket, once for each receiver of a broadcast, before it is sent (S18). Not
