@@ -74,28 +74,27 @@ def refusal(code: str, **more) -> dict:
     return {"ok": False, "error": {"code": code, **more}}
 
 
-def test_its_page_is_a_chat(browser, chat):
+def test_its_page_is_a_chat(browser, chat, person):
     context = browser.new_context()
     # The official client, from where the set-up put it and not from its makers.
     context.route("https://cdn.socket.io/**", lambda route: route.fulfill(path=CLIENT, content_type="text/javascript"))
-    problems, pages = [], []
-    for name in ("ann", "bob"):
-        page = context.new_page()
-        page.on("pageerror", lambda error: problems.append(str(error)))
-        page.goto(chat)
-        page.fill("[name=room]", "kitchen")
-        page.fill("[name=name]", "x" * 30)
-        page.click("text=Join")
-        page.wait_for_selector("text=A name has 1 to 20 letters.")
-        page.fill("[name=name]", name)
-        page.click("text=Join")
-        page.wait_for_selector("text=Here: ann" + (", bob" if name == "bob" else ""))
-        pages.append(page)
-    ann, bob = pages
-    ann.wait_for_selector("text=bob: is here")
-    bob.fill("[name=text]", "<b>hello</b>")
-    bob.press("[name=text]", "Enter")
-    for page in pages:
-        page.wait_for_selector("text=bob: <b>hello</b>")
+    problems = []
+    page = context.new_page()
+    page.on("pageerror", lambda error: problems.append(str(error)))
+    page.goto(chat)
+    page.fill("[name=room]", "kitchen")
+    page.fill("[name=name]", "x" * 30)
+    page.click("text=Join")
+    page.wait_for_selector("text=A name has 1 to 20 letters.")
+    page.fill("[name=name]", "ann")
+    page.click("text=Join")
+    page.wait_for_selector("text=Here: ann")
+    bob = person()
+    assert bob.call("join", ("kitchen", "bob")) == ["ann", "bob"]
+    page.wait_for_selector("text=bob: is here")
+    page.fill("[name=text]", "<b>hello</b>")
+    page.press("[name=text]", "Enter")
+    page.wait_for_selector("text=ann: <b>hello</b>")
+    assert bob.said.get(timeout=5) == {"name": "ann", "text": "<b>hello</b>"}
     context.close()
     assert not problems, problems

@@ -40,7 +40,7 @@ public struct FrontConfiguration: Sendable {
     public var bodyGrace: Duration = .seconds(10)
     /// Rate below which a body that is still arriving is cut: on average after the grace, and in each further ``bodyGrace``.
     public var bodyBytesPerSecondMin = 500
-    /// A client that takes nothing of a response for this long is cut (attack 22). It costs us what ``FrontLimits`` lets wait, so a laptop
+    /// A client that takes nothing of a response for this long is cut (attack 22). It costs us what `FrontLimits` lets wait, so a laptop
     /// that sleeps for a minute finds its stream again.
     public var writeProgressDeadline: Duration = .seconds(90)
     /// How long the client may take to close after its last answer.
