@@ -6,30 +6,6 @@ internal import TransportWire
 /// The Socket.IO side of one session: decodes its packets and leads them to the sockets of its namespaces (S10–S16).
 /// Confined to the session's loop.
 final class SocketConnection: SessionDelegate {
-    /// A namespace that decides whether it takes the client; without a task when an old connection has to end first.
-    private struct Attempt {
-        let name: String
-        let task: Task<Void, Never>?
-    }
-
-    /// A client that wants into a namespace.
-    private struct Arrival: Sendable {
-        let name: String
-        let handshake: Handshake
-        /// The socket that it wants back.
-        var wish: RecoveryRequest?
-        /// False once the socket's old connection was ended for it.
-        var mayTakeOver = true
-    }
-
-    /// What it has decided.
-    private enum Verdict: Sendable {
-        case unknown
-        case refused(Namespace, ConnectRefusal)
-        /// The context is nil when the middlewares were not asked.
-        case admitted(Namespace, SharedTable, context: (any Sendable)?)
-    }
-
     /// The session owns this object and is the last to go.
     unowned let session: EngineSession
     let hub: SocketHub
