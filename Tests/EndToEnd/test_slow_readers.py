@@ -57,7 +57,7 @@ def test_readers_that_stop_cost_less_than_a_mebibyte_and_lose_nothing(alone):
         stopped = await readers(server.port, key, run)
         other = of_sse(await asyncio.to_thread(collect, server.url, key, {"text": "Go.\n@tokens 50\n@rate 100", "model": "demo"}))
         assert check_run(other)["type"] == "chat.complete", "a healthy reader beside them"
-        await asyncio.to_thread(wait_until, "the runs are over", lambda: server.metrics()["kdcube_runs_active"] == 0)
+        await asyncio.to_thread(wait_until, "the runs are over", lambda: server.metrics()["kdcube_runs_active"] == 0, 60)
         waiting = lines.waiting_bytes(server.port)
         mine = [waiting[line.port] for line in stopped]
         cost = (server.resident_kib() - before) * 1024 / len(stopped)

@@ -46,7 +46,7 @@ def test_a_storm_loses_nobody_and_gives_the_memory_back(alone):
         sizes = []
         for storm in range(1 + STORMS):
             await asyncio.gather(*(client.come() for client in clients))
-            wait_until("all are there", lambda: server.metrics()["kdcube_connections"] == CLIENTS)
+            wait_until("all are there", lambda: server.metrics()["kdcube_connections"] == CLIENTS, 60)
             sizes.append(server.resident_kib())
             if storm < STORMS:
                 for client in clients:
