@@ -17,6 +17,9 @@ struct Configuration: Sendable, Hashable {
         var origins: [String] = []
         /// How long a graceful shutdown lets live runs go on.
         var grace = Duration.seconds(20)
+        /// How long it takes for letting the realtime clients go, at most, and how many of them it lets go a second.
+        var drain = Duration.seconds(10)
+        var drainRate = 500
         /// What becomes of a run that nobody reads any more, and how long it waits for somebody to come back.
         var onDisconnect = DisconnectPolicy.drain
         var disconnectGrace = Duration.seconds(30)
@@ -26,6 +29,8 @@ struct Configuration: Sendable, Hashable {
         var tls: TLS?
         /// `host:port` where the other servers of a cluster reach this one; empty: as it listens.
         var advertise = ""
+        /// Proxies whose `X-Forwarded-For` says who a client is: addresses and blocks of them. None: it is not believed.
+        var trustedProxies: [String] = []
 
         var scheme: String { tls == nil ? "http" : "https" }
     }
@@ -35,6 +40,8 @@ struct Configuration: Sendable, Hashable {
         /// The server's certificate, and after it those that signed it.
         var certificate: String
         var key: String
+        /// Authorities that sign the certificates of the other servers of a cluster; empty: all servers show this certificate.
+        var peerRoots = ""
 
         init(certificate: String, key: String) { (self.certificate, self.key) = (certificate, key) }
     }
@@ -124,6 +131,9 @@ struct Configuration: Sendable, Hashable {
         var clusterStreamEvents = StreamLimits.entriesMax
         /// How long a client that has lost its connection finds its socket again; nil: not at all.
         var recovery: Duration?
+        var rateLimits = RateLimits()
+        /// How long a session lives at most; nil: as long as its client likes.
+        var connectionLifetime: Duration?
     }
 
     struct Tools: Sendable, Hashable {

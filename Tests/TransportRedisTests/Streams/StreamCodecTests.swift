@@ -29,7 +29,7 @@ import TransportWire
         .disconnect(closingSessions: true, BroadcastTarget()), .disconnect(closingSessions: false, BroadcastTarget(rooms: ["a"])),
     ]
 
-    @Test("what is written is read again", arguments: commands) func commands(_ command: ClusterCommand) throws {
+    @Test("what is written is read again", arguments: commands) func roundTrip(_ command: ClusterCommand) throws {
         #expect(try read(StreamCodec.fields(of: command, namespace: "/chat")) == .command(command, namespace: "/chat"))
     }
 

@@ -31,10 +31,10 @@ import Transport
         var pending = PendingEntries<Int>()
         let done = Mutex(0)
         let body: @Sendable () -> Void = { done.withLock { $0 += 1 } }
-        #expect(!pending.follow(body))
+        #expect(pending.follow(body) == false)
         _ = pending.append(1, bytes: 1)
         _ = pending.append(2, bytes: 1)
-        #expect(pending.follow(body))
+        #expect(pending.follow(body) == true)
         #expect(pending.settle(1)?.followers.count == 0)
         for follower in pending.settle(2)?.followers ?? [] { follower() }
         #expect(done.withLock { $0 } == 1)
@@ -49,16 +49,18 @@ import Transport
             SessionQueue.Write(value: value.map { [$0] }, milliseconds: 10, condition: condition)
         }
         var queue = SessionQueue(waitingMax: 2, onTheWayMax: 1)
-        for value: UInt8 in 1...3 { #expect(queue.put(pid, write(value, value == 1 ? .always : .ifThere))) }
+        for value: UInt8 in 1...3 { #expect(queue.put(pid, write(value, value == 1 ? .always : .ifThere)) == true) }
         #expect(queue.put(other, write(9, .ifThere)) && queue.waitingCount == 2)
-        let first = try #require(queue.next())
+        let front = queue.next()
+        let first = try #require(front)
         #expect(first.pid == pid && first.write == write(3, .always), "what made it had not left")
         #expect(queue.next() == nil, "one is on its way")
         // While it is on its way something newer comes; it fails.
-        #expect(queue.put(pid, write(4, .ifThere)))
+        #expect(queue.put(pid, write(4, .ifThere)) == true)
         #expect(queue.failed(first.pid, first.write) && queue.isPaused && queue.next() == nil)
         queue.resume()
-        let next = try #require(queue.next())
+        let second = queue.next()
+        let next = try #require(second)
         #expect(next.pid == other)
         queue.succeeded()
         #expect(queue.next()?.write == write(4, .always))
@@ -70,7 +72,7 @@ import Transport
         queue.succeeded()
         // An update never makes what an update was.
         #expect(queue.put(pid, write(1, .ifThere)) && queue.put(pid, write(2, .ifThere)) && queue.pull(pid) == write(2, .ifThere))
-        #expect(queue.failed(pid, write(2, .ifThere)))
+        #expect(queue.failed(pid, write(2, .ifThere)) == true)
         let third = try #require(SessionID("CCCCCCCCCCCCCCCCCCCC"))
         #expect(queue.put(other, write(1, .always)) && !queue.put(third, write(1, .always)), "too many")
     }

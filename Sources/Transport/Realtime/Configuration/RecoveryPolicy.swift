@@ -6,7 +6,7 @@ public struct RecoveryPolicy: Sendable {
     /// True: the middlewares are not run for a socket that comes back, and ``Socket/context`` is the old one. False: they are
     /// run as for a new one, and a context that is a ``RecoveryIdentity`` must be of the same identity. In a cluster they are always run,
     /// because the old context is in the memory of another server, and this only says whether identities are compared.
-    public let skipMiddlewares: Bool
+    public private(set) var skipMiddlewares: Bool
     /// Events that the server keeps for those who come back.
     public let eventsMax: Int
     /// Bytes of kept events, and again of kept sockets, so that the server keeps at most twice as much.
@@ -45,6 +45,15 @@ public struct RecoveryPolicy: Sendable {
         self.bytesMax = bytesMax
         self.socketsMax = socketsMax
         self.clock = clock
+    }
+}
+
+extension RecoveryPolicy {
+    /// The same, with the middlewares asked.
+    var withMiddlewares: RecoveryPolicy {
+        var policy = self
+        policy.skipMiddlewares = false
+        return policy
     }
 }
 

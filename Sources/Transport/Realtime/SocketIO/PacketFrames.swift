@@ -1,13 +1,15 @@
-internal import JSON
-internal import NIOCore
-internal import TransportWire
+package import JSON
+package import NIOCore
+package import TransportWire
 
 /// Socket.IO packets as finished WebSocket frames: one text frame, then a binary frame for each attachment (S1, E28); or one binary frame
 /// of MessagePack (S9).
-struct PacketFrames: Sendable {
+package struct PacketFrames: Sendable {
     let parser: PacketParser
 
-    func event(_ name: String, _ arguments: [JSONValue], namespace: String, ackID: UInt64? = nil) -> ByteBuffer {
+    package init(parser: PacketParser) { self.parser = parser }
+
+    package func event(_ name: String, _ arguments: [JSONValue], namespace: String, ackID: UInt64? = nil) -> ByteBuffer {
         guard parser == .json else { return packed(.event, namespace, ackID, .array([.string(name)] + arguments)) }
         var writer = JSONWriter(reserving: 128)
         writer.beginArray()

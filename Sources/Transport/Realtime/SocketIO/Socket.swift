@@ -10,7 +10,9 @@ public final class Socket: Sendable {
     private let isQualified: Bool
     /// A client of Socket.IO 2, which does not come back.
     private let namesSession: Bool
+    /// The namespace that the socket is in.
     public let namespace: Namespace
+    /// What the client brought.
     public let handshake: Handshake
     /// What the namespace's last middleware returned; an empty tuple when there is none.
     public let context: any Sendable
@@ -21,6 +23,7 @@ public final class Socket: Sendable {
     public let recovered: Bool
     /// Any thread: ``data`` is read everywhere.
     let storedData: SocketData
+    let expiry = SocketExpiry()
 
     private static let tokens = Atomic<UInt64>(0)
 
@@ -62,6 +65,8 @@ public final class Socket: Sendable {
             eventLoop.execute { core.value.send(frames) }
         }
     }
+
+    func setExpiry(_ deadline: NIODeadline?, ending scope: ExpiryScope) { onLoop { $0.setExpiry(deadline, scope) } }
 
     // MARK: Sending
 
@@ -123,6 +128,11 @@ public final class Socket: Sendable {
         onLoop { $0.register { $0.anyOutgoing.append(handler) } }
     }
 
+    /// For an asynchronous handler's turn. Called on the loop, where handlers are.
+    ///
+    /// - Returns: false when too many wait.
+    func enqueue(weight: Int, _ job: @escaping HandlerQueue.Job) -> Bool { core.value.enqueue(weight: weight, job) }
+
     // MARK: Rooms
 
     /// The rooms that the socket is in, its own first; none when it is disconnected.
@@ -133,9 +143,12 @@ public final class Socket: Sendable {
 
     /// Joins rooms. Beyond ``TransportLimits/roomsPerSocketMax`` nothing is joined, and counted.
     public func join(_ rooms: [String]) { onLoop { $0.join(rooms) } }
+    /// Joins a room.
     public func join(_ room: String) { join([room]) }
 
+    /// Leaves rooms; those that the socket is not in are left alone.
     public func leave(_ rooms: [String]) { onLoop { $0.leave(rooms) } }
+    /// Leaves a room.
     public func leave(_ room: String) { leave([room]) }
 
     /// Leaves the namespace; with `closingSession` all namespaces of the session, and closes it (S16).

@@ -39,14 +39,19 @@ final class SocketConnection: SessionDelegate {
     /// Namespaces that the server has disconnected: what the client had sent before it knew is not its fault.
     private var left: [String] = []
     private var connectDeadline: NIODeadline
+    /// When the session has lived long enough.
+    private let lifeDeadline: NIODeadline
     private var isClosed = false
+    var limiter = PacketLimiter()
 
     init(session: EngineSession, hub: SocketHub) {
         self.session = session
         self.hub = hub
         decoder = SocketIODecoder(limits: hub.wireLimits(session.form.revision))
         connectDeadline = session.eventLoop.now + hub.services.connectTimeout
-        session.applicationDeadline = connectDeadline
+        let life = hub.services.lifetime.map { $0.time(.random(in: 0...1)) }
+        lifeDeadline = life.map { session.eventLoop.now + $0 } ?? .distantFuture
+        session.applicationDeadline = min(connectDeadline, lifeDeadline)
     }
 
     // MARK: SessionDelegate
@@ -59,8 +64,9 @@ final class SocketConnection: SessionDelegate {
     private var isRevision3: Bool { session.form.revision == .three }
 
     func received(_ message: ByteBuffer, isBinary: Bool) {
+        limiter.received(message.readableBytes)
         do throws(WireError) {
-            if let packet = try packet(of: message, isBinary) { receive(packet) }
+            if let packet = try packet(of: message, isBinary), mayPass(packet) { receive(packet) }
         } catch {
             // A client that does not speak the protocol is not negotiated with (S4).
             hub.services.parseErrors.add()
@@ -88,8 +94,9 @@ final class SocketConnection: SessionDelegate {
 
     func deadlinePassed(at now: NIODeadline) {
         if connectDeadline <= now { return session.close(.forcedClose, discard: true) }
+        if lifeDeadline <= now { return session.close(.lifetimeReached) }
         for member in members { member.expire(at: now) }
-        wake(at: members.reduce(connectDeadline) { min($0, $1.deadline) })
+        wake(at: members.reduce(min(connectDeadline, lifeDeadline)) { min($0, $1.deadline) })
     }
 
     func closed(_ reason: CloseReason) {
@@ -101,15 +108,19 @@ final class SocketConnection: SessionDelegate {
         for member in leaving { end(member, DisconnectReason(reason)) }
     }
 
+    var isBusy: Bool { members.contains { $0.hasFeeds } }
+
     func wake(at deadline: NIODeadline) {
         session.applicationDeadline = min(session.applicationDeadline, deadline)
     }
 
     // MARK: Packets
 
+    func member(of namespace: String) -> SocketCore? { members.first { $0.namespace.name == namespace } }
+
     private func receive(_ packet: SocketIOPacket) {
         if packet.kind == .connect { return connect(packet.namespace, auth: packet.data ?? .object(JSONObject())) }
-        guard let member = members.first(where: { $0.namespace.name == packet.namespace }) else {
+        guard let member = member(of: packet.namespace) else {
             if left.contains(packet.namespace) { return }
             return violate()
         }

@@ -18,6 +18,11 @@ final class SocketCore {
         var disconnecting: [@Sendable (DisconnectReason, [String]) -> Void] = []
         /// The latest volatile event, for when the transport takes it (S21).
         var latest: OutgoingEvent?
+        /// Made with the first event that waits. Its task keeps it when the socket has gone.
+        var queue: HandlerQueue?
+        /// When the socket or its session ends unless somebody prolongs it.
+        var expiry = NIODeadline.distantFuture
+        var expiryScope = ExpiryScope.session
     }
 
     let key: SessionID
@@ -91,6 +96,14 @@ final class SocketCore {
         change(&madeExtras().handlers)
     }
 
+    func enqueue(weight: Int, _ job: @escaping HandlerQueue.Job) -> Bool {
+        guard reason == nil else { return true }
+        let extras = madeExtras()
+        let queue = extras.queue ?? HandlerQueue()
+        extras.queue = queue
+        return queue.add(weight: weight, job)
+    }
+
     private func madeExtras() -> Extras {
         if let extras { return extras }
         let made = Extras()
@@ -137,7 +150,7 @@ final class SocketCore {
         guard !starved.isEmpty else { return }
         let waiting = starved
         starved = []
-        for feed in waiting { feed.signal() }
+        for feed in waiting { feed.wake() }
     }
 
     // MARK: Rooms
@@ -183,6 +196,8 @@ final class SocketCore {
         emit(outgoing)
     }
 
+    func awaits(_ id: UInt64) -> Bool { acks?.contains(id) == true }
+
     func answered(_ id: UInt64, _ arguments: [JSONValue]) {
         let complete = acks?.receive(id)
         complete?(.success(arguments))
@@ -193,15 +208,31 @@ final class SocketCore {
         complete?(.failure(.cancelled))
     }
 
-    var deadline: NIODeadline { min(acks?.deadline ?? .distantFuture, recovery?.announceAt ?? .distantFuture) }
+    var deadline: NIODeadline {
+        min(acks?.deadline ?? .distantFuture, recovery?.announceAt ?? .distantFuture, extras?.expiry ?? .distantFuture)
+    }
+
+    func setExpiry(_ deadline: NIODeadline?, _ scope: ExpiryScope) {
+        guard reason == nil, deadline != nil || extras != nil else { return }
+        madeExtras().expiry = deadline ?? .distantFuture
+        madeExtras().expiryScope = scope
+        connection?.wake(at: deadline ?? .distantFuture)
+    }
 
     func expire(at now: NIODeadline) {
         announceIfDue(at: now)
         let overdue = acks?.expire(at: now) ?? []
         for complete in overdue { complete(.failure(.timedOut)) }
+        guard let extras, extras.expiry <= now else { return }
+        switch extras.expiryScope {
+        case .session: connection?.session.close(.expired)
+        case .namespace: disconnect(closingSession: false)
+        }
     }
 
     // MARK: Feeds
+
+    var hasFeeds: Bool { !feeds.isEmpty }
 
     func open(_ feed: Feed) {
         guard reason == nil, feeds.count < TransportLimits.feedsPerSocketMax else { return feed.source.closed() }
@@ -218,6 +249,7 @@ final class SocketCore {
         guard let connection, feeds.contains(where: { $0 === feed }) else { return }
         let room = connection.session.room
         guard room > 0 else { return starve(feed) }
+        feed.answer()
         var writer = FeedWriter(namespace: namespace.name, packets: namespace.services.packets, limit: room, recovery: recovery)
         let state = feed.source.read(into: &writer)
         if writer.frames.readableBytes > 0 { send(writer.frames) }
@@ -229,6 +261,7 @@ final class SocketCore {
     }
 
     private func starve(_ feed: Feed) {
+        feed.wait()
         guard !starved.contains(where: { $0 === feed }) else { return }
         starved.append(feed)
     }

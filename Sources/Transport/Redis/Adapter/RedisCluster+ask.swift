@@ -17,6 +17,7 @@ struct ClusterSeen: Sendable {
 }
 
 extension RedisCluster {
+    /// Asks every other server that is known and puts their answers together.
     public func ask(_ question: ClusterQuestion, namespace: String, timeout: Duration) async -> ClusterAnswers {
         let kind: ClusterInquiry.Kind
         let body: ClusterRequest.Body

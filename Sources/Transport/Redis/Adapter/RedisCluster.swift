@@ -21,18 +21,23 @@ public protocol ClusterRoll: Sendable {
 ///
 /// Source: socketio.md §3.1, §3.2, §3.6 in the order of its sentences; the decisions are in ADR 19.
 public final class RedisCluster: ClusterPort, RecoveringCluster {
+    /// Where the Redis is, and how the cluster speaks there.
     public struct Configuration: Sendable {
+        /// The Redis that every server of the cluster uses.
         public var url: RedisURL
         /// What the channels' names begin with; the option `key` of the other servers' adapter.
         public var key = "socket.io"
         /// The channel of python-socketio's managers; nil: it is not listened to.
         public var pythonChannel: String? = "socketio"
+        /// Who the other servers are; nil: whoever subscribes.
         public var roll: (any ClusterRoll)?
         /// Entries that Redis keeps, roughly, of the stream of ``key`` for clients that come back; the option `maxLen` of the streams
         /// adapter. Used where the server recovers connections.
         public var streamEntriesMax = StreamLimits.entriesMax
+        /// Where the loss of the connection is told.
         public var logger: Logger
 
+        /// The defaults, to be changed property by property.
         public init(url: RedisURL, logger: Logger) {
             self.url = url
             self.logger = logger
@@ -80,6 +85,9 @@ public final class RedisCluster: ClusterPort, RecoveringCluster {
 
     private struct Attached { weak var server: SocketIOServer? }
 
+    /// A cluster that is not connected yet: ``run()`` connects it.
+    ///
+    /// - Parameter eventLoop: carries its connections.
     public init(_ configuration: Configuration, on eventLoop: any EventLoop, metrics registry: MetricRegistry) {
         var generator = SystemRandomNumberGenerator()
         let letters = Array("abcdefghijklmnopqrstuvwxyz0123456789")
@@ -140,6 +148,7 @@ public final class RedisCluster: ClusterPort, RecoveringCluster {
 
     // MARK: Namespaces
 
+    /// Subscribes to the namespace's channels.
     public func opened(namespace: String) {
         places.withLock { places in
             places[channels.request(namespace)] = .request(namespace)
@@ -149,6 +158,7 @@ public final class RedisCluster: ClusterPort, RecoveringCluster {
         subscriber.subscribe(topics(namespace))
     }
 
+    /// Lets the namespace's channels go.
     public func closed(namespace: String) {
         let topics = topics(namespace)
         places.withLock { places in
@@ -165,6 +175,7 @@ public final class RedisCluster: ClusterPort, RecoveringCluster {
 
     // MARK: Sending
 
+    /// Publishes a command for the other servers. Dropped while the connection is lost.
     public func send(_ command: ClusterCommand, namespace: String) {
         switch command {
         case .emit(let event, let arguments, let target, let flags):

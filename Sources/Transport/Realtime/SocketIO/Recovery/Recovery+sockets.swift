@@ -90,9 +90,11 @@ extension Recovery {
     /// not known here any more.
     func ended(_ pid: SessionID, _ reason: DisconnectReason, rooms: [(name: String, since: RecoveryOffset)]) {
         let now = clock()
+        // What has expired comes back by another credential, or not at all.
+        let isKept = reason.isRecoverable && (reason != .expired || !policy.skipMiddlewares)
         let (socket, early) = withState { state -> (RecoverableSocket?, Int) in
             let socket = state.sockets.socket(pid)
-            guard reason.isRecoverable else {
+            guard isKept else {
                 state.sockets.remove(pid)
                 return (socket, 0)
             }
@@ -100,7 +102,7 @@ extension Recovery {
         }
         if early > 0 { metrics.socketsEvicted.add(Int64(early)) }
         guard let stream, let socket, let place = socket.live else { return }
-        if reason.isRecoverable {
+        if isKept {
             stream.keep(session(of: socket, pid: pid, rooms: rooms, at: delivered(on: place.loop)), .end)
         } else {
             stream.forget(pid)
@@ -155,11 +157,13 @@ extension Recovery {
 }
 
 extension DisconnectReason {
-    /// True when the client may not know that it is gone (R4), or was too slow for what it then gets again.
+    /// True when the client may not know that it is gone (R4), or was too slow for what it then gets again. One that sent too much
+    /// knows, and begins anew.
     var isRecoverable: Bool {
         switch self {
-        case .transportError, .transportClose, .forcedClose, .pingTimeout, .serverShuttingDown, .slowConsumer: true
-        case .parseError, .clientNamespaceDisconnect, .serverNamespaceDisconnect: false
+        case .transportError, .transportClose, .forcedClose, .pingTimeout, .serverShuttingDown, .slowConsumer, .lifetimeReached, .expired:
+            true
+        case .parseError, .rateLimited, .clientNamespaceDisconnect, .serverNamespaceDisconnect: false
         }
     }
 }
