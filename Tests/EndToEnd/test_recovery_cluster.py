@@ -34,6 +34,7 @@ def start(redis, tmp_path):
 
     redis.client.flushdb()
     yield start
+    Returning.drop_all()
     for member in members:
         member.stop()
     assert all("Fatal" not in member.process.log.read_text() for member in members)
@@ -212,6 +213,7 @@ def test_two_chat_servers_give_a_socket_back_to_the_same_caller_alone(redis, tmp
         assert client.connect(second.url).recovered and client.sid == sid
         assert 'kdcube_recoveries_total{outcome="identity"} 1' in metrics(second)
     finally:
+        Returning.drop_all()
         installation.stop()
 
 
