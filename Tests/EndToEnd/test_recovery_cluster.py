@@ -200,7 +200,7 @@ def test_two_chat_servers_give_a_socket_back_to_the_same_caller_alone(redis, tmp
     installation = Installation(tmp_path / "i", redis=redis.url, transport={"cluster": True, "recovery": "1m"})
     try:
         first, second = installation.serve(), installation.serve()
-        owner, stranger = ({"token": installation.key("acme")["key"]} for _ in range(2))
+        owner, stranger = ({"token": installation.key(org)["key"]} for org in ("acme", "globex"))
         for server in (first, second):
             wait_until("it reads along", lambda server=server: "\nkdcube_recovery_stream_ready 1\n" in metrics(server))
         client = Returning(first.url, owner).announced()
