@@ -324,7 +324,7 @@ final class SocketConnection: SessionDelegate {
         let restored = recovery.restore(recall, wish, in: namespace.name, context: context, at: place)
         join(
             namespace, table, arrival.handshake, context: context, restored != nil || recovery.takesSockets ? place : nil,
-            restored.map { (wish.pid, $0) })
+            restored.map { (pid: wish.pid, restored: $0) })
     }
 
     private func join(
