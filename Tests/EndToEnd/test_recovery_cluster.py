@@ -34,6 +34,7 @@ def start(redis, tmp_path):
 
     redis.client.flushdb()
     yield start
+    Returning.drop_all()
     for member in members:
         member.stop()
     assert all("Fatal" not in member.process.log.read_text() for member in members)
@@ -199,7 +200,7 @@ def test_two_chat_servers_give_a_socket_back_to_the_same_caller_alone(redis, tmp
     installation = Installation(tmp_path / "i", redis=redis.url, transport={"cluster": True, "recovery": "1m"})
     try:
         first, second = installation.serve(), installation.serve()
-        owner, stranger = ({"token": installation.key("acme")["key"]} for _ in range(2))
+        owner, stranger = ({"token": installation.key(org)["key"]} for org in ("acme", "globex"))
         for server in (first, second):
             wait_until("it reads along", lambda server=server: "\nkdcube_recovery_stream_ready 1\n" in metrics(server))
         client = Returning(first.url, owner).announced()
@@ -212,6 +213,7 @@ def test_two_chat_servers_give_a_socket_back_to_the_same_caller_alone(redis, tmp
         assert client.connect(second.url).recovered and client.sid == sid
         assert 'kdcube_recoveries_total{outcome="identity"} 1' in metrics(second)
     finally:
+        Returning.drop_all()
         installation.stop()
 
 

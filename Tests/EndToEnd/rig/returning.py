@@ -1,12 +1,16 @@
 """A Socket.IO client that does about recovery what the stock one does, and tells what it was sent."""
 
 import json
+from typing import ClassVar
 
 import websocket
 
 
 class Returning:
     """Remembers its `pid`, and of every event the last argument as its offset if that is a string."""
+
+    #: Every connection that a test has opened: a server that ends waits for those that are open.
+    opened: ClassVar[list[websocket.WebSocket]] = []
 
     def __init__(self, url: str, auth: dict | None = None, namespace: str = "/"):
         self.auth, self.namespace = auth or {}, namespace
@@ -24,6 +28,7 @@ class Returning:
     def connect(self, url: str) -> "Returning":
         """Comes (back), and keeps in `missed` what was sent before the CONNECT packet."""
         self.socket = websocket.create_connection(url.replace("http", "ws", 1) + "/socket.io/?EIO=4&transport=websocket", timeout=20)
+        self.opened.append(self.socket)
         assert self.socket.recv().startswith("0{")
         known = {name: value for name, value in (("pid", self.pid), ("offset", self.offset)) if value is not None}
         self.socket.send(f"40{self._prefix}{json.dumps({**known, **self.auth})}")
@@ -82,6 +87,12 @@ class Returning:
                 self._packet()
         except (websocket.WebSocketConnectionClosedException, ConnectionError, AssertionError):
             return True
+
+    @classmethod
+    def drop_all(cls) -> None:
+        while cls.opened:
+            if (opened := cls.opened.pop()).sock:
+                opened.sock.close()
 
     def drop(self) -> None:
         """The connection ends without a word."""

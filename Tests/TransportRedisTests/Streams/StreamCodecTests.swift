@@ -69,7 +69,7 @@ import TransportWire
 
     @Test("what is no message is refused, and means nobody") func hostile() {
         let refused: [([String: String], ClusterRefusal)] = [
-            ([:], .shape), (["nsp": "/", "type": "x"], .shape), (["nsp": "/", "type": "3"], .shape),
+            ([:], .shape), (["nsp": "/", "type": "x"], .shape), (["nsp": "/", "type": "3"], .malformed),
             (["nsp": "/", "type": "3", "data": "{"], .malformed), (["nsp": "/", "type": "3", "data": "%%%%"], .malformed),
             (["nsp": "/", "type": "3", "data": "{}"], .shape), (["nsp": "/", "type": "6", "data": "{}"], .shape),
             (["nsp": "/", "type": "3", "data": #"{"packet":{"type":2,"data":["connect"]},"opts":{}}"#], .reservedEvent),

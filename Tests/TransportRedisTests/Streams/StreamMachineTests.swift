@@ -80,7 +80,7 @@ import Transport
     @Test("a server begins where somebody may have missed something, and nowhere that is gone") func begins() {
         #expect(StreamPosition.begin(nil, retention: 100).last == place(0))
         #expect(StreamPosition.begin(.init(last: place(1_000, 7), first: place(10)), retention: 100).last == place(900))
-        #expect(StreamPosition.begin(.init(last: place(1_000, 7), first: place(950, 3)), retention: 100).last == place(950, 3))
+        #expect(StreamPosition.begin(.init(last: place(1_000, 7), first: place(950, 3)), retention: 100).last == place(950, 2))
         #expect(StreamPosition.begin(.init(last: place(50), first: nil), retention: 100).last == place(50))
     }
 

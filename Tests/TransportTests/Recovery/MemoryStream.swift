@@ -9,6 +9,8 @@ final class MemoryStream: Sendable {
         var entries: [RecoveryReading] = []
         var sessions: [SessionID: RecoverySession] = [:]
         var receivers: [(end: Int, receive: @Sendable ([RecoveryReading]) -> Void)] = []
+        /// How each was kept last.
+        var modes: [SessionID: RecoverySession.Mode] = [:]
         var isAway = false
     }
 
@@ -24,6 +26,7 @@ final class MemoryStream: Sendable {
     }
 
     func session(_ pid: SessionID) -> RecoverySession? { state.withLock { $0.sessions[pid] } }
+    func mode(_ pid: SessionID) -> RecoverySession.Mode? { state.withLock { $0.modes[pid] } }
     func put(_ session: RecoverySession) { state.withLock { $0.sessions[session.pid] = session } }
     var sessionCount: Int { state.withLock { $0.sessions.count } }
 
@@ -80,6 +83,7 @@ final class MemoryStream: Sendable {
 
         func keep(_ session: RecoverySession, _ mode: RecoverySession.Mode) {
             stream.state.withLock { state in
+                state.modes[session.pid] = mode
                 if mode == .create || state.sessions[session.pid] != nil { state.sessions[session.pid] = session }
             }
         }

@@ -168,7 +168,7 @@ import Transport
             let client = try await world.client()
             try await world.lose(client)
             let pid = try #require(SessionID(await client.pid?.stringValue ?? ""))
-            #expect(await eventually { world.stream.session(pid) != nil })
+            #expect(await eventually { world.stream.mode(pid) == .end })
             let kept = try #require(world.stream.session(pid))
             world.stream.put(
                 RecoverySession(

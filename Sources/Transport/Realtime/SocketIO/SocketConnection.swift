@@ -297,14 +297,10 @@ final class SocketConnection: SessionDelegate {
             return hub.directory.release(namespace)
         }
         let place = LivePlace(loop: recovery.loop(of: session.eventLoop), eventLoop: session.eventLoop)
-        var old: (pid: SessionID, restored: Recovery.Restored)?
-        if case .taken(let socket, let offset) = recall,
-            case .restored(let restored) = recovery.restore(
-                socket, takenAt: offset, wish, in: namespace.name, context: context, at: place)
-        {
-            old = (wish.pid, restored)
-        }
-        join(namespace, table, arrival.handshake, context: context, old != nil || recovery.takesSockets ? place : nil, old)
+        let restored = recovery.restore(recall, wish, in: namespace.name, context: context, at: place)
+        join(
+            namespace, table, arrival.handshake, context: context, restored != nil || recovery.takesSockets ? place : nil,
+            restored.map { (pid: wish.pid, restored: $0) })
     }
 
     private func join(

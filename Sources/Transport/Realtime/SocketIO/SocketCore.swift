@@ -161,12 +161,13 @@ final class SocketCore {
     func join(_ rooms: [(name: String, since: RecoveryOffset?)]) {
         guard reason == nil else { return }
         for room in rooms where !shard.join(self, room.name, since: room.since) { connection?.hub.services.refusedRooms.add() }
-        changed()
+        // A client that has been told of it may be elsewhere in a moment.
+        changed(isUrgent: true)
     }
 
     func leave(_ names: [String]) {
         for name in names { shard.leave(self, name) }
-        if reason == nil { changed() }
+        if reason == nil { changed(isUrgent: true) }
     }
 
     /// The socket's own room first (S11).

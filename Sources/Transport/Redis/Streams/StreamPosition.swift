@@ -51,7 +51,7 @@ struct StreamPosition: Sendable, Hashable {
     static func begin(_ extent: Extent?, retention: UInt64) -> StreamPosition {
         guard let extent else { return StreamPosition(last: RecoveryOffset(millisecond: 0, number: 0)) }
         let oldest = extent.last.rawValue > retention ? extent.last.rawValue - retention : 0
-        return StreamPosition(last: max(RecoveryOffset(millisecond: oldest, number: 0), extent.first ?? extent.last))
+        return StreamPosition(last: max(RecoveryOffset(millisecond: oldest, number: 0), extent.first?.predecessor ?? extent.last))
     }
 
     func look(at extent: Extent?) -> Finding {

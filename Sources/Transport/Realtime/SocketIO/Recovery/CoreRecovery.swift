@@ -31,9 +31,9 @@ final class CoreRecovery {
 
     /// Something of the socket is to be kept elsewhere.
     func changed(_ core: SocketCore, isUrgent: Bool = false) {
-        guard recovery.stream != nil, !hasChanged else { return }
+        guard recovery.stream != nil else { return }
+        recovery.changed(hasChanged ? nil : core, on: place.loop, isUrgent: isUrgent)
         hasChanged = true
-        recovery.changed(core, on: place.loop, isUrgent: isUrgent)
     }
 
     func keepChanges(rooms: [(name: String, since: RecoveryOffset)]) {

@@ -152,7 +152,18 @@ extension Recovery {
     }
 
     /// Gives a socket that was taken to the loop on which it goes on (R3). The second half.
+    ///
+    /// - Returns: nil for a client that gets a new one.
     func restore(
+        _ recall: Recall, _ request: RecoveryRequest, in namespace: String, context: any Sendable, at live: LivePlace
+    ) -> Restored? {
+        guard case .taken(let session, let place) = recall,
+            case .restored(let restored) = restore(session, takenAt: place, request, in: namespace, context: context, at: live)
+        else { return nil }
+        return restored
+    }
+
+    private func restore(
         _ session: RecoverySession, takenAt place: RecoveryOffset, _ request: RecoveryRequest, in namespace: String,
         context: any Sendable, at live: LivePlace
     ) -> Claim {

@@ -50,6 +50,7 @@ final class Recovery: Sendable {
         /// Sockets of which something has changed that is not kept elsewhere yet, and whether that is about to be done.
         var changed: [SocketCore] = []
         var isKeeping = false
+        var isKeepingSoon = false
     }
 
     let policy: RecoveryPolicy
@@ -223,9 +224,13 @@ final class Recovery: Sendable {
 
     /// Keeps what has changed of a socket, together with what changes in the next 50 ms, or at the end of this turn of its loop,
     /// which is the current one.
-    func changed(_ core: SocketCore, on loop: Int, isUrgent: Bool) {
-        turns[loop].value.changed.append(core)
+    ///
+    /// - Parameter core: nil when it waits already.
+    func changed(_ core: SocketCore?, on loop: Int, isUrgent: Bool) {
+        if let core { turns[loop].value.changed.append(core) }
         if isUrgent {
+            guard !turns[loop].value.isKeepingSoon else { return }
+            turns[loop].value.isKeepingSoon = true
             eventLoops[loop].execute { self.keepChanged(loop) }
         } else if !turns[loop].value.isKeeping {
             turns[loop].value.isKeeping = true
@@ -237,6 +242,7 @@ final class Recovery: Sendable {
         let changed = turns[loop].value.changed
         turns[loop].value.changed = []
         turns[loop].value.isKeeping = false
+        turns[loop].value.isKeepingSoon = false
         for core in changed { core.keepChanges() }
     }
 }
