@@ -57,11 +57,15 @@ import TransportWire
             let old = try #require(await client.abandon())
             var last: WebSocketEvent?
             while let event = try await old.event() { last = event }
-            guard case .close(let code, _)? = last else { return Issue.record("\(String(describing: last))") }
+            guard case .close(let code, _)? = last else {
+                Issue.record("\(String(describing: last))")
+                return
+            }
             #expect(code == 1001)
             let missed = try await client.connect()
             #expect(missed == [["missed"]])
-            #expect(await client.recovered && client.id == id)
+            #expect(await client.recovered)
+            #expect(await client.id == id)
             #expect(reasons.value.first == .lifetimeReached)
             // Skipping them would be what a lifetime is there to prevent.
             #expect(asked.withLock { $0 } == 2)
@@ -105,7 +109,10 @@ import TransportWire
             #expect(try await eager.text() == "433[]")
             eager.say(#"424["work"]"#)
             #expect(try await eager.text() == "434[true]")
-            guard case .close(let code, _)? = try await lazy.event() else { return Issue.record("no close frame") }
+            guard case .close(let code, _)? = try await lazy.event() else {
+                Issue.record("no close frame")
+                return
+            }
             #expect(code == 1008)
             #expect(reasons.value == [.expired])
             #expect(server.metric("kdcube_sessions_closed_total{reason=\"connection_expired\"} 1"))
