@@ -10,10 +10,8 @@ import Transport
 
     @Test("attack 26: limits are on unless they are turned off, and far above what people do") func defaults() throws {
         let limits = try load().transport.rateLimits.limits()
-        #expect(try limits.events == .init(200, burst: 1_000))
-        #expect(try limits.bytes == .init(4 << 20, burst: 16 << 20))
-        #expect(try limits.sessions == .init(100, burst: 2_000))
-        #expect(try limits.upgrades == .init(100, burst: 2_000))
+        #expect(try limits.events == .init(200, burst: 1_000) && limits.bytes == .init(4 << 20, burst: 16 << 20))
+        #expect(try limits.sessions == .init(100, burst: 2_000) && limits.upgrades == .init(100, burst: 2_000))
         #expect(limits.openSessionsMax == 10_000 && limits.addressesMax == 65_536)
         #expect(limits.onExceeded == .drop && limits.exemptsLoopback)
         #expect(try load().server.trustedProxies.isEmpty)

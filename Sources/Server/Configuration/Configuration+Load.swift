@@ -42,6 +42,9 @@ extension Configuration {
             throw ConfigurationError(
                 setting: "transport.cluster", origin: nil, rule: "needs stores.redis, where the servers find each other")
         }
+        if !transport.cluster, server.tls?.peerRoots.isEmpty == false {
+            notices.append("server.tls.peer_roots has no effect without transport.cluster: no requests are sent on to other servers")
+        }
         accounting = try Accounting(tree.section("accounting"), stores: stores)
         for section in try tree.list("models") { models.append(try Model(section)) }
         for (index, model) in models.enumerated() where models[..<index].contains(where: { $0.id == model.id }) {
@@ -104,7 +107,8 @@ extension Configuration.Server {
         webClient = try section.string("web_client", default: webClient)
         tls = try Configuration.TLS(section.subsection("tls"))
         if let value = try section.value("advertise"), !value.text.isEmpty {
-            guard PeerAddress(value.text) != nil else { throw value.failure("must be host:port, such as 10.0.0.7:8000") }
+            // Whether TLS is spoken there is told by `tls`.
+            guard PeerAddress(value.text)?.isSecure == false else { throw value.failure("must be host:port, such as 10.0.0.7:8000") }
             advertise = value.text
         }
         for proxy in try section.strings("trusted_proxies") {
@@ -120,8 +124,9 @@ extension Configuration.TLS {
     init?(_ section: SettingsSection) throws(ConfigurationError) {
         certificate = try section.string("certificate", default: "")
         key = try section.string("key", default: "")
+        peerRoots = try section.string("peer_roots", default: "")
         try section.refuseUnknownKeys()
-        if certificate.isEmpty, key.isEmpty { return nil }
+        if certificate.isEmpty, key.isEmpty, peerRoots.isEmpty { return nil }
         for (name, value) in [("certificate", certificate), ("key", key)] where value.isEmpty {
             throw ConfigurationError(
                 setting: "\(section.path).\(name)", origin: nil, rule: "is needed: a certificate and its key go together")
@@ -247,6 +252,7 @@ extension Configuration.Transport {
         cluster = try section.flag("cluster", default: cluster)
         clusterKey = try section.string("cluster_key", default: clusterKey)
         clusterPythonChannel = try section.string("cluster_python_channel", default: clusterPythonChannel)
+        clusterStreamEvents = try section.integer("cluster_stream_events", default: clusterStreamEvents, in: 100...10_000_000)
         guard !clusterKey.isEmpty, clusterKey.utf8.count <= 128, clusterPythonChannel.utf8.count <= 128 else {
             throw ConfigurationError(
                 setting: "\(section.path).cluster_key", origin: nil,

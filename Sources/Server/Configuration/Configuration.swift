@@ -4,6 +4,7 @@ internal import Executor
 internal import Glibc
 internal import Logging
 internal import Traces
+internal import TransportRedis
 
 /// All settings of a process after they were read and checked: immutable from then on.
 ///
@@ -39,6 +40,8 @@ struct Configuration: Sendable, Hashable {
         /// The server's certificate, and after it those that signed it.
         var certificate: String
         var key: String
+        /// Authorities that sign the certificates of the other servers of a cluster; empty: all servers show this certificate.
+        var peerRoots = ""
 
         init(certificate: String, key: String) { (self.certificate, self.key) = (certificate, key) }
     }
@@ -124,6 +127,8 @@ struct Configuration: Sendable, Hashable {
         var clusterKey = "socket.io"
         /// Where python-socketio's managers publish; empty: it is not listened to.
         var clusterPythonChannel = "socketio"
+        /// Entries that Redis keeps, roughly, for clients that come back, where both `cluster` and `recovery` are on.
+        var clusterStreamEvents = StreamLimits.entriesMax
         /// How long a client that has lost its connection finds its socket again; nil: not at all.
         var recovery: Duration?
         var rateLimits = RateLimits()

@@ -40,8 +40,8 @@ import Testing
         #expect(try address("2001:db8:1:2:3:4:5:6").counted == address("2001:db8:1:2::").counted)
         #expect(try address("2001:db8:1:3::").counted != address("2001:db8:1:2::").counted)
         #expect(try address("192.0.2.1").counted != address("192.0.2.2").counted)
-        for text in ["127.8.9.1", "::1", "::ffff:127.0.0.1"] { #expect(try address(text).counted.isLoopback) }
-        for text in ["128.0.0.1", "::2", "7f00::1"] { #expect(try !address(text).isLoopback) }
+        #expect(try address("127.8.9.1").isLoopback && address("::1").counted.isLoopback && address("::ffff:127.0.0.1").isLoopback)
+        #expect(try !address("128.0.0.1").isLoopback && !address("::2").isLoopback && !address("7f00::1").isLoopback)
     }
 
     @Test("blocks hold what begins like them") func blocks() throws {
@@ -51,8 +51,8 @@ import Testing
             ("0.0.0.0/0", "203.0.113.9", "::1"), ("::1", "::1", "::2"), ("192.0.2.128/25", "192.0.2.200", "192.0.2.127"),
         ] {
             let block = try AddressBlock(block)
-            #expect(try block.contains(address(inside)), "\(block)")
-            #expect(try !block.contains(address(outside)), "\(block)")
+            let (isIn, isOut) = (block.contains(try address(inside)), !block.contains(try address(outside)))
+            #expect(isIn && isOut, "\(block)")
         }
         #expect(try AddressBlock("::/0").contains(address("192.0.2.1")))
         for text in ["", "10.0.0.0/33", "::/129", "10.0.0.0/", "10.0.0.0/-1", "10.0.0.0/8/8", "proxy", "/8"] {

@@ -52,7 +52,7 @@ import Testing
         #expect(schedule.due(at: start + .seconds(40), waiting: 1_000) <= 101)
     }
 
-    @Test("a policy that cannot be kept is refused") func checked() throws {
+    @Test("a policy that cannot be kept is refused") func checked() {
         #expect(throws: TransportConfigurationError.self) { try DrainPolicy(perSecond: 0) }
         #expect(throws: TransportConfigurationError.self) { try DrainPolicy(window: .seconds(-1)) }
         #expect(throws: TransportConfigurationError.self) { try DrainPolicy(window: .seconds(3_601)) }

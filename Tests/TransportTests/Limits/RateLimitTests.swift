@@ -56,8 +56,7 @@ import TransportWire
                     Issue.record("\(text)")
                     return
                 }
-                let seconds = try #require(Double(wait))
-                #expect(seconds > 3_000 && seconds <= 3_600)
+                #expect(try #require(Double(wait)) > 3_000 && #require(Double(wait)) <= 3_600)
             }
             #expect(handled.withLock { $0 } == 50)
             #expect(server.metric("kdcube_packets_limited_total{limit=\"events\",outcome=\"dropped\"} 30"))
@@ -272,8 +271,8 @@ import TransportWire
         }
         try await serve(limits) { server in
             let first = try await open(server, [Self.origin + "192.0.2.1"])
-            let second = try await open(server, [Self.origin + "192.0.2.2"])
-            #expect(first.status == 200 && second.status == 429)
+            #expect(first.status == 200)
+            #expect(try await open(server, [Self.origin + "192.0.2.2"]).status == 429)
         }
     }
 

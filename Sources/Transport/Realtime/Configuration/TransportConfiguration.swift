@@ -20,7 +20,9 @@ public struct TransportConfiguration: Sendable {
     public let ackTimeout: Duration
     /// Bytes that wait for a slow reader before it is disconnected.
     public let queueBytesMax: Int
+    /// Which pages may talk to the server.
     public let origins: OriginPolicy
+    /// Whether a polling session may go on over a WebSocket (E18).
     public let allowUpgrades: Bool
     /// The name of the affinity cookie (E37); nil sends none.
     public let cookie: String?
@@ -135,9 +137,12 @@ public struct TransportConfiguration: Sendable {
 
 /// A setting that is out of range, and what it must be.
 public struct TransportConfigurationError: Error, Hashable, CustomStringConvertible {
+    /// The parameter of the initialiser.
     public let setting: String
+    /// What it must be: the end of a sentence that begins with its name.
     public let reason: String
 
+    /// The setting and what it must be, in one line.
     public var description: String { "\(setting) \(reason)" }
 }
 

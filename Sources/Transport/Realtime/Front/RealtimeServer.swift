@@ -10,6 +10,7 @@ public import Telemetry
 ///
 /// A `Service`: ``run()`` binds, serves, and returns when the last connection has ended after a graceful shutdown.
 public final class RealtimeServer: Service {
+    /// Told the addresses that were bound, before the first connection is served.
     public typealias OnBound = @Sendable ([SocketAddress]) async -> Void
 
     private let configuration: FrontConfiguration
@@ -25,6 +26,8 @@ public final class RealtimeServer: Service {
         var loops: FrontLoops?
     }
 
+    /// A server without Socket.IO.
+    ///
     /// - Parameters:
     ///   - responder: answers every request that is not Engine.IO; `Router(context:).buildResponder()` makes one.
     ///   - onBound: told the addresses once all are bound, in the order of `configuration.hosts`.
@@ -37,6 +40,24 @@ public final class RealtimeServer: Service {
             configuration: configuration, ingress: nil, responder: responder, eventLoopGroup: eventLoopGroup, metrics: metrics,
             logger: logger,
             onBound: onBound)
+    }
+
+    /// A server with Socket.IO on the same port.
+    ///
+    /// - Parameters:
+    ///   - configuration: its path of Engine.IO and its largest polling body are taken from `sockets`.
+    ///   - sockets: takes every request under its ``TransportConfiguration/path``, and lends its event loops, metrics and logger.
+    ///   - responder: answers every other request; `Router().buildResponder()` of Hummingbird makes one.
+    ///   - onBound: told the addresses once all are bound, in the order of `configuration.hosts`.
+    public convenience init<Responder: HTTPResponder>(
+        configuration: FrontConfiguration, sockets: SocketIOServer, responder: Responder, onBound: @escaping OnBound = { _ in }
+    ) where Responder.Context: RequestContext, Responder.Context.Source == ApplicationRequestContextSource {
+        var configuration = configuration
+        configuration.enginePath = sockets.configuration.path
+        configuration.pollingBodyBytesMax = sockets.configuration.maxPayload
+        self.init(
+            configuration: configuration, ingress: sockets, responder: responder, eventLoopGroup: sockets.eventLoopGroup,
+            metrics: sockets.metrics, logger: sockets.logger, onBound: onBound)
     }
 
     /// - Parameter ingress: takes every request under `configuration.enginePath`; nil leaves the path to the responder.

@@ -4,10 +4,12 @@ internal import NIOHTTP1
 
 /// Why a request under the Engine.IO path was refused (E3, E4).
 public struct HandshakeRefusal: Error, Sendable, Hashable {
+    /// The reference server's number of a reason.
     public enum Code: Int, Sendable, CaseIterable {
         case unknownTransport, unknownSession, badMethod, badRequest, forbidden, unsupportedProtocol
     }
 
+    /// Why.
     public let code: Code
     /// For the log: what exactly was wrong. Not sent; holds nothing that the client wrote.
     public let context: String

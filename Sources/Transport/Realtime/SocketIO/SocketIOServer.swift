@@ -7,12 +7,19 @@ internal import TransportWire
 /// A Socket.IO v5 server over Engine.IO v4, and where ``TransportConfiguration/allowEIO3`` says so for clients of Socket.IO 2
 /// too. Any thread.
 ///
-/// It opens no port: the HTTP front gives it every request under ``TransportConfiguration/path``.
+/// It opens no port itself: ``serve(host:port:page:onListening:)`` and ``RealtimeServer`` do, and give it every request under
+/// ``TransportConfiguration/path``.
 public final class SocketIOServer: Sendable {
+    /// What the server was made with.
     public let configuration: TransportConfiguration
+    let eventLoopGroup: any EventLoopGroup
+    let metrics: MetricRegistry
+    let logger: Logger
     private let hub: SocketHub
     private let engine: EngineServer
 
+    /// A server on event loops that are there already, for instance those of the rest of an application.
+    ///
     /// - Parameters:
     ///   - eventLoopGroup: the loops that the front's connections run on.
     ///   - cluster: the way to the other servers, if there are any.
@@ -23,6 +30,9 @@ public final class SocketIOServer: Sendable {
         peers: (any PeerDirectory)? = nil, metrics: MetricRegistry, logger: Logger
     ) {
         self.configuration = configuration
+        self.eventLoopGroup = eventLoopGroup
+        self.metrics = metrics
+        self.logger = logger
         let eventLoops = Array(eventLoopGroup.makeIterator())
         hub = SocketHub(SocketServices(configuration: configuration, eventLoops: eventLoops, cluster: cluster, metrics: metrics))
         engine = EngineServer(
@@ -151,6 +161,12 @@ final class SocketHub: SessionApplication {
     init(_ services: SocketServices) {
         self.services = services
         directory = NamespaceDirectory(services)
+        guard let recovery = services.recovery else { return }
+        // Held weakly: the hub holds its cluster.
+        recovery.stream?.open(duration: recovery.policy.maxDisconnectionDuration, retention: recovery.retention) { [weak self] readings in
+            guard let self else { return }
+            services.recovery?.receive(readings, directory, services)
+        }
     }
 
     /// A namespace of revision 3 may have a query behind it (L5).

@@ -22,6 +22,7 @@ final class SocketServices: Sendable {
     let refusedEvents: Metric
     let refusedEmits: Metric
     let replacedVolatile: Metric
+    private let faults: [String: Metric]
 
     init(
         configuration: TransportConfiguration, eventLoops: [any EventLoop], cluster: (any ClusterPort)?, metrics: MetricRegistry
@@ -33,7 +34,9 @@ final class SocketServices: Sendable {
         limited = PacketLimitMetrics(metrics)
         packets = PacketFrames(parser: configuration.parser)
         recovery = configuration.recovery.map {
-            Recovery($0, configuration: configuration, eventLoops: eventLoops, metrics: metrics)
+            Recovery(
+                $0, configuration: configuration, eventLoops: eventLoops, stream: (cluster as? any RecoveringCluster)?.recoveryStream,
+                metrics: metrics)
         }
         connectTimeout = configuration.connectTimeout.timeAmount
         ackTimeout = configuration.ackTimeout
@@ -49,5 +52,14 @@ final class SocketServices: Sendable {
         refusedEmits = metrics.counter("kdcube_socketio_emits_refused_total", "Events not sent because their name is reserved.")
         replacedVolatile = metrics.counter(
             "kdcube_socketio_volatile_replaced_total", "Volatile events replaced by a later one before the transport could take them.")
+        var faults: [String: Metric] = [:]
+        for name in EventFault.names {
+            faults[name] = metrics.counter(
+                "kdcube_socketio_event_faults_total", "Typed events that were not handled or not sent, by what was wrong.",
+                [("fault", name)])
+        }
+        self.faults = faults
     }
+
+    func count(_ fault: EventFault) { faults[fault.name]?.add() }
 }
