@@ -69,7 +69,7 @@ import Testing
     func badFile(_ text: String?) async throws {
         let (own, other) = (try TestCertificate.first.get(), try TestCertificate.second.get())
         let trust = PeerTrust.ownKey(renewed: { text.map { Array($0.utf8) } })
-        try await SecureNodes.run(.init(certificate: other), .init(certificate: own, trust: trust)) { nodes in
+        try await SecureNodes.run(.init(certificate: other), .init(certificate: own, trust: trust)) { nodes async throws in
             #expect(try await !SecureNodes.upgrades(nodes.first, through: nodes.second))
             #expect(try await nodes.second.relayed("untrusted"))
         }
@@ -86,7 +86,7 @@ import Testing
         let authority = try TestCertificate.first.get()
         let trust = PeerTrust.roots(authority.certificate)
         let (one, two) = (try authority.signed(names), try authority.signed("IP:127.0.0.1"))
-        try await SecureNodes.run(.init(certificate: one, host: host), .init(certificate: two, trust: trust)) { nodes in
+        try await SecureNodes.run(.init(certificate: one, host: host), .init(certificate: two, trust: trust)) { nodes async throws in
             #expect(try await SecureNodes.upgrades(nodes.first, through: nodes.second) == isBelieved)
             #expect(try await nodes.second.relayed(isBelieved ? "upgraded" : "untrusted"))
         }

@@ -110,7 +110,7 @@ import Testing
     }
 
     @Test("a node that agrees on no HTTP/1.1 is none", arguments: [["h2"], []]) func protocols(_ names: [String]) async throws {
-        try await SecureNodes.beside(try TestCertificate.first.get().server(names)) { peer, server in
+        try await SecureNodes.beside(try TestCertificate.first.get().server(names)) { peer, server async throws in
             #expect(try await server.poll(Self.foreign).body == Self.unknown)
             #expect(try await server.relayed("untrusted"))
             #expect(peer.received.isEmpty)
@@ -118,7 +118,7 @@ import Testing
     }
 
     @Test("nothing is said in the clear by a node with TLS, nor to one, whatever the table says") func mixed() async throws {
-        try await SecureNodes.beside(nil, isSecure: false) { peer, server in
+        try await SecureNodes.beside(nil, isSecure: false) { peer, server async throws in
             #expect(try await server.poll(Self.foreign).body == Self.unknown)
             #expect(try await server.relayed("untrusted"))
             #expect(peer.connections == 0)
@@ -127,7 +127,7 @@ import Testing
         try await RawPeer.run(tls: tls, { _ in }) { peer, port in
             let peers = FakePeers()
             peers.put(SecureNodes.nodes.first, port: port, isSecure: true)
-            try await TestServer.echo(SecureNodes.configuration(SecureNodes.nodes.second), peers: peers) { server in
+            try await TestServer.echo(SecureNodes.configuration(SecureNodes.nodes.second), peers: peers) { server async throws in
                 #expect(try await server.poll(Self.foreign).body == Self.unknown)
                 #expect(try await server.relayed("untrusted"))
                 #expect(peer.connections == 0)
@@ -144,7 +144,7 @@ import Testing
             peers.put(SecureNodes.nodes.first, port: port, isSecure: true)
             try await TestServer.echo(
                 SecureNodes.configuration(SecureNodes.nodes.second), peers: peers, front: { $0.tls = identity }
-            ) { server in
+            ) { server async throws in
                 var server = server
                 server.tls = tls
                 #expect(try await server.poll(Self.foreign).body == Self.unknown)
@@ -154,7 +154,7 @@ import Testing
     }
 
     @Test("a node that takes the connection and says nothing is given up long before its answer would be") func silent() async throws {
-        try await SecureNodes.beside(nil) { peer, server in
+        try await SecureNodes.beside(nil) { peer, server async throws in
             #expect(try await server.poll(Self.foreign).body == Self.unknown)
             #expect(try await server.relayed("unreachable"))
             #expect(await eventually { peer.ended == 1 })
