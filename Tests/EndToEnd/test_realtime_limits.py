@@ -18,9 +18,7 @@ HANDSHAKE = "/socket.io/?EIO=4&transport=polling"
 @pytest.fixture
 def limited(tmp_path, make_tenant):
     limits = {"events": 1, "events_burst": 20, "sessions": 1, "sessions_burst": 4, "exempt_loopback": False}
-    installation = Installation(
-        tmp_path / "i", server={**PAGE, "trusted_proxies": ["127.0.0.1"]}, transport={"rate_limits": limits}
-    )
+    installation = Installation(tmp_path / "i", server={**PAGE, "trusted_proxies": ["127.0.0.1"]}, transport={"rate_limits": limits})
     yield installation.serve(), make_tenant(installation)
     installation.stop()
 
