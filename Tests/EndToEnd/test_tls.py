@@ -218,9 +218,13 @@ def test_check_config_names_the_setting_that_cannot_be_used(tmp_path):
                 installation.command(command)
             assert setting in failure.value.stderr and failure.value.stderr.count("\n") == 1, failure.value.stderr
             assert "PRIVATE" not in failure.value.stderr
-    good = Installation(
-        tmp_path / "good", server={"tls": {"certificate": str(tmp_path / "certificate.pem"), "key": str(tmp_path / "key.pem")}}
-    )
+    pair = {"certificate": str(tmp_path / "certificate.pem"), "key": str(tmp_path / "key.pem")}
+    for number, roots in enumerate(("empty", "key.pem", "nowhere")):
+        installation = Installation(tmp_path / f"roots{number}", server={"tls": pair | {"peer_roots": str(tmp_path / roots)}})
+        with pytest.raises(CommandFailed) as failure:
+            installation.command("check-config")
+        assert "server.tls.peer_roots" in failure.value.stderr and failure.value.stderr.count("\n") == 1, failure.value.stderr
+    good = Installation(tmp_path / "good", server={"tls": pair | {"peer_roots": pair["certificate"]}})
     assert good.json("check-config")["server"]["tls"]["key"] == str(tmp_path / "key.pem")
 
 
