@@ -1,6 +1,7 @@
 """The table of docs/accounting.md: which test answers which complaint, and whether that test says so too."""
 
 import ast
+import functools
 import pathlib
 import re
 
@@ -48,6 +49,7 @@ def faults(document: str, tests: dict[str, str]) -> list[str]:
     return found
 
 
+@functools.cache
 def all_tests(root: pathlib.Path = ROOT) -> dict[str, str]:
     tests = {}
     for file in (root / "Tests" / "EndToEnd").glob("test_*.py"):

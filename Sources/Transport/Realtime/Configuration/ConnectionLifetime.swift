@@ -5,7 +5,7 @@ internal import NIOCore
 /// A credential is looked at when a client connects. With a lifetime no connection outlives by more what was true of it then, and
 /// after a change of servers the clients spread over all of them again. Stock clients reconnect by themselves, with what their `auth` says then.
 public struct ConnectionLifetime: Sendable, Hashable {
-    /// From the opening of a session to its end, at most.
+    /// From 10 ms to 30 days.
     public let duration: Duration
     /// By how much of ``duration`` a session may end earlier, so that clients which came at one time do not go at one time.
     public let jitter: Double

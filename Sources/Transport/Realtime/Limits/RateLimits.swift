@@ -1,15 +1,15 @@
 /// How fast clients may ask for things (attack 26). Everything is unlimited unless it is set, as in the reference.
 ///
 /// Two of the limits are of one session, whoever it is; the others are of one address, so that a stranger cannot take all
-/// places: see `ClientAddress` for who counts as one.
+/// places: see ``ClientAddress`` for who counts as one.
 public struct RateLimits: Sendable {
     /// So much in a period on average, and so much at once after a pause.
     public struct Rate: Sendable, Hashable {
-        /// How much in a ``period``, on average.
+        /// How many in a ``period`` on average.
         public let count: Int
-        /// What ``count`` is counted over.
+        /// A second unless it was said.
         public let period: Duration
-        /// How much at once, after a pause.
+        /// How many at once.
         public let burst: Int
 
         /// - Throws: ``TransportConfigurationError`` for numbers that are not from 1 to 1,000,000,000, and periods not from a millisecond to
@@ -40,7 +40,7 @@ public struct RateLimits: Sendable {
     public var events: Rate?
     /// Bytes of one session's packets, attachments included. One packet may exceed the burst: it is paid for afterwards.
     public var bytes: Rate?
-    /// What becomes of a packet beyond ``events`` or ``bytes``.
+    /// Of packets and bytes; addresses are refused by HTTP.
     public var onExceeded = Response.drop
     /// How many packets an event counts for, by its namespace and name; 0 is free. Nil: each counts for one. Called on
     /// the session's loop, so it must be quick.
@@ -59,7 +59,7 @@ public struct RateLimits: Sendable {
     /// ``TransportConfiguration/trustedProxies`` does not name: then all its clients would be one.
     public var exemptsLoopback = true
 
-    /// No limit, but for what is set afterwards.
+    /// No limits.
     public init() {}
 
     var limitsPackets: Bool { events != nil || bytes != nil }

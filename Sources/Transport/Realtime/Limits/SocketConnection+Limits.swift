@@ -2,8 +2,14 @@ internal import JSON
 internal import NIOCore
 internal import TransportWire
 
-/// Packets that come too fast (attack 26).
+/// What limits and drains ask of a session.
 extension SocketConnection {
+    var isBusy: Bool { members.contains { $0.hasFeeds } }
+
+    func member(of namespace: String) -> SocketCore? { members.first { $0.namespace.name == namespace } }
+
+    // MARK: Packets that come too fast (attack 26)
+
     /// - Returns: false when the packet is dropped, or was the end of the session.
     func mayPass(_ packet: SocketIOPacket) -> Bool {
         let limits = hub.services.rateLimits

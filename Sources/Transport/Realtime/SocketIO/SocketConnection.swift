@@ -10,7 +10,7 @@ final class SocketConnection: SessionDelegate {
     unowned let session: EngineSession
     let hub: SocketHub
     private var decoder: SocketIODecoder
-    private var members: [SocketCore] = []
+    private(set) var members: [SocketCore] = []
     private var attempts: [Attempt] = []
     /// Namespaces that the server has disconnected: what the client had sent before it knew is not its fault.
     private var left: [String] = []
@@ -84,15 +84,11 @@ final class SocketConnection: SessionDelegate {
         for member in leaving { end(member, DisconnectReason(reason)) }
     }
 
-    var isBusy: Bool { members.contains { $0.hasFeeds } }
-
     func wake(at deadline: NIODeadline) {
         session.applicationDeadline = min(session.applicationDeadline, deadline)
     }
 
     // MARK: Packets
-
-    func member(of namespace: String) -> SocketCore? { members.first { $0.namespace.name == namespace } }
 
     private func receive(_ packet: SocketIOPacket) {
         if packet.kind == .connect { return connect(packet.namespace, auth: packet.data ?? .object(JSONObject())) }
