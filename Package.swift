@@ -90,7 +90,7 @@ let package = Package(
             dependencies: [
                 "TransportWire", "JSON", "Telemetry", "Digest", "Deflate", .nioCore, .nioPosix, .nioHTTP1, .nioHTTP2, .nioSSL, .nioTLS,
                 .nioExtras,
-                .nioHTTPTypesHTTP1, .nioHTTPTypes, .httpTypes, .hummingbird, .logging, .lifecycle, .deque,
+                .nioHTTPTypesHTTP1, .nioHTTPTypes, .httpTypes, .hummingbird, .logging, .lifecycle, .unixSignals, .deque,
             ],
             path: "Sources/Transport/Realtime", swiftSettings: settings),
         // Several servers as one, through a Redis: the Socket.IO cluster and what its nodes know of each other.
@@ -98,6 +98,7 @@ let package = Package(
             name: "TransportRedis",
             dependencies: [
                 "Transport", "TransportWire", "JSON", "MessagePack", "RedisClient", "Telemetry", .nioCore, .nioPosix, .logging,
+                .deque,
             ],
             path: "Sources/Transport/Redis", swiftSettings: settings),
 
@@ -166,6 +167,11 @@ let package = Package(
             ],
             path: "Sources/Server", swiftSettings: settings),
 
+        // What a program with the library product `Transport` looks like; not installed.
+        .executableTarget(
+            name: "chat", dependencies: ["Transport"], path: "Examples/Chat", exclude: ["README.md"],
+            resources: [.embedInCode("page.html")], swiftSettings: settings),
+
         .executableTarget(
             name: "conformance-server",
             dependencies: [
@@ -181,6 +187,10 @@ let package = Package(
         .executableTarget(
             name: "sandbox-benchmark", dependencies: ["Executor", "JSON", "sandbox-init"], path: "Benchmarks/SandboxBenchmark",
             swiftSettings: settings),
+        .executableTarget(
+            name: "transport-benchmark",
+            dependencies: ["JSON", "Telemetry", "TransportWire", "Transport", .hummingbird, .logging, .nioCore, .nioPosix],
+            path: "Benchmarks/TransportBenchmark", swiftSettings: settings),
         // What libFuzzer drives (scripts/fuzz.sh).
         .executableTarget(
             name: "fuzz", dependencies: ["JSON", "MessagePack", "TransportWire", .nioCore], path: "Tests/Fuzz", exclude: ["Corpus"],
@@ -198,7 +208,7 @@ let package = Package(
                 "Transport", "TransportWire", "JSON", "MessagePack", "Telemetry", "Deflate", .nioCore, .nioPosix, .nioEmbedded, .nioHTTP1,
                 .nioHPACK, .nioHTTP2, .nioSSL,
                 .hummingbird,
-                .logging, .httpTypes, .lifecycle,
+                .logging, .httpTypes, .lifecycle, .unixSignals,
             ],
             swiftSettings: settings),
         .testTarget(

@@ -5,7 +5,6 @@ Each is a WebSocket with a socket in the namespace `/`, joined with a key; then 
 
 import asyncio
 import contextlib
-import json
 import os
 import pathlib
 import ssl
@@ -15,6 +14,7 @@ from bench_memory import resident
 
 from harness import SERVER_CORE, pin, raise_file_limit, table
 from rig import certificates
+from rig.lines import Socket
 from rig.server import Installation
 
 CLIENTS = int(os.environ.get("CLIENTS", "3000"))
@@ -22,52 +22,23 @@ CLIENTS = int(os.environ.get("CLIENTS", "3000"))
 BATCH = 64
 
 
-def frame(text: str) -> bytes:
-    """One masked text frame; the mask is zero, so the text stays as it is."""
-    body = text.encode()
-    head = bytes([0x81, 0x80 | len(body)]) if len(body) < 126 else bytes([0x81, 0x80 | 126]) + len(body).to_bytes(2, "big")
-    return head + bytes(4) + body
-
-
-async def client(port: int, key: str, context: ssl.SSLContext | None, deflate: bool) -> asyncio.StreamWriter:
-    reader, writer = await asyncio.open_connection("127.0.0.1", port, ssl=context, limit=1 << 14)
-    lines = [
-        "GET /socket.io/?EIO=4&transport=websocket HTTP/1.1",
-        f"Host: 127.0.0.1:{port}",
-        "Connection: Upgrade",
-        "Upgrade: websocket",
-        "Sec-WebSocket-Version: 13",
-        "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
-        *(["Sec-WebSocket-Extensions: permessage-deflate; client_max_window_bits"] if deflate else []),
-    ]
-    writer.write("\r\n".join([*lines, "", ""]).encode())
-    answer = await reader.readuntil(b"\r\n\r\n")
-    assert b" 101 " in answer and (b"permessage-deflate" in answer) == deflate, answer
-    writer.write(frame("40" + json.dumps({"token": key})))
-    seen = b""
-    while b"session_info" not in seen and b"40{" not in seen:
-        seen += await reader.read(4096)
-    assert b"44{" not in seen, seen
-    return writer
-
-
 async def grown(port: int, pid: int, key: str, context: ssl.SSLContext | None, deflate: bool) -> float:
     """KiB a client."""
     places = asyncio.Semaphore(BATCH)
 
-    async def one():
+    async def one() -> Socket:
         async with places:
-            return await client(port, key, context, deflate)
+            return await Socket.join(port, key, deflate, context=context)
 
     # The first ones make the process touch what all of them share.
-    writers = list(await asyncio.gather(*(one() for _ in range(BATCH))))
+    clients = list(await asyncio.gather(*(one() for _ in range(BATCH))))
     await asyncio.sleep(1)
     before = resident(pid)
-    writers += await asyncio.gather(*(one() for _ in range(CLIENTS)))
+    clients += await asyncio.gather(*(one() for _ in range(CLIENTS)))
     await asyncio.sleep(2)
     after = resident(pid)
-    for writer in writers:
-        writer.transport.abort()
+    for client in clients:
+        client.drop()
     return (after - before) / CLIENTS
 
 

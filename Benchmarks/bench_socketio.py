@@ -50,14 +50,14 @@ def answers(port: int) -> bool:
     return True
 
 
-def measure(command, load: list[str]) -> dict:
+def measure(command, load: list[str], seconds: str = SECONDS) -> dict:
     """One fresh server, one load; what the generator printed as JSON."""
     port = free_port()
     server = pinned(command(port), SERVER_CORE, stdout=subprocess.DEVNULL)
     try:
         wait_until("the server answers", lambda: answers(port), 30)
         time.sleep(0.5)
-        arguments = [str(ROOT / ".tools/sioload"), *load, "--port", str(port), "--pid", str(server.pid), "--secs", SECONDS, "--sink", "1"]
+        arguments = [str(ROOT / ".tools/sioload"), *load, "--port", str(port), "--pid", str(server.pid), "--secs", seconds, "--sink", "1"]
         out = subprocess.run(["taskset", "-c", str(*LOAD_CORE), *arguments], capture_output=True, text=True, check=True).stdout
         return json.loads(out.splitlines()[-1])
     finally:

@@ -5,8 +5,17 @@ cd "$(dirname "$0")/.."
 status=0
 
 folders=()
-for folder in Sources Tests Benchmarks; do [ -d "$folder" ] && folders+=("$folder"); done
+for folder in Sources Tests Benchmarks Examples; do [ -d "$folder" ] && folders+=("$folder"); done
 swift format lint --strict --recursive --parallel "${folders[@]}" Package.swift || status=1
+
+# What users of the library products see, and of what those show again, has words.
+documented=$(python3 -c '
+import json
+configuration = json.load(open(".swift-format"))
+configuration["rules"]["AllPublicDeclarationsHaveDocumentation"] = True
+print(json.dumps(configuration))')
+swift format lint --strict --recursive --parallel --configuration "$documented" \
+  Sources/Transport/Realtime Sources/Transport/Redis Sources/Support/JSON Sources/Support/Telemetry || status=1
 
 ruff=.tools/venv/bin/ruff
 if [ -x $ruff ]; then

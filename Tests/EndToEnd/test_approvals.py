@@ -1,4 +1,4 @@
-"""Calls that people have to agree to, through the real server, with the policies of examples/refund-authorization."""
+"""Calls that people have to agree to, through the real server, with the policies of Examples/refund-authorization."""
 
 import json
 import threading

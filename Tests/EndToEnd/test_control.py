@@ -202,10 +202,15 @@ def test_health_says_what_is_away_and_a_server_can_be_drained(tmp_path, redis_se
         tenant = make_tenant(installation)
         admin, operator = Admin(installation, tenant.org), Admin(installation, "ops", "operator")
         collect(server.url, tenant.key, {"text": "hi\n@tokens 3"})
-        health = admin.get(server, "health")
+        health = operator.get(server, "health")
         assert {store["name"]: store["ok"] for store in health["stores"]} == {"database": True, "redis": True, "counters": True}
         (upstream,) = (upstream for upstream in health["upstreams"] if upstream["model"] == "demo")
         assert upstream == {"model": "demo", "provider": "scripted", "host": None, "calls": 1, "failures": 0, "last_failure_at": None}
+        told = admin.get(server, "health")
+        (upstream,) = (upstream for upstream in told["upstreams"] if upstream["model"] == "demo")
+        assert (upstream["calls"], upstream["failures"]) == (None, None), "sums over all organisations are the operator's"
+        assert (told["outbox_rows"], told["settlements_pending"], told["nodes"][0]["sockets"]) == (None, None, None)
+        assert (health["outbox_rows"], health["settlements_pending"], health["nodes"][0]["sockets"]) == (0, 0, 0)
         assert health["prices"]["version"] and health["log_level"] == "info" and health["problems"] == []
         wait_until("it is ready", lambda: server.metrics()["kdcube_ready"] == 1)
 

@@ -135,7 +135,7 @@ def test_compose_reads_its_files_and_so_does_the_server():
     settings = checked_configuration(FILES / "kdcube.yaml", **{k: str(v) for k, v in server["environment"].items()})
     assert settings["stores"]["redis"].endswith("@redis:6379/0") and "@postgres:5432/" in settings["stores"]["postgres"]
     assert settings["sandbox"]["minimum"] == "limited"
-    assert seconds(server["stop_grace_period"]) > seconds(settings["server"]["grace"])
+    assert seconds(server["stop_grace_period"]) > seconds(settings["server"]["grace"]) + seconds(settings["server"]["drain"])
 
 
 def test_the_settings_of_redis_are_those_that_the_counters_need(tmp_path, monkeypatch):
@@ -199,7 +199,7 @@ def test_names_ports_probes_and_times_agree(name, server):
     assert settings["server"]["port"] == ports[by_kind["Service"]["spec"]["ports"][0]["targetPort"]]
     assert settings["server"]["host"] == "0.0.0.0"
     assert pod["metadata"]["annotations"]["prometheus.io/port"] == str(settings["server"]["port"])
-    assert pod["spec"]["terminationGracePeriodSeconds"] > seconds(settings["server"]["grace"])
+    assert pod["spec"]["terminationGracePeriodSeconds"] > seconds(settings["server"]["grace"]) + seconds(settings["server"]["drain"])
     for probe, path in (("startupProbe", "/healthz"), ("livenessProbe", "/healthz"), ("readinessProbe", "/readyz")):
         assert container[probe]["httpGet"] == {"path": path, "port": "http"}
         assert server.status(path) == 200
@@ -275,7 +275,7 @@ def test_the_unit_gives_the_server_time_and_leaves_bubblewrap_what_it_needs():
     configured = checked_configuration(
         SYSTEMD / "kdcube.yaml", KDCUBE_SANDBOX_MINIMUM=unit("kdcube.service")["Environment"][0].partition("=")[2]
     )
-    assert int(settings["TimeoutStopSec"][0]) > seconds(configured["server"]["grace"])
+    assert int(settings["TimeoutStopSec"][0]) > seconds(configured["server"]["grace"]) + seconds(configured["server"]["drain"])
     assert configured["sandbox"]["minimum"] == "limited"
     assert configured["stores"]["data"] == f"/var/lib/{settings['StateDirectory'][0]}"
 

@@ -1,6 +1,6 @@
 """What the documents say of the tests is so."""
 
-from rig import complaints
+from rig import attacks, complaints
 from rig.server import ROOT
 
 TABLE = "\n## Complaints about others\n\n| complaint | tests |\n| --- | --- |\n"
@@ -10,6 +10,14 @@ def test_each_complaint_has_a_test_and_each_of_those_tests_names_it():
     tests = complaints.all_tests()
     assert len(tests) > 500
     assert complaints.faults((ROOT / "docs" / "accounting.md").read_text(), tests) == []
+
+
+def test_each_attack_has_a_test_and_each_of_those_tests_names_it():
+    tests = complaints.all_tests()
+    document = (ROOT / "docs" / "threat-model.md").read_text()
+    assert attacks.faults(document, tests) == []
+    assert attacks.faults(document.replace("| 26 |", "| 62 |"), tests)[0] == "attack 26 has no row, or not one"
+    assert "attack 26: RateLimitTests.drop does not mention it" in attacks.faults(document, tests | {"RateLimitTests.drop": "attack 2, 6"})
 
 
 def test_a_table_that_is_wrong_is_seen():

@@ -74,7 +74,7 @@ def kdcube(*arguments: str) -> str:
 
 @pytest.mark.parametrize("name", NAMES)
 def test_an_example_is_checked_tested_and_served_as_its_page_says(name):
-    folder = f"examples/{name}"
+    folder = f"Examples/{name}"
     kdcube("check-config", "--config", f"{folder}/kdcube.yaml")
     kdcube("policy", "check", f"{folder}/policies", "--tools", f"{folder}/tools.yaml", "--strict")
     kdcube("policy", "test", f"{folder}/policies", "--tools", f"{folder}/tools.yaml", "--coverage")
@@ -99,7 +99,7 @@ def test_the_policies_of_the_demo_are_checked_and_tested():
 
 def test_the_guide_shows_the_schema_and_a_question_as_they_are(tmp_path):
     guide = (ROOT / "docs" / "policy-guide.md").read_text()
-    folder = "examples/refund-authorization"
+    folder = "Examples/refund-authorization"
     schema = squeezed(kdcube("policy", "schema", "--tools", f"{folder}/tools.yaml"))
     assert all(squeezed(snippet) in schema for snippet in snippets(guide, "cedarschema")) and "cedarschema" in guide, schema
     (question,) = snippets(guide, "json")
@@ -260,7 +260,7 @@ def test_a_set_with_a_mistake_is_not_served(make_example, edit, says):
 def test_every_example_has_its_page_and_says_which_policies_it_has():
     for name in NAMES:
         page = (EXAMPLES / name / "README.md").read_text()
-        assert f"examples/{name}/kdcube.yaml" in page
+        assert f"Examples/{name}/kdcube.yaml" in page
         rules = [
             line.split('"')[1]
             for path in (EXAMPLES / name / "policies").glob("*.cedar")

@@ -156,7 +156,7 @@ def test_a_kill_is_a_typed_end_of_the_step_and_the_run_goes_on(tmp_path_factory,
 
 
 def isolation(server, tenant) -> dict:
-    key = tenant.installation.key(tenant.org, "web", "boss", "--role", "admin")["key"]
+    key = tenant.installation.key(tenant.org, "web", "boss", "--role", "operator")["key"]
     return requests.get(f"{server.url}/api/admin/isolation", headers={"authorization": f"Bearer {key}"}, timeout=10).json()
 
 

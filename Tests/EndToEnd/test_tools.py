@@ -174,6 +174,7 @@ def test_admins_see_the_tools_and_the_isolation(server, tenant, installation, ma
     assert "payments.refund" in {tool["name"] for tool in tools}
     isolation = requests.get(server.url + "/api/admin/isolation", headers=admin.headers, timeout=10).json()
     assert isolation["level"] in ("limited", "full") and isolation["runs_code"] and len(isolation["probes"]) >= 12
+    assert not isolation.keys() & {"pool", "starts", "kills"}, "sums over all organisations are the operator's"
     assert requests.get(server.url + "/api/admin/isolation", headers=tenant.headers, timeout=10).status_code == 403
 
 

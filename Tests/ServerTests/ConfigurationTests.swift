@@ -122,13 +122,18 @@ struct ConfigurationTests {
         let error = #expect(throws: ConfigurationError.self) { try load("transport: { cluster: true }") }
         #expect(error?.setting == "transport.cluster")
         #expect(try !load("stores: { redis: redis://h }").transport.cluster)
-        let yaml = "stores: { redis: redis://h }\ntransport: { cluster: true, cluster_key: chat, cluster_python_channel: '' }"
+        let yaml =
+            "stores: { redis: redis://h }\ntransport: { cluster: true, cluster_key: chat, cluster_stream_events: 500, cluster_python_channel: '' }"
         let transport = try load(yaml).transport
-        #expect(transport.cluster && transport.clusterKey == "chat" && transport.clusterPythonChannel.isEmpty)
+        #expect(
+            transport.cluster && transport.clusterKey == "chat" && transport.clusterStreamEvents == 500
+                && transport.clusterPythonChannel.isEmpty)
         #expect(throws: ConfigurationError.self) { try load("transport: { cluster_key: '' }") }
         #expect(try load("server: { advertise: '10.0.0.7:8000' }").server.peerAddress(port: 1).map { "\($0)" } == "10.0.0.7:8000")
         #expect(try load("server: { host: 127.0.0.1 }").server.peerAddress(port: 8_001).map { "\($0)" } == "127.0.0.1:8001")
-        #expect(throws: ConfigurationError.self) { try load("server: { advertise: somewhere }") }
+        for text in ["somewhere", "http://10.0.0.7:8000", "https://10.0.0.7:8000"] {
+            #expect(throws: ConfigurationError.self) { try load("server: { advertise: '\(text)' }") }
+        }
     }
 
     @Test("a certificate and its key go together") func certificate() throws {
@@ -136,7 +141,11 @@ struct ConfigurationTests {
         #expect(try load("server: { tls: { certificate: '', key: '' } }").server.tls == nil)
         let both = try load("server: { tls: { certificate: a.pem, key: b.pem } }").server
         #expect(both.tls == Configuration.TLS(certificate: "a.pem", key: "b.pem") && both.scheme == "https")
-        for (name, missing) in [("certificate", "key"), ("key", "certificate")] {
+        #expect(both.peerAddress(port: 8_001).map { "\($0)" } == "https://127.0.0.1:8001")
+        let named = try load("server: { advertise: 'n1.example:80', tls: { certificate: a.pem, key: b.pem, peer_roots: c.pem } }")
+        #expect(named.server.peerAddress(port: 8_001).map { "\($0)" } == "https://n1.example:80")
+        #expect(named.masked.jsonText.contains(#""peer_roots":"c.pem""#) && named.notices.contains { $0.contains("peer_roots") })
+        for (name, missing) in [("certificate", "key"), ("key", "certificate"), ("peer_roots", "certificate")] {
             #expect {
                 try load("server: { tls: { \(name): a.pem } }")
             } throws: { ($0 as? ConfigurationError)?.setting == "server.tls.\(missing)" }

@@ -20,7 +20,7 @@ struct TokenTests {
         #expect(ada.user == "ada" && ada.keyID == "jwt:acme:ada" && ada.org == "acme" && ada.project == "web")
         #expect(ada.roles == ["admin"] && ada.identity == "p1" && ada.models.isEmpty && ada.onCut == .error)
         #expect(ada.expiresAt == Milliseconds(1_000_000))
-        #expect(!ada.isRefused(at: Milliseconds(1_059_999)) && ada.isRefused(at: Milliseconds(1_060_000)))
+        #expect(ada.refusedFrom == Milliseconds(1_060_000))
         #expect(try principal("auth0|1").user == "auth0|1")
     }
 

@@ -57,7 +57,7 @@ struct PythonMessageTests {
         #expect(try read(#"{"method":"callback","host_id":"h","sid":"s","namespace":"/","id":1,"args":[]}"#) == nil)
     }
 
-    @Test("§7.18: a pickle is refused before anything of it is read") func pickle() {
+    @Test("attack 18: a pickle is refused before anything of it is read") func pickle() {
         #expect(throws: ClusterRefusal.pickle) { try PythonMessage.read(ByteBuffer(bytes: [0x80, 0x04, 0x95, 0x2E])) }
     }
 

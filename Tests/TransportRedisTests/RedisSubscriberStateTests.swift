@@ -11,8 +11,8 @@ struct RedisSubscriberStateTests {
     private func ready(_ topics: [RedisTopic]) -> RedisSubscriberState {
         var state = RedisSubscriberState()
         _ = state.apply(.subscribe(topics))
-        _ = state.apply(.start)
-        _ = state.apply(.connected)
+        _ = state.apply(.link(.start))
+        _ = state.apply(.link(.connected))
         for topic in topics { _ = state.apply(.received(.subscribed(topic))) }
         _ = state.apply(.received(.pong))
         return state
@@ -21,9 +21,9 @@ struct RedisSubscriberStateTests {
     @Test("it is let in, subscribes to all that is wanted, and is ready with the pong that follows") func start() {
         var state = RedisSubscriberState(credentials: ["ann", "secret"])
         #expect(state.apply(.subscribe([channel, pattern])) == [])
-        #expect(state.apply(.start) == [.connect])
+        #expect(state.apply(.link(.start)) == [.connect])
         #expect(
-            state.apply(.connected)
+            state.apply(.link(.connected))
                 == [.send([["AUTH", "ann", "secret"], ["SUBSCRIBE", "c"], ["PSUBSCRIBE", "p*"], ["PING"]])])
         #expect(state.apply(.received(.done)) == [])
         #expect(state.apply(.received(.subscribed(channel))) == [])
@@ -35,13 +35,13 @@ struct RedisSubscriberStateTests {
     @Test("after a loss it subscribes again, and says that there is a gap") func again() {
         var state = ready([channel])
         _ = state.apply(.subscribe([pattern]))
-        #expect(state.apply(.disconnected("gone")) == [.report(.unreachable("gone")), .retry(attempt: 0)])
+        #expect(state.apply(.link(.disconnected("gone"))) == [.report(.unreachable("gone")), .retry(attempt: 0)])
         #expect(state.confirmed == [])
         #expect(state.apply(.unsubscribe([channel])) == [], "there is nobody to tell")
-        #expect(state.apply(.retryDue) == [.connect])
-        #expect(state.apply(.connectFailed("no")) == [.report(.unreachable("no")), .retry(attempt: 1)])
-        #expect(state.apply(.retryDue) == [.connect])
-        #expect(state.apply(.connected) == [.send([["PSUBSCRIBE", "p*"], ["PING"]])])
+        #expect(state.apply(.link(.retryDue)) == [.connect])
+        #expect(state.apply(.link(.connectFailed("no"))) == [.report(.unreachable("no")), .retry(attempt: 1)])
+        #expect(state.apply(.link(.retryDue)) == [.connect])
+        #expect(state.apply(.link(.connected)) == [.send([["PSUBSCRIBE", "p*"], ["PING"]])])
         #expect(state.apply(.received(.pong)) == [.report(.ready), .ready(isGap: true)])
     }
 
@@ -66,8 +66,8 @@ struct RedisSubscriberStateTests {
     @Test("a refusal ends the preparation; later it is only told") func refusals() {
         var state = RedisSubscriberState()
         _ = state.apply(.subscribe([channel]))
-        _ = state.apply(.start)
-        _ = state.apply(.connected)
+        _ = state.apply(.link(.start))
+        _ = state.apply(.link(.connected))
         let error = RedisServerError("NOPERM no")
         #expect(state.apply(.received(.failed(error))) == [.disconnect, .report(.unreachable("NOPERM no")), .retry(attempt: 0)])
         var other = ready([channel])
@@ -79,8 +79,8 @@ struct RedisSubscriberStateTests {
         let topics = (0..<RedisLimits.topicsMax).map { RedisTopic.channel("\($0)") }
         #expect(state.apply(.subscribe(topics)) == [])
         #expect(state.apply(.subscribe([channel])) == [.complain("too many subscriptions")])
-        _ = state.apply(.start)
-        guard case .send(let commands)? = state.apply(.connected).first else { return #expect(Bool(false), "nothing is sent") }
+        _ = state.apply(.link(.start))
+        guard case .send(let commands)? = state.apply(.link(.connected)).first else { return #expect(Bool(false), "nothing is sent") }
         #expect(commands.count == RedisLimits.topicsMax / RedisLimits.topicsPerCommandMax + 1)
     }
 
@@ -89,9 +89,9 @@ struct RedisSubscriberStateTests {
         let message = RedisMessage(topic: channel, channel: "c", payload: ByteBuffer(string: "x"))
         #expect(state.apply(.received(.message(message))) == [.deliver(message)])
         #expect(state.apply(.received(.refused(.tooLong))) == [.refuse(.tooLong)])
-        #expect(state.apply(.stop) == [.disconnect, .report(.closed)])
+        #expect(state.apply(.link(.stop)) == [.disconnect, .report(.closed)])
         #expect(state.apply(.received(.message(message))) == [])
-        #expect(state.apply(.retryDue) == [])
-        #expect(state.apply(.connected) == [.disconnect])
+        #expect(state.apply(.link(.retryDue)) == [])
+        #expect(state.apply(.link(.connected)) == [.disconnect])
     }
 }

@@ -11,32 +11,16 @@ import TransportWire
 struct EngineIOSuiteTests {
     enum Kind: CaseIterable { case engineIO, socketIO }
 
-    /// Only the cases about the heartbeat want to meet a ping. `patience` is how long a pong may take: a client that answers
-    /// on a busy machine needs more of it than the suite's own.
     private func serve(
         _ kind: Kind = .engineIO, beats: Bool = false, patience: Duration = .milliseconds(200), loops: Int = 1,
         _ body: @escaping @Sendable (TestServer) async throws -> Void
     ) async throws {
-        let path = kind == .engineIO ? "/engine.io/" : "/socket.io/"
-        let configuration =
-            beats
-            ? try TestServer.configuration(path: path, pingTimeout: patience, connectTimeout: .seconds(20))
-            : try TestServer.configuration(path: path, pingInterval: .seconds(20), pingTimeout: .seconds(20), connectTimeout: .seconds(20))
         switch kind {
-        case .engineIO: try await TestServer.echo(configuration, loops: loops, body)
-        case .socketIO: try await TestServer.socketIO(configuration, loops: loops, setUp: { _ = $0.namespace("/") }, body)
+        case .engineIO: try await TestServer.echo(.suite(beats: beats, patience: patience), loops: loops, body)
+        case .socketIO:
+            try await TestServer.socketIO(
+                .suite(path: "/socket.io/", beats: beats, patience: patience), loops: loops, setUp: { _ = $0.namespace("/") }, body)
         }
-    }
-
-    private func expectOpen(_ packet: String, upgrades: JSONValue) throws {
-        #expect(packet.hasPrefix("0"))
-        let open = try JSONValue(parsing: String(packet.dropFirst()))
-        #expect(open.objectValue?.members.map(\.key) == ["sid", "upgrades", "pingInterval", "pingTimeout", "maxPayload"])
-        #expect(open["sid"]?.stringValue?.utf8.count == 20)
-        #expect(open["upgrades"] == upgrades)
-        #expect(open["pingInterval"] == 300)
-        #expect(open["pingTimeout"] == 200)
-        #expect(open["maxPayload"] == 1_000_000)
     }
 
     @Test("1: polling opens a session with exactly five keys (E9)", arguments: Kind.allCases) func opensOverPolling(
@@ -78,8 +62,7 @@ struct EngineIOSuiteTests {
         _ kind: Kind
     ) async throws {
         try await serve(kind, beats: true) { server in
-            let socket = try await server.openWebSocket()
-            try expectOpen(try await socket.text(), upgrades: [])
+            try expectOpen(try await server.openWebSocket().text(), upgrades: [])
         }
     }
 
@@ -132,10 +115,7 @@ struct EngineIOSuiteTests {
     func closesOnSecondPoll() async throws {
         try await serve { server in
             let sid = try await server.openPolling()
-            let first = try await server.connect()
-            first.request("GET", server.polling(sid))
-            // One loop answers one connection after the other: this answer proves that the first poll is parked.
-            #expect(try await server.ask("POST", server.polling(sid), body: "6").status == 200)
+            let first = try await server.park(sid)
             let second = try await server.poll(sid)
             #expect(second.status == 400)
             #expect(second.body.isEmpty)
@@ -149,10 +129,7 @@ struct EngineIOSuiteTests {
     @Test("13: a poll whose client went away closes the session (E19)") func closesOnAbandonedPoll() async throws {
         try await serve { server in
             let sid = try await server.openPolling()
-            let gone = try await server.connect()
-            gone.request("GET", server.polling(sid))
-            #expect(try await server.post(sid, "6").status == 200)
-            gone.close()
+            try await server.park(sid).close()
             #expect(try await server.shows("kdcube_connections 0"))
             #expect(try await server.poll(sid).status == 400)
         }
@@ -160,8 +137,7 @@ struct EngineIOSuiteTests {
 
     @Test("14–16: a WebSocket echoes text and binary, and closes on an invalid packet (E28)") func echoesOverWebSocket() async throws {
         try await serve { server in
-            let socket = try await server.openWebSocket()
-            _ = try await socket.text()
+            let socket = try await server.openedWebSocket()
             socket.say("4hello")
             #expect(try await socket.text() == "4hello")
             socket.send(frame: .binary, ByteBuffer(bytes: [1, 2, 3, 4]))
@@ -202,8 +178,7 @@ struct EngineIOSuiteTests {
         _ kind: Kind
     ) async throws {
         try await serve(kind, beats: true, patience: .seconds(2)) { server in
-            let socket = try await server.openWebSocket()
-            _ = try await socket.text()
+            let socket = try await server.openedWebSocket()
             for _ in 0..<3 {
                 #expect(try await socket.text() == "2")
                 socket.say("3")
@@ -218,9 +193,7 @@ struct EngineIOSuiteTests {
     ) async throws {
         try await serve(kind) { server in
             let sid = try await server.openPolling()
-            let parked = try await server.connect()
-            parked.request("GET", server.polling(sid))
-            #expect(try await server.post(sid, "6").status == 200)
+            let parked = try await server.park(sid)
             #expect(try await server.post(sid, "1").body == "ok")
             let answer = try await parked.answer()
             #expect(answer.status == 200)
@@ -230,29 +203,13 @@ struct EngineIOSuiteTests {
     }
 
     @Test("22: a close packet closes the WebSocket (E15)", arguments: Kind.allCases) func closesOverWebSocket(_ kind: Kind) async throws {
-        try await serve(kind) { server in
-            let socket = try await server.openWebSocket()
-            _ = try await socket.text()
-            socket.say("1")
-            #expect(try await socket.closes())
-        }
-    }
-
-    private func upgraded(_ server: TestServer) async throws -> (sid: String, socket: TestConnection) {
-        let sid = try await server.openPolling()
-        let socket = try await server.openWebSocket(sid: sid)
-        socket.say("2probe")
-        #expect(try await socket.text() == "3probe")
-        socket.say("5")
-        return (sid, socket)
+        try await serve(kind) { try await $0.expectCloses() }
     }
 
     @Test("23: a session moves from polling to a WebSocket (E30)", arguments: [1, 2]) func upgrades(_ loops: Int) async throws {
         try await serve(loops: loops) { server in
             let sid = try await server.openPolling()
-            let socket = try await server.openWebSocket(sid: sid)
-            socket.say("2probe")
-            #expect(try await socket.text() == "3probe")
+            let socket = try await server.probe(sid)
             let poll = try await server.poll(sid)
             #expect(poll.status == 200)
             #expect(poll.body == "6")
@@ -264,30 +221,17 @@ struct EngineIOSuiteTests {
         }
     }
 
-    @Test("24: after the upgrade polling is refused and the WebSocket goes on (E32)", arguments: [1, 2])
-    func refusesPollingAfterUpgrade(_ loops: Int) async throws {
+    @Test(
+        "24, 25: after the upgrade polling is refused, another WebSocket accepted and closed, and this one goes on (E32)",
+        arguments: [1, 2])
+    func refusesWhatComesAfterUpgrade(_ loops: Int) async throws {
         try await serve(loops: loops) { server in
-            let (sid, socket) = try await upgraded(server)
+            let sid = try await server.openPolling()
+            let socket = try await server.probe(sid)
+            socket.say("5")
             socket.say("4first")
             #expect(try await socket.text() == "4first")
-            let answer = try await server.poll(sid)
-            #expect(answer.status == 400)
-            #expect(answer.body == #"{"code":3,"message":"Bad request"}"#)
-            socket.say("4hello")
-            #expect(try await socket.text() == "4hello")
-        }
-    }
-
-    @Test("25: another WebSocket of an upgraded session is accepted, then closed (E32)", arguments: [1, 2])
-    func closesSecondWebSocket(_ loops: Int) async throws {
-        try await serve(loops: loops) { server in
-            let (sid, socket) = try await upgraded(server)
-            socket.say("4first")
-            #expect(try await socket.text() == "4first")
-            let second = try await server.openWebSocket(sid: sid)
-            #expect(try await second.closes())
-            socket.say("4hello")
-            #expect(try await socket.text() == "4hello")
+            try await server.expectMoved(sid, to: socket)
         }
     }
 }

@@ -7,24 +7,12 @@ import TransportWire
 /// The 23 cases of the public Engine.IO v3 suite (socketio.md §5.3), against a real server that allows it.
 @Suite("Engine.IO v3 suite", .timeLimit(.minutes(1)))
 struct EngineIOv3SuiteTests {
-    /// Only the cases about the heartbeat have a short one. `patience` is what is left for a client on a busy machine.
     private func serve(
         beats: Bool = false, patience: Duration = .milliseconds(200), loops: Int = 1, maxPayload: Int = 1_000_000,
         _ body: @escaping @Sendable (TestServer) async throws -> Void
     ) async throws {
-        let configuration = try TransportConfiguration(
-            path: "/engine.io/", pingInterval: beats ? .milliseconds(300) : .seconds(20), pingTimeout: beats ? patience : .seconds(20),
-            maxPayload: maxPayload, connectTimeout: .seconds(20), origins: .any, allowEIO3: true)
+        let configuration = try TransportConfiguration.suite(beats: beats, patience: patience, maxPayload: maxPayload, allowEIO3: true)
         try await TestServer.echo(configuration, loops: loops) { try await body($0.old) }
-    }
-
-    private func expectOpen(_ packet: String, upgrades: JSONValue) throws {
-        #expect(packet.hasPrefix("0"))
-        let open = try JSONValue(parsing: String(packet.dropFirst()))
-        #expect(open.objectValue?.members.map(\.key) == ["sid", "upgrades", "pingInterval", "pingTimeout", "maxPayload"])
-        #expect(open["sid"]?.stringValue?.utf8.count == 20)
-        #expect(open["upgrades"] == upgrades)
-        #expect(open["pingInterval"] == 300 && open["pingTimeout"] == 200 && open["maxPayload"] == 1_000_000)
     }
 
     @Test(
@@ -124,9 +112,7 @@ struct EngineIOv3SuiteTests {
     @Test("the skipped case: a second poll closes the session, and the first is told so (E18)") func closesOnSecondPoll() async throws {
         try await serve { server in
             let sid = try await server.openOldPolling()
-            let first = try await server.connect()
-            first.request("GET", server.polling(sid))
-            #expect(try await server.post(sid, "1:6").status == 200)
+            let first = try await server.park(sid, noop: "1:6")
             #expect(try await server.poll(sid).status == 400)
             #expect(try await first.answer().body == "1:1")
         }
@@ -135,8 +121,7 @@ struct EngineIOv3SuiteTests {
     @Test("12–14: a WebSocket echoes text and binary with its type byte, and closes on an invalid packet (L4)")
     func echoesOverWebSocket() async throws {
         try await serve { server in
-            let socket = try await server.openWebSocket()
-            _ = try await socket.text()
+            let socket = try await server.openedWebSocket()
             socket.say("4hello")
             #expect(try await socket.text() == "4hello")
             for bytes in [[4, 1, 2, 3, 4], [4], [4] + [UInt8](repeating: 9, count: 125), [4] + [UInt8](repeating: 9, count: 65_535)]
@@ -179,8 +164,7 @@ struct EngineIOv3SuiteTests {
 
     @Test("17: the client's pings are answered over a WebSocket, and no ping is sent (L2)") func pongsOverWebSocket() async throws {
         try await serve(beats: true, patience: .seconds(10)) { server in
-            let socket = try await server.openWebSocket()
-            _ = try await socket.text()
+            let socket = try await server.openedWebSocket()
             for _ in 0..<3 {
                 socket.say("2")
                 #expect(try await socket.text() == "3")
@@ -193,8 +177,7 @@ struct EngineIOv3SuiteTests {
 
     @Test("18: a silent WebSocket is closed (L2)") func timesOutOverWebSocket() async throws {
         try await serve(beats: true) { server in
-            let socket = try await server.openWebSocket()
-            _ = try await socket.text()
+            let socket = try await server.openedWebSocket()
             guard case .close? = try await socket.event() else { throw TestConnection.Ended() }
             #expect(try await server.shows(#"kdcube_sessions_closed_total{reason="ping_timeout"} 1"#))
         }
@@ -203,9 +186,7 @@ struct EngineIOv3SuiteTests {
     @Test("19: a close packet over polling answers the parked poll with noop (E15)") func closesOverPolling() async throws {
         try await serve { server in
             let sid = try await server.openOldPolling()
-            let parked = try await server.connect()
-            parked.request("GET", server.polling(sid))
-            #expect(try await server.post(sid, "1:6").status == 200)
+            let parked = try await server.park(sid, noop: "1:6")
             #expect(try await server.post(sid, "1:1").body == "ok")
             #expect(try await parked.answer().body == "1:6")
             #expect(try await server.poll(sid).status == 400)
@@ -213,21 +194,14 @@ struct EngineIOv3SuiteTests {
     }
 
     @Test("20: a close packet closes the WebSocket (E15)") func closesOverWebSocket() async throws {
-        try await serve { server in
-            let socket = try await server.openWebSocket()
-            _ = try await socket.text()
-            socket.say("1")
-            #expect(try await socket.closes())
-        }
+        try await serve { try await $0.expectCloses() }
     }
 
     @Test("21–23: a session moves to a WebSocket in order; then polling and another WebSocket are refused (E30–E32)", arguments: [1, 2])
     func upgrades(_ loops: Int) async throws {
         try await serve(loops: loops) { server in
             let sid = try await server.openOldPolling()
-            let socket = try await server.openWebSocket(sid: sid)
-            socket.say("2probe")
-            #expect(try await socket.text() == "3probe")
+            let socket = try await server.probe(sid)
             #expect(try await server.poll(sid).body == "1:6")
             #expect(try await server.post(sid, "4:4one6:b4AQ==").status == 200)
             socket.say("5")
@@ -235,10 +209,7 @@ struct EngineIOv3SuiteTests {
             #expect(try await socket.text() == "4one")
             #expect(try await socket.event() == .binary(ByteBuffer(bytes: [4, 1])))
             #expect(try await socket.text() == "4two")
-            #expect(try await server.poll(sid).body == #"{"code":3,"message":"Bad request"}"#)
-            #expect(try await server.openWebSocket(sid: sid).closes())
-            socket.say("4hello")
-            #expect(try await socket.text() == "4hello")
+            try await server.expectMoved(sid, to: socket)
         }
     }
 

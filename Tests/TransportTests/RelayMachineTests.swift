@@ -44,7 +44,9 @@ struct RelayMachineTests {
 
     @Test func untilSomethingWasSentAFailureIsTheIngresss() {
         var unreachable = RelayStateMachine(isUpgrade: false)
-        #expect(unreachable.unreachable() == [.count(.unreachable), .fail(.unreachable)])
+        #expect(unreachable.notConnected() == [.count(.unreachable), .fail(.unreachable)])
+        var stranger = RelayStateMachine(isUpgrade: true)
+        #expect(stranger.notConnected(.untrusted) == [.count(.untrusted), .fail(.untrusted)])
         var lost = waiting()
         #expect(lost.lost() == [.count(.lost), .closePeer, .fail(.lost)])
         var late = waiting()
@@ -80,7 +82,7 @@ struct RelayMachineTests {
     @Test func whatHasEndedEndsOnce() {
         var machine = waiting()
         _ = machine.clientGone()
-        #expect(machine.lost() == [] && machine.late() == [] && machine.clientGone() == [] && machine.unreachable() == [])
+        #expect(machine.lost() == [] && machine.late() == [] && machine.clientGone() == [] && machine.notConnected() == [])
         #expect(machine.body() == [] && machine.end() == [])
     }
 }
@@ -163,10 +165,16 @@ struct RelayedHeadTests {
 
     @Test(arguments: ["127.0.0.1:8000", "node-1.kdcube.svc:80", "[::1]:8000"])
     func anAddressIsReadAsItIsWritten(_ text: String) {
-        #expect(PeerAddress(text)?.description == text)
+        #expect(PeerAddress(text)?.description == text && PeerAddress(text)?.isSecure == false)
+        let secure = PeerAddress("https://" + text)
+        #expect(secure?.description == "https://" + text && secure?.isSecure == true && secure?.authority == text)
+        #expect(secure != PeerAddress(text), "no connection is used for the other one")
     }
 
-    @Test(arguments: ["", ":80", "host", "host:", "host:0", "host:65536", "::1:80", "a b:80", "u@h:80", "h/x:80", "h\r\n:80", "h:+1"])
+    @Test(arguments: [
+        "", ":80", "host", "host:", "host:0", "host:65536", "::1:80", "a b:80", "u@h:80", "h/x:80", "h\r\n:80", "h:+1", "http://h:80",
+        "https://", "https://h", "https://https://h:80", "HTTPS://h:80",
+    ])
     func whatIsNoAddressIsNone(_ text: String) {
         #expect(PeerAddress(text) == nil)
     }

@@ -18,16 +18,47 @@ struct TestCertificate: Sendable {
 
     /// - Parameter name: its common name.
     static func make(_ name: String) throws -> TestCertificate {
+        try inFolder { folder in
+            let (certificate, key) = (folder.appendingPathComponent("certificate"), folder.appendingPathComponent("key"))
+            try openssl([
+                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=\(name)",
+                "-keyout", key.path, "-out", certificate.path,
+            ])
+            return TestCertificate(certificate: [UInt8](try Data(contentsOf: certificate)), key: [UInt8](try Data(contentsOf: key)))
+        }
+    }
+
+    /// One that this one, as an authority, has signed.
+    ///
+    /// - Parameter names: such as `DNS:node.example` or `IP:127.0.0.1`.
+    func signed(_ names: String) throws -> TestCertificate {
+        try Self.inFolder { folder in
+            let files = ["authority", "authority.key", "certificate", "key"].map(folder.appendingPathComponent)
+            try Data(certificate).write(to: files[0])
+            try Data(key).write(to: files[1])
+            try Self.openssl([
+                "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=node",
+                "-CA", files[0].path, "-CAkey", files[1].path, "-addext", "subjectAltName=\(names)",
+                "-addext", "basicConstraints=critical,CA:FALSE", "-keyout", files[3].path, "-out", files[2].path,
+            ])
+            return TestCertificate(certificate: [UInt8](try Data(contentsOf: files[2])), key: [UInt8](try Data(contentsOf: files[3])))
+        }
+    }
+
+    /// What a server shows it with.
+    func server(_ protocols: [String]) throws -> NIOSSLContext {
+        var configuration = TLSConfiguration.makeServerConfiguration(
+            certificateChain: try NIOSSLCertificate.fromPEMBytes(certificate).map { .certificate($0) },
+            privateKey: .privateKey(try NIOSSLPrivateKey(bytes: key, format: .pem)))
+        configuration.applicationProtocols = protocols
+        return try NIOSSLContext(configuration: configuration)
+    }
+
+    private static func inFolder<Result>(_ body: (URL) throws -> Result) throws -> Result {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("kdcube-tls-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
-        let (certificate, key) = (folder.appendingPathComponent("certificate"), folder.appendingPathComponent("key"))
-        try openssl([
-            "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:P-256", "-nodes", "-days", "2", "-subj", "/CN=\(name)",
-            "-keyout",
-            key.path, "-out", certificate.path,
-        ])
-        return TestCertificate(certificate: [UInt8](try Data(contentsOf: certificate)), key: [UInt8](try Data(contentsOf: key)))
+        return try body(folder)
     }
 
     /// What a client that trusts everybody speaks TLS with.
@@ -42,13 +73,12 @@ struct TestCertificate: Sendable {
 
     /// The same key behind a passphrase.
     func lockedKey() throws -> [UInt8] {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("kdcube-tls-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
-        defer { try? FileManager.default.removeItem(at: folder) }
-        let (plain, locked) = (folder.appendingPathComponent("plain"), folder.appendingPathComponent("locked"))
-        try Data(key).write(to: plain)
-        try Self.openssl(["pkcs8", "-topk8", "-in", plain.path, "-out", locked.path, "-passout", "pass:secret"])
-        return [UInt8](try Data(contentsOf: locked))
+        try Self.inFolder { folder in
+            let (plain, locked) = (folder.appendingPathComponent("plain"), folder.appendingPathComponent("locked"))
+            try Data(key).write(to: plain)
+            try Self.openssl(["pkcs8", "-topk8", "-in", plain.path, "-out", locked.path, "-passout", "pass:secret"])
+            return [UInt8](try Data(contentsOf: locked))
+        }
     }
 
     private static func openssl(_ arguments: [String]) throws {

@@ -27,6 +27,11 @@ import Testing
             #expect(throws: fault) { try identity.replace(certificate: certificate, key: key) }
         }
         #expect(identity.context === context)
+        for roots in [[], Array("nonsense".utf8)] {
+            #expect(throws: TLSIdentity.Fault.roots) {
+                try TLSIdentity(certificate: files.certificate, key: files.key, peers: .roots(roots))
+            }
+        }
         try identity.replace(certificate: other.certificate, key: other.key)
         #expect(identity.context !== context)
     }

@@ -21,8 +21,8 @@ export class KDCubeError extends Error {
 
 /** Codes of a refused handshake that trying again can heal; every other refusal waits for the person. */
 const PASSING = new Set([
-  'accounting_unavailable', 'server_draining', 'draining', 'too_many_connections', 'rate_limit_exceeded', 'timeout',
-  'internal_error', 'server_error', 'unavailable',
+  'accounting_unavailable', 'server_draining', 'draining', 'too_many_connections', 'rate_limit_exceeded', 'rate_limited',
+  'timeout', 'internal_error', 'server_error', 'unavailable',
 ]);
 
 export const isPassing = (code) => PASSING.has(code);

@@ -36,8 +36,9 @@ export function latencyWords(ms) {
 
 export const uptimeWords = (since, now) => (parseInstant(since) === null ? '–' : formatDuration(Math.max(1000, now - parseInstant(since))));
 
-/** "0.2 %" of calls; nothing where none was made. */
+/** "0.2 %" of calls; nothing where none was made, null where the caller is not told. */
 export function failureWords({ calls = 0, failures = 0 }) {
+  if (failures === null) return null;
   if (failures === 0) return calls === 0 ? 'not called yet' : 'none';
   return `${formatCount(failures)} (${((failures / Math.max(1, calls)) * 100).toFixed(1)} %)`;
 }
@@ -76,8 +77,9 @@ export function healthMark(problems) {
   return faults > 0 ? [faults === 1 ? 'One fault' : `${faults} faults`, 'deny', 'cut'] : [problems.length === 1 ? 'One thing to look at' : `${problems.length} things to look at`, 'alert', 'warning'];
 }
 
-/** "2 rows wait to be written", for charges that are on their way into the ledger. */
+/** "2 charges wait in the outbox", for those on their way into the ledger; null where the caller is not told. */
 export function outboxWords({ outbox_rows: rows = 0, settlements_pending: pending = 0 }) {
+  if (rows === null) return null;
   const parts = [];
   if (rows > 0) parts.push(`${formatCount(rows)} ${rows === 1 ? 'charge waits' : 'charges wait'} in the outbox`);
   if (pending > 0) parts.push(`${formatCount(pending)} ${pending === 1 ? 'settlement waits' : 'settlements wait'}`);

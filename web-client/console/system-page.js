@@ -79,23 +79,23 @@ export class SystemPage {
       h('section.sy-head', { data: { tone } }, stateMark(word, sign, tone), problems.length > 0 ? h('ul', null, ...problems.map((one) => h('li', null, one.text)))
         : h('p', null, `${health.nodes?.length === 1 ? 'One server' : `${health.nodes?.length ?? 0} servers`}, all stores answer, no upstream failed in the last hour.`)),
       part('Servers', this.#nodes(health.nodes ?? [], now)), part('Stores', stores(health.stores ?? [])),
-      part('Upstreams', upstreams(health.upstreams ?? [], now)), part('This server', this.#facts(health)));
+      part('Upstreams', upstreams(health.upstreams ?? [], now, this.deps.me.isOperator)), part('This server', this.#facts(health)));
   }
 
   /** Drawing anew would close a list that is open, and take a button away from under a finger. */
   #isInUse() { return document.activeElement === this.level || [...this.#drains.values()].some((drain) => drain.isArmed); }
 
   #nodes(nodes, now) {
-    const canDrain = this.deps.me.isOperator;
+    const { isOperator } = this.deps.me;
     const rows = nodes.map((node) => {
       const drain = this.#drains.get(node.node) ?? new DrainButton(node.node, { api: this.api, refused: this.deps.refused, say: this.deps.say, done: () => this.#load() });
       this.#drains.set(node.node, drain);
       drain.set(node);
       return h('tr', { data: { node: node.node } }, h('th', { scope: 'row' }, h('code', null, node.node), h('span.hint', null, node.address ?? '')), h('td', null, stateMark(...nodeMark(node, now))),
-        h('td', null, h('code', null, node.version ?? '–')), number(uptimeWords(node.started_at, now), node.started_at && formatInstant(parseInstant(node.started_at))), number(formatCount(node.runs ?? 0)), number(formatCount(node.sockets ?? 0)),
-        canDrain && h('td.is-number', null, drain.element));
+        h('td', null, h('code', null, node.version ?? '–')), number(uptimeWords(node.started_at, now), node.started_at && formatInstant(parseInstant(node.started_at))), number(formatCount(node.runs ?? 0)),
+        isOperator && number(formatCount(node.sockets ?? 0)), isOperator && h('td.is-number', null, drain.element));
     });
-    return table(['Server', 'State', 'Version', '#Up for', '#Runs', '#Sockets', ...(canDrain ? ['#'] : [])], rows);
+    return table(['Server', 'State', 'Version', '#Up for', '#Runs', ...(isOperator ? ['#Sockets', '#'] : [])], rows);
   }
 
   #facts(health) {
@@ -104,12 +104,12 @@ export class SystemPage {
     this.level.value = health.log_level ?? '';
     const facts = [
       ['Version', h('code', null, health.version ?? '–')],
-      ['Outbox', outboxWords(health)],
+      ['Outbox', outboxWords(health)], // Null for whoever is not told of sums over all organisations.
       ['Prices', h('span', null, health.prices?.version ? h('code', null, health.prices.version) : 'no price list', loaded && h('span.hint', { title: formatInstant(loaded) }, ` loaded ${agoWords(loaded, Date.now())}`))],
       ['Isolation', h('a', { href: this.deps.href('sandboxes') }, level && level !== 'none' ? `${level}${minimum ? `, ${minimum} demanded` : ''}` : minimum ? `none, ${minimum} demanded` : 'no code is run here')],
       ['Log level', this.deps.me.isOperator ? h('span.sy-level', null, this.level, h('span.hint', null, 'until this server starts again')) : h('span', null, health.log_level ?? '–')],
     ];
-    return h('dl.facts', null, ...facts.flatMap(([name, value]) => [h('dt', null, name), h('dd', null, value)]));
+    return h('dl.facts', null, ...facts.filter(([, value]) => value !== null).flatMap(([name, value]) => [h('dt', null, name), h('dd', null, value)]));
   }
 
   #levels() {
@@ -143,11 +143,11 @@ function stores(rows) {
     h('span.hint', null, store.detail ?? ''))));
 }
 
-function upstreams(rows, now) {
+function upstreams(rows, now, withSums) {
   if (rows.length === 0) return h('p.hint', null, 'No model is configured.');
-  return table(['Model', 'Provider', '#Calls', '#Failures', 'Last failure'], rows.map((one) => {
+  return table(['Model', 'Provider', ...(withSums ? ['#Calls', '#Failures'] : []), 'Last failure'], rows.map((one) => {
     const at = parseInstant(one.last_failure_at);
-    return h('tr', null, h('th', { scope: 'row' }, h('code', null, one.model)), h('td', null, h('span', null, one.provider), one.host && h('span.hint', null, ` ${one.host}`)), number(formatCount(one.calls ?? 0)), number(failureWords(one)),
+    return h('tr', null, h('th', { scope: 'row' }, h('code', null, one.model)), h('td', null, h('span', null, one.provider), one.host && h('span.hint', null, ` ${one.host}`)), withSums && number(formatCount(one.calls ?? 0)), withSums && number(failureWords(one)),
       h('td', null, at ? h('span', { title: formatInstant(at) }, isRecent(at, now) ? stateMark(agoWords(at, now), 'alert', 'warning') : agoWords(at, now)) : h('span.hint', null, 'none')));
   }));
 }

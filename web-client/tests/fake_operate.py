@@ -226,7 +226,7 @@ class Operate:
     # System
 
     async def health(self, request: web.Request) -> web.Response:
-        self.fake.admin(request)
+        sums = "operator" in self.fake.admin(request)["roles"]
         node = {"version": "0.9.0", "started_at": now() - 3 * DAY - 2 * HOUR, "at": now() - 800}
         nodes = [
             node | {"node": "node-a", "address": "10.0.0.4:8000", "runs": 14, "sockets": 41, "draining": "node-a" in self.drained},
@@ -242,8 +242,12 @@ class Operate:
             {"model": "claude-sonnet-4", "provider": "anthropic", "host": "claude.example", "calls": 310, "failures": 0, "last_failure_at": None},
             {"model": "demo", "provider": "scripted", "host": None, "calls": 12, "failures": 0, "last_failure_at": None},
         ]  # fmt: skip
+        if not sums:
+            nodes = [row | {"sockets": None} for row in nodes]
+            upstreams = [row | {"calls": None, "failures": None} for row in upstreams]
         return web.json_response(
-            {"version": "0.9.0", "nodes": nodes, "stores": stores, "outbox_rows": 2, "settlements_pending": 0, "upstreams": upstreams,
+            {"version": "0.9.0", "nodes": nodes, "stores": stores, "outbox_rows": 2 if sums else None,
+             "settlements_pending": 0 if sums else None, "upstreams": upstreams,
              "prices": {"version": "a41c09d2e7", "loaded_at": now() - 6 * HOUR}, "isolation": {"level": "limited", "minimum": "limited"}, "log_level": self.level}
         )  # fmt: skip
 

@@ -46,6 +46,7 @@ test('what somebody should look at, the worst first', () => {
 test('what is on its way into the ledger, and calls that failed', () => {
   assert.equal(outboxWords({ outbox_rows: 0, settlements_pending: 0 }), 'Empty: every charge is in the ledger');
   assert.equal(outboxWords({ outbox_rows: 1, settlements_pending: 2 }), '1 charge waits in the outbox, 2 settlements wait for the ledger');
+  assert.deepEqual([outboxWords({ outbox_rows: null, settlements_pending: null }), failureWords({ calls: null, failures: null })], [null, null]);
   assert.deepEqual([{ calls: 0, failures: 0 }, { calls: 9, failures: 0 }, { calls: 1000, failures: 3 }].map(failureWords), ['not called yet', 'none', '3 (0.3 %)']);
 });
 

@@ -34,8 +34,6 @@ struct Principal: Sendable, Hashable {
 
     func mayCall(_ model: String) -> Bool { models.isEmpty || models.contains(model) }
 
-    func isRefused(at now: Milliseconds) -> Bool { refusedFrom.map { $0 <= now } ?? false }
-
     func has(role: String) -> Bool { roles.contains(role) }
 }
 

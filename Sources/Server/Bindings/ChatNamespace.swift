@@ -21,6 +21,8 @@ struct ChatNamespace: Sendable {
     let metrics: ServerMetrics
     /// Whether places in traces are read and carried on.
     var areTraced = false
+    /// How long a socket whose token has expired may stay.
+    var refreshGrace = Duration.seconds(300)
 
     /// Requests of one socket that wait for an answer at once: a person types one, a program a few.
     static let requestsPerSocketMax = 32
@@ -31,7 +33,13 @@ struct ChatNamespace: Sendable {
         namespace.use { handshake throws(ConnectRefusal) in try await credential.caller(of: handshake) }
         namespace.onConnect { socket in
             guard let caller = socket.context as? Caller else { return socket.disconnect() }
+            expire(socket, with: caller.principal)
             socket.emit(.sessionInfo, caller.info(socket))
+        }
+        // Whoever asked for an acknowledgement is told there.
+        namespace.onRefusedEvent { socket, event, _ in
+            guard event.acknowledgement == nil else { return metrics.requestsRefused(code: HTTPFailure.rateLimited.code).add() }
+            answer(.rateLimited, socket, nil, event.name == ChatEvent.message.rawValue)
         }
         for event in ChatEvent.allCases { install(event, on: namespace) }
     }
@@ -60,8 +68,8 @@ struct ChatNamespace: Sendable {
     private func on(_ namespace: Namespace, _ event: ChatEvent, answersWithoutAck: Bool = false, _ handle: @escaping Request) {
         namespace.on(event.rawValue) { socket, arguments, acknowledgement in
             guard let caller = socket.context as? Caller else { return }
-            // The socket stays, and its runs with it, so that there is time for another token.
-            guard event == .refresh || !caller.principal.isRefused(at: WallClock.now()) else {
+            // The socket stays for a while, and its runs with it, so that there is time for another token.
+            guard event == .refresh || !socket.isExpired else {
                 return answer(.tokenExpired, socket, acknowledgement, answersWithoutAck)
             }
             guard caller.begin() else {
@@ -155,7 +163,12 @@ struct ChatNamespace: Sendable {
             throw .tenantMismatch(mismatch)
         }
         caller.refresh(principal, keyHash: token.flatMap { APISecret.hash(ofCredential: $0) })
+        expire(socket, with: principal)
         return ["ok": true, "expires_at": principal.expiresAt.map { .integer($0.rawValue) } ?? .null]
+    }
+
+    private func expire(_ socket: Socket, with principal: Principal) {
+        socket.expires(at: principal.refusedFrom?.rawValue, grace: refreshGrace)
     }
 
     private func run(_ fields: FieldReader, _ caller: Caller) async throws(HTTPFailure) -> RunHandle {
@@ -173,6 +186,10 @@ struct ChatNamespace: Sendable {
 }
 
 extension HTTPFailure {
+    /// As the transport says it of packets that come too fast.
+    static let rateLimited = HTTPFailure(
+        .tooManyRequests, code: "rate_limited", type: "rate_limit_error", message: "Too many packets. Wait and try again.")
+
     static let tooManyRequests = HTTPFailure(
         .tooManyRequests, code: "rate_limit_exceeded", type: "rate_limit_error",
         message: "More than \(ChatNamespace.requestsPerSocketMax) requests of this socket wait for an answer.")

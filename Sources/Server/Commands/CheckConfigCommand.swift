@@ -19,7 +19,7 @@ struct CheckConfigCommand: AsyncParsableCommand {
             // What the server would find wrong only at its start is found here as well.
             try configuration.stores.checkServable()
             let keys = configuration.tokens.areAccepted ? try TokenKeys.load(configuration.tokens).keys : nil
-            if let tls = configuration.server.tls { _ = try CertificateFiles(tls).load() }
+            if let tls = configuration.server.tls { _ = try CertificateFiles(tls).load(connectsToPeers: true) }
             _ = try Prices.load(configuration.priceFile, models: configuration.models)
             for setting in configuration.budgets { _ = try setting.budget }
             if !configuration.tools.file.isEmpty {
@@ -42,10 +42,14 @@ extension Configuration {
         [
             "server": [
                 "host": .string(server.host), "port": .integer(Int64(server.port)), "origins": .array(server.origins.map { .string($0) }),
-                "grace": .string(server.grace.settingText), "on_disconnect": .string(server.onDisconnect.rawValue),
+                "grace": .string(server.grace.settingText), "drain": .string(server.drain.settingText),
+                "drain_rate": .integer(Int64(server.drainRate)), "on_disconnect": .string(server.onDisconnect.rawValue),
                 "disconnect_grace": .string(server.disconnectGrace.settingText), "web_client": .string(server.webClient),
-                "tls": ["certificate": .string(server.tls?.certificate ?? ""), "key": .string(server.tls?.key ?? "")],
-                "advertise": .string(server.advertise),
+                "tls": [
+                    "certificate": .string(server.tls?.certificate ?? ""), "key": .string(server.tls?.key ?? ""),
+                    "peer_roots": .string(server.tls?.peerRoots ?? ""),
+                ],
+                "advertise": .string(server.advertise), "trusted_proxies": .array(server.trustedProxies.map { .string($0) }),
             ],
             "stores": [
                 "data": .string(stores.data), "redis": .string(Self.masked(url: stores.redis)),
@@ -77,6 +81,8 @@ extension Configuration {
                 "ping_interval": .string(transport.pingInterval.settingText), "ping_timeout": .string(transport.pingTimeout.settingText),
                 "max_message": .integer(Int64(transport.maxMessage)), "queue": .integer(Int64(transport.queue)),
                 "http_compression": .bool(transport.httpCompression), "cluster": .bool(transport.cluster),
+                "connection_lifetime": .string((transport.connectionLifetime ?? .zero).settingText),
+                "rate_limits": transport.rateLimits.masked,
             ],
         ]
     }

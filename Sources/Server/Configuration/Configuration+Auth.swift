@@ -13,6 +13,9 @@ extension Configuration {
         /// What `aud` must be or hold; empty: not asked.
         var audience = ""
 
+        /// How long a socket whose token has expired may stay to bring another.
+        var refreshGrace = Duration.seconds(300)
+
         var areAccepted: Bool { !jwks.isEmpty || !secret.isEmpty }
     }
 }
@@ -32,6 +35,7 @@ extension Configuration.Tokens {
             guard areAccepted else { throw value.failure("has no effect without auth.jwt.jwks or auth.jwt.secret") }
             self[keyPath: path] = value.text
         }
+        refreshGrace = try section.duration("refresh_grace", default: refreshGrace, in: .seconds(0) ... .seconds(86_400))
         try section.refuseUnknownKeys()
         try auth.refuseUnknownKeys()
     }
@@ -39,6 +43,7 @@ extension Configuration.Tokens {
     var masked: JSONValue {
         [
             "jwks": .string(jwks), "secret": secret.isEmpty ? "" : "***", "issuer": .string(issuer), "audience": .string(audience),
+            "refresh_grace": .string(refreshGrace.settingText),
         ]
     }
 }

@@ -42,6 +42,9 @@ extension Configuration {
             throw ConfigurationError(
                 setting: "transport.cluster", origin: nil, rule: "needs stores.redis, where the servers find each other")
         }
+        if !transport.cluster, server.tls?.peerRoots.isEmpty == false {
+            notices.append("server.tls.peer_roots has no effect without transport.cluster: no requests are sent on to other servers")
+        }
         accounting = try Accounting(tree.section("accounting"), stores: stores)
         for section in try tree.list("models") { models.append(try Model(section)) }
         for (index, model) in models.enumerated() where models[..<index].contains(where: { $0.id == model.id }) {
@@ -97,13 +100,20 @@ extension Configuration.Server {
             origins.append(origin.text)
         }
         grace = try section.duration("grace", default: grace, in: .seconds(0) ... .seconds(3_600))
+        drain = try section.duration("drain", default: drain, in: .seconds(0) ... .seconds(3_600))
+        drainRate = try section.integer("drain_rate", default: drainRate, in: 1...1_000_000)
         onDisconnect = try section.choice("on_disconnect", default: onDisconnect)
         disconnectGrace = try section.duration("disconnect_grace", default: disconnectGrace, in: .seconds(0) ... .seconds(3_600))
         webClient = try section.string("web_client", default: webClient)
         tls = try Configuration.TLS(section.subsection("tls"))
         if let value = try section.value("advertise"), !value.text.isEmpty {
-            guard PeerAddress(value.text) != nil else { throw value.failure("must be host:port, such as 10.0.0.7:8000") }
+            // Whether TLS is spoken there is told by `tls`.
+            guard PeerAddress(value.text)?.isSecure == false else { throw value.failure("must be host:port, such as 10.0.0.7:8000") }
             advertise = value.text
+        }
+        for proxy in try section.strings("trusted_proxies") {
+            do { _ = try AddressBlock(proxy.text) } catch { throw proxy.failure(error.reason) }
+            trustedProxies.append(proxy.text)
         }
         try section.refuseUnknownKeys()
     }
@@ -114,8 +124,9 @@ extension Configuration.TLS {
     init?(_ section: SettingsSection) throws(ConfigurationError) {
         certificate = try section.string("certificate", default: "")
         key = try section.string("key", default: "")
+        peerRoots = try section.string("peer_roots", default: "")
         try section.refuseUnknownKeys()
-        if certificate.isEmpty, key.isEmpty { return nil }
+        if certificate.isEmpty, key.isEmpty, peerRoots.isEmpty { return nil }
         for (name, value) in [("certificate", certificate), ("key", key)] where value.isEmpty {
             throw ConfigurationError(
                 setting: "\(section.path).\(name)", origin: nil, rule: "is needed: a certificate and its key go together")
@@ -241,6 +252,7 @@ extension Configuration.Transport {
         cluster = try section.flag("cluster", default: cluster)
         clusterKey = try section.string("cluster_key", default: clusterKey)
         clusterPythonChannel = try section.string("cluster_python_channel", default: clusterPythonChannel)
+        clusterStreamEvents = try section.integer("cluster_stream_events", default: clusterStreamEvents, in: 100...10_000_000)
         guard !clusterKey.isEmpty, clusterKey.utf8.count <= 128, clusterPythonChannel.utf8.count <= 128 else {
             throw ConfigurationError(
                 setting: "\(section.path).cluster_key", origin: nil,
@@ -252,6 +264,13 @@ extension Configuration.Transport {
             throw ConfigurationError(setting: "transport.recovery", origin: nil, rule: "must be 0s, which turns it off, or from 1s to 1h")
         }
         self.recovery = recovery == .zero ? nil : recovery
+        let lifetime = try section.duration("connection_lifetime", default: .zero, in: .zero ... .seconds(30 * 86_400))
+        guard lifetime == .zero || lifetime >= .seconds(1) else {
+            throw ConfigurationError(
+                setting: "transport.connection_lifetime", origin: nil, rule: "must be 0s, which turns it off, or from 1s to 720h")
+        }
+        connectionLifetime = lifetime == .zero ? nil : lifetime
+        rateLimits = try Configuration.RateLimits(section.subsection("rate_limits"))
         try section.refuseUnknownKeys()
     }
 }

@@ -4,6 +4,7 @@ internal import Executor
 internal import Glibc
 internal import Logging
 internal import Traces
+internal import TransportRedis
 
 /// All settings of a process after they were read and checked: immutable from then on.
 ///
@@ -16,6 +17,9 @@ struct Configuration: Sendable, Hashable {
         var origins: [String] = []
         /// How long a graceful shutdown lets live runs go on.
         var grace = Duration.seconds(20)
+        /// How long it takes for letting the realtime clients go, at most, and how many of them it lets go a second.
+        var drain = Duration.seconds(10)
+        var drainRate = 500
         /// What becomes of a run that nobody reads any more, and how long it waits for somebody to come back.
         var onDisconnect = DisconnectPolicy.drain
         var disconnectGrace = Duration.seconds(30)
@@ -25,6 +29,8 @@ struct Configuration: Sendable, Hashable {
         var tls: TLS?
         /// `host:port` where the other servers of a cluster reach this one; empty: as it listens.
         var advertise = ""
+        /// Proxies whose `X-Forwarded-For` says who a client is: addresses and blocks of them. None: it is not believed.
+        var trustedProxies: [String] = []
 
         var scheme: String { tls == nil ? "http" : "https" }
     }
@@ -34,6 +40,8 @@ struct Configuration: Sendable, Hashable {
         /// The server's certificate, and after it those that signed it.
         var certificate: String
         var key: String
+        /// Authorities that sign the certificates of the other servers of a cluster; empty: all servers show this certificate.
+        var peerRoots = ""
 
         init(certificate: String, key: String) { (self.certificate, self.key) = (certificate, key) }
     }
@@ -119,8 +127,13 @@ struct Configuration: Sendable, Hashable {
         var clusterKey = "socket.io"
         /// Where python-socketio's managers publish; empty: it is not listened to.
         var clusterPythonChannel = "socketio"
+        /// Entries that Redis keeps, roughly, for clients that come back, where both `cluster` and `recovery` are on.
+        var clusterStreamEvents = StreamLimits.entriesMax
         /// How long a client that has lost its connection finds its socket again; nil: not at all.
         var recovery: Duration?
+        var rateLimits = RateLimits()
+        /// How long a session lives at most; nil: as long as its client likes.
+        var connectionLifetime: Duration?
     }
 
     struct Tools: Sendable, Hashable {

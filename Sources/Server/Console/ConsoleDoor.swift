@@ -2,7 +2,8 @@ internal import Accounting
 internal import Synchronization
 internal import Transport
 
-/// Shows consoles out whose credential is no longer good: what is pushed asks for nothing, so nothing else would find out.
+/// Shows consoles out whose key is no longer good: what is pushed asks for nothing, so nothing else would find out. A token says when it ends
+/// (``ConsoleNamespace``).
 ///
 /// The table is in a `Mutex` held for a look-up; one task looks.
 final class ConsoleDoor: Sendable {
@@ -37,8 +38,7 @@ final class ConsoleDoor: Sendable {
     /// While the store cannot be asked everybody stays: there is nothing to be shown either.
     private func mayStay(_ guest: Guest) async -> Bool {
         do throws(Authenticator.Failure) {
-            let principal = try await guest.caller.recheck(authenticator)
-            return !principal.isRefused(at: WallClock.now()) && principal.mayLook(at: guest.choice)
+            return try await guest.caller.recheck(authenticator).mayLook(at: guest.choice)
         } catch {
             return error == .unavailable
         }

@@ -22,6 +22,8 @@ struct ConsoleNamespace: Sendable {
         namespace.onConnect { socket in
             guard let watcher = socket.context as? Watcher, live.opened(watcher.choice) else { return socket.disconnect() }
             let choice = watcher.choice
+            // There is no event to bring another token by: the page asks for the namespace again. A chat in the same session has its grace.
+            socket.expires(at: watcher.caller.principal.refusedFrom?.rawValue, ending: .namespace)
             socket.join(choice.room)
             door.entered(socket, watcher.caller, of: choice)
             socket.onDisconnect { [id = socket.id] _ in

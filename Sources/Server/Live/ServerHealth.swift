@@ -60,7 +60,8 @@ final class ServerHealth: Sendable {
         let problems = await readiness.problems()
         ready.set(problems.isEmpty ? 1 : 0)
         var texts = problems.map(Self.text)
-        if outboxRows > Self.backlog { texts.append("\(outboxRows) ledger rows wait for the ledger") }
+        // Without numbers: administrators read this, and a sum tells them what other organisations do.
+        if outboxRows > Self.backlog { texts.append("charges wait for the ledger") }
         if metrics.settlementsPending.value > 0 { texts.append("settlements wait for the counters") }
         found.withLock { [texts] in $0 = texts }
     }

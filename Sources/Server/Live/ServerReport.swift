@@ -72,13 +72,14 @@ struct ServerReport: Sendable, Hashable {
         return bounded
     }
 
-    /// The member of `nodes` in `/api/admin/health`. An administrator is told of the runs of its own organisation.
+    /// The member of `nodes` in `/api/admin/health`. An administrator is told of the runs of its own organisation, and not of sockets, which
+    /// are not counted by organisation.
     func json(for principal: Principal) -> JSONValue {
         let runs = principal.isOperator ? runs : Int64(streams.count { $0.org == principal.org })
         return [
             "node": .string(node), "address": .string(address), "version": .string(version), "started_at": .integer(startedAt),
-            "at": .integer(at), "draining": .bool(isDraining), "runs": .integer(runs), "sockets": .integer(sockets),
-            "problems": .array(problems.map { .string($0) }),
+            "at": .integer(at), "draining": .bool(isDraining), "runs": .integer(runs),
+            "sockets": principal.isOperator ? .integer(sockets) : .null, "problems": .array(problems.map { .string($0) }),
         ]
     }
 }

@@ -114,7 +114,8 @@ extension APIDocument {
                     .object([
                         .need("version", .string), .need("node", .string), .need("problems", .list(.string)),
                         .need("nodes", .list(.anyObject)),
-                        .need("stores", .list(.anyObject)), .need("outbox_rows", .integer), .need("settlements_pending", .integer),
+                        .need("stores", .list(.anyObject)), .need("outbox_rows", .integer.orNull),
+                        .need("settlements_pending", .integer.orNull),
                         .need("upstreams", .list(.anyObject)), .need("prices", .anyObject), .need("isolation", .anyObject),
                         .need("log_level", .string),
                     ]))

@@ -27,6 +27,8 @@ struct AdminSystemRoutes: Sendable {
     @Sendable private func health(_ request: Request, context: AppContext) async throws -> Response {
         let view = await live.view()
         let principal = try context.principal
+        // Sums over all organisations are the operator's: their movement tells an administrator what others do.
+        let sums = principal.isOperator
         let states = await live.health.storeStates()
         let isolation: JSONValue =
             tools?.host?.report.map {
@@ -35,20 +37,20 @@ struct AdminSystemRoutes: Sendable {
         return .json([
             "version": .string(LiveServer.version), "node": .string(live.board.node), "problems": .array(view.problems.map { .string($0) }),
             "nodes": .array(view.reports.sorted { $0.node < $1.node }.map { $0.json(for: principal) }),
-            "stores": .array(states.map(\.json)), "outbox_rows": .integer(Int64(live.health.outboxRows)),
-            "settlements_pending": .integer(metrics.settlementsPending.value),
-            "upstreams": .array(configuration.models.map(upstream)),
+            "stores": .array(states.map(\.json)), "outbox_rows": sums ? .integer(Int64(live.health.outboxRows)) : .null,
+            "settlements_pending": sums ? .integer(metrics.settlementsPending.value) : .null,
+            "upstreams": .array(configuration.models.map { upstream($0, withSums: sums) }),
             "prices": ["version": .string(prices.table.version), "loaded_at": .integer(prices.loadedAt.rawValue)],
             "isolation": isolation, "log_level": .string(logger.logLevel.rawValue),
         ])
     }
 
-    private func upstream(_ model: Configuration.Model) -> JSONValue {
+    private func upstream(_ model: Configuration.Model, withSums sums: Bool) -> JSONValue {
         let record = upstreams.record(of: model.id)
         return [
             "model": .string(model.id), "provider": .string(model.provider.rawValue),
-            "host": Self.host(of: model.baseURL).map { .string($0) } ?? .null, "calls": .integer(record.calls),
-            "failures": .integer(record.failures), "last_failure_at": record.lastFailureAt.map { .integer($0) } ?? .null,
+            "host": Self.host(of: model.baseURL).map { .string($0) } ?? .null, "calls": sums ? .integer(record.calls) : .null,
+            "failures": sums ? .integer(record.failures) : .null, "last_failure_at": record.lastFailureAt.map { .integer($0) } ?? .null,
         ]
     }
 

@@ -4,7 +4,7 @@ internal import NIOPosix
 internal import Telemetry
 internal import Transport
 
-/// The files of the server's certificate and its key.
+/// The files of the server's certificate and its key, and of the authorities of other servers where there is one.
 struct CertificateFiles: Sendable {
     /// A chain is some kilobytes; what is larger is something else.
     private static let fileBytesMax = 1 << 20
@@ -13,46 +13,63 @@ struct CertificateFiles: Sendable {
 
     init(_ settings: Configuration.TLS) { self.settings = settings }
 
-    /// Which contents the two files have. Asks the file system: not on an event loop.
+    /// Which contents the files have. Asks the file system: not on an event loop.
     struct Identity: Sendable, Equatable {
         let certificate: FileIdentity?
         let key: FileIdentity?
+        let peerRoots: FileIdentity?
     }
 
-    var identity: Identity { Identity(certificate: FileIdentity(settings.certificate), key: FileIdentity(settings.key)) }
+    var identity: Identity {
+        Identity(
+            certificate: FileIdentity(settings.certificate), key: FileIdentity(settings.key), peerRoots: FileIdentity(settings.peerRoots))
+    }
 
-    /// Reads both: not on an event loop.
+    /// Reads all: not on an event loop.
     ///
     /// - Throws: ``ConfigurationError`` that names the setting and holds nothing of the key.
-    func load(connectsToPeers: Bool = false) throws(ConfigurationError) -> TLSIdentity {
-        let (certificate, key) = try read()
+    func load(connectsToPeers: Bool) throws(ConfigurationError) -> TLSIdentity {
+        let (certificate, key, roots) = try read()
+        let path = settings.certificate
+        let trust = roots.map { PeerTrust.roots($0) } ?? .ownKey(renewed: { Self.content(path) })
         do throws(TLSIdentity.Fault) {
-            return try TLSIdentity(certificate: certificate, key: key, connectsToPeers: connectsToPeers)
+            return try TLSIdentity(certificate: certificate, key: key, peers: connectsToPeers ? trust : nil)
         } catch { throw explained(error) }
     }
 
     /// Puts their content in the place of what `identity` has.
     func reload(into identity: TLSIdentity) throws(ConfigurationError) {
-        let (certificate, key) = try read()
-        do throws(TLSIdentity.Fault) { try identity.replace(certificate: certificate, key: key) } catch { throw explained(error) }
+        let (certificate, key, roots) = try read()
+        do throws(TLSIdentity.Fault) {
+            try identity.replace(certificate: certificate, key: key, roots: roots)
+        } catch { throw explained(error) }
     }
 
-    private func read() throws(ConfigurationError) -> (certificate: [UInt8], key: [UInt8]) {
-        (try read(settings.certificate, "certificate"), try read(settings.key, "key"))
+    private func read() throws(ConfigurationError) -> (certificate: [UInt8], key: [UInt8], roots: [UInt8]?) {
+        let roots = settings.peerRoots.isEmpty ? nil : try read(settings.peerRoots, "peer_roots")
+        return (try read(settings.certificate, "certificate"), try read(settings.key, "key"), roots)
     }
 
     private func read(_ path: String, _ name: String) throws(ConfigurationError) -> [UInt8] {
-        guard let data = FileManager.default.contents(atPath: path), data.count <= Self.fileBytesMax else {
+        guard let content = Self.content(path) else {
             throw ConfigurationError(setting: "server.tls.\(name)", origin: path, rule: "cannot be read")
         }
+        return content
+    }
+
+    private static func content(_ path: String) -> [UInt8]? {
+        guard let data = FileManager.default.contents(atPath: path), data.count <= fileBytesMax else { return nil }
         return [UInt8](data)
     }
 
     private func explained(_ fault: TLSIdentity.Fault) -> ConfigurationError {
-        let isCertificate = fault == .certificate
-        return ConfigurationError(
-            setting: "server.tls.\(isCertificate ? "certificate" : "key")", origin: isCertificate ? settings.certificate : settings.key,
-            rule: "\(fault)")
+        let (name, path) =
+            switch fault {
+            case .certificate: ("certificate", settings.certificate)
+            case .key, .pair: ("key", settings.key)
+            case .roots: ("peer_roots", settings.peerRoots)
+            }
+        return ConfigurationError(setting: "server.tls.\(name)", origin: path, rule: "\(fault)")
     }
 }
 

@@ -117,8 +117,11 @@ struct ServerGraph {
             configuration: try transportConfiguration(node: membership?.id), eventLoopGroup: group, cluster: cluster, peers: membership,
             metrics: registry, logger: logger)
         cluster?.attach(sockets)
-        ChatNamespace(intake: intake, authenticator: authenticator, desk: tools?.desk, metrics: metrics, areTraced: traces != nil)
-            .install(on: sockets)
+        ChatNamespace(
+            intake: intake, authenticator: authenticator, desk: tools?.desk, metrics: metrics, areTraced: traces != nil,
+            refreshGrace: configuration.tokens.refreshGrace
+        )
+        .install(on: sockets)
         let console = sockets.namespace("/console")
         let feed = ConsoleFeed(console, decisions: stores.decisions, desk: tools?.desk)
         let door = ConsoleDoor(authenticator)
@@ -150,10 +153,13 @@ struct ServerGraph {
 
         await tools?.switches.look()
         let heirs = succession
+        let impatience = Impatience()
+        let signals: [UnixSignal] = [.sigterm, .sigint]
         // In this order they start; in the reverse order they stop, so that runs are drained while clients still listen, and
         // settled while the counters still answer.
         let services: [any Service] =
             [
+                Background { await impatience.watch(signals) { front.hurry() } },
                 Background { await counters.outbox?.run() },
                 Background { await accountant.run() },
                 Background { await heirs.run(accountant) },
@@ -176,12 +182,14 @@ struct ServerGraph {
                 Background { await membership?.run() },
             ] + ((tools?.loops ?? []) + (runs?.loops(coordinator) ?? [])).map { Background($0) } + [
                 front,
-                RunDrain(coordinator: coordinator, tools: tools?.supervisor, readiness: readiness, grace: configuration.server.grace),
+                RunDrain(
+                    coordinator: coordinator, tools: tools?.supervisor, readiness: readiness, grace: configuration.server.grace,
+                    sockets: sockets, drain: try configuration.server.drainPolicy(), impatience: impatience),
             ]
         var lifecycle = ServiceGroupConfiguration(
-            services: services.map { .init(service: $0) }, gracefulShutdownSignals: [.sigterm, .sigint], logger: logger)
+            services: services.map { .init(service: $0) }, gracefulShutdownSignals: signals, logger: logger)
         // Past the drain's grace and the front's: something is stuck, and a supervisor wants its process back.
-        lifecycle.maximumGracefulShutdownDuration = configuration.server.grace + .seconds(20)
+        lifecycle.maximumGracefulShutdownDuration = configuration.server.grace + configuration.server.drain + .seconds(20)
         let result = await Result { try await ServiceGroup(configuration: lifecycle).run() }
         await live.leave()
         await runs?.leave()
@@ -215,7 +223,9 @@ struct ServerGraph {
             queueBytesMax: transport.queue, origins: configuration.originPolicy, nodeID: node, httpCompression: transport.httpCompression,
             deflate: transport.deflate ? DeflatePolicy() : nil, allowEIO3: transport.allowEIO3,
             // The credential is looked at again: what a key may do is what it may do now.
-            recovery: transport.recovery.map { try RecoveryPolicy(maxDisconnectionDuration: $0, skipMiddlewares: false) })
+            recovery: transport.recovery.map { try RecoveryPolicy(maxDisconnectionDuration: $0, skipMiddlewares: false) },
+            rateLimits: transport.rateLimits.limits(), trustedProxies: configuration.server.trustedProxies.map { try AddressBlock($0) },
+            connectionLifetime: transport.connectionLifetime.map { try ConnectionLifetime($0) })
     }
 
     private func frontConfiguration(_ certificate: CertificateWatch?) -> FrontConfiguration {

@@ -21,6 +21,7 @@ extension RedisCluster {
         var cluster = Configuration(url: url, logger: logger)
         cluster.roll = roll
         cluster.key = transport.clusterKey
+        cluster.streamEntriesMax = transport.clusterStreamEvents
         cluster.pythonChannel = transport.clusterPythonChannel.isEmpty ? nil : transport.clusterPythonChannel
         return RedisCluster(cluster, on: MultiThreadedEventLoopGroup.singleton.next(), metrics: metrics)
     }
@@ -32,9 +33,6 @@ extension ClusterMembership {
         _ settings: kdcube.Configuration, metrics: MetricRegistry, logger: Logger
     ) async throws -> ClusterMembership? {
         guard settings.transport.cluster, let url = try? RedisURL(parsing: settings.stores.redis) else { return nil }
-        if settings.server.tls != nil {
-            logger.notice("other servers do not send requests on to this one, which has no port without TLS; use sticky sessions")
-        }
         let membership = ClusterMembership(
             url: url, on: MultiThreadedEventLoopGroup.singleton.next(), metrics: metrics, logger: logger)
         await membership.start()
@@ -43,17 +41,16 @@ extension ClusterMembership {
 }
 
 extension Configuration.Server {
-    /// Where the other servers of a cluster reach this one. Nil with TLS: nothing is sent on without checking who answers, and what
-    /// nodes say to each other is plain.
+    /// Where the other servers of a cluster reach this one, over TLS where the port speaks that.
     func peerAddress(port: Int) -> PeerAddress? {
-        if tls != nil { return nil }
-        if !advertise.isEmpty { return PeerAddress(advertise) }
-        guard host == "0.0.0.0" || host == "::" else { return PeerAddress(host: host, port: port) }
+        let isSecure = tls != nil
+        if !advertise.isEmpty { return PeerAddress(advertise).map { PeerAddress(host: $0.host, port: $0.port, isSecure: isSecure) } }
+        guard host == "0.0.0.0" || host == "::" else { return PeerAddress(host: host, port: port, isSecure: isSecure) }
         let devices = (try? System.enumerateDevices()) ?? []
         let numbers = devices.compactMap { device -> String? in
             guard case .v4? = device.address, let number = device.address?.ipAddress, !number.hasPrefix("127.") else { return nil }
             return number
         }
-        return PeerAddress(host: numbers.first ?? "127.0.0.1", port: port)
+        return PeerAddress(host: numbers.first ?? "127.0.0.1", port: port, isSecure: isSecure)
     }
 }

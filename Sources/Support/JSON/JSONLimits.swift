@@ -6,6 +6,7 @@ public struct JSONLimits: Sendable, Hashable {
     /// How many members one object may have: member look-up is linear, so this bounds the quadratic term.
     public var members: Int
 
+    /// Limits that fit what comes from a network, unless given.
     public init(depth: Int = 128, members: Int = 1_024) {
         self.depth = depth
         self.members = members
@@ -14,6 +15,7 @@ public struct JSONLimits: Sendable, Hashable {
 
 /// Why a text is not acceptable JSON, and at which byte.
 public struct JSONError: Error, Sendable, Hashable, CustomStringConvertible {
+    /// What is wrong with the text.
     public enum Reason: String, Sendable {
         case unexpectedEnd = "the text ends too early"
         case unexpectedByte = "this byte cannot stand here"
@@ -35,9 +37,11 @@ public struct JSONError: Error, Sendable, Hashable, CustomStringConvertible {
         case tooManyNodes = "the text has too many values"
     }
 
+    /// What is wrong.
     public let reason: Reason
     /// Bytes from the start of the text.
     public let offset: Int
 
+    /// The byte and the reason, for logs; nothing of the text.
     public var description: String { "byte \(offset): \(reason.rawValue)" }
 }

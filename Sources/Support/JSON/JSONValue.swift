@@ -26,26 +26,31 @@ extension JSONValue {
         return object[key]
     }
 
+    /// The text when this is a string, else nil.
     public var stringValue: String? {
         guard case .string(let value) = self else { return nil }
         return value
     }
 
+    /// The number when this is an `Int64`, else nil. See ``numberText`` for the others.
     public var integerValue: Int64? {
         guard case .integer(let value) = self else { return nil }
         return value
     }
 
+    /// True or false when this is one of them, else nil.
     public var boolValue: Bool? {
         guard case .bool(let value) = self else { return nil }
         return value
     }
 
+    /// The elements when this is an array, else nil.
     public var arrayValue: [JSONValue]? {
         guard case .array(let value) = self else { return nil }
         return value
     }
 
+    /// The members when this is an object, else nil.
     public var objectValue: JSONObject? {
         guard case .object(let value) = self else { return nil }
         return value
@@ -64,10 +69,15 @@ extension JSONValue {
 extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, ExpressibleByBooleanLiteral,
     ExpressibleByArrayLiteral, ExpressibleByDictionaryLiteral
 {
+    /// A string.
     public init(stringLiteral value: String) { self = .string(value) }
+    /// An integer.
     public init(integerLiteral value: Int64) { self = .integer(value) }
+    /// True or false.
     public init(booleanLiteral value: Bool) { self = .bool(value) }
+    /// An array.
     public init(arrayLiteral elements: JSONValue...) { self = .array(elements) }
+    /// An object, its members in the order of the source.
     public init(dictionaryLiteral elements: (String, JSONValue)...) { self = .object(JSONObject(elements)) }
 }
 
@@ -76,21 +86,28 @@ extension JSONValue: ExpressibleByStringLiteral, ExpressibleByIntegerLiteral, Ex
 /// Objects on this wire have a handful of keys, so look-up is a linear scan. A key that comes twice keeps its first
 /// place and takes its last value, as ECMAScript's `JSON.parse` does.
 public struct JSONObject: Sendable, Hashable {
+    /// The members in the order in which they came.
     public private(set) var members: [Member]
 
+    /// A key and its value.
     public struct Member: Sendable, Hashable {
+        /// Unique in its object.
         public let key: String
+        /// The value.
         public internal(set) var value: JSONValue
     }
 
+    /// An object without members.
     public init() { members = [] }
 
+    /// An object of these members. Of equal keys the first place counts, and the last value. Cost is quadratic in their number.
     public init(_ pairs: [(String, JSONValue)]) {
         members = []
         members.reserveCapacity(pairs.count)
         for (key, value) in pairs { self[key] = value }
     }
 
+    /// The value of a key; nil when it is not there, and to remove it. A scan.
     public subscript(key: String) -> JSONValue? {
         get { members.first { $0.key == key }?.value }
         set {
@@ -107,6 +124,8 @@ public struct JSONObject: Sendable, Hashable {
         members.append(Member(key: key, value: value))
     }
 
+    /// How many members there are.
     public var count: Int { members.count }
+    /// True when there is none.
     public var isEmpty: Bool { members.isEmpty }
 }

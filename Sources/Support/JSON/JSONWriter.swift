@@ -3,38 +3,45 @@
 /// The writer places commas; the caller balances `begin` and `end` and gives every member its key. A value of its
 /// own, so confined to whoever holds it.
 public struct JSONWriter: Sendable {
+    /// The text so far, in UTF-8.
     public private(set) var bytes: [UInt8]
     private var needsComma = false
     /// Binary values met so far, in order; the text holds a Socket.IO placeholder for each.
     public private(set) var attachments: [[UInt8]] = []
 
+    /// A writer with room for so many bytes before it has to grow.
     public init(reserving capacity: Int = 256) {
         bytes = []
         bytes.reserveCapacity(capacity)
     }
 
+    /// Opens an object. Its members follow, each after its ``key(_:)``.
     public mutating func beginObject() {
         separate()
         bytes.append(UInt8(ascii: "{"))
         needsComma = false
     }
 
+    /// Closes an object.
     public mutating func endObject() {
         bytes.append(UInt8(ascii: "}"))
         needsComma = true
     }
 
+    /// Opens an array. Its elements follow.
     public mutating func beginArray() {
         separate()
         bytes.append(UInt8(ascii: "["))
         needsComma = false
     }
 
+    /// Closes an array.
     public mutating func endArray() {
         bytes.append(UInt8(ascii: "]"))
         needsComma = true
     }
 
+    /// Writes the key of the next value.
     public mutating func key(_ key: String) {
         separate()
         appendQuoted(key)
@@ -42,6 +49,7 @@ public struct JSONWriter: Sendable {
         needsComma = false
     }
 
+    /// Writes a string.
     public mutating func value(_ text: String) {
         separate()
         appendQuoted(text)
@@ -57,14 +65,17 @@ public struct JSONWriter: Sendable {
         needsComma = true
     }
 
+    /// Writes an integer.
     public mutating func value(_ integer: some BinaryInteger) {
         raw(String(integer))
     }
 
+    /// Writes true or false.
     public mutating func value(_ flag: Bool) {
         raw(flag ? "true" : "false")
     }
 
+    /// Writes null.
     public mutating func null() { raw("null") }
 
     /// Writes text that is JSON already.
@@ -106,16 +117,19 @@ public struct JSONWriter: Sendable {
         }
     }
 
+    /// Writes a member that is a string.
     public mutating func member(_ name: String, _ text: String) {
         key(name)
         value(text)
     }
 
+    /// Writes a member that is an integer.
     public mutating func member(_ name: String, _ integer: some BinaryInteger) {
         key(name)
         value(integer)
     }
 
+    /// Writes a member that is any JSON.
     public mutating func member(_ name: String, _ json: JSONValue) {
         key(name)
         value(json)

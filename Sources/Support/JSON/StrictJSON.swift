@@ -12,6 +12,7 @@ public struct StrictJSONLimits: Sendable, Hashable {
     /// Significant decimal digits of a number that is not an `Int64`. A binary double keeps 15, so no reader rounds.
     public var significantDigits: Int
 
+    /// Limits that fit the arguments of a tool, unless given.
     public init(depth: Int = 32, nodes: Int = 10_000, keyBytes: Int = 128, significantDigits: Int = 15) {
         self.depth = depth
         self.nodes = nodes

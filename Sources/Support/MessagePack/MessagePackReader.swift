@@ -20,7 +20,7 @@ public struct MessagePackError: Error, Sendable, Hashable {
 /// Reads one MessagePack value as the JSON value that JavaScript's notepack means by it.
 ///
 /// A declared length never reserves memory: what is read is what is there. Of the extensions those of notepack are known: a date (its
-/// milliseconds), `undefined` (null) and an ArrayBuffer (bytes). A pure value; any thread.
+/// milliseconds), `undefined` (null) and an ArrayBuffer (bytes), and the specification's own date. A pure value; any thread.
 ///
 /// Source: the MessagePack specification, *Formats*; notepack.io for the extensions.
 public struct MessagePackReader {
@@ -144,15 +144,40 @@ public struct MessagePackReader {
         let start = position
         let kind = try integer(UInt8.self)
         let payload = try slice(length)
+        if kind == Self.timestamp, [4, 8, 12].contains(length) { return date(Self.milliseconds(of: payload)) }
         guard kind == 0 else { throw MessagePackError(reason: .unknownExtension, offset: start) }
         switch length {
         case 1: return .null
-        case 8:
-            let milliseconds = Int64(bigEndian: payload.loadUnaligned(as: Int64.self))
-            guard case .text = dates else { return .integer(milliseconds) }
-            return DateText.text(milliseconds: milliseconds).map { .string($0) } ?? .null
+        case 8: return date(Int64(bigEndian: payload.loadUnaligned(as: Int64.self)))
         default: return .bytes([UInt8](payload))
         }
+    }
+
+    /// −1: the specification's own date, as other libraries than notepack write it.
+    private static let timestamp: UInt8 = 0xFF
+
+    private func date(_ milliseconds: Int64?) -> JSONValue {
+        guard let milliseconds else { return .null }
+        guard case .text = dates else { return .integer(milliseconds) }
+        return DateText.text(milliseconds: milliseconds).map { .string($0) } ?? .null
+    }
+
+    /// Seconds in 4 bytes; 30 bits of nanoseconds and 34 of seconds; or 4 bytes of nanoseconds and 8 of seconds. Nil beyond `Int64`.
+    private static func milliseconds(of payload: UnsafeRawBufferPointer) -> Int64? {
+        let seconds: Int64
+        let nanoseconds: Int64
+        switch payload.count {
+        case 4: (seconds, nanoseconds) = (Int64(UInt32(bigEndian: payload.loadUnaligned(as: UInt32.self))), 0)
+        case 8:
+            let both = UInt64(bigEndian: payload.loadUnaligned(as: UInt64.self))
+            (seconds, nanoseconds) = (Int64(both & 0x3_FFFF_FFFF), Int64(both >> 34))
+        default:
+            nanoseconds = Int64(UInt32(bigEndian: payload.loadUnaligned(as: UInt32.self)))
+            seconds = Int64(bigEndian: payload.loadUnaligned(fromByteOffset: 4, as: Int64.self))
+        }
+        let (product, isTooLarge) = seconds.multipliedReportingOverflow(by: 1_000)
+        let (sum, carries) = product.addingReportingOverflow(nanoseconds / 1_000_000)
+        return isTooLarge || carries ? nil : sum
     }
 
     /// What JavaScript would print: no fraction where there is none, and null for what JSON has no number for.

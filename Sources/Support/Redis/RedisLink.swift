@@ -1,7 +1,5 @@
 internal import Logging
 internal import NIOCore
-internal import NIOPosix
-internal import Synchronization
 
 /// The part of a ``RedisConnection`` that lives on its event loop: carries out what ``RedisLinkState`` decides.
 ///
@@ -11,24 +9,22 @@ final class RedisLink {
     private let eventLoop: any EventLoop
     private let health: RedisHealthBox
     private let logger: Logger
+    private let line: RedisLine
     private var state: RedisLinkState
     private var pipeline: RedisPipeline
     private var outbound = ByteBuffer()
     private var flushIsScheduled = false
     private var timerIsScheduled = false
-    private var channel: (any Channel)?
-    private var generation = 0
     /// `run_id` of the Redis at the other end; asked anew on every connection.
     private var incarnation = ""
     private var starters: [(Result<Void, RedisFault>) -> Void] = []
-    private var closers: [() -> Void] = []
-    private var random = SystemRandomNumberGenerator()
 
     init(configuration: RedisConnection.Configuration, eventLoop: any EventLoop, health: RedisHealthBox) {
         self.configuration = configuration
         self.eventLoop = eventLoop
         self.health = health
         self.logger = configuration.logger
+        self.line = RedisLine(on: eventLoop, backoff: configuration.backoff)
         self.state = RedisLinkState(addresses: configuration.url.addresses.count)
         self.pipeline = RedisPipeline(limit: configuration.outstandingMax)
     }
@@ -44,39 +40,15 @@ final class RedisLink {
     }
 
     func stop(_ done: @escaping () -> Void) {
-        closers.append(done)
-        let open = channel
+        let ended = line.ended
         handle(.stop)
-        if let open {
-            open.closeFuture.assumeIsolated().whenComplete { _ in self.announceClosed() }
-        } else {
-            announceClosed()
-        }
+        ended.assumeIsolated().whenComplete { _ in done() }
     }
 
     /// Sends a command, or says at once why not.
     func submit(_ command: RedisCommand, _ completion: @escaping RedisPipeline.Completion) {
         guard state.isReady else { return completion(.failure(unavailable())) }
         enqueue(command, completion)
-    }
-
-    // MARK: What the channel tells
-
-    func received(_ reply: RedisValue, generation: Int) {
-        guard generation == self.generation else { return }
-        switch pipeline.answered() {
-        case .nobody: drop("Redis answered without being asked")
-        case .abandoned: break
-        case .caller(let completion):
-            if case .error(let error) = reply { completion(.failure(.server(error))) } else { completion(.success(reply)) }
-        }
-    }
-
-    func disconnected(_ reason: String, generation: Int) {
-        guard generation == self.generation else { return }
-        self.generation += 1
-        channel = nil
-        handle(.disconnected(reason))
     }
 
     // MARK: Private
@@ -87,15 +59,13 @@ final class RedisLink {
 
     private func perform(_ action: RedisLinkState.Action) {
         switch action {
-        case .connect: connect()
+        case .connect: line.open(address, reader: RedisParser.self, for: self)
         case .prepare: prepare()
-        case .disconnect: disconnect()
+        case .disconnect: line.close()
         case .failPending(let fault):
             outbound.clear()
             for completion in pipeline.removeAll() { completion(.failure(fault)) }
-        case .retry(let attempt):
-            let pause = configuration.backoff.pause(attempt: attempt, random: &random)
-            eventLoop.assumeIsolated().scheduleTask(in: .milliseconds(pause)) { self.handle(.retryDue) }
+        case .retry(let attempt): line.retry(attempt: attempt, for: self)
         case .report(let health): report(health)
         }
     }
@@ -128,33 +98,6 @@ final class RedisLink {
         case .notCluster(let address): .notCluster(address)
         case .closed: .closed
         case .connecting, .ready: .unreachable("not connected yet")
-        }
-    }
-
-    private func connect() {
-        generation += 1
-        let generation = generation
-        let link = NIOLoopBound(self, eventLoop: eventLoop)
-        let bootstrap = ClientBootstrap(group: eventLoop)
-            .connectTimeout(.milliseconds(RedisLimits.connectMilliseconds))
-            .channelInitializer { channel in
-                channel.eventLoop.makeCompletedFuture {
-                    try channel.pipeline.syncOperations.addHandler(RedisChannelHandler(link: link.value, generation: generation))
-                }
-            }
-        let attempt =
-            switch address {
-            case .tcp(let host, let port): bootstrap.connect(host: host, port: port)
-            case .unix(let path): bootstrap.connect(unixDomainSocketPath: path)
-            }
-        attempt.hop(to: eventLoop).assumeIsolated().whenComplete { result in
-            switch result {
-            case .success(let channel) where generation == self.generation:
-                self.channel = channel
-                self.handle(.connected)
-            case .success(let channel): channel.close(promise: nil)
-            case .failure(let error): self.handle(.connectFailed("\(error)"))
-            }
         }
     }
 
@@ -197,14 +140,8 @@ final class RedisLink {
         }
     }
 
-    private func disconnect() {
-        generation += 1
-        channel?.close(promise: nil)
-        channel = nil
-    }
-
     private func drop(_ reason: String) {
-        disconnect()
+        line.close()
         handle(.disconnected(reason))
     }
 
@@ -221,8 +158,8 @@ final class RedisLink {
 
     private func flush() {
         flushIsScheduled = false
-        guard outbound.readableBytes > 0, let channel else { return }
-        channel.writeAndFlush(outbound, promise: nil)
+        guard outbound.readableBytes > 0, line.isOpen else { return }
+        line.write(outbound)
         outbound.clear()
     }
 
@@ -250,39 +187,17 @@ final class RedisLink {
     }
 
     private var stall: TimeAmount { .milliseconds(configuration.deadlineMilliseconds * RedisLimits.stallDeadlines) }
-
-    private func announceClosed() {
-        let waiting = closers
-        closers = []
-        for done in waiting { done() }
-    }
 }
 
-/// The health of a connection for readers on any thread; a short `Mutex`.
-final class RedisHealthBox: Sendable {
-    private let value = Mutex(RedisHealth.connecting)
-    private let name = Mutex((incarnation: "", isCluster: false, address: RedisURL.Address?.none))
+extension RedisLink: RedisLineOwner {
+    func lineChanged(_ event: RedisLinkState.Event) { handle(event) }
 
-    /// The Redis process that was last connected to; empty before the first.
-    var incarnation: String { name.withLock { $0.incarnation } }
-
-    var isCluster: Bool { name.withLock { $0.isCluster } }
-
-    /// Where that Redis is; nil before the first.
-    var address: RedisURL.Address? { name.withLock { $0.address } }
-
-    func identify(_ incarnation: String, isCluster: Bool, at address: RedisURL.Address) {
-        name.withLock { $0 = (incarnation, isCluster, address) }
-    }
-
-    var current: RedisHealth { value.withLock { $0 } }
-
-    /// Returns what it was.
-    func replace(with health: RedisHealth) -> RedisHealth {
-        value.withLock { value in
-            let before = value
-            value = health
-            return before
+    func received(_ reply: RedisValue) {
+        switch pipeline.answered() {
+        case .nobody: drop("Redis answered without being asked")
+        case .abandoned: break
+        case .caller(let completion):
+            if case .error(let error) = reply { completion(.failure(.server(error))) } else { completion(.success(reply)) }
         }
     }
 }

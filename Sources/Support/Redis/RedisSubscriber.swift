@@ -51,7 +51,7 @@ public final class RedisSubscriber: Sendable {
     public func listens(to topic: RedisTopic) -> Bool { shared.confirmed.withLock { $0.contains(topic) } }
 
     /// Connects, and waits for nothing.
-    public func connect() { eventLoop.execute { self.link.value.handle(.start) } }
+    public func connect() { eventLoop.execute { self.link.value.handle(.link(.start)) } }
 
     /// Wants these from now on. Nothing that is wanted already is subscribed to again; more than ``RedisLimits/topicsMax`` are refused
     /// with a line in the log.

@@ -2,17 +2,13 @@
 /// lose, wait, connect again. The way in and out is ``RedisLinkState``'s.
 struct RedisSubscriberState {
     enum Event {
-        case start
-        case connected
-        case connectFailed(String)
+        /// What is not about subscriptions; never `prepared`, which is seen from what was received.
+        case link(RedisLinkState.Event)
         case received(RedisPush)
-        case disconnected(String)
-        case retryDue
         /// Every ``RedisLimits/subscriberTickMilliseconds``.
         case tick
         case subscribe([RedisTopic])
         case unsubscribe([RedisTopic])
-        case stop
     }
 
     enum Action: Equatable {
@@ -49,12 +45,7 @@ struct RedisSubscriberState {
 
     mutating func apply(_ event: Event) -> [Action] {
         switch event {
-        case .start: return step(.start)
-        case .connected: return step(.connected)
-        case .connectFailed(let reason): return step(.connectFailed(reason))
-        case .disconnected(let reason): return step(.disconnected(reason))
-        case .retryDue: return step(.retryDue)
-        case .stop: return step(.stop)
+        case .link(let event): return step(event)
         case .tick: return tick()
         case .received(let push):
             silentTicks = 0

@@ -6,9 +6,13 @@ public final class Metric: Sendable {
 
     init() {}
 
+    /// Counts up.
     public func add(_ amount: Int64 = 1) { storage.add(amount, ordering: .relaxed) }
+    /// Counts down: of a gauge.
     public func subtract(_ amount: Int64 = 1) { storage.subtract(amount, ordering: .relaxed) }
+    /// Replaces the value: of a gauge.
     public func set(_ amount: Int64) { storage.store(amount, ordering: .relaxed) }
+    /// The value now.
     public var value: Int64 { storage.load(ordering: .relaxed) }
 }
 
@@ -47,11 +51,13 @@ public final class Histogram: Sendable {
         nanosecondBounds = bounds.map { Int64(($0 * 1e9).rounded()) }
     }
 
+    /// Counts a duration.
     public func observe(_ duration: Duration) {
         let (seconds, attoseconds) = duration.components
         observe(nanoseconds: seconds * 1_000_000_000 + attoseconds / 1_000_000_000)
     }
 
+    /// Counts a duration in nanoseconds.
     public func observe(nanoseconds value: Int64) {
         var index = 0
         while index < nanosecondBounds.count, value > nanosecondBounds[index] { index += 1 }

@@ -8,6 +8,7 @@ public final class MetricRegistry: Sendable {
     /// More series than this in a family would mean that a label carries user input. The rest share `other`.
     public static let seriesPerFamilyMax = 200
 
+    /// Names and values, in the order in which they are shown.
     public typealias Labels = [(String, String)]
 
     enum Series: Sendable {
@@ -23,16 +24,22 @@ public final class MetricRegistry: Sendable {
 
     private let families = Mutex<[String: Family]>([:])
 
+    /// A registry without metrics.
     public init() {}
 
+    /// A value that only grows. The same one for the same name and labels.
     public func counter(_ name: String, _ help: String, _ labels: Labels = []) -> Metric {
         metric(name, help, "counter", labels)
     }
 
+    /// A value that goes up and down. The same one for the same name and labels.
     public func gauge(_ name: String, _ help: String, _ labels: Labels = []) -> Metric {
         metric(name, help, "gauge", labels)
     }
 
+    /// Durations in buckets. The same one for the same name and labels.
+    ///
+    /// - Parameter bounds: the upper bounds in seconds; at most 23.
     public func histogram(_ name: String, _ help: String, _ labels: Labels = [], bounds: [Double] = Histogram.secondsBounds) -> Histogram {
         let series = series(name, help, "histogram", labels) { .histogram(Histogram(bounds: bounds)) }
         guard case .histogram(let histogram) = series else { preconditionFailure("\(name) is registered as another kind") }

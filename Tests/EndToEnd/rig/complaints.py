@@ -57,7 +57,7 @@ def all_tests(root: pathlib.Path = ROOT) -> dict[str, str]:
                 tests[f"{file.stem}.{node.name}"] = ast.get_source_segment(source, node) or ""
     for file in (root / "Tests").rglob("*.swift"):
         source = file.read_text()
-        suite = re.search(r"^(?:final )?(?:struct|class) (\w+Tests)\b", source, re.MULTILINE)
+        suite = re.search(r"^(?:@Suite.*\) )?(?:final )?(?:struct|class) (\w+Tests)\b", source, re.MULTILINE)
         for test in source.split("@Test")[1:] if suite else []:
             if function := re.search(r"\bfunc (\w+)", test):
                 tests[f"{suite[1]}.{function[1]}"] = test

@@ -24,7 +24,7 @@ _MAKE = """#!/usr/bin/env bash
 exec scripts/run-demo.sh .build/release/kdcube
 """
 #: What a reader finds in the repository's folder and what no command writes to.
-LINKS = ("deployment", "docs", "examples", "scripts", "web-client", "Makefile")
+LINKS = ("deployment", "docs", "Examples", "scripts", "web-client", "Makefile")
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Block:
 
 def documents() -> list[pathlib.Path]:
     """Those for whoever uses or runs the server."""
-    found = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "examples").rglob("README.md")]
+    found = [ROOT / "README.md", *(ROOT / "docs").glob("*.md"), *(ROOT / "Examples").rglob("README.md")]
     return sorted(path for path in found if blocks(path))
 
 

@@ -13,7 +13,7 @@ from .envelopes import check_run, of_sse
 from .server import ROOT, Installation, Server
 from .sse import stream
 
-EXAMPLES = ROOT / "examples"
+EXAMPLES = ROOT / "Examples"
 REFUND = '@tool payments.refund {{"order_id": "{order}", "customer": "{customer}", "amount": "{amount}"}}\n@then\n@tokens 3'
 #: The rules that ask for the time of day are the same all day long here.
 ALL_DAY = {'duration("8h")': 'duration("0h")', 'duration("18h")': 'duration("24h")'}

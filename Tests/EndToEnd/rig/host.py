@@ -1,4 +1,4 @@
-"""A page of somebody else: a small HTTP server of its own that serves the files of `examples/sdk` with real addresses in them."""
+"""A page of somebody else: a small HTTP server of its own that serves the files of `Examples/sdk` with real addresses in them."""
 
 import http.server
 import pathlib
@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from .server import ROOT, Installation
 from .witness import Witness
 
-SDK = ROOT / "examples" / "sdk"
+SDK = ROOT / "Examples" / "sdk"
 #: Signs tokens for the server of `listing`.
 SECRET = "the tests of the pages share these bytes with nobody"
 

@@ -15,10 +15,11 @@ from .waiting import wait_until
 
 
 class Member:
-    """A conformance-server of the suite `bench`, in the cluster of a Redis."""
+    """A conformance-server of the suite `bench`, in the cluster of a Redis; with `recovery`, the seconds for which it keeps lost sockets."""
 
-    def __init__(self, redis: Redis, log: pathlib.Path):
+    def __init__(self, redis: Redis, log: pathlib.Path, recovery: int = 0, threads: int = 1):
         command = [str(BINARIES / "conformance-server"), "--suite", "bench", "--port", "0", "--redis", redis.url]
+        command += ["--recovery", str(recovery), "--threads", str(threads)]
         self.process = Process(command, log)
         line = wait_until("the server listens", self._line)
         self.url = f"http://127.0.0.1:{line.rpartition(' ')[2]}"

@@ -103,6 +103,14 @@ struct MembershipMachineTests {
                     Row(node: node(7), ageMilliseconds: 12),
                     Row(node: ClusterNode(id: 8, address: nil, uid: nil), ageMilliseconds: 0, hasLeft: true),
                 ]))
+        let secure = ["rows", "7", "12", "on", "kdc-7", "https://10.0.0.7:8000"].map { RedisValue.text($0) }
+        #expect(
+            MembershipTable.answer(.array(secure))
+                == .rows([
+                    Row(
+                        node: ClusterNode(id: 7, address: PeerAddress(host: "10.0.0.7", port: 8_000, isSecure: true), uid: "kdc-7"),
+                        ageMilliseconds: 12)
+                ]))
         #expect(MembershipTable.answer(.array([.text("taken")])) == .taken)
         #expect(MembershipTable.answer(.array(Array(words.dropLast()))) == nil)
         #expect(MembershipTable.answer(.text("OK")) == nil)

@@ -17,9 +17,9 @@ final class StandingClock: Sendable {
 actor RecoveringClient {
     static let announcement = "kdcube_offset"
 
-    private let server: TestServer
+    private var server: TestServer
     private let namespace: String
-    private let auth: JSONValue
+    private var auth: JSONValue
     private var connection: TestConnection?
     private(set) var pid: JSONValue?
     private(set) var offset: JSONValue?
@@ -46,6 +46,12 @@ actor RecoveringClient {
 
     func forgetOffset() { offset = nil }
 
+    /// Where it connects next, and as whom.
+    func turn(to server: TestServer, auth: JSONValue? = nil) {
+        self.server = server
+        if let auth { self.auth = auth }
+    }
+
     /// Connects, and gives the events that came before the CONNECT packet, each as its name and arguments without the offset.
     @discardableResult
     func connect() async throws -> [JSONValue] {
@@ -67,6 +73,7 @@ actor RecoveringClient {
             default: throw TestConnection.Ended()
             }
             greeting.append(text)
+            if text.hasPrefix("44\(prefix)") { throw TestConnection.Ended() }
             if text.hasPrefix("40\(prefix)") {
                 let answer = try JSONValue(parsing: String(text.dropFirst(2 + prefix.utf8.count)))
                 id = answer["sid"]?.stringValue ?? ""

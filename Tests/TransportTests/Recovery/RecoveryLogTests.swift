@@ -25,31 +25,84 @@ import TransportWire
             seen.append(log.last)
         }
         #expect(seen.map(\.rawValue) == [5, 6, 7, 8, 9])
-        #expect(RecoveryOffset(rawValue: 7).text == "0000000000000007" && RecoveryOffset("0000000000000007")?.rawValue == 7)
+        #expect(RecoveryOffset(rawValue: 7).text == "0000000000000007" && RecoveryOffset("0000000000000007", .clock)?.rawValue == 7)
         for text in ["", "7", "000000000000007", "00000000000000007", "000000000000000x", "+000000000000007", "０００００"] {
-            #expect(RecoveryOffset(text) == nil)
+            #expect(RecoveryOffset(text, .clock) == nil)
         }
-        var frames = ByteBuffer(string: "[\"\(RecoveryOffset.placeholder)\"]")
+        var frames = ByteBuffer(string: "[\"\(RecoveryOffset.Form.clock.placeholder)\"]")
         RecoveryOffset(rawValue: 1_700_000_000_000_042).write(into: &frames, at: 2)
         #expect(String(buffer: frames) == "[\"1700000000000042\"]")
     }
 
-    @Test("the offset is written into the finished frames of both revisions", arguments: PacketParser.allCases)
-    func stamps(_ parser: PacketParser) {
-        let arguments: [[JSONValue]] = [
-            [], ["text"], [.bytes([1, 2, 3])], [.bytes(Array(repeating: 7, count: 124)), .string(RecoveryOffset.placeholder)],
+    @Test("R2: offsets of a stream are the ids of its entries, in one length, and are read with and without leading zeros")
+    func entries() {
+        let offset = RecoveryOffset(millisecond: 1_700_000_000_000, number: 42)
+        #expect(offset.text == "1700000000000-00000042" && offset.entryID == "1700000000000-42" && offset.text.utf8.count == 22)
+        for text in [offset.text, offset.entryID] { #expect(RecoveryOffset(text, .entry) == offset) }
+        for text in [
+            "", "-", "1", "1-", "-1", "1-2-3", "+1-2", "1- 2", "a-1", "18446744073709551616-0", "1-18446744073709551615",
+            "00000000000000000000000000000000000000000001-1",
+        ] { #expect(RecoveryOffset(text, .entry) == nil, "\(text)") }
+        let sorted = [
+            .start, RecoveryOffset(millisecond: 0, number: 1), RecoveryOffset(millisecond: 9, number: 7),
+            RecoveryOffset(millisecond: 9, number: 8), RecoveryOffset(millisecond: 10, number: 0),
         ]
+        #expect(sorted.dropFirst(2).sorted() == Array(sorted.dropFirst(2)) && sorted[0] < sorted[2])
+        #expect(sorted[2].successor == sorted[3] && sorted[3].predecessor == sorted[2])
+        #expect(sorted[3] < sorted[4].predecessor && sorted[4].predecessor < sorted[4])
+        // What has no room is a place at which there is nothing.
+        #expect(RecoveryOffset(millisecond: 1, number: 1 << 40).text == "0000000000001-99999999")
+        var frames = ByteBuffer(string: RecoveryOffset.Form.entry.placeholder)
+        RecoveryOffset(millisecond: 1, number: 1 << 40).write(into: &frames, at: 0)
+        #expect(String(buffer: frames) == "0000000000001-99999999")
+    }
+
+    @Test(
+        "the offset is written into the finished frames, and not into those of Socket.IO 2, whose clients know of none",
+        arguments: PacketParser.allCases,
+        [RecoveryOffset(rawValue: 1_700_000_000_000_042), .init(millisecond: 1_700_000_000_000, number: 3)])
+    func stamps(_ parser: PacketParser, _ offset: RecoveryOffset) {
+        let arguments: [[JSONValue]] = [
+            [], ["text"], [.bytes([1, 2, 3])], [.bytes(Array(repeating: 7, count: 124)), .string(offset.form.placeholder)],
+        ]
+        let packets = PacketFrames(parser: parser)
         for arguments in arguments {
             for namespace in ["/", "/custom"] {
-                let (frames, index) = PacketFrames(parser: parser).eventWithOffset("event", arguments, namespace: namespace)
-                var shared = SharedFrames(frames, servesRevision3: true)
-                let offset = RecoveryOffset(rawValue: 1_700_000_000_000_042)
-                for _ in 1...2 { shared.write(offset, at: index) }
-                let expected = PacketFrames(parser: parser).event("event", arguments + [.string(offset.text)], namespace: namespace)
-                #expect(shared.frames == expected)
-                #expect(shared.revision3 == SharedFrames(expected, servesRevision3: true).revision3)
+                let (frames, index) = packets.eventWithOffset("event", arguments, offset.form, namespace: namespace)
+                let plain = packets.event("event", arguments, namespace: namespace)
+                let expected = packets.event("event", arguments + [.string(offset.text)], namespace: namespace)
+                for servesRevision3 in [true, false] {
+                    var shared = SharedFrames(frames, servesRevision3: servesRevision3, insteadForRevision3: plain)
+                    for _ in 1...2 { shared.write(offset, at: index, servesRevision3: servesRevision3) }
+                    #expect(shared.frames == expected)
+                    let other = servesRevision3 ? SharedFrames(plain, servesRevision3: true).revision3 : expected
+                    #expect(shared.revision3 == other)
+                }
             }
         }
+    }
+
+    @Test("what is cut off, or lost for some, is not told as if nothing were missing") func gaps() {
+        var log = RecoveryLog(eventsMax: 10, bytesMax: 1 << 20, retention: 100, last: RecoveryOffset(millisecond: 0, number: 0))
+        func offset(_ number: UInt64) -> RecoveryOffset { RecoveryOffset(millisecond: 5, number: number) }
+        func add(_ number: UInt64, _ rooms: [String]?) {
+            let frames = SharedFrames(ByteBuffer(string: "\(number)"), servesRevision3: false)
+            _ = log.append(.init(offset: offset(number), namespace: "/", target: .init(rooms: rooms), frames: frames), at: 5)
+        }
+        func missed(_ after: UInt64, _ rooms: [String]) -> [String]? {
+            texts(log.missed(after: offset(after), in: "/", rooms: rooms.map { ($0, .start) }, start: .start))
+        }
+        add(1, ["a"])
+        add(2, nil)
+        log.lose(BroadcastTarget(rooms: ["a"]), in: "/", at: offset(3))
+        add(4, ["b"])
+        #expect(missed(0, ["b"]) == ["2", "4"] && missed(0, ["a"]) == nil && missed(3, ["a"]) == [])
+        log.pass(offset(5))
+        #expect(missed(5, []) == [] && missed(6, []) == nil)
+        log.cut(at: offset(7))
+        add(8, nil)
+        #expect(missed(6, ["b"]) == nil && missed(7, ["b"]) == ["8"] && missed(8, []) == [])
+        log.checkInvariants()
     }
 
     @Test("R5: everybody's, and those of the rooms, in order and once; nothing that excludes one of them") func filter() {

@@ -288,6 +288,50 @@ import TransportWire
         }
     }
 
+    @Test("what a client has not seen before it is lost a second time comes again, from its rooms too") func twice() async throws {
+        let main = Shared<Namespace>()
+        try await TestServer.recovering { server in
+            Self.serve(server.namespace("/"))
+            main.set(server.namespace("/"))
+        } _: { server in
+            let client = RecoveringClient(server)
+            try await client.connect()
+            _ = try await client.packet()
+            await client.say(#"420["join","team"]"#)
+            #expect(try await client.packet() == "430[]")
+            let offset = try #require(await client.offset)
+            await client.drop()
+            #expect(try await server.shows("kdcube_sockets 0"))
+            main.value?.emit("missed", [1], to: ["team"])
+            #expect(try await client.connect() == [["missed", 1]])
+            await client.drop()
+            #expect(try await server.shows("kdcube_sockets 0"))
+            // Written by the server, and never seen.
+            await client.forge(offset: offset)
+            #expect(try await client.connect() == [["missed", 1]])
+            #expect(await client.recovered)
+        }
+    }
+
+    @Test("L5: a client of Socket.IO 2 gets broadcasts as they are, without an offset") func revision3() async throws {
+        let main = Shared<Namespace>()
+        let configuration = try TransportConfiguration(
+            pingInterval: .seconds(30), origins: .any, allowEIO3: true, recovery: RecoveryPolicy())
+        try await TestServer.socketIO(configuration) { server in
+            main.set(server.namespace("/"))
+        } _: { server in
+            let old = try await server.old.openWebSocket()
+            let client = RecoveringClient(server)
+            try await client.connect()
+            while try await old.text() != "40" {}
+            main.value?.emit("news", ["text"])
+            main.value?.volatile.emit("status", ["online"])
+            #expect(try await old.text() == #"42["news","text"]"#)
+            #expect(try await old.text() == #"42["status","online"]"#)
+            #expect(try await client.event() == ["news", "text"])
+        }
+    }
+
     @Test("S17: a child of a dynamic namespace that everybody has left is recovered, too", arguments: [true, false])
     func dynamic(_ skipMiddlewares: Bool) async throws {
         try await TestServer.recovering(skipMiddlewares: skipMiddlewares) { server in

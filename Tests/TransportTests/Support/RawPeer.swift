@@ -1,5 +1,6 @@
 import NIOCore
 import NIOPosix
+import NIOSSL
 import Synchronization
 
 @testable import Transport
@@ -9,7 +10,9 @@ final class FakePeers: PeerDirectory {
     private let table = Mutex<[UInt32: PeerAddress]>([:])
 
     func address(of node: UInt32) -> PeerAddress? { table.withLock { $0[node] } }
-    func put(_ node: UInt32, port: Int) { table.withLock { $0[node] = PeerAddress(host: "127.0.0.1", port: port) } }
+    func put(_ node: UInt32, host: String = "127.0.0.1", port: Int, isSecure: Bool = false) {
+        table.withLock { $0[node] = PeerAddress(host: host, port: port, isSecure: isSecure) }
+    }
 }
 
 /// A node that says what a test wants, byte for byte. It accepts any number of connections.
@@ -63,13 +66,18 @@ final class RawPeer: Sendable {
     var ended: Int { state.withLock { $0.ended } }
 
     /// Runs `body` with a peer that listens on a free port.
-    static func run(_ script: @escaping Script, _ body: (RawPeer, Int) async throws -> Void) async throws {
+    static func run(
+        tls: NIOSSLContext? = nil, _ script: @escaping Script, _ body: (RawPeer, Int) async throws -> Void
+    ) async throws {
         let peer = RawPeer()
         let listener = try await ServerBootstrap(group: MultiThreadedEventLoopGroup.singleton)
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelInitializer { channel in
                 peer.state.withLock { $0.connections += 1 }
-                return channel.eventLoop.makeCompletedFuture { try channel.pipeline.syncOperations.addHandler(Handler(peer, script)) }
+                return channel.eventLoop.makeCompletedFuture {
+                    if let tls { try channel.pipeline.syncOperations.addHandler(NIOSSLServerHandler(context: tls)) }
+                    try channel.pipeline.syncOperations.addHandler(Handler(peer, script))
+                }
             }
             .bind(host: "127.0.0.1", port: 0).get()
         do { try await body(peer, listener.localAddress?.port ?? 0) } catch {

@@ -12,11 +12,13 @@ public typealias HeaderHook = @Sendable (HeaderHookRequest) -> [ResponseField]
 /// The request that an answer belongs to, as a ``HeaderHook`` sees it. Without the session's id, which is a secret. Everything
 /// in it was written by the client.
 public struct HeaderHookRequest: Sendable {
+    /// In capitals: `GET`.
     public let method: String
     /// The parameters that are not Engine.IO's own, in order.
     public let query: [(name: String, value: String)]
     /// The peer of the TCP connection; empty when it is not known.
     public let address: String
+    /// True when this server ends TLS for the request.
     public let isSecure: Bool
     /// The answer is that to a WebSocket upgrade: 101, or a refusal.
     public let isUpgrade: Bool

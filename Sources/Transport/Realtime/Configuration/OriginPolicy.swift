@@ -8,6 +8,7 @@ public enum OriginPolicy: Sendable, Hashable {
     /// Pages of the host that the request names, and the listed origins (`https://app.example`, lower case, no slash).
     case sameHost(and: [String] = [])
 
+    /// What the policy says of one request.
     public enum Verdict: Sendable, Hashable {
         /// No `Origin`, or the page's own host: no CORS header is needed.
         case same
@@ -18,6 +19,11 @@ public enum OriginPolicy: Sendable, Hashable {
         case malformed
     }
 
+    /// Judges one request.
+    ///
+    /// - Parameters:
+    ///   - origins: every `Origin` field of the request; more than one is no browser's.
+    ///   - host: the `Host` field.
     public func verdict(origins: [String], host: String?) -> Verdict {
         guard let origin = origins.first else { return .same }
         guard origins.count == 1, origin.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }), !origin.isEmpty else { return .malformed }

@@ -4,8 +4,9 @@ public struct RecoveryPolicy: Sendable {
     /// From the end of a connection to the moment at which its sockets are forgotten.
     public let maxDisconnectionDuration: Duration
     /// True: the middlewares are not run for a socket that comes back, and ``Socket/context`` is the old one. False: they are
-    /// run as for a new one, and a context that is a ``RecoveryIdentity`` must be of the same identity.
-    public let skipMiddlewares: Bool
+    /// run as for a new one, and a context that is a ``RecoveryIdentity`` must be of the same identity. In a cluster they are always run,
+    /// because the old context is in the memory of another server, and this only says whether identities are compared.
+    public private(set) var skipMiddlewares: Bool
     /// Events that the server keeps for those who come back.
     public let eventsMax: Int
     /// Bytes of kept events, and again of kept sockets, so that the server keeps at most twice as much.
@@ -47,9 +48,18 @@ public struct RecoveryPolicy: Sendable {
     }
 }
 
+extension RecoveryPolicy {
+    /// The same, with the middlewares asked.
+    var withMiddlewares: RecoveryPolicy {
+        var policy = self
+        policy.skipMiddlewares = false
+        return policy
+    }
+}
+
 /// A middleware's context that says whom it stands for. A socket is given back only to the same identity: whoever has
 /// found out another's `pid` still needs that one's credential.
 public protocol RecoveryIdentity: Sendable {
-    /// Compared as a whole, and kept in memory alone. Any thread.
+    /// Compared as a whole. Kept in memory, and in a cluster as a digest. Any thread.
     var recoveryIdentity: String { get }
 }

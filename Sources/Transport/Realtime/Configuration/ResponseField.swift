@@ -1,6 +1,7 @@
 /// A header field that a hook adds to an answer. Valid by construction: nothing in it can end the field or begin another
 /// one (RFC 9110 §5.1, §5.5).
 public struct ResponseField: Sendable, Hashable {
+    /// Why a name and a value are no field of a header.
     public enum Failure: Error, Sendable, Hashable {
         /// The name is not a token of visible ASCII characters.
         case invalidName
@@ -12,7 +13,9 @@ public struct ResponseField: Sendable, Hashable {
         case tooLong
     }
 
+    /// A token of HTTP (RFC 9110 §5.6.2).
     public let name: String
+    /// Without line breaks.
     public let value: String
 
     /// - Throws: when the field may not be sent. Both may hold text from outside: it is checked here.

@@ -20,7 +20,9 @@ public struct TransportConfiguration: Sendable {
     public let ackTimeout: Duration
     /// Bytes that wait for a slow reader before it is disconnected.
     public let queueBytesMax: Int
+    /// Which pages may talk to the server.
     public let origins: OriginPolicy
+    /// Whether a polling session may go on over a WebSocket (E18).
     public let allowUpgrades: Bool
     /// The name of the affinity cookie (E37); nil sends none.
     public let cookie: String?
@@ -43,6 +45,14 @@ public struct TransportConfiguration: Sendable {
     public let allowEIO3: Bool
     /// Whether clients that lost their connection find their sockets again; nil: they do not (R1).
     public let recovery: RecoveryPolicy?
+    /// How fast clients may ask (attack 26); unlimited unless it says so.
+    public let rateLimits: RateLimits
+    /// Proxies whose `X-Forwarded-For` is believed: of their requests the client's address is the one that they name, for the limits
+    /// of addresses and in ``Handshake/address``. None: whoever is connected is the client.
+    public let trustedProxies: [AddressBlock]
+    /// How long a session lives at most; nil: as long as its client likes. With it the middlewares are asked also for sockets that come back, whatever
+    /// ``RecoveryPolicy/skipMiddlewares`` says: that is what it is for.
+    public let connectionLifetime: ConnectionLifetime?
 
     /// - Throws: ``TransportConfigurationError`` naming the setting that is out of range.
     public init(
@@ -51,7 +61,8 @@ public struct TransportConfiguration: Sendable {
         ackTimeout: Duration = .seconds(10), queueBytesMax: Int = 1 << 20, origins: OriginPolicy = .sameHost(),
         allowUpgrades: Bool = true, cookie: String? = nil, nodeID: UInt32? = nil, initialPacket: InitialPacket? = nil,
         initialHeaders: HeaderHook? = nil, headers: HeaderHook? = nil, httpCompression: Bool = true,
-        deflate: DeflatePolicy? = nil, parser: PacketParser = .json, allowEIO3: Bool = false, recovery: RecoveryPolicy? = nil
+        deflate: DeflatePolicy? = nil, parser: PacketParser = .json, allowEIO3: Bool = false, recovery: RecoveryPolicy? = nil,
+        rateLimits: RateLimits = RateLimits(), trustedProxies: [AddressBlock] = [], connectionLifetime: ConnectionLifetime? = nil
     ) throws(TransportConfigurationError) {
         guard path.hasPrefix("/"), path.hasSuffix("/"), path.utf8.count > 1 else {
             throw TransportConfigurationError(setting: "path", reason: "must begin and end with a slash and not be empty")
@@ -74,6 +85,7 @@ public struct TransportConfiguration: Sendable {
         if let cookie, !Self.isToken(cookie) {
             throw TransportConfigurationError(setting: "cookie", reason: "must be a cookie name (RFC 6265 §4.1.1)")
         }
+        try rateLimits.check()
         if let initialPacket { try Self.check(initialPacket, maxPayload: maxPayload, queueBytesMax: queueBytesMax) }
         self.path = path
         self.pingInterval = pingInterval
@@ -94,7 +106,10 @@ public struct TransportConfiguration: Sendable {
         self.deflate = deflate
         self.parser = parser
         self.allowEIO3 = allowEIO3
-        self.recovery = recovery
+        self.recovery = connectionLifetime == nil ? recovery : recovery?.withMiddlewares
+        self.rateLimits = rateLimits
+        self.trustedProxies = trustedProxies
+        self.connectionLifetime = connectionLifetime
     }
 
     /// It must fit in one polling body behind the open packet, and in the queue of a session.
@@ -122,9 +137,12 @@ public struct TransportConfiguration: Sendable {
 
 /// A setting that is out of range, and what it must be.
 public struct TransportConfigurationError: Error, Hashable, CustomStringConvertible {
+    /// The parameter of the initialiser.
     public let setting: String
+    /// What it must be: the end of a sentence that begins with its name.
     public let reason: String
 
+    /// The setting and what it must be, in one line.
     public var description: String { "\(setting) \(reason)" }
 }
 

@@ -23,6 +23,9 @@ public enum TransportLimits {
     public static let highWaterBytes = 64 * 1024
     /// Parameters of a query string. Engine.IO has six; the rest belongs to the application.
     public static let queryParametersMax = 64
+    /// Packets of a session that its rate limits drop before it is closed, unless it pauses. Each costs a parse: a client that has not
+    /// understood a thousand refusals will not.
+    public static let droppedPacketsMax = 1_000
     /// Parsed messages on their way from the connection's loop to the session's. Above it, the connection is not read.
     public static let inboundHopBytesMax = 256 * 1024
     /// Bytes of small frames that are gathered into one write.

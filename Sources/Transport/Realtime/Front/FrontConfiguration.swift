@@ -40,8 +40,9 @@ public struct FrontConfiguration: Sendable {
     public var bodyGrace: Duration = .seconds(10)
     /// Rate below which a body that is still arriving is cut: on average after the grace, and in each further ``bodyGrace``.
     public var bodyBytesPerSecondMin = 500
-    /// A client that takes nothing of a response for this long is cut (attack 22).
-    public var writeProgressDeadline: Duration = .seconds(60)
+    /// A client that takes nothing of a response for this long is cut (attack 22). It costs us what ``FrontLimits`` lets wait, so a laptop
+    /// that sleeps for a minute finds its stream again.
+    public var writeProgressDeadline: Duration = .seconds(90)
     /// How long the client may take to close after its last answer.
     public var lingerDeadline: Duration = .seconds(5)
     /// How long open requests may take to finish at shutdown before they are cut.
@@ -49,5 +50,6 @@ public struct FrontConfiguration: Sendable {
     /// How often each event loop looks for connections that have overstayed.
     public var sweepInterval: Duration = .seconds(1)
 
+    /// The defaults, to be changed property by property.
     public init() {}
 }

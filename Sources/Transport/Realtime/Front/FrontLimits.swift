@@ -1,3 +1,5 @@
+internal import NIOCore
+
 /// Every maximum of the HTTP front that is not configurable, with its reason. Bytes unless the name says otherwise.
 enum FrontLimits {
     /// A field of 16 KiB holds the largest cookie or token seen in practice; proxies in front allow 8 KiB.
@@ -27,6 +29,10 @@ enum FrontLimits {
     static let wholeResponseBytesMax = 64 * 1024
     /// Bytes of a streamed response that wait for the event loop before its writer is suspended.
     static let outboxBytesMax = 64 * 1024
+
+    /// Bytes that the kernel takes from us for a connection before its network can: twice what is written in a turn, so that a fast
+    /// client never waits for us. What is on its way comes on top, and that is as much as the client asked for.
+    static let unsentBytesMax: SocketOptionValue = 128 * 1024
 
     /// A client's `x-request-id` longer than this is replaced by one of ours.
     static let requestIDCharactersMax = 128

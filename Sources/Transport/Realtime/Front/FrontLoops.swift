@@ -34,6 +34,11 @@ struct FrontLoops: Sendable {
         for bound in loops.values { bound.eventLoop.execute { bound.value.stop() } }
     }
 
+    /// Ends all connections by force.
+    func closeAll() {
+        for bound in loops.values { bound.eventLoop.execute { bound.value.closeAll() } }
+    }
+
     /// Closes what the grace period leaves over.
     private struct ForcedEnd {
         private let tasks: [Scheduled<Void>]

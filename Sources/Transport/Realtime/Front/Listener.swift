@@ -11,10 +11,14 @@ internal import Darwin
 
 /// An address that the server cannot listen on, said so that an operator knows which.
 public struct ListenFailure: Error, CustomStringConvertible {
+    /// The address that was asked for.
     public let host: String
+    /// The port that was asked for.
     public let port: Int
+    /// The kernel's error number.
     public let errno: CInt
 
+    /// The address and what the kernel says, for the operator.
     public var description: String {
         let reason = strerror(errno).map { String(cString: $0) } ?? "error \(errno)"
         return "cannot listen on \(host) port \(port): \(reason); choose another with --host or --port"
@@ -60,6 +64,7 @@ enum Listener {
             .childChannelOption(.allowRemoteHalfClosure, value: true)
             .childChannelOption(.maxMessagesPerRead, value: FrontLimits.readsPerCycle)
             .childChannelOption(.tcpOption(.tcp_nodelay), value: 1)
+            .childChannelOption(unsentLimit, value: FrontLimits.unsentBytesMax)
             .childChannelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture { try setUp(channel, shared: shared, loops: loops) }
             }
@@ -67,6 +72,10 @@ enum Listener {
         let onlyIPv6 = ChannelOptions.Types.SocketOption(level: .ipv6, name: .init(rawValue: CInt(IPV6_V6ONLY)))
         return isIPv6 ? bootstrap.serverChannelOption(onlyIPv6, value: 1) : bootstrap
     }
+
+    /// Of what a client does not read the kernel would keep several megabytes by itself, and a run's text would wait there in
+    /// pieces instead of being merged in its log.
+    private static let unsentLimit = ChannelOptions.Types.SocketOption(level: .tcp, name: .init(rawValue: CInt(TCP_NOTSENT_LOWAT)))
 
     /// The pipeline of a connection, from the socket: TLS when there is a certificate, then the codec of the protocol, then the front.
     private static func setUp(_ channel: any Channel, shared: FrontShared, loops: FrontLoops) throws {

@@ -1,11 +1,10 @@
 internal import NIOCore
 internal import NIOPosix
-internal import NIOSSL
 
 /// The connections of one event loop to the other nodes. Confined to that loop.
 final class PeerPool {
     private let eventLoop: any EventLoop
-    /// Nodes speak TLS when this one does.
+    /// With it nodes speak TLS with each other.
     private let tls: TLSIdentity?
     private var idle: [PeerAddress: [PeerConnection]] = [:]
     /// Open, or being opened; those that wait in the pool, and those that an upgrade has made a pipe, too.
@@ -44,10 +43,34 @@ final class PeerPool {
         if idle[connection.address]?.isEmpty == true { idle[connection.address] = nil }
     }
 
-    /// Opens a connection. `done` is called once, on the loop, with nil when there is none.
-    func open(_ address: PeerAddress, done: @escaping (PeerConnection?) -> Void) {
+    /// Opens a connection, and has the node at its other end prove that it is of the cluster where nodes speak TLS. `done` is called once,
+    /// on the loop.
+    func open(_ address: PeerAddress, done: @escaping (Result<PeerConnection, RelayFailure>) -> Void) {
+        // Nothing that a client has said over TLS leaves in the clear, whatever the directory says; and without a certificate of its own
+        // this node has nothing to know the others by.
+        guard address.isSecure == (tls != nil), tls == nil || tls?.peers != nil else { return done(.failure(.untrusted)) }
         connections += 1
         let bound = NIOLoopBound((pool: self, done: done), eventLoop: eventLoop)
+        connect(address).whenComplete { result in
+            let (pool, done) = bound.value
+            switch result {
+            case .success(let channel):
+                guard let connection = try? channel.pipeline.syncOperations.handler(type: PeerConnection.self) else {
+                    pool.connections -= 1
+                    return done(.failure(.unreachable))
+                }
+                channel.closeFuture.whenComplete { _ in bound.value.pool.connections -= 1 }
+                done(.success(connection))
+            case .failure(let error):
+                pool.connections -= 1
+                done(.failure(error as? RelayFailure ?? .unreachable))
+            }
+        }
+    }
+
+    /// A channel on which the next byte may be a request.
+    private func connect(_ address: PeerAddress) -> EventLoopFuture<any Channel> {
+        let bound = NIOLoopBound(self, eventLoop: eventLoop)
         let bootstrap = ClientBootstrap(group: eventLoop)
             .connectTimeout(.seconds(RelayLimits.connectSeconds))
             .channelOption(.allowRemoteHalfClosure, value: true)
@@ -55,8 +78,10 @@ final class PeerPool {
             .channelOption(.tcpOption(.tcp_nodelay), value: 1)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
-                    let pool = bound.value.pool
-                    try pool.secure(channel)
+                    let pool = bound.value
+                    if let peers = pool.tls?.peers {
+                        try channel.pipeline.syncOperations.addHandlers(peers.handler(for: address), PeerHandshake())
+                    }
                     try PeerConnection(address, pool: pool).install(in: channel)
                 }
             }
@@ -67,26 +92,8 @@ final class PeerPool {
             } else {
                 bootstrap.connect(host: address.host, port: address.port)
             }
-        connecting.whenComplete { result in
-            let (pool, done) = bound.value
-            guard case .success(let channel) = result,
-                let connection = try? channel.pipeline.syncOperations.handler(type: PeerConnection.self)
-            else {
-                pool.connections -= 1
-                return done(nil)
-            }
-            channel.closeFuture.whenComplete { _ in bound.value.pool.connections -= 1 }
-            done(connection)
-        }
-    }
-
-    private struct NoPeerContext: Error {}
-
-    /// Puts TLS before everything else, where nodes speak it. What is written before it is agreed on waits for that.
-    private func secure(_ channel: any Channel) throws {
-        guard let tls else { return }
-        guard let context = tls.peerContext else { throw NoPeerContext() }
-        try channel.pipeline.syncOperations.addHandler(NIOSSLClientHandler(context: context, serverHostname: nil))
+        guard address.isSecure else { return connecting }
+        return connecting.flatMap { channel in PeerHandshake.end(on: channel).map { channel } }
     }
 
     /// Closes what has waited too long.

@@ -36,9 +36,11 @@ final class Relay {
     func start() {
         watch(patience)
         if let waiting = pool.take(address) { return connected(waiting) }
-        pool.open(address) { [self] connection in
-            guard let connection else { return perform(machine.unreachable()) }
-            connected(connection)
+        pool.open(address) { [self] result in
+            switch result {
+            case .success(let connection): connected(connection)
+            case .failure(let why): perform(machine.notConnected(why))
+            }
         }
     }
 

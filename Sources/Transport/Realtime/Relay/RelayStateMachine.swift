@@ -12,7 +12,7 @@ struct RelayStateMachine: Equatable {
         case answered, upgraded
         /// The client went away first.
         case abandoned
-        case unreachable, lost, timeout, limit
+        case unreachable, untrusted, lost, timeout, limit
     }
 
     enum Action: Equatable {
@@ -56,9 +56,10 @@ struct RelayStateMachine: Equatable {
         }
     }
 
-    mutating func unreachable() -> [Action] {
+    /// There is no connection that anything could be said on.
+    mutating func notConnected(_ why: RelayFailure = .unreachable) -> [Action] {
         guard state == .connecting else { return [] }
-        return end(.unreachable, [.fail(.unreachable)])
+        return end(why == .untrusted ? .untrusted : .unreachable, [.fail(why)])
     }
 
     /// The head of the peer's answer has come.

@@ -16,7 +16,7 @@ enum RelayedHead {
         }
         if isUpgrade { headers.add(name: "Connection", value: "Upgrade") }
         // HTTP/1.0 asks for none, HTTP/1.1 for one (RFC 9112 §3.2).
-        if !headers.contains(name: "host") { headers.add(name: "Host", value: peer.description) }
+        if !headers.contains(name: "host") { headers.add(name: "Host", value: peer.authority) }
         if bodyBytes > 0 || head.method == .POST { headers.add(name: "Content-Length", value: String(bodyBytes)) }
         headers.replaceOrAdd(name: "x-request-id", value: requestID)
         headers.replaceOrAdd(name: RelayLimits.guardField, value: "1")

@@ -52,16 +52,10 @@ final class SecureConnectionHandler: ChannelInboundHandler, SweptConnection {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        if isShakingHands { return failed(error is IOError || Self.isEnd(error) ? .left : .refused) }
+        if isShakingHands { return failed(error is IOError || NIOSSLError.isEnd(error) ? .left : .refused) }
         // A client that goes without a word. HTTP tells by itself where a message ends, so nothing can be cut short unseen (RFC 9112 §9.8).
         if case .uncleanShutdown? = error as? NIOSSLError { return }
         context.fireErrorCaught(error)
-    }
-
-    /// The client went away in the middle, as a scanner or a health check does.
-    private static func isEnd(_ error: any Error) -> Bool {
-        guard case .handshakeFailed(.sslError(let errors))? = error as? NIOSSLError else { return false }
-        return errors == [.eofDuringHandshake]
     }
 
     func channelInactive(context: ChannelHandlerContext) {

@@ -17,42 +17,49 @@ public final class TLSIdentity: Sendable {
         case key
         /// The key belongs to another certificate.
         case pair
+        /// The authorities of ``PeerTrust/roots(_:)`` are no PEM text of certificates.
+        case roots
 
+        /// What is wrong, for the operator; nothing of the key.
         public var description: String {
             switch self {
             case .certificate: "must be certificates in PEM, the server's own first and those that signed it after it"
             case .key: "must be a private key in PEM, without a passphrase"
             case .pair: "is not the key of the first certificate"
+            case .roots: "must be certificates of authorities in PEM"
             }
         }
     }
 
     private struct Current {
         var context: NIOSSLContext
-        /// For connections to other nodes.
-        var peers: NIOSSLContext?
         var expiry: Int64
+        /// The own one, as it is compared with other nodes'.
+        var publicKey: [UInt8]
     }
 
     private let current: Mutex<Current>
-    private let connectsToPeers: Bool
+    /// Nil: this server connects to no other.
+    let peers: PeerGate?
 
     /// Reads nothing but its arguments; takes some milliseconds of arithmetic.
     ///
     /// - Parameters:
     ///   - certificate: a chain of certificates in PEM, the server's own first.
     ///   - key: its private key in PEM.
-    ///   - connectsToPeers: requests are sent on to other nodes, which speak TLS as this one does. Their certificates have to be signed by
-    ///     one of `certificate` or by an authority that the machine trusts, and need not name the address: nodes are found by numbers. Reads
-    ///     the machine's authorities: not on an event loop.
-    public init(certificate: [UInt8], key: [UInt8], connectsToPeers: Bool = false) throws(Fault) {
-        self.connectsToPeers = connectsToPeers
-        current = Mutex(try Self.make(certificate, key, connectsToPeers))
+    ///   - peers: how other nodes, which requests are sent on to, prove that they are of the cluster; nil sends nothing on.
+    public init(certificate: [UInt8], key: [UInt8], peers: PeerTrust? = nil) throws(Fault) {
+        let made = try Self.make(certificate, key)
+        current = Mutex(made)
+        self.peers = if let peers { try PeerGate(peers, ownKey: made.publicKey) } else { nil }
     }
 
     /// Takes another certificate and key; those before stay in force when these cannot be used.
-    public func replace(certificate: [UInt8], key: [UInt8]) throws(Fault) {
-        let made = try Self.make(certificate, key, connectsToPeers)
+    ///
+    /// - Parameter roots: the authorities in the place of those of ``PeerTrust/roots(_:)``; of no use with the own key.
+    public func replace(certificate: [UInt8], key: [UInt8], roots: [UInt8]? = nil) throws(Fault) {
+        let made = try Self.make(certificate, key)
+        try peers?.replace(ownKey: made.publicKey, roots: roots)
         current.withLock { $0 = made }
     }
 
@@ -60,12 +67,11 @@ public final class TLSIdentity: Sendable {
     public var expiry: Int64 { current.withLock { $0.expiry } }
 
     var context: NIOSSLContext { current.withLock { $0.context } }
-    var peerContext: NIOSSLContext? { current.withLock { $0.peers } }
 
-    private static func make(_ certificate: [UInt8], _ key: [UInt8], _ connectsToPeers: Bool) throws(Fault) -> Current {
+    private static func make(_ certificate: [UInt8], _ key: [UInt8]) throws(Fault) -> Current {
         let chain: [NIOSSLCertificate]
         do { chain = try NIOSSLCertificate.fromPEMBytes(certificate) } catch { throw .certificate }
-        guard let own = chain.first else { throw .certificate }
+        guard let own = chain.first, let publicKey = own.publicKeyBytes else { throw .certificate }
         let secret: NIOSSLPrivateKey
         do { secret = try NIOSSLPrivateKey(bytes: key, format: .pem) } catch { throw .key }
         var configuration = TLSConfiguration.makeServerConfiguration(
@@ -75,17 +81,12 @@ public final class TLSIdentity: Sendable {
         configuration.shutdownTimeout = SecureLimits.closeNotify
         do {
             return Current(
-                context: try NIOSSLContext(configuration: configuration), peers: connectsToPeers ? try client(chain) : nil,
-                expiry: Int64(own.notValidAfter))
+                context: try NIOSSLContext(configuration: configuration), expiry: Int64(own.notValidAfter), publicKey: publicKey)
         } catch { throw .pair }
     }
+}
 
-    private static func client(_ chain: [NIOSSLCertificate]) throws -> NIOSSLContext {
-        var configuration = TLSConfiguration.makeClientConfiguration()
-        configuration.minimumTLSVersion = .tlsv12
-        configuration.certificateVerification = .noHostnameVerification
-        configuration.additionalTrustRoots = [.certificates(chain)]
-        configuration.shutdownTimeout = SecureLimits.closeNotify
-        return try NIOSSLContext(configuration: configuration)
-    }
+extension NIOSSLCertificate {
+    /// The SubjectPublicKeyInfo (RFC 5280 §4.1.2.7); nil for a key that cannot be read.
+    var publicKeyBytes: [UInt8]? { try? extractPublicKey().toSPKIBytes() }
 }

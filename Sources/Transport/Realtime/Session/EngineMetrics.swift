@@ -8,6 +8,8 @@ struct EngineMetrics: Sendable {
     let slowConsumers: Metric
     let parseErrors: Metric
     let refusedHooks: Metric
+    let refusedFull: Metric
+    let refusedDraining: Metric
     private let refusals: [Metric]
     private let closed: [CloseReason: Metric]
     private let failures: [UInt16: Metric]
@@ -19,6 +21,11 @@ struct EngineMetrics: Sendable {
         parseErrors = registry.counter("kdcube_engineio_parse_errors_total", "Malformed Engine.IO packets and polling bodies.")
         refusedHooks = registry.counter(
             "kdcube_header_hooks_refused_total", "Answers sent without a hook's fields, because they were too many.")
+        func refused(_ reason: String) -> Metric {
+            registry.counter(
+                "kdcube_sessions_refused_total", "Sessions and upgrades refused before they began, by what was full.", [("reason", reason)])
+        }
+        (refusedFull, refusedDraining) = (refused("full"), refused("draining"))
         refusals = HandshakeRefusal.Code.allCases.map {
             registry.counter("kdcube_handshakes_refused_total", "Refused Engine.IO requests.", [("code", String($0.rawValue))])
         }

@@ -40,8 +40,9 @@ extension EngineServer: EngineIOIngress {
             case .session(let entry):
                 route(request, PollingExchange(request, headers: fields, isCompressed: configuration.httpCompression), to: entry)
             case .peer(let address): relay(request, to: address, fields) { self.refuse(request, $0, fields) }
-            case .opening where isFull: request.respond(Self.unavailable(fields))
-            case .opening(let form): openPolling(incoming, form, fields)
+            case .opening where refusesSessions(): request.respond(Self.unavailable(fields))
+            case .opening(let form):
+                if let seat = seat(for: incoming, fields) { openPolling(incoming, form, fields, seat) }
             }
         } catch {
             refuse(request, error, fields)
@@ -65,7 +66,8 @@ extension EngineServer: EngineIOIngress {
             }
             let acceptance = try acceptance(of: request.head)
             guard let shard = shard(of: request.eventLoop) else { return request.respond(Self.unavailable(fields)) }
-            if case .opening = admission, isFull { return request.respond(Self.unavailable(fields)) }
+            if case .opening = admission, refusesSessions() { return request.respond(Self.unavailable(fields)) }
+            guard let seat = seat(for: incoming, fields, of: admission) else { return }
             fields.add(name: "Upgrade", value: "websocket")
             fields.add(name: "Connection", value: "Upgrade")
             fields.add(name: "Sec-WebSocket-Accept", value: WebSocketAccept.key(for: acceptance.textToHash))
@@ -76,7 +78,7 @@ extension EngineServer: EngineIOIngress {
                 let handler = WebSocketSessionHandler(
                     link: link, shard: shard, configuration: configuration, deflate: acceptance.deflate, metrics: metrics)
                 request.upgrade(headers: fields, handler: handler)
-            case .opening(let form): openWebSocket(incoming, form, fields, shard, acceptance.deflate)
+            case .opening(let form): openWebSocket(incoming, form, fields, shard, acceptance.deflate, seat)
             case .peer: break  // Relayed above: its node judges the handshake.
             }
         } catch {
@@ -179,20 +181,40 @@ extension EngineServer: EngineIOIngress {
 
     // MARK: Sessions
 
-    private func openPolling(_ incoming: IncomingRequest, _ form: SessionForm, _ fields: HTTPHeaders) {
+    /// A place for the session that the request opens, or upgrades; without one the request has been answered.
+    private func seat(for incoming: IncomingRequest, _ fields: HTTPHeaders, of admission: Admission? = nil) -> AddressTable.Seat? {
+        let request = incoming.request
+        let verdict: AddressTable.Verdict
+        if case .session(let entry)? = admission {
+            verdict = addresses.upgrade(entry.seat, at: request.eventLoop.now)
+        } else {
+            verdict = addresses.open(addresses.client(of: request), isUpgrade: incoming.isUpgrade, at: request.eventLoop.now)
+        }
+        switch verdict {
+        case .admitted(let seat): return seat
+        case .refused(let limit, let retryAfter):
+            count(HandshakeRefusal(.forbidden, "rate limit of the address: \(limit.rawValue)"))
+            request.respond(AddressTable.Verdict.tooSoon(retryAfter, fields, isUpgrade: incoming.isUpgrade))
+            return nil
+        }
+    }
+
+    private func openPolling(_ incoming: IncomingRequest, _ form: SessionForm, _ fields: HTTPHeaders, _ seat: AddressTable.Seat) {
         let request = incoming.request
         guard let shard = shard(of: request.eventLoop) else {
             preconditionFailure("a request came on a loop that is not of the server's group")
         }
         let session = EngineSession(
             id: newID(), engine: self, shard: shard, request: record(request, incoming.query), form: form, webSocket: nil)
+        session.seat = seat
         open(session)
         let fields = handshakeFields(fields, for: incoming, session)
         _ = session.poll(PollingExchange(request, headers: fields, isCompressed: configuration.httpCompression))
     }
 
     private func openWebSocket(
-        _ incoming: IncomingRequest, _ form: SessionForm, _ fields: HTTPHeaders, _ shard: LoopShard, _ deflate: DeflateAgreement?
+        _ incoming: IncomingRequest, _ form: SessionForm, _ fields: HTTPHeaders, _ shard: LoopShard, _ deflate: DeflateAgreement?,
+        _ seat: AddressTable.Seat
     ) {
         let request = incoming.request
         let link = SessionLink()
@@ -201,6 +223,7 @@ extension EngineServer: EngineIOIngress {
         let session = EngineSession(
             id: newID(), engine: self, shard: shard, request: record(request, incoming.query), form: form, webSocket: .local(handler))
         link.attach(session)
+        session.seat = seat
         // Opened first: the open packet is in the handler's queue when its channel is ready.
         open(session)
         request.upgrade(headers: handshakeFields(fields, for: incoming, session), handler: handler)

@@ -15,6 +15,7 @@ package final class EngineServer: Sendable {
     let initialFrame: ByteBuffer?
     let node: UInt32
     let peers: (any PeerDirectory)?
+    let addresses: AddressLimiter
     private let application: any SessionApplication
     private let registry = SessionRegistry()
     private let shards: [(eventLoop: any EventLoop, shard: NIOLoopBoundBox<LoopShard>)]
@@ -31,6 +32,7 @@ package final class EngineServer: Sendable {
         self.peers = peers
         self.logger = logger
         self.metrics = EngineMetrics(metrics)
+        addresses = AddressLimiter(configuration, metrics: metrics, logger: logger)
         initialFrame = configuration.initialPacket.map { packet in
             switch packet {
             case .text(let text): WebSocketFrameWriter.textFrame(prefix: UInt8(ascii: "4"), payload: ByteBuffer(string: text))
@@ -75,6 +77,7 @@ package final class EngineServer: Sendable {
 
     func forget(_ session: EngineSession, _ reason: CloseReason) {
         registry.remove(session.id)
+        addresses.close(session.seat)
         metrics.sessions.subtract()
         metrics.count(reason)
         // Never its id, which is a secret (attack 23).
@@ -100,11 +103,19 @@ package final class EngineServer: Sendable {
 
     package func quiesce() { beginShutdown(.serverShutdown) }
 
+    /// From now on whoever wants a session is told 503. Those that there are go on.
+    package func refuseSessions() { isDraining.store(true, ordering: .relaxed) }
+
+    func sessions() -> [SessionRegistry.Entry] { registry.all }
+    var hasSessions: Bool { registry.count > 0 }
+
     // MARK: Opening
 
     func open(_ session: EngineSession) {
         registry.insert(
-            session.id, SessionRegistry.Entry(session: NIOLoopBound(session, eventLoop: session.eventLoop), eventLoop: session.eventLoop))
+            session.id,
+            SessionRegistry.Entry(
+                session: NIOLoopBound(session, eventLoop: session.eventLoop), eventLoop: session.eventLoop, seat: session.seat))
         metrics.sessions.add()
         if session.form.revision == .three { metrics.revision3.add() }
         session.shard.add(session)
@@ -114,8 +125,24 @@ package final class EngineServer: Sendable {
     func record(_ request: any EngineIORequest, _ query: EngineQuery) -> SessionRequest {
         SessionRequest(
             url: request.head.uri, headers: SessionRequest.worthKeeping(request.head.headers), query: query.others,
-            address: request.remoteAddress?.ipAddress ?? "", isSecure: request.isSecure, issued: WallClock.milliseconds)
+            address: addressText(of: request), isSecure: request.isSecure, issued: WallClock.milliseconds)
     }
 
-    var isFull: Bool { registry.count >= TransportLimits.sessionsMax || isDraining.load(ordering: .relaxed) }
+    /// Of the client, as far as proxies that are trusted say who that is.
+    private func addressText(of request: any EngineIORequest) -> String {
+        let peer = request.remoteAddress?.ipAddress ?? ""
+        guard !configuration.trustedProxies.isEmpty, let client = addresses.client(of: request) else { return peer }
+        return client == ClientAddress(request.remoteAddress) ? peer : client.description
+    }
+
+    /// Whether there is no place for another session; counted when so.
+    func refusesSessions() -> Bool {
+        if isDraining.load(ordering: .relaxed) {
+            metrics.refusedDraining.add()
+            return true
+        }
+        guard registry.count >= TransportLimits.sessionsMax else { return false }
+        metrics.refusedFull.add()
+        return true
+    }
 }

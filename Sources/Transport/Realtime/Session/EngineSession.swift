@@ -26,6 +26,8 @@ package final class EngineSession {
     private var waiting: [ByteBuffer] = []
     private var waitingBytes = 0
 
+    /// Where the session is counted; set once, before it opens.
+    var seat = AddressTable.Seat.exempt
     var ticket = HeartbeatWheel.Ticket(index: 0, generation: 0)
     /// When the wheel will look at this session. Owned by the shard, as is ``isDirty``.
     var nextLook = NIODeadline.distantFuture
@@ -53,6 +55,7 @@ package final class EngineSession {
     var deadline: NIODeadline { min(machine.deadline, applicationDeadline) }
 
     package var isOpen: Bool { machine.isOpen }
+    var isBusy: Bool { delegate?.isBusy ?? false }
     package var isOnWebSocket: Bool { machine.carrier == .webSocket }
 
     /// Queues the open packet (E9) and what follows it (E10), and tells the application.

@@ -4,10 +4,12 @@ internal import NIOHTTP1
 
 /// Why a request under the Engine.IO path was refused (E3, E4).
 public struct HandshakeRefusal: Error, Sendable, Hashable {
+    /// The reference server's number of a reason.
     public enum Code: Int, Sendable, CaseIterable {
         case unknownTransport, unknownSession, badMethod, badRequest, forbidden, unsupportedProtocol
     }
 
+    /// Why.
     public let code: Code
     /// For the log: what exactly was wrong. Not sent; holds nothing that the client wrote.
     public let context: String
@@ -31,8 +33,10 @@ public struct HandshakeRefusal: Error, Sendable, Hashable {
 
     var status: HTTPResponseStatus { code == .forbidden ? .forbidden : .badRequest }
 
+    var body: ByteBuffer { Self.body(code, message) }
+
     /// `code` is a JSON number (E4).
-    var body: ByteBuffer {
+    static func body(_ code: Code, _ message: String) -> ByteBuffer {
         var writer = JSONWriter(reserving: 64)
         writer.beginObject()
         writer.member("code", code.rawValue)

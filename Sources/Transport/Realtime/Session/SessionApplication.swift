@@ -16,12 +16,15 @@ package protocol SessionDelegate: AnyObject {
     func hasRoom()
     /// The time that ``EngineSession/applicationDeadline`` names has come; it was set to the distant future before.
     func deadlinePassed(at now: NIODeadline)
+    /// Whether something long is under way, such as a stream: a server that ends lets it finish.
+    var isBusy: Bool { get }
     /// The last call.
     func closed(_ reason: CloseReason)
 }
 
 extension SessionDelegate {
     package func opened() {}
+    package var isBusy: Bool { false }
 }
 
 /// What is remembered of the request that opened a session. Immutable, shared by all sockets of the session.

@@ -7,6 +7,7 @@ final class SessionRegistry: Sendable {
     struct Entry: Sendable {
         let session: NIOLoopBound<EngineSession>
         let eventLoop: any EventLoop
+        let seat: AddressTable.Seat
     }
 
     private final class Shard: Sendable {
@@ -20,6 +21,9 @@ final class SessionRegistry: Sendable {
     var count: Int { total.load(ordering: .relaxed) }
 
     private func shard(_ id: SessionID) -> Shard { shards[Int(truncatingIfNeeded: id.low >> 8 & 15)] }
+
+    /// At about this moment.
+    var all: [Entry] { shards.flatMap { $0.entries.withLock { Array($0.values) } } }
 
     func insert(_ id: SessionID, _ entry: Entry) {
         shard(id).entries.withLock { $0[id] = entry }

@@ -18,6 +18,8 @@ struct AckTable {
 
     var count: Int { entries.count }
 
+    func contains(_ id: UInt64) -> Bool { entries[id] != nil }
+
     /// - Parameters:
     ///   - id: the packet's, new in its namespace (S7).
     ///   - token: what ``cancel(token:)`` names it by.

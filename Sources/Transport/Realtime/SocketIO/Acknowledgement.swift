@@ -12,11 +12,13 @@ public final class Acknowledgement: Sendable {
         self.socket = socket
     }
 
+    /// Gives the answer. Whatever follows is dropped, as is what comes after the disconnect.
     public func send(_ arguments: [JSONValue] = []) {
         guard !isGiven.exchange(true, ordering: .relaxed) else { return }
         socket.send(socket.namespace.services.packets.ack(id, arguments, namespace: socket.namespace.name))
     }
 
+    /// The same, for sentences like `acknowledge?(true)`.
     public func callAsFunction(_ arguments: JSONValue...) { send(arguments) }
 }
 
@@ -32,4 +34,8 @@ public enum AcknowledgementError: Error, Sendable, Hashable {
     case reservedName
     /// The answers to a broadcast are more than ``TransportLimits/broadcastAnswerBytesMax``.
     case tooLarge
+    /// The answer is not of the type that the question has; of a broadcast, the first such answer.
+    case undecodable(JSONCodingError)
+    /// A value of the question is not JSON; nothing was sent.
+    case unencodable(JSONCodingError)
 }

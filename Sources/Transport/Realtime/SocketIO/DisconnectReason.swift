@@ -10,6 +10,12 @@ public enum DisconnectReason: String, Sendable, Hashable {
     case serverNamespaceDisconnect = "server namespace disconnect"
     /// Ours: the reader let its queue reach `queueBytesMax`.
     case slowConsumer = "slow consumer"
+    /// Ours: the client sent more than ``TransportConfiguration/rateLimits`` let it.
+    case rateLimited = "rate limited"
+    /// Ours: the session has lived as long as ``TransportConfiguration/connectionLifetime`` lets it.
+    case lifetimeReached = "lifetime reached"
+    /// Ours: the time that ``Socket/expires(after:grace:ending:)`` has set is over.
+    case expired = "connection expired"
 
     init(_ reason: CloseReason) {
         self =
@@ -21,6 +27,9 @@ public enum DisconnectReason: String, Sendable, Hashable {
             case .parseError: .parseError
             case .serverShutdown: .serverShuttingDown
             case .slowConsumer: .slowConsumer
+            case .rateLimited: .rateLimited
+            case .lifetimeReached: .lifetimeReached
+            case .expired: .expired
             }
     }
 }

@@ -11,6 +11,7 @@ public protocol FeedSource: AnyObject, Sendable {
 }
 
 extension FeedSource {
+    /// Nothing.
     public func closed() {}
 }
 
@@ -38,15 +39,23 @@ public final class Feed: Sendable {
         self.core = core
     }
 
-    /// There is something to read. Any thread, as often as it likes: a burst of signals is one hop.
+    /// There is something to read. Any thread, as often as it likes: a burst of signals is one hop, and while the session has
+    /// no room they are none.
     public func signal() {
         guard !isSignalled.exchange(true, ordering: .acquiringAndReleasing) else { return }
-        eventLoop.execute {
-            // Before the read: what is signalled during it is read in another turn.
-            self.isSignalled.store(false, ordering: .sequentiallyConsistent)
-            self.core.value.turn(self)
-        }
+        wake()
     }
+
+    /// Gives the turn that was asked for, or that the feed has waited for room with.
+    func wake() {
+        eventLoop.execute { self.core.value.turn(self) }
+    }
+
+    /// Before a read: what is signalled during it is read in another turn.
+    func answer() { isSignalled.store(false, ordering: .sequentiallyConsistent) }
+
+    /// The feed waits for room: until it is woken a signal says nothing new.
+    func wait() { isSignalled.store(true, ordering: .sequentiallyConsistent) }
 
     /// Removes the feed; the source is not read any more once the loop has heard of it.
     public func cancel() {

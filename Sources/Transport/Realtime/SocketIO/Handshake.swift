@@ -32,10 +32,12 @@ public struct Handshake: Sendable {
 
 /// A middleware's no (S13). Sent as CONNECT_ERROR `{message, data}`.
 public struct ConnectRefusal: Error, Sendable, Hashable {
+    /// For people.
     public var message: String
     /// Left out of the packet when nil.
     public var data: JSONValue?
 
+    /// A refusal with a text, and data for programs.
     public init(message: String, data: JSONValue? = nil) {
         self.message = message
         self.data = data

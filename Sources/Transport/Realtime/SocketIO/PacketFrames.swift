@@ -1,13 +1,15 @@
-internal import JSON
-internal import NIOCore
-internal import TransportWire
+package import JSON
+package import NIOCore
+package import TransportWire
 
 /// Socket.IO packets as finished WebSocket frames: one text frame, then a binary frame for each attachment (S1, E28); or one binary frame
 /// of MessagePack (S9).
-struct PacketFrames: Sendable {
+package struct PacketFrames: Sendable {
     let parser: PacketParser
 
-    func event(_ name: String, _ arguments: [JSONValue], namespace: String, ackID: UInt64? = nil) -> ByteBuffer {
+    package init(parser: PacketParser) { self.parser = parser }
+
+    package func event(_ name: String, _ arguments: [JSONValue], namespace: String, ackID: UInt64? = nil) -> ByteBuffer {
         guard parser == .json else { return packed(.event, namespace, ackID, .array([.string(name)] + arguments)) }
         var writer = JSONWriter(reserving: 128)
         writer.beginArray()
@@ -18,13 +20,15 @@ struct PacketFrames: Sendable {
     }
 
     /// An event whose last argument is an offset (R2), and where that stands in the frames, to be written there later.
-    func eventWithOffset(_ name: String, _ arguments: [JSONValue], namespace: String) -> (frames: ByteBuffer, index: Int) {
-        let arguments = arguments + [.string(RecoveryOffset.placeholder)]
+    func eventWithOffset(
+        _ name: String, _ arguments: [JSONValue], _ form: RecoveryOffset.Form, namespace: String
+    ) -> (frames: ByteBuffer, index: Int) {
+        let arguments = arguments + [.string(form.placeholder)]
         guard parser == .json else {
             // A map whose last member is `nsp`: two strings, each with its length before it.
             let frames = packed(.event, namespace, nil, .array([.string(name)] + arguments))
             let bytes = namespace.utf8.count
-            return (frames, frames.writerIndex - bytes - (bytes < 32 ? 1 : bytes < 256 ? 2 : 3) - 4 - RecoveryOffset.length)
+            return (frames, frames.writerIndex - bytes - (bytes < 32 ? 1 : bytes < 256 ? 2 : 3) - 4 - form.length)
         }
         var writer = JSONWriter(reserving: 128)
         writer.beginArray()
@@ -33,7 +37,7 @@ struct PacketFrames: Sendable {
         writer.endArray()
         let attached = writer.attachments.reduce(0) { $0 + WebSocketFrameWriter.headerLength(payload: $1.count) + $1.count }
         let frames = frames(.event, namespace: namespace, writer)
-        return (frames, frames.writerIndex - attached - 2 - RecoveryOffset.length)
+        return (frames, frames.writerIndex - attached - 2 - form.length)
     }
 
     func ack(_ id: UInt64, _ arguments: [JSONValue], namespace: String) -> ByteBuffer {

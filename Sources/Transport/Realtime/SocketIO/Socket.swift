@@ -10,7 +10,9 @@ public final class Socket: Sendable {
     private let isQualified: Bool
     /// A client of Socket.IO 2, which does not come back.
     private let namesSession: Bool
+    /// The namespace that the socket is in.
     public let namespace: Namespace
+    /// What the client brought.
     public let handshake: Handshake
     /// What the namespace's last middleware returned; an empty tuple when there is none.
     public let context: any Sendable
@@ -21,6 +23,7 @@ public final class Socket: Sendable {
     public let recovered: Bool
     /// Any thread: ``data`` is read everywhere.
     let storedData: SocketData
+    let expiry = SocketExpiry()
 
     private static let tokens = Atomic<UInt64>(0)
 
@@ -63,6 +66,8 @@ public final class Socket: Sendable {
         }
     }
 
+    func setExpiry(_ deadline: NIODeadline?, ending scope: ExpiryScope) { onLoop { $0.setExpiry(deadline, scope) } }
+
     // MARK: Sending
 
     /// Sends an event. Reserved names (S3) are counted and not sent. Dropped when disconnected; where connections are
@@ -71,6 +76,7 @@ public final class Socket: Sendable {
 
     func emit(_ event: String, _ arguments: [JSONValue], _ flags: EmitFlags) {
         guard namespace.mayEmit(event) else { return }
+        if !namesSession, namespace.services.recovery?.send(event, arguments, flags, to: key, in: namespace.name) == true { return }
         var outgoing = OutgoingEvent(event, arguments, in: namespace, isRecoverable: !namesSession)
         let isVolatile = flags.isVolatile
         if let recovery = namespace.services.recovery, !namesSession {
@@ -122,6 +128,11 @@ public final class Socket: Sendable {
         onLoop { $0.register { $0.anyOutgoing.append(handler) } }
     }
 
+    /// For an asynchronous handler's turn. Called on the loop, where handlers are.
+    ///
+    /// - Returns: false when too many wait.
+    func enqueue(weight: Int, _ job: @escaping HandlerQueue.Job) -> Bool { core.value.enqueue(weight: weight, job) }
+
     // MARK: Rooms
 
     /// The rooms that the socket is in, its own first; none when it is disconnected.
@@ -132,13 +143,21 @@ public final class Socket: Sendable {
 
     /// Joins rooms. Beyond ``TransportLimits/roomsPerSocketMax`` nothing is joined, and counted.
     public func join(_ rooms: [String]) { onLoop { $0.join(rooms) } }
+    /// Joins a room.
     public func join(_ room: String) { join([room]) }
 
+    /// Leaves rooms; those that the socket is not in are left alone.
     public func leave(_ rooms: [String]) { onLoop { $0.leave(rooms) } }
+    /// Leaves a room.
     public func leave(_ room: String) { leave([room]) }
 
     /// Leaves the namespace; with `closingSession` all namespaces of the session, and closes it (S16).
-    public func disconnect(closingSession: Bool = false) { onLoop { $0.disconnect(closingSession: closingSession) } }
+    public func disconnect(closingSession: Bool = false) {
+        guard let stream = namespace.services.recovery?.stream else { return onLoop { $0.disconnect(closingSession: closingSession) } }
+        // What was sent to it before goes by the cluster's stream; from the client nothing is heard any more.
+        onLoop { $0.isLeaving = true }
+        stream.afterSent { self.onLoop { $0.disconnect(closingSession: closingSession) } }
+    }
 
     // MARK: End
 

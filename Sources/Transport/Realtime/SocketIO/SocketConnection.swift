@@ -39,14 +39,19 @@ final class SocketConnection: SessionDelegate {
     /// Namespaces that the server has disconnected: what the client had sent before it knew is not its fault.
     private var left: [String] = []
     private var connectDeadline: NIODeadline
+    /// When the session has lived long enough.
+    private let lifeDeadline: NIODeadline
     private var isClosed = false
+    var limiter = PacketLimiter()
 
     init(session: EngineSession, hub: SocketHub) {
         self.session = session
         self.hub = hub
         decoder = SocketIODecoder(limits: hub.wireLimits(session.form.revision))
         connectDeadline = session.eventLoop.now + hub.services.connectTimeout
-        session.applicationDeadline = connectDeadline
+        let life = hub.services.lifetime.map { $0.time(.random(in: 0...1)) }
+        lifeDeadline = life.map { session.eventLoop.now + $0 } ?? .distantFuture
+        session.applicationDeadline = min(connectDeadline, lifeDeadline)
     }
 
     // MARK: SessionDelegate
@@ -59,8 +64,9 @@ final class SocketConnection: SessionDelegate {
     private var isRevision3: Bool { session.form.revision == .three }
 
     func received(_ message: ByteBuffer, isBinary: Bool) {
+        limiter.received(message.readableBytes)
         do throws(WireError) {
-            if let packet = try packet(of: message, isBinary) { receive(packet) }
+            if let packet = try packet(of: message, isBinary), mayPass(packet) { receive(packet) }
         } catch {
             // A client that does not speak the protocol is not negotiated with (S4).
             hub.services.parseErrors.add()
@@ -88,8 +94,9 @@ final class SocketConnection: SessionDelegate {
 
     func deadlinePassed(at now: NIODeadline) {
         if connectDeadline <= now { return session.close(.forcedClose, discard: true) }
+        if lifeDeadline <= now { return session.close(.lifetimeReached) }
         for member in members { member.expire(at: now) }
-        wake(at: members.reduce(connectDeadline) { min($0, $1.deadline) })
+        wake(at: members.reduce(min(connectDeadline, lifeDeadline)) { min($0, $1.deadline) })
     }
 
     func closed(_ reason: CloseReason) {
@@ -101,15 +108,19 @@ final class SocketConnection: SessionDelegate {
         for member in leaving { end(member, DisconnectReason(reason)) }
     }
 
+    var isBusy: Bool { members.contains { $0.hasFeeds } }
+
     func wake(at deadline: NIODeadline) {
         session.applicationDeadline = min(session.applicationDeadline, deadline)
     }
 
     // MARK: Packets
 
+    func member(of namespace: String) -> SocketCore? { members.first { $0.namespace.name == namespace } }
+
     private func receive(_ packet: SocketIOPacket) {
         if packet.kind == .connect { return connect(packet.namespace, auth: packet.data ?? .object(JSONObject())) }
-        guard let member = members.first(where: { $0.namespace.name == packet.namespace }) else {
+        guard let member = member(of: packet.namespace) else {
             if left.contains(packet.namespace) { return }
             return violate()
         }
@@ -128,6 +139,7 @@ final class SocketConnection: SessionDelegate {
     /// socket, and then the event goes no further (S19).
     private func dispatch(_ packet: SocketIOPacket, to core: SocketCore) {
         guard case .array(var arguments)? = packet.data, let first = arguments.first, let socket = core.socket else { return violate() }
+        if core.isLeaving { return }
         arguments.removeFirst()
         let name = first.stringValue ?? first.numberText ?? ""
         let acknowledgement = packet.ackID.map { Acknowledgement(id: $0, socket: socket) }
@@ -141,11 +153,11 @@ final class SocketConnection: SessionDelegate {
                 return
             }
             arguments = admitted.arguments
-            guard core.isConnected else { return }
+            guard core.isConnected, !core.isLeaving else { return }
         }
         // An event that nobody listens to is no error, `error` included (attack 10).
         table.handlers.events[name]?(socket, arguments, acknowledgement)
-        guard let own, core.isConnected else { return }
+        guard let own, core.isConnected, !core.isLeaving else { return }
         own.events[name]?(socket, arguments, acknowledgement)
     }
 
@@ -184,8 +196,10 @@ final class SocketConnection: SessionDelegate {
         }
     }
 
+    /// In a cluster they are asked, because what they have said before may be known to another server alone.
     private func skipsMiddlewares(_ arrival: Arrival) -> Bool {
-        arrival.wish != nil && hub.services.recovery?.policy.skipMiddlewares == true
+        guard let recovery = hub.services.recovery else { return false }
+        return arrival.wish != nil && recovery.policy.skipMiddlewares && recovery.stream == nil
     }
 
     private func refuseUnknown(_ name: String) {
@@ -246,7 +260,10 @@ final class SocketConnection: SessionDelegate {
             return join(namespace, table, arrival.handshake, context: context ?? (), nil, nil)
         }
         let place = LivePlace(loop: recovery.loop(of: session.eventLoop), eventLoop: session.eventLoop)
-        guard let wish = arrival.wish else { return join(namespace, table, arrival.handshake, context: context ?? (), place, nil) }
+        guard let wish = arrival.wish else {
+            return join(namespace, table, arrival.handshake, context: context ?? (), recovery.takesSockets ? place : nil, nil)
+        }
+        if recovery.stream != nil { return recall(wish, arrival, namespace, table, context ?? (), recovery) }
         // Middlewares that are not skipped say who comes back; where there are none, their word is an empty tuple.
         let word = recovery.policy.skipMiddlewares ? nil : context ?? ()
         switch recovery.claim(wish, in: namespace.name, context: word, at: place, mayTakeOver: arrival.mayTakeOver) {
@@ -278,6 +295,42 @@ final class SocketConnection: SessionDelegate {
         }
     }
 
+    /// Takes the socket from wherever it is in the cluster, if it is to be had.
+    private func recall(
+        _ wish: RecoveryRequest, _ arrival: Arrival, _ namespace: Namespace, _ table: SharedTable, _ context: any Sendable,
+        _ recovery: Recovery
+    ) {
+        let connection = NIOLoopBound(self, eventLoop: session.eventLoop)
+        let eventLoop = session.eventLoop
+        let task = Task {
+            let recall = await recovery.recall(wish, in: namespace.name, context: context)
+            eventLoop.execute { connection.value.settle(arrival, namespace, table, context, wish, recall) }
+        }
+        attempts.append(Attempt(name: arrival.name, task: task))
+    }
+
+    private func settle(
+        _ arrival: Arrival, _ namespace: Namespace, _ table: SharedTable, _ context: any Sendable, _ wish: RecoveryRequest,
+        _ recall: Recovery.Recall
+    ) {
+        attempts.removeAll { $0.name == arrival.name }
+        guard let recovery = hub.services.recovery else { return }
+        guard !isClosed, session.isOpen else {
+            // Put back for the next try.
+            if case .taken(let socket, _) = recall { recovery.stream?.keep(socket, .create) }
+            return hub.directory.release(namespace)
+        }
+        let place = LivePlace(loop: recovery.loop(of: session.eventLoop), eventLoop: session.eventLoop)
+        var old: (pid: SessionID, restored: Recovery.Restored)?
+        if case .taken(let socket, let offset) = recall,
+            case .restored(let restored) = recovery.restore(
+                socket, takenAt: offset, wish, in: namespace.name, context: context, at: place)
+        {
+            old = (wish.pid, restored)
+        }
+        join(namespace, table, arrival.handshake, context: context, old != nil || recovery.takesSockets ? place : nil, old)
+    }
+
     private func join(
         _ namespace: Namespace, _ table: SharedTable, _ handshake: Handshake, context: any Sendable, _ place: LivePlace?,
         _ old: (pid: SessionID, restored: Recovery.Restored)?
@@ -298,7 +351,7 @@ final class SocketConnection: SessionDelegate {
             let secret = old?.pid ?? session.engine.newID()
             core.begin(CoreRecovery(pid: secret, place: place, recovery: recovery))
             if let restored = old?.restored {
-                core.join(restored.socket.rooms.dropFirst().map(\.name))
+                core.join(restored.socket.rooms.dropFirst().map { (name: $0.name, since: Optional($0.since)) })
                 // Before the CONNECT packet (R3).
                 for frames in restored.missed { session.send(frames) }
             } else {
@@ -336,7 +389,12 @@ final class SocketConnection: SessionDelegate {
     }
 
     /// The client has gone on over another connection.
-    func giveUp(_ core: SocketCore) { leave(core, .transportClose) }
+    ///
+    /// - Parameter closesEmpty: ends this one, too, if it has no other sockets.
+    func giveUp(_ core: SocketCore, closesEmpty: Bool) {
+        leave(core, .transportClose)
+        if closesEmpty, members.isEmpty, attempts.isEmpty { session.close(.forcedClose, discard: true) }
+    }
 
     private func end(_ core: SocketCore, _ reason: DisconnectReason) {
         hub.services.sockets.subtract()

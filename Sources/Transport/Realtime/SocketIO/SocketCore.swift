@@ -18,6 +18,11 @@ final class SocketCore {
         var disconnecting: [@Sendable (DisconnectReason, [String]) -> Void] = []
         /// The latest volatile event, for when the transport takes it (S21).
         var latest: OutgoingEvent?
+        /// Made with the first event that waits. Its task keeps it when the socket has gone.
+        var queue: HandlerQueue?
+        /// When the socket or its session ends unless somebody prolongs it.
+        var expiry = NIODeadline.distantFuture
+        var expiryScope = ExpiryScope.session
     }
 
     let key: SessionID
@@ -73,6 +78,8 @@ final class SocketCore {
     }
 
     var isConnected: Bool { reason == nil }
+    /// It is about to be disconnected, once it has been sent what is on its way to it.
+    var isLeaving = false
 
     func send(_ frames: ByteBuffer) {
         guard reason == nil else { return }
@@ -87,6 +94,14 @@ final class SocketCore {
     func register(_ change: (inout HandlerTable) -> Void) {
         guard reason == nil else { return }
         change(&madeExtras().handlers)
+    }
+
+    func enqueue(weight: Int, _ job: @escaping HandlerQueue.Job) -> Bool {
+        guard reason == nil else { return true }
+        let extras = madeExtras()
+        let queue = extras.queue ?? HandlerQueue()
+        extras.queue = queue
+        return queue.add(weight: weight, job)
     }
 
     private func madeExtras() -> Extras {
@@ -135,24 +150,29 @@ final class SocketCore {
         guard !starved.isEmpty else { return }
         let waiting = starved
         starved = []
-        for feed in waiting { feed.signal() }
+        for feed in waiting { feed.wake() }
     }
 
     // MARK: Rooms
 
-    func join(_ names: [String]) {
+    func join(_ names: [String]) { join(names.map { name -> (name: String, since: RecoveryOffset?) in (name, nil) }) }
+
+    /// - Parameter rooms: each with the place since which the socket is in there; nil: from now on.
+    func join(_ rooms: [(name: String, since: RecoveryOffset?)]) {
         guard reason == nil else { return }
-        for name in names where !shard.join(self, name) { connection?.hub.services.refusedRooms.add() }
+        for room in rooms where !shard.join(self, room.name, since: room.since) { connection?.hub.services.refusedRooms.add() }
+        changed()
     }
 
     func leave(_ names: [String]) {
         for name in names { shard.leave(self, name) }
+        if reason == nil { changed() }
     }
 
     /// The socket's own room first (S11).
     var roomNames: [String] { [id] + rooms.map(\.room.name) }
 
-    private var placesInRooms: [(name: String, since: RecoveryOffset)] {
+    var placesInRooms: [(name: String, since: RecoveryOffset)] {
         [(String(describing: key), .start)] + rooms.map { ($0.room.name, $0.since) }
     }
 
@@ -176,6 +196,8 @@ final class SocketCore {
         emit(outgoing)
     }
 
+    func awaits(_ id: UInt64) -> Bool { acks?.contains(id) == true }
+
     func answered(_ id: UInt64, _ arguments: [JSONValue]) {
         let complete = acks?.receive(id)
         complete?(.success(arguments))
@@ -186,15 +208,31 @@ final class SocketCore {
         complete?(.failure(.cancelled))
     }
 
-    var deadline: NIODeadline { min(acks?.deadline ?? .distantFuture, recovery?.announceAt ?? .distantFuture) }
+    var deadline: NIODeadline {
+        min(acks?.deadline ?? .distantFuture, recovery?.announceAt ?? .distantFuture, extras?.expiry ?? .distantFuture)
+    }
+
+    func setExpiry(_ deadline: NIODeadline?, _ scope: ExpiryScope) {
+        guard reason == nil, deadline != nil || extras != nil else { return }
+        madeExtras().expiry = deadline ?? .distantFuture
+        madeExtras().expiryScope = scope
+        connection?.wake(at: deadline ?? .distantFuture)
+    }
 
     func expire(at now: NIODeadline) {
         announceIfDue(at: now)
         let overdue = acks?.expire(at: now) ?? []
         for complete in overdue { complete(.failure(.timedOut)) }
+        guard let extras, extras.expiry <= now else { return }
+        switch extras.expiryScope {
+        case .session: connection?.session.close(.expired)
+        case .namespace: disconnect(closingSession: false)
+        }
     }
 
     // MARK: Feeds
+
+    var hasFeeds: Bool { !feeds.isEmpty }
 
     func open(_ feed: Feed) {
         guard reason == nil, feeds.count < TransportLimits.feedsPerSocketMax else { return feed.source.closed() }
@@ -211,6 +249,7 @@ final class SocketCore {
         guard let connection, feeds.contains(where: { $0 === feed }) else { return }
         let room = connection.session.room
         guard room > 0 else { return starve(feed) }
+        feed.answer()
         var writer = FeedWriter(namespace: namespace.name, packets: namespace.services.packets, limit: room, recovery: recovery)
         let state = feed.source.read(into: &writer)
         if writer.frames.readableBytes > 0 { send(writer.frames) }
@@ -222,6 +261,7 @@ final class SocketCore {
     }
 
     private func starve(_ feed: Feed) {
+        feed.wait()
         guard !starved.contains(where: { $0 === feed }) else { return }
         starved.append(feed)
     }
@@ -240,7 +280,7 @@ final class SocketCore {
     func disconnect(closingSession: Bool) {
         guard reason == nil else {
             guard let recovery else { return }
-            return recovery.recovery.disconnect(recovery.pid, in: namespace.name, closingSession: closingSession)
+            return recovery.recovery.disconnect(recovery.pid, id, in: namespace.name, closingSession: closingSession)
         }
         connection?.disconnect(self, closingSession: closingSession)
     }
@@ -256,6 +296,7 @@ final class SocketCore {
         }
         if let recovery {
             recovery.place.core.value = nil
+            socket?.storedData.onChange(nil)
             recovery.recovery.ended(recovery.pid, reason, rooms: placesInRooms)
         }
         shard.remove(self)

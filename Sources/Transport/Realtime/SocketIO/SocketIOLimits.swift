@@ -16,4 +16,9 @@ extension TransportLimits {
     public static let socketDataBytesMax = 16 * 1024
     /// Seconds that other servers of a cluster have to answer, as in the reference's adapters (S25).
     public static let clusterAnswerSeconds: Int64 = 5
+    /// Events of one socket that wait for its asynchronous handlers: several times what a person causes while one of them waits for a
+    /// database. Beyond it an event is refused, so that a client that sends faster than it is served costs no memory.
+    public static let waitingHandlersMax = 64
+    /// Bytes of their arguments. One event alone may be as large as ``TransportConfiguration/maxPayload`` lets it be.
+    public static let waitingHandlerBytesMax = 1 << 20
 }

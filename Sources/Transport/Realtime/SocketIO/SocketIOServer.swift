@@ -7,12 +7,19 @@ internal import TransportWire
 /// A Socket.IO v5 server over Engine.IO v4, and where ``TransportConfiguration/allowEIO3`` says so for clients of Socket.IO 2
 /// too. Any thread.
 ///
-/// It opens no port: the HTTP front gives it every request under ``TransportConfiguration/path``.
+/// It opens no port itself: ``serve(host:port:page:onListening:)`` and ``RealtimeServer`` do, and give it every request under
+/// ``TransportConfiguration/path``.
 public final class SocketIOServer: Sendable {
+    /// What the server was made with.
     public let configuration: TransportConfiguration
+    let eventLoopGroup: any EventLoopGroup
+    let metrics: MetricRegistry
+    let logger: Logger
     private let hub: SocketHub
     private let engine: EngineServer
 
+    /// A server on event loops that are there already, for instance those of the rest of an application.
+    ///
     /// - Parameters:
     ///   - eventLoopGroup: the loops that the front's connections run on.
     ///   - cluster: the way to the other servers, if there are any.
@@ -23,6 +30,9 @@ public final class SocketIOServer: Sendable {
         peers: (any PeerDirectory)? = nil, metrics: MetricRegistry, logger: Logger
     ) {
         self.configuration = configuration
+        self.eventLoopGroup = eventLoopGroup
+        self.metrics = metrics
+        self.logger = logger
         let eventLoops = Array(eventLoopGroup.makeIterator())
         hub = SocketHub(SocketServices(configuration: configuration, eventLoops: eventLoops, cluster: cluster, metrics: metrics))
         engine = EngineServer(
@@ -117,6 +127,17 @@ public final class SocketIOServer: Sendable {
     /// Hears of every refused request, on some event loop (E6).
     public func onRefusal(_ observer: @escaping @Sendable (HandshakeRefusal) -> Void) { engine.onRefusal(observer) }
 
+    /// Tells whoever wants a session 503 with `Retry-After`, so that it goes to another server. Those that there are go on.
+    public func refuseSessions() { engine.refuseSessions() }
+
+    /// Takes no new session, and closes those that there are one after the other, in random order, so that their clients do not all come to
+    /// the other servers at once (attack 29). Stock clients reconnect by themselves. Cancelled, it closes all at once.
+    ///
+    /// - Parameter sparesFeeds: asked all the time; while it says yes, sessions with an open ``Feed`` stay.
+    public func drain(_ policy: DrainPolicy, sparesFeeds: @escaping @Sendable () -> Bool = { false }) async {
+        await engine.drain(policy, sparesBusy: sparesFeeds)
+    }
+
     /// Takes no new session and closes all, with what waits for them sent first.
     public func shutdown(reason: DisconnectReason = .serverShuttingDown) async {
         await engine.shutdown(reason == .serverShuttingDown ? .serverShutdown : .forcedClose)
@@ -140,6 +161,12 @@ final class SocketHub: SessionApplication {
     init(_ services: SocketServices) {
         self.services = services
         directory = NamespaceDirectory(services)
+        guard let recovery = services.recovery else { return }
+        // Held weakly: the hub holds its cluster.
+        recovery.stream?.open(duration: recovery.policy.maxDisconnectionDuration, retention: recovery.retention) { [weak self] readings in
+            guard let self else { return }
+            services.recovery?.receive(readings, directory, services)
+        }
     }
 
     /// A namespace of revision 3 may have a query behind it (L5).

@@ -98,7 +98,7 @@ enum ClusterDecoder {
     }
 
     /// `{type, data, nsp}`.
-    private static func packet(_ value: JSONValue) throws(ClusterRefusal) -> (String, [JSONValue], namespace: String?) {
+    static func packet(_ value: JSONValue) throws(ClusterRefusal) -> (String, [JSONValue], namespace: String?) {
         guard case .object(let fields) = value else { throw .shape }
         // An event, or, by older emitters, one with binary arguments.
         guard let type = fields["type"]?.integerValue, type == 2 || type == 5 else { throw .unknownType }
@@ -113,7 +113,7 @@ enum ClusterDecoder {
     }
 
     /// `{rooms, except}`: no rooms means all sockets. What is no object means nothing: it must not come to mean everybody.
-    private static func target(_ opts: JSONValue) throws(ClusterRefusal) -> BroadcastTarget {
+    static func target(_ opts: JSONValue) throws(ClusterRefusal) -> BroadcastTarget {
         guard case .object = opts else { throw .shape }
         return BroadcastTarget(rooms: try rooms(opts["rooms"]), except: try names(opts["except"]))
     }
@@ -123,7 +123,7 @@ enum ClusterDecoder {
         return names.isEmpty ? nil : names
     }
 
-    private static func flags(_ value: JSONValue?) throws(ClusterRefusal) -> EmitFlags {
+    static func flags(_ value: JSONValue?) throws(ClusterRefusal) -> EmitFlags {
         EmitFlags(isVolatile: value?["volatile"]?.boolValue ?? false, compresses: value?["compress"]?.boolValue ?? true)
     }
 

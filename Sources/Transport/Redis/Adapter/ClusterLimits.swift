@@ -8,7 +8,7 @@ public enum ClusterLimits {
     public static let messageBytesMax = RedisLimits.messageBytesMax
     /// Bytes of messages on their way to Redis. Beyond it Redis does not keep up, and what waits would only come late.
     public static let sendingBytesMax = 32 << 20
-    /// Depth and members as for clients (``JSONLimits``): what arrives is sent on to them.
+    /// Depth and members as for clients (`JSONLimits`): what arrives is sent on to them.
     public static let json = JSONLimits()
     /// Rooms that one message names: ten times what one socket may be in.
     public static let roomsMax = 10_000

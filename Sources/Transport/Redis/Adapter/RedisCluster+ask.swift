@@ -17,6 +17,7 @@ struct ClusterSeen: Sendable {
 }
 
 extension RedisCluster {
+    /// Asks every other server that is known and puts their answers together.
     public func ask(_ question: ClusterQuestion, namespace: String, timeout: Duration) async -> ClusterAnswers {
         let kind: ClusterInquiry.Kind
         let body: ClusterRequest.Body
@@ -112,7 +113,7 @@ extension RedisCluster {
 
 extension Duration {
     /// Rounded down; durations here are bounded.
-    fileprivate var milliseconds: Int64 {
+    var milliseconds: Int64 {
         let (seconds, attoseconds) = components
         return seconds.multipliedReportingOverflow(by: 1_000).partialValue + attoseconds / 1_000_000_000_000_000
     }

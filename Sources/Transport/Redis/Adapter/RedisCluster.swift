@@ -20,16 +20,24 @@ public protocol ClusterRoll: Sendable {
 /// state is in short `Mutex`es, what arrives is worked off on the event loop of its connection.
 ///
 /// Source: socketio.md §3.1, §3.2, §3.6 in the order of its sentences; the decisions are in ADR 19.
-public final class RedisCluster: ClusterPort {
+public final class RedisCluster: ClusterPort, RecoveringCluster {
+    /// Where the Redis is, and how the cluster speaks there.
     public struct Configuration: Sendable {
+        /// The Redis that every server of the cluster uses.
         public var url: RedisURL
         /// What the channels' names begin with; the option `key` of the other servers' adapter.
         public var key = "socket.io"
         /// The channel of python-socketio's managers; nil: it is not listened to.
         public var pythonChannel: String? = "socketio"
+        /// Who the other servers are; nil: whoever subscribes.
         public var roll: (any ClusterRoll)?
+        /// Entries that Redis keeps, roughly, of the stream of ``key`` for clients that come back; the option `maxLen` of the streams
+        /// adapter. Used where the server recovers connections.
+        public var streamEntriesMax = StreamLimits.entriesMax
+        /// Where the loss of the connection is told.
         public var logger: Logger
 
+        /// The defaults, to be changed property by property.
         public init(url: RedisURL, logger: Logger) {
             self.url = url
             self.logger = logger
@@ -61,6 +69,7 @@ public final class RedisCluster: ClusterPort {
     let metrics: ClusterMetrics
     let publisher: RedisConnection
     let subscriber: RedisSubscriber
+    let stream: RedisStream
     let inquiries = Mutex<[String: Waiting]>([:])
     let answering = Atomic<Int>(0)
     /// Questions of others that are answered now.
@@ -76,6 +85,9 @@ public final class RedisCluster: ClusterPort {
 
     private struct Attached { weak var server: SocketIOServer? }
 
+    /// A cluster that is not connected yet: ``run()`` connects it.
+    ///
+    /// - Parameter eventLoop: carries its connections.
     public init(_ configuration: Configuration, on eventLoop: any EventLoop, metrics registry: MetricRegistry) {
         var generator = SystemRandomNumberGenerator()
         let letters = Array("abcdefghijklmnopqrstuvwxyz0123456789")
@@ -87,6 +99,7 @@ public final class RedisCluster: ClusterPort {
         // The name of the channel comes on top.
         publishing.commandBytesMax = ClusterLimits.messageBytesMax + 4_096
         publisher = RedisConnection(publishing, on: eventLoop)
+        stream = RedisStream(configuration, uid: uid, on: eventLoop, registry, metrics)
         (jobQueue, jobs) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(ClusterLimits.answeringMax))
         (eventQueue, events) = AsyncStream.makeStream(bufferingPolicy: .bufferingOldest(ClusterLimits.serverSideQueueMax))
         let ear = Ear()
@@ -110,6 +123,7 @@ public final class RedisCluster: ClusterPort {
         subscriber.connect()
         await withTaskGroup { group in
             group.addTask { for await event in self.eventQueue { await event() } }
+            group.addTask { await self.stream.run() }
             group.addTask {
                 await withDiscardingTaskGroup { group in
                     for await job in self.jobQueue { group.addTask { await job() } }
@@ -127,11 +141,14 @@ public final class RedisCluster: ClusterPort {
     /// Whether this server hears the others in the namespace, is counted by them, and can speak to them. Any thread.
     public func takesPart(in namespace: String) -> Bool {
         publisher.health == .ready && topics(namespace).allSatisfy { subscriber.listens(to: $0) }
-            && subscriber.listens(to: .matchingNames(beginningWith: channels.broadcasts))
+            && subscriber.listens(to: .matchingNames(beginningWith: channels.broadcasts)) && (!stream.isOpen || stream.isReady)
     }
+
+    package var recoveryStream: any RecoveryStream { stream }
 
     // MARK: Namespaces
 
+    /// Subscribes to the namespace's channels.
     public func opened(namespace: String) {
         places.withLock { places in
             places[channels.request(namespace)] = .request(namespace)
@@ -141,6 +158,7 @@ public final class RedisCluster: ClusterPort {
         subscriber.subscribe(topics(namespace))
     }
 
+    /// Lets the namespace's channels go.
     public func closed(namespace: String) {
         let topics = topics(namespace)
         places.withLock { places in
@@ -157,6 +175,7 @@ public final class RedisCluster: ClusterPort {
 
     // MARK: Sending
 
+    /// Publishes a command for the other servers. Dropped while the connection is lost.
     public func send(_ command: ClusterCommand, namespace: String) {
         switch command {
         case .emit(let event, let arguments, let target, let flags):

@@ -27,6 +27,9 @@ public final class ClusterMembership: PeerDirectory, ClusterRoll {
     private let wakes: AsyncStream<Void>
     private let wake: AsyncStream<Void>.Continuation
 
+    /// A member that is not known to others yet: ``start()`` makes it known.
+    ///
+    /// - Parameter eventLoop: carries its connection.
     public init(url: RedisURL, on eventLoop: any EventLoop, metrics: MetricRegistry, logger: Logger) {
         self.url = url
         self.eventLoop = eventLoop
@@ -52,12 +55,15 @@ public final class ClusterMembership: PeerDirectory, ClusterRoll {
     /// The other nodes that are up, by id.
     public var nodes: [ClusterNode] { state.withLock { $0.machine.nodes } }
 
+    /// Where the node is, if it is there and can be reached.
     public func address(of node: UInt32) -> PeerAddress? { state.withLock { $0.peers[node] } }
 
+    /// The ids by which nodes that are there speak in the cluster.
     public var uids: Set<String> {
         state.withLock { state in Set(state.machine.nodes.compactMap(\.uid) + [state.machine.beat.uid].compactMap { $0 }) }
     }
 
+    /// How the table is, for whoever watches over the server.
     public var status: MembershipStatus {
         state.withLock { MembershipStatus(state: $0.machine.state, others: $0.machine.nodes.count) }
     }
@@ -65,7 +71,7 @@ public final class ClusterMembership: PeerDirectory, ClusterRoll {
     // MARK: Life
 
     /// Claims an id, with one answer of Redis or none: a server starts without its Redis, with an id at random that is claimed when Redis
-    /// is there. Before ``TransportConfiguration/nodeID`` is set.
+    /// is there. Before `TransportConfiguration/nodeID` is set.
     public func start() async {
         let connection = state.withLock { $0.connection }
         do { try await connection.start() } catch {

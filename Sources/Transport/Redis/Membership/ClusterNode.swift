@@ -9,6 +9,7 @@ public struct ClusterNode: Sendable, Hashable {
     /// Its adapter's ``RedisCluster/uid``; nil when it has none.
     public let uid: String?
 
+    /// A node of these parts.
     public init(id: UInt32, address: PeerAddress?, uid: String?) {
         self.id = id
         self.address = address
@@ -18,6 +19,7 @@ public struct ClusterNode: Sendable, Hashable {
 
 /// How a node's membership is doing.
 public struct MembershipStatus: Sendable, Equatable {
+    /// Whether the node is in the table.
     public enum State: Sendable, Equatable {
         /// Redis has not answered yet. The id is one at random, and the other nodes do not know this one.
         case waiting
@@ -31,6 +33,7 @@ public struct MembershipStatus: Sendable, Equatable {
         case idLost
     }
 
+    /// How it stands with the table.
     public var state: State
     /// Other nodes that are up.
     public var others: Int

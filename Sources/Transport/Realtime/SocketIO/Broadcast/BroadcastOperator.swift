@@ -26,12 +26,15 @@ public struct BroadcastOperator: Sendable {
 
     /// Also the members of these rooms. An empty list names nobody: `to([])` alone reaches no socket.
     public func to(_ rooms: [String]) -> BroadcastOperator { changed { $0.target.rooms = ($0.target.rooms ?? []) + rooms } }
+    /// Also the members of these rooms.
     public func to(_ rooms: String...) -> BroadcastOperator { to(rooms) }
     /// The same as ``to(_:)-([String])``, for sentences like `in("room").disconnectSockets()`.
     public func `in`(_ rooms: [String]) -> BroadcastOperator { to(rooms) }
+    /// Also the members of these rooms.
     public func `in`(_ rooms: String...) -> BroadcastOperator { to(rooms) }
     /// But not the members of these rooms.
     public func except(_ rooms: [String]) -> BroadcastOperator { changed { $0.target.except += rooms } }
+    /// But not the members of these rooms.
     public func except(_ rooms: String...) -> BroadcastOperator { except(rooms) }
     /// Only sockets of this server, in a cluster.
     public var local: BroadcastOperator { changed { $0.isLocal = true } }
@@ -85,16 +88,19 @@ public struct BroadcastOperator: Sendable {
 
     /// Makes the sockets join rooms.
     public func socketsJoin(_ rooms: [String]) { run(.join(rooms, target)) }
+    /// Makes the sockets join rooms.
     public func socketsJoin(_ rooms: String...) { socketsJoin(rooms) }
 
     /// Makes the sockets leave rooms.
     public func socketsLeave(_ rooms: [String]) { run(.leave(rooms, target)) }
+    /// Makes the sockets leave rooms.
     public func socketsLeave(_ rooms: String...) { socketsLeave(rooms) }
 
     /// Disconnects the sockets from the namespace; with `closingSessions` their sessions are closed too (S16).
     public func disconnectSockets(closingSessions: Bool = false) { run(.disconnect(closingSessions: closingSessions, target)) }
 
     private func run(_ command: ClusterCommand) {
+        if !isLocal, namespace.services.recovery?.send(command, in: namespace.name) == true { return }
         namespace.perform(command)
         if !isLocal { namespace.services.cluster?.send(command, namespace: namespace.name) }
     }

@@ -5,6 +5,7 @@ public struct BroadcastTarget: Sendable, Hashable {
     /// But none of the members of these.
     public var except: [String]
 
+    /// All sockets, unless `rooms` names some, but for the members of `except`.
     public init(rooms: [String]? = nil, except: [String] = []) {
         self.rooms = rooms
         self.except = except
@@ -18,6 +19,7 @@ public struct EmitFlags: Sendable, Hashable {
     /// False marks data that compression would not make smaller, or must not touch.
     public var compresses: Bool
 
+    /// An ordinary event, unless a flag says otherwise.
     public init(isVolatile: Bool = false, compresses: Bool = true) {
         self.isVolatile = isVolatile
         self.compresses = compresses

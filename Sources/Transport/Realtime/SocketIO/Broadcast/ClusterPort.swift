@@ -19,7 +19,9 @@ public protocol ClusterPort: Sendable {
 }
 
 extension ClusterPort {
+    /// Nothing.
     public func opened(namespace: String) {}
+    /// Nothing.
     public func closed(namespace: String) {}
 }
 
@@ -44,11 +46,14 @@ public enum ClusterQuestion: Sendable, Hashable {
 
 /// The answers of some servers to one question.
 public struct ClusterAnswers: Sendable {
+    /// One a client, or of `serverSideEmit` one a server.
     public var values: [JSONValue]
+    /// What `fetchSockets` found.
     public var sockets: [SocketSnapshot]
     /// Clients, or for `serverSideEmit` servers, that have not answered.
     public var missing: Int
 
+    /// No answers, unless given.
     public init(values: [JSONValue] = [], sockets: [SocketSnapshot] = [], missing: Int = 0) {
         self.values = values
         self.sockets = sockets

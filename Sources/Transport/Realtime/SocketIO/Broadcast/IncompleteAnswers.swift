@@ -2,11 +2,14 @@ public import JSON
 
 /// Not everybody who was asked has answered (S23, S25). What came is here.
 public struct IncompleteAnswers: Error, Sendable, Hashable {
+    /// Why; the first reason that was found.
     public var reason: AcknowledgementError
+    /// Those that came, in their order.
     public var answers: [JSONValue]
     /// How many did not answer.
     public var missing: Int
 
+    /// Some answers, and why others are missing.
     public init(_ reason: AcknowledgementError, answers: [JSONValue] = [], missing: Int = 0) {
         self.reason = reason
         self.answers = answers

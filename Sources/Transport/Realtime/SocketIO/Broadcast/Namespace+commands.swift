@@ -12,12 +12,7 @@ extension Namespace {
                 return recovery.publish(&outgoing, in: self, to: target, isVolatile: flags.isVolatile)
             }
             forEachShard { [outgoing] in $0.deliver(outgoing, to: target, isVolatile: flags.isVolatile) }
-        case .join(let rooms, let target):
-            forEachShard { shard in for socket in shard.matching(target) { socket.join(rooms) } }
-        case .leave(let rooms, let target):
-            forEachShard { shard in for socket in shard.matching(target) { socket.leave(rooms) } }
-        case .disconnect(let closingSessions, let target):
-            forEachShard { shard in for socket in shard.matching(target) { socket.disconnect(closingSession: closingSessions) } }
+        case .join, .leave, .disconnect: forEachShard { $0.perform(command) }
         case .serverSideEmit:
             // Not about sockets: ``SocketIOServer/perform(_:namespace:)``.
             break
@@ -48,5 +43,18 @@ extension Namespace {
             forEachShard { $0.cancelAsking(id) }
         }
         return parts.reduce(into: GatheredAnswers()) { $0.add($1) }
+    }
+}
+
+extension NamespaceShard {
+    /// What a command does to the sockets of this loop; an event comes another way.
+    func perform(_ command: ClusterCommand) {
+        switch command {
+        case .join(let rooms, let target): for socket in matching(target) { socket.join(rooms) }
+        case .leave(let rooms, let target): for socket in matching(target) { socket.leave(rooms) }
+        case .disconnect(let closingSessions, let target):
+            for socket in matching(target) { socket.disconnect(closingSession: closingSessions) }
+        case .emit, .serverSideEmit: break
+        }
     }
 }

@@ -10,7 +10,7 @@ public enum SocketDataError: Error, Sendable, Hashable {
 extension Socket {
     /// JSON that the application keeps with the socket and that `fetchSockets` shows to every server (S24). Values that
     /// are not JSON, and that nobody else needs, belong into ``context``.
-    public var data: JSONObject { storedData.withLock { $0 } }
+    public var data: JSONObject { storedData.value }
 
     /// Sets one member of ``data``; nil removes it.
     public func setData(_ key: String, _ value: JSONValue?) throws(SocketDataError) {
@@ -19,7 +19,7 @@ extension Socket {
 
     /// Changes ``data`` in one step. `change` runs under a lock: it must be short and not use the socket.
     public func updateData(_ change: (inout JSONObject) -> Void) throws(SocketDataError) {
-        let isSmall = storedData.withLock { stored in
+        let isSmall = storedData.update { stored in
             var changed = stored
             change(&changed)
             guard changed.weight <= TransportLimits.socketDataBytesMax else { return false }

@@ -4,6 +4,7 @@ internal import Synchronization
 /// Namespaces that clients make by joining them (S17). What is registered here is inherited by every child that is made
 /// later. Any thread; a `Mutex` each guards the handlers and the children.
 public final class DynamicNamespace: HandlerScope {
+    /// Says whether a client with this auth may have the namespace of this name.
     public typealias Predicate = @Sendable (String, JSONValue) async -> Bool
 
     enum Rule: Sendable {
@@ -23,6 +24,7 @@ public final class DynamicNamespace: HandlerScope {
         self.childrenMax = childrenMax
     }
 
+    /// Changes what children that are made later inherit, atomically.
     public func register(_ change: (inout HandlerTable) -> Void) {
         registered.withLock { table in
             var handlers = table.handlers

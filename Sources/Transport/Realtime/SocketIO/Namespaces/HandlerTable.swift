@@ -3,12 +3,21 @@ public import JSON
 /// Everything that an application has registered for a namespace. A value: sockets keep the one that there was when
 /// they joined.
 public struct HandlerTable: Sendable {
+    /// Lets a client in and gives what becomes ``Socket/context``, or refuses it (S13).
     public typealias Middleware = @Sendable (Handshake) async throws(ConnectRefusal) -> any Sendable
+    /// Hears of a socket that has joined.
     public typealias ConnectHandler = @Sendable (Socket) -> Void
+    /// Gets the arguments of an event, and the acknowledgement if the client asked for one.
     public typealias EventHandler = @Sendable (Socket, [JSONValue], Acknowledgement?) -> Void
+    /// Gets the name and the arguments of an event.
     public typealias AnyHandler = @Sendable (Socket, String, [JSONValue]) -> Void
+    /// May change an event, or refuse it (S18).
     public typealias EventMiddleware = @Sendable (Socket, inout IncomingEvent) throws(EventRefusal) -> Void
+    /// Hears of an event that a middleware refused.
     public typealias RefusalHandler = @Sendable (Socket, IncomingEvent, EventRefusal) -> Void
+    /// Hears of a fault of a typed event, with the event's name; the socket is nil of a broadcast.
+    public typealias FaultHandler = @Sendable (Socket?, String, EventFault) -> Void
+    /// Answers another server of the cluster (S25).
     public typealias ServerSideHandler = @Sendable ([JSONValue]) async -> JSONValue
 
     var middlewares: [Middleware] = []
@@ -17,6 +26,7 @@ public struct HandlerTable: Sendable {
     var eventMiddlewares: [EventMiddleware] = []
     var events: [String: EventHandler] = [:]
     var refused: [RefusalHandler] = []
+    var faults: [FaultHandler] = []
     var anyOutgoing: [AnyHandler] = []
     var serverSide: [String: ServerSideHandler] = [:]
 
@@ -62,7 +72,7 @@ extension HandlerScope {
     /// wire holds; each may change the arguments, and the first refusal keeps the event from its handler.
     public func useEvents(_ middleware: @escaping HandlerTable.EventMiddleware) { register { $0.eventMiddlewares.append(middleware) } }
 
-    /// Hears of every event that a middleware refused. The place to tell the client, if it is to know.
+    /// Hears of every event that a middleware refused, or ``TransportConfiguration/rateLimits``. The place to tell the client, if it is to know.
     public func onRefusedEvent(_ handler: @escaping HandlerTable.RefusalHandler) { register { $0.refused.append(handler) } }
 
     /// Hears of every event that is sent to a socket, once for each receiver of a broadcast, before it is sent (S18). Not

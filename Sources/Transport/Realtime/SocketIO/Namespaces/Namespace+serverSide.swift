@@ -2,6 +2,7 @@ public import JSON
 
 /// An event that servers do not send each other, because its name has a meaning for them (S25).
 public struct ReservedServerSideName: Error, Sendable, Hashable {
+    /// The name.
     public let event: String
 }
 

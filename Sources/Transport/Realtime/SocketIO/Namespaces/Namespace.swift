@@ -6,9 +6,10 @@ internal import TransportWire
 
 /// One namespace: its middlewares, its handlers, and the rooms of its sockets (S10–S25). Any thread.
 ///
-/// A `Mutex` guards what is registered; sockets and rooms are in a ``NamespaceShard`` for each event loop. Everything
+/// A `Mutex` guards what is registered; sockets and rooms are in a `NamespaceShard` for each event loop. Everything
 /// that concerns many sockets begins with an operator: `namespace.to("room").except("other").emit("news")`.
 public final class Namespace: HandlerScope {
+    /// With its slash; `/` is the main namespace.
     public let name: String
     /// A child of a ``DynamicNamespace``.
     let isDynamic: Bool
@@ -29,6 +30,7 @@ public final class Namespace: HandlerScope {
 
     var table: SharedTable { registered.withLock { $0 } }
 
+    /// Changes what is registered, atomically. Sockets keep the handlers that there were when they joined.
     public func register(_ change: (inout HandlerTable) -> Void) {
         registered.withLock { table in
             var handlers = table.handlers
@@ -44,15 +46,23 @@ public final class Namespace: HandlerScope {
 
     /// The members of these rooms. A socket that is in several is meant once; an empty list means nobody.
     public func to(_ rooms: [String]) -> BroadcastOperator { everyone.to(rooms) }
+    /// The members of these rooms.
     public func to(_ rooms: String...) -> BroadcastOperator { everyone.to(rooms) }
+    /// The members of these rooms.
     public func `in`(_ rooms: [String]) -> BroadcastOperator { everyone.to(rooms) }
+    /// The members of these rooms.
     public func `in`(_ rooms: String...) -> BroadcastOperator { everyone.to(rooms) }
     /// Everybody but the members of these rooms.
     public func except(_ rooms: [String]) -> BroadcastOperator { everyone.except(rooms) }
+    /// Everybody but the members of these rooms.
     public func except(_ rooms: String...) -> BroadcastOperator { everyone.except(rooms) }
+    /// All sockets of this server, in a cluster.
     public var local: BroadcastOperator { everyone.local }
+    /// See ``BroadcastOperator/volatile``.
     public var volatile: BroadcastOperator { everyone.volatile }
+    /// See ``BroadcastOperator/compress(_:)``.
     public func compress(_ isOn: Bool) -> BroadcastOperator { everyone.compress(isOn) }
+    /// How long acknowledgements, and other servers, are waited for.
     public func timeout(_ timeout: Duration) -> BroadcastOperator { everyone.timeout(timeout) }
 
     /// Sends an event to the members of `rooms`, or to all sockets when there is none, and to nobody in `except`
@@ -62,15 +72,18 @@ public final class Namespace: HandlerScope {
         receivers.except(except).emit(event, arguments)
     }
 
-    /// See ``BroadcastOperator/emitWithAck(_:_:)``.
+    /// See ``BroadcastOperator/emitWithAck(_:_:)-(String,_)``.
     public func emitWithAck(_ event: String, _ arguments: [JSONValue] = []) async throws(IncompleteAnswers) -> [JSONValue] {
         try await everyone.emitWithAck(event, arguments)
     }
 
     /// See ``BroadcastOperator/fetchSockets()``.
     public func fetchSockets() async -> [RemoteSocket] { await everyone.fetchSockets() }
+    /// Makes all sockets join rooms.
     public func socketsJoin(_ rooms: String...) { everyone.socketsJoin(rooms) }
+    /// Makes all sockets leave rooms.
     public func socketsLeave(_ rooms: String...) { everyone.socketsLeave(rooms) }
+    /// Disconnects all sockets; with `closingSessions` their sessions are closed too (S16).
     public func disconnectSockets(closingSessions: Bool = false) { everyone.disconnectSockets(closingSessions: closingSessions) }
 
     // MARK: Shards

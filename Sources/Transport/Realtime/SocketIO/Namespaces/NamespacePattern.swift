@@ -33,5 +33,6 @@ struct NamespacePattern: Sendable, Hashable {
 /// A text that is no pattern of namespaces: it must begin with a slash, hold a `*`, and have at most
 /// ``TransportLimits/namespacePatternBytesMax`` bytes.
 public struct NamespacePatternError: Error, Sendable, Hashable {
+    /// The pattern.
     public let pattern: String
 }

@@ -30,13 +30,15 @@ final class NamespaceShard {
     }
 
     /// False when the socket is in as many rooms as it may be, or the name is too long.
-    func join(_ socket: SocketCore, _ name: String) -> Bool {
+    ///
+    /// - Parameter since: nil: from now on.
+    func join(_ socket: SocketCore, _ name: String, since: RecoveryOffset? = nil) -> Bool {
         guard name.utf8.count <= TransportLimits.roomNameBytesMax else { return false }
         let room = rooms[name] ?? Room(name: name)
         if socket.rooms.contains(where: { $0.room === room }) { return true }
         guard socket.rooms.count < TransportLimits.roomsPerSocketMax else { return false }
         rooms[name] = room
-        let since = socket.recovery.map { $0.recovery.delivered(on: $0.place.loop) } ?? .start
+        let since = since ?? socket.recovery.map { $0.recovery.delivered(on: $0.place.loop) } ?? .start
         socket.rooms.append(SocketCore.Seat(room: room, index: room.members.count, since: since))
         room.members.append(socket)
         return true

@@ -12,6 +12,9 @@ final class CoreRecovery {
     private var hasHeard = false
     /// When the socket is looked at next.
     private(set) var announceAt: NIODeadline
+    /// Of a cluster: something has changed since it was kept elsewhere, or it never was.
+    private var hasChanged = false
+    private var isKept = false
 
     init(pid: SessionID, place: LivePlace, recovery: Recovery) {
         self.pid = pid
@@ -24,6 +27,19 @@ final class CoreRecovery {
     func sent(_ offset: RecoveryOffset) {
         heard = max(heard, offset)
         hasHeard = true
+    }
+
+    /// Something of the socket is to be kept elsewhere.
+    func changed(_ core: SocketCore, isUrgent: Bool = false) {
+        guard recovery.stream != nil, !hasChanged else { return }
+        hasChanged = true
+        recovery.changed(core, on: place.loop, isUrgent: isUrgent)
+    }
+
+    func keepChanges(rooms: [(name: String, since: RecoveryOffset)]) {
+        hasChanged = false
+        recovery.keep(pid, rooms: rooms, on: place.loop, isNew: !isKept)
+        isKept = true
     }
 
     /// Everything up to here was sent to this socket: what goes to it next may carry this offset.
@@ -47,6 +63,18 @@ extension SocketCore {
         recovery = recovered
         recovered.place.core.value = self
         connection?.wake(at: recovered.announceAt)
+        guard recovered.recovery.stream != nil, let data = socket?.storedData else { return }
+        let place = recovered.place
+        data.onChange { place.eventLoop.execute { place.core.value?.changed() } }
+        changed(isUrgent: true)
+    }
+
+    /// Something has changed that is kept for the client.
+    func changed(isUrgent: Bool = false) { recovery?.changed(self, isUrgent: isUrgent) }
+
+    func keepChanges() {
+        guard isConnected else { return }
+        recovery?.keepChanges(rooms: placesInRooms)
     }
 
     /// What is kept of a new socket.
@@ -66,11 +94,14 @@ extension SocketCore {
     }
 
     func announceIfDue(at now: NIODeadline) {
-        guard let recovery, recovery.isDue(at: now) else { return }
+        guard let recovery, recovery.announceAt <= now else { return }
+        // It is kept for a while from now on.
+        changed()
+        guard recovery.isDue(at: now) else { return }
         recovery.recovery.forgetOld()
         announce()
     }
 
     /// The client has come back over another connection: this one is dead, and has not been found out yet.
-    func giveUp() { connection?.giveUp(self) }
+    func giveUp(closesEmpty: Bool = false) { connection?.giveUp(self, closesEmpty: closesEmpty) }
 }

@@ -12,6 +12,8 @@ struct RecoverableSocket: Sendable {
     var live: LivePlace?
     /// Its own first. While it is connected they are with its core.
     var rooms: [(name: String, since: RecoveryOffset)] = []
+    /// Where it was taken over from another server; what is told of it up to there is old.
+    var claimed = RecoveryOffset.start
     /// While it is kept: when it is forgotten, in microseconds, and what it costs in bytes, roughly.
     fileprivate(set) var expiry: UInt64 = 0
     fileprivate(set) var weight = 0
@@ -28,6 +30,25 @@ struct RecoverableSocket: Sendable {
     fileprivate func isMeant(by target: BroadcastTarget) -> Bool {
         func isIn(_ names: [String]) -> Bool { rooms.contains { names.contains($0.name) } }
         return (target.rooms.map(isIn) ?? true) && !isIn(target.except)
+    }
+
+    /// Does to it, while it is away, what is done to all who are meant. Rooms are joined from `since` on.
+    ///
+    /// - Returns: false when it must not come back.
+    mutating func perform(_ command: ClusterCommand, since: RecoveryOffset) -> Bool {
+        switch command {
+        case .join(let names, let target) where isMeant(by: target):
+            for name in names where !rooms.contains(where: { $0.name == name }) {
+                guard rooms.count <= TransportLimits.roomsPerSocketMax, name.utf8.count <= TransportLimits.roomNameBytesMax else { break }
+                rooms.append((name, since))
+            }
+        case .leave(let names, let target) where isMeant(by: target):
+            // The first is the socket's own, which it cannot leave.
+            rooms = Array(rooms.prefix(1)) + rooms.dropFirst().filter { !names.contains($0.name) }
+        case .disconnect(_, let target): return !isMeant(by: target)
+        default: break
+        }
+        return true
     }
 }
 
@@ -154,35 +175,21 @@ struct RecoverableSockets {
     /// `since` on.
     mutating func apply(_ command: ClusterCommand, in namespace: String, since: RecoveryOffset) {
         switch command {
-        case .join(let rooms, let target):
-            change(target, namespace) { socket in
-                for room in rooms where !socket.rooms.contains(where: { $0.name == room }) {
-                    guard socket.rooms.count <= TransportLimits.roomsPerSocketMax, room.utf8.count <= TransportLimits.roomNameBytesMax
-                    else { return }
-                    socket.rooms.append((room, since))
-                }
-            }
-        case .leave(let rooms, let target):
-            // The first is the socket's own, which it cannot leave.
-            change(target, namespace) { socket in
-                socket.rooms = Array(socket.rooms.prefix(1)) + socket.rooms.dropFirst().filter { !rooms.contains($0.name) }
-            }
-        case .disconnect(_, let target):
-            for turn in turns where isKept(turn) {
-                guard let socket = sockets[turn.pid], socket.namespace == namespace, socket.isMeant(by: target) else { continue }
-                remove(turn.pid)
-            }
-        case .emit, .serverSideEmit: break
+        case .emit, .serverSideEmit: return
+        case .join, .leave, .disconnect: break
+        }
+        for turn in turns where isKept(turn) {
+            guard var socket = sockets[turn.pid], socket.namespace == namespace else { continue }
+            if socket.perform(command, since: since) { sockets[turn.pid] = socket } else { remove(turn.pid) }
         }
     }
 
-    private mutating func change(_ target: BroadcastTarget, _ namespace: String, _ body: (inout RecoverableSocket) -> Void) {
-        for turn in turns where isKept(turn) {
-            guard var socket = sockets[turn.pid], socket.namespace == namespace, socket.isMeant(by: target) else { continue }
-            body(&socket)
-            sockets[turn.pid] = socket
-        }
-    }
+    // MARK: Other servers
+
+    /// The pid of the socket of this id, connected or kept.
+    func pid(of id: SessionID) -> SessionID? { pids[id] }
+
+    func socket(_ pid: SessionID) -> RecoverableSocket? { sockets[pid] }
 
     /// What must hold after every step; for tests.
     func checkInvariants() {

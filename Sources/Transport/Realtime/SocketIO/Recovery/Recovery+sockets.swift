@@ -21,7 +21,7 @@ extension Recovery {
 
     /// Reads and counts what the client says.
     func request(in auth: JSONValue) -> RecoveryRequest? {
-        switch RecoveryRequest.read(auth) {
+        switch RecoveryRequest.read(auth, form) {
         case .none: return nil
         case .request(let request): return request
         case .refused(let outcome):
@@ -72,7 +72,7 @@ extension Recovery {
         }
     }
 
-    private struct Missing: Error { let outcome: RecoveryOutcome }
+    struct Missing: Error { let outcome: RecoveryOutcome }
 
     private func refuse(_ outcome: RecoveryOutcome) -> Claim {
         metrics.count(outcome)
@@ -86,22 +86,54 @@ extension Recovery {
     /// A new socket has joined.
     func register(_ socket: RecoverableSocket, pid: SessionID) { withState { $0.sockets.insert(socket, pid: pid) } }
 
-    /// The connection of a socket has ended (R4).
+    /// The connection of a socket has ended (R4), on its loop, which is the current one. One that has been taken by another server is
+    /// not known here any more.
     func ended(_ pid: SessionID, _ reason: DisconnectReason, rooms: [(name: String, since: RecoveryOffset)]) {
-        guard reason.isRecoverable else { return withState { $0.sockets.remove(pid) } }
         let now = clock()
-        let early = withState { $0.sockets.keep(pid, rooms: rooms, at: now) }
+        // What has expired comes back by another credential, or not at all.
+        let isKept = reason.isRecoverable && (reason != .expired || !policy.skipMiddlewares)
+        let (socket, early) = withState { state -> (RecoverableSocket?, Int) in
+            let socket = state.sockets.socket(pid)
+            guard isKept else {
+                state.sockets.remove(pid)
+                return (socket, 0)
+            }
+            return (socket, state.sockets.keep(pid, rooms: rooms, at: now))
+        }
         if early > 0 { metrics.socketsEvicted.add(Int64(early)) }
+        guard let stream, let socket, let place = socket.live else { return }
+        if isKept {
+            stream.keep(session(of: socket, pid: pid, rooms: rooms, at: delivered(on: place.loop)), .end)
+        } else {
+            stream.forget(pid)
+        }
+    }
+
+    /// A connected socket as it is kept elsewhere.
+    func session(
+        of socket: RecoverableSocket, pid: SessionID, rooms: [(name: String, since: RecoveryOffset)], at offset: RecoveryOffset
+    ) -> RecoverySession {
+        RecoverySession(
+            id: socket.key, pid: pid, rooms: rooms.map { RecoverySession.Room(name: $0.name, since: $0.since) }, data: socket.data.value,
+            details: RecoverySession.Details(
+                namespace: socket.namespace, identity: Self.digest(of: socket.context, pid: pid), start: socket.start, at: offset))
+    }
+
+    /// Keeps a connected socket elsewhere, as it is now; on its loop.
+    func keep(_ pid: SessionID, rooms: [(name: String, since: RecoveryOffset)], on loop: Int, isNew: Bool) {
+        guard let stream, let socket = withState({ $0.sockets.socket(pid) }), socket.live != nil else { return }
+        stream.keep(session(of: socket, pid: pid, rooms: rooms, at: delivered(on: loop)), isNew ? .create : .update)
     }
 
     /// Disconnects the socket wherever it is by now; one that is away does not come back.
-    func disconnect(_ pid: SessionID, in namespace: String, closingSession: Bool) {
+    func disconnect(_ pid: SessionID, _ id: String, in namespace: String, closingSession: Bool) {
         let now = clock()
         let live = withState { state -> LivePlace? in
             guard case .found(let socket) = state.sockets.find(pid, in: namespace, at: now) else { return nil }
             if socket.live == nil { state.sockets.remove(pid) }
             return socket.live
         }
+        if live == nil { _ = send(.disconnect(closingSessions: closingSession, BroadcastTarget(rooms: [id])), in: namespace) }
         live?.eventLoop.execute { live?.core.value?.disconnect(closingSession: closingSession) }
     }
 
@@ -117,18 +149,21 @@ extension Recovery {
     func forgetOld() {
         let now = clock()
         withState { state in
-            state.log.forgetOld(at: now)
+            // What is read from a stream is let go as more is read.
+            if stream == nil { state.log.forgetOld(at: now) }
             state.sockets.expire(at: now)
         }
     }
 }
 
 extension DisconnectReason {
-    /// True when the client may not know that it is gone (R4), or was too slow for what it then gets again.
+    /// True when the client may not know that it is gone (R4), or was too slow for what it then gets again. One that sent too much
+    /// knows, and begins anew.
     var isRecoverable: Bool {
         switch self {
-        case .transportError, .transportClose, .forcedClose, .pingTimeout, .serverShuttingDown, .slowConsumer: true
-        case .parseError, .clientNamespaceDisconnect, .serverNamespaceDisconnect: false
+        case .transportError, .transportClose, .forcedClose, .pingTimeout, .serverShuttingDown, .slowConsumer, .lifetimeReached, .expired:
+            true
+        case .parseError, .rateLimited, .clientNamespaceDisconnect, .serverNamespaceDisconnect: false
         }
     }
 }

@@ -3,7 +3,8 @@ internal import Synchronization
 internal import Telemetry
 
 /// Connection state recovery for all namespaces of a server (R1–R8): the log of events, the sockets that may come back, and
-/// the way of every event to the loops.
+/// the way of every event to the loops. In a cluster events take their place in a ``RecoveryStream`` first, and the sockets are
+/// kept there (Recovery+stream).
 ///
 /// A `Mutex` guards the log, the sockets and an outbox for each loop; it is held for one step of each. Events take
 /// their place in the log and in the outboxes in one step, and a loop empties its outbox before it does anything that
@@ -13,10 +14,13 @@ final class Recovery: Sendable {
     static let announcement = "kdcube_offset"
 
     struct Delivery: Sendable {
+        enum Work: Sendable {
+            case event(OutgoingEvent, BroadcastTarget, isVolatile: Bool)
+            case command(ClusterCommand)
+        }
+
         let namespace: Namespace
-        let outgoing: OutgoingEvent
-        let target: BroadcastTarget
-        let isVolatile: Bool
+        let work: Work
     }
 
     fileprivate struct Outbox {
@@ -27,6 +31,8 @@ final class Recovery: Sendable {
     struct State {
         var log: RecoveryLog
         var sockets: RecoverableSockets
+        /// Of a cluster: what was done to the sockets that were away.
+        var away: AwayCommands
         fileprivate var outboxes: [Outbox]
 
         /// Everything that the loop has not delivered yet, and the offset that it is at once it has.
@@ -41,12 +47,20 @@ final class Recovery: Sendable {
         /// Everything up to here has been delivered on the loop.
         var delivered: RecoveryOffset
         var isDraining = false
+        /// Sockets of which something has changed that is not kept elsewhere yet, and whether that is about to be done.
+        var changed: [SocketCore] = []
+        var isKeeping = false
     }
 
     let policy: RecoveryPolicy
     let metrics: RecoveryMetrics
+    /// Nil on one server, whose log has all there is.
+    let stream: (any RecoveryStream)?
+    let form: RecoveryOffset.Form
     /// How often an idle socket is told where it is.
     let announceInterval: TimeAmount
+    /// How old an event may be that somebody has missed.
+    let retention: Duration
     /// Bytes that one socket may have missed: they go into its session's queue at once.
     let replayBytesMax: Int
     let clock: @Sendable () -> UInt64
@@ -54,8 +68,13 @@ final class Recovery: Sendable {
     private let turns: [NIOLoopBoundBox<Turn>]
     private let state: Mutex<State>
 
-    init(_ policy: RecoveryPolicy, configuration: TransportConfiguration, eventLoops: [any EventLoop], metrics: MetricRegistry) {
+    init(
+        _ policy: RecoveryPolicy, configuration: TransportConfiguration, eventLoops: [any EventLoop], stream: (any RecoveryStream)? = nil,
+        metrics: MetricRegistry
+    ) {
         self.policy = policy
+        self.stream = stream
+        form = stream == nil ? .clock : .entry
         self.metrics = RecoveryMetrics(metrics)
         self.eventLoops = eventLoops
         announceInterval = (policy.maxDisconnectionDuration / 2).timeAmount
@@ -64,14 +83,19 @@ final class Recovery: Sendable {
         self.clock = clock
         // The offset of an idle client is as old as two announcements, and that of a dead connection as old as its
         // heartbeat besides, when the time that a socket may be away begins.
-        let retention = (policy.maxDisconnectionDuration * 2 + configuration.pingInterval + configuration.pingTimeout).wholeMicroseconds
-        let log = RecoveryLog(eventsMax: policy.eventsMax, bytesMax: policy.bytesMax, retention: retention, at: clock())
+        retention = policy.maxDisconnectionDuration * 2 + configuration.pingInterval + configuration.pingTimeout
+        // What is read from a stream is as old as it says, whatever the clock of this server is.
+        let kept = stream == nil ? retention.wholeMicroseconds : UInt64(clamping: retention.wholeMilliseconds)
+        let log = RecoveryLog(
+            eventsMax: policy.eventsMax, bytesMax: policy.bytesMax, retention: kept,
+            last: stream == nil ? RecoveryOffset(rawValue: clock()) : RecoveryOffset(millisecond: 0, number: 0))
         turns = eventLoops.map { NIOLoopBoundBox.makeBoxSendingValue(Turn(delivered: log.last), eventLoop: $0) }
         state = Mutex(
             State(
                 log: log,
                 sockets: RecoverableSockets(
                     socketsMax: policy.socketsMax, bytesMax: policy.bytesMax, duration: policy.maxDisconnectionDuration.wholeMicroseconds),
+                away: AwayCommands(countMax: policy.eventsMax, retention: kept),
                 outboxes: Array(repeating: Outbox(), count: eventLoops.count)))
     }
 
@@ -85,13 +109,13 @@ final class Recovery: Sendable {
     // MARK: Events
 
     /// Gives an event its offset, keeps it, and sends it to the sockets that are meant. A volatile one is not kept and
-    /// has the offset of the last one that is (R7).
+    /// has the offset of the last one that is (R7); in a cluster this is so for all that does not come from the stream.
     func publish(_ outgoing: inout OutgoingEvent, in namespace: Namespace, to target: BroadcastTarget, isVolatile: Bool) {
         let now = clock()
         let here = eventLoops.firstIndex { $0.inEventLoop }
         let woken = state.withLock { state -> [Int] in
             enter(&outgoing, in: namespace, target, isVolatile, &state, now)
-            let delivery = Delivery(namespace: namespace, outgoing: outgoing, target: target, isVolatile: isVolatile)
+            let delivery = Delivery(namespace: namespace, work: .event(outgoing, target, isVolatile: isVolatile))
             return state.outboxes.indices.filter { enqueue(delivery, $0, here, &state) }
         }
         wake(woken)
@@ -107,7 +131,7 @@ final class Recovery: Sendable {
             guard state.sockets.isKnown(socket) else { return [] }
             enter(&outgoing, in: namespace, target, isVolatile, &state, now)
             guard let live = state.sockets.live(socket) else { return [] }
-            let delivery = Delivery(namespace: namespace, outgoing: outgoing, target: target, isVolatile: isVolatile)
+            let delivery = Delivery(namespace: namespace, work: .event(outgoing, target, isVolatile: isVolatile))
             return enqueue(delivery, live.loop, here, &state) ? [live.loop] : []
         }
         wake(woken)
@@ -118,13 +142,24 @@ final class Recovery: Sendable {
         _ outgoing: inout OutgoingEvent, in namespace: Namespace, _ target: BroadcastTarget, _ isVolatile: Bool, _ state: inout State,
         _ now: UInt64
     ) {
-        guard !isVolatile else { return outgoing.stamp(state.log.last) }
+        guard !isVolatile, stream == nil else { return outgoing.stamp(state.log.last) }
         outgoing.stamp(state.log.next(at: now))
         let entry = RecoveryLog.Entry(
             offset: state.log.next(at: now), namespace: namespace.name, target: target, frames: outgoing.frames)
+        keep(entry, at: now, &state)
+    }
+
+    func keep(_ entry: RecoveryLog.Entry, at now: UInt64, _ state: inout State) {
         let early = state.log.append(entry, at: now)
         if early > 0 { metrics.eventsEvicted.add(Int64(early)) }
         metrics.bytes.set(Int64(state.log.bytes))
+    }
+
+    /// For those who are meant on every loop, from no loop of this server.
+    ///
+    /// - Returns: the loops that have to be woken.
+    func enqueue(_ delivery: Delivery, for loops: Range<Int>? = nil, _ state: inout State) -> [Int] {
+        (loops ?? state.outboxes.indices).filter { enqueue(delivery, $0, nil, &state) }
     }
 
     /// - Returns: true when the loop has to be woken.
@@ -135,7 +170,7 @@ final class Recovery: Sendable {
         return true
     }
 
-    private func wake(_ loops: [Int]) {
+    func wake(_ loops: [Int]) {
         for loop in loops { eventLoops[loop].execute { self.drain(loop) } }
     }
 
@@ -156,8 +191,13 @@ final class Recovery: Sendable {
 
     private func deliver(_ batch: [Delivery], upTo last: RecoveryOffset, on loop: Int) {
         for delivery in batch {
-            delivery.namespace.shard(at: loop).deliver(delivery.outgoing, to: delivery.target, isVolatile: delivery.isVolatile)
-            if let offset = delivery.outgoing.offset { turns[loop].value.delivered = max(turns[loop].value.delivered, offset) }
+            let shard = delivery.namespace.shard(at: loop)
+            switch delivery.work {
+            case .event(let outgoing, let target, let isVolatile):
+                shard.deliver(outgoing, to: target, isVolatile: isVolatile)
+                if let offset = outgoing.offset { turns[loop].value.delivered = max(turns[loop].value.delivered, offset) }
+            case .command(let command): shard.perform(command)
+            }
         }
         turns[loop].value.delivered = max(turns[loop].value.delivered, last)
     }
@@ -177,5 +217,26 @@ final class Recovery: Sendable {
         deliver(taken.batch, upTo: taken.last, on: loop)
         turns[loop].value.isDraining = false
         return value
+    }
+
+    // MARK: What is kept elsewhere
+
+    /// Keeps what has changed of a socket, together with what changes in the next 50 ms, or at the end of this turn of its loop,
+    /// which is the current one.
+    func changed(_ core: SocketCore, on loop: Int, isUrgent: Bool) {
+        turns[loop].value.changed.append(core)
+        if isUrgent {
+            eventLoops[loop].execute { self.keepChanged(loop) }
+        } else if !turns[loop].value.isKeeping {
+            turns[loop].value.isKeeping = true
+            eventLoops[loop].scheduleTask(in: .milliseconds(50)) { self.keepChanged(loop) }
+        }
+    }
+
+    private func keepChanged(_ loop: Int) {
+        let changed = turns[loop].value.changed
+        turns[loop].value.changed = []
+        turns[loop].value.isKeeping = false
+        for core in changed { core.keepChanges() }
     }
 }

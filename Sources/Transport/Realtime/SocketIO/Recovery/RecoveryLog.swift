@@ -29,7 +29,7 @@ struct RecoveryLog {
 
     private let eventsMax: Int
     private let bytesMax: Int
-    /// Microseconds after which nobody can miss an event any more.
+    /// After this time nobody can miss an event any more; in the unit of the offsets, as are all times here.
     private let retention: UInt64
     private var entries: Deque<Entry> = []
     private var places: [Place: Deque<RecoveryOffset>] = [:]
@@ -43,10 +43,14 @@ struct RecoveryLog {
     private(set) var bytes = 0
 
     init(eventsMax: Int, bytesMax: Int, retention: UInt64, at now: UInt64) {
+        self.init(eventsMax: eventsMax, bytesMax: bytesMax, retention: retention, last: RecoveryOffset(rawValue: now))
+    }
+
+    init(eventsMax: Int, bytesMax: Int, retention: UInt64, last: RecoveryOffset) {
         self.eventsMax = eventsMax
         self.bytesMax = bytesMax
         self.retention = retention
-        last = RecoveryOffset(rawValue: now)
+        self.last = last
     }
 
     var count: Int { entries.count }
@@ -62,18 +66,39 @@ struct RecoveryLog {
         last = entry.offset
         forgetOld(at: now)
         if entry.target.rooms?.isEmpty == true { return 0 }
-        forEachPlace(of: entry) { log, place in log.places[place, default: []].append(entry.offset) }
+        forEachPlace(of: entry.target, in: entry.namespace) { log, place in log.places[place, default: []].append(entry.offset) }
         bytes += entry.weight
         entries.append(entry)
         var early = 0
         while entries.count > eventsMax || bytes > bytesMax, let first = entries.first {
-            forEachPlace(of: first) { log, place in log.lose(place, first.offset) }
+            forEachPlace(of: first.target, in: first.namespace) { log, place in log.lose(place, first.offset) }
             removeFirst()
             early += 1
         }
         // As many as there may be events: beyond it, what is lost is not told apart by room any more.
         while lost.count > eventsMax { forgetLost() }
         return early
+    }
+
+    /// A place in the order at which there is nothing that is kept.
+    mutating func pass(_ offset: RecoveryOffset) { last = max(last, offset) }
+
+    /// An event that was emitted up to here is not kept.
+    mutating func lose(_ target: BroadcastTarget, in namespace: String, at offset: RecoveryOffset) {
+        pass(offset)
+        forEachPlace(of: target, in: namespace) { log, place in log.lose(place, offset) }
+        while lost.count > eventsMax { forgetLost() }
+    }
+
+    /// Nobody who has seen less than this is told what is missing: not all of it is here.
+    mutating func cut(at offset: RecoveryOffset) {
+        entries = []
+        places = [:]
+        lost = [:]
+        lostOrder = []
+        bytes = 0
+        floor = max(floor, offset)
+        pass(offset)
     }
 
     private mutating func lose(_ place: Place, _ offset: RecoveryOffset) {
@@ -106,7 +131,7 @@ struct RecoveryLog {
     private mutating func removeFirst() {
         let entry = entries.removeFirst()
         bytes -= entry.weight
-        forEachPlace(of: entry) { log, place in
+        forEachPlace(of: entry.target, in: entry.namespace) { log, place in
             guard var offsets = log.places.removeValue(forKey: place) else { return }
             // Its own is the first; a target may name a room twice.
             if offsets.first == entry.offset { offsets.removeFirst() }
@@ -114,9 +139,11 @@ struct RecoveryLog {
         }
     }
 
-    private mutating func forEachPlace(of entry: Entry, _ body: (inout RecoveryLog, Place) -> Void) {
-        guard let rooms = entry.target.rooms else { return body(&self, Place(namespace: entry.namespace, room: nil)) }
-        for room in rooms { body(&self, Place(namespace: entry.namespace, room: room)) }
+    private mutating func forEachPlace(
+        of target: BroadcastTarget, in namespace: String, _ body: (inout RecoveryLog, Place) -> Void
+    ) {
+        guard let rooms = target.rooms else { return body(&self, Place(namespace: namespace, room: nil)) }
+        for room in rooms { body(&self, Place(namespace: namespace, room: room)) }
     }
 
     // MARK: What was missed

@@ -13,6 +13,8 @@ enum RecoveryOutcome: String, CaseIterable, Sendable {
     case tooMuch = "too_much"
     /// Another credential.
     case identity
+    /// The stream of the cluster does not answer.
+    case unavailable
 }
 
 struct RecoveryMetrics: Sendable {
@@ -20,6 +22,9 @@ struct RecoveryMetrics: Sendable {
     let eventsEvicted: Metric
     let socketsEvicted: Metric
     let bytes: Metric
+    /// Of a cluster's stream.
+    let unstored: Metric
+    let gaps: Metric
     private let outcomes: [RecoveryOutcome: Metric]
 
     init(_ registry: MetricRegistry) {
@@ -28,6 +33,10 @@ struct RecoveryMetrics: Sendable {
         socketsEvicted = registry.counter(
             "kdcube_recovery_evicted_total", "What was kept for recovery and let go before its time.", [("kind", "socket")])
         bytes = registry.gauge("kdcube_recovery_bytes", "Bytes of events kept for sockets that may come back.")
+        unstored = registry.counter(
+            "kdcube_recovery_unstored_total", "Events that the cluster's stream has not taken: for those who were connected here alone.")
+        gaps = registry.counter(
+            "kdcube_recovery_gaps_total", "Times that the cluster's stream was read to have lost something: who was away then is refused.")
         outcomes = Dictionary(
             uniqueKeysWithValues: RecoveryOutcome.allCases.map {
                 ($0, registry.counter("kdcube_recoveries_total", "Sockets that wanted to come back.", [("outcome", $0.rawValue)]))

@@ -13,13 +13,13 @@ struct RecoveryRequest: Sendable, Hashable {
         case refused(RecoveryOutcome)
     }
 
-    static func read(_ auth: JSONValue) -> Reading {
+    static func read(_ auth: JSONValue, _ form: RecoveryOffset.Form = .clock) -> Reading {
         guard let pid = auth["pid"], pid != .null else { return .none }
         guard let text = pid.stringValue, let pid = SessionID(text) else { return .refused(.unknownSocket) }
         switch auth["offset"] {
         case nil, .null?: return .request(RecoveryRequest(pid: pid, offset: nil))
         case .string(let text)?:
-            guard let offset = RecoveryOffset(text) else { return .refused(.offsetUnknown) }
+            guard let offset = RecoveryOffset(text, form) else { return .refused(.offsetUnknown) }
             return .request(RecoveryRequest(pid: pid, offset: offset))
         default: return .refused(.offsetUnknown)
         }
