@@ -75,7 +75,7 @@ def tenant(server, installation):
     return Tenant(installation)
 
 
-@pytest.fixture
+@pytest.fixture(scope="session")
 def make_tenant():
     return Tenant
 

@@ -10,6 +10,7 @@ import subprocess
 import pytest
 import requests
 
+from rig import administration
 from rig.envelopes import check_run, of_sse
 from rig.server import BINARIES, CommandFailed, Installation, environment
 from rig.sse import collect
@@ -135,65 +136,75 @@ def test_92_a_denied_call_has_its_record_though_its_client_is_gone(server, insta
 STOLEN = KEY + 12 + 2 * ADMISSION
 
 
-@pytest.fixture
-def stolen(server, installation, tenant, tmp_path):
+@pytest.fixture(scope="module")
+def kept(installation, make_tenant, tmp_path_factory):
     """A copy of the data directory in which nothing forbids changes any more, and the anchors that were kept elsewhere."""
-    lookups(server, tenant, 6)
+    tenant = make_tenant(installation)
+    lookups(installation.servers[0], tenant, 6)
     wait_until(
         "the head is anchored",
         lambda: installation.json("audit", "verify", "--org", tenant.org)["orgs"][0]["anchored_to"] == STOLEN,
         20,
         every=0.5,
     )
-    data = tmp_path / "data"
-    data.mkdir()
+    folder = tmp_path_factory.mktemp("kept")
     source = sqlite3.connect(installation.folder / "data" / "kdcube.sqlite")
-    copy = sqlite3.connect(data / "kdcube.sqlite", isolation_level=None)
+    copy = sqlite3.connect(folder / "kdcube.sqlite", isolation_level=None)
     source.backup(copy)
     source.close()
     for (name,) in copy.execute("SELECT name FROM sqlite_master WHERE type = 'trigger'").fetchall():
         copy.execute(f"DROP TRIGGER {name}")
-    anchors = tmp_path / "anchors.jsonl"
-    shutil.copy(installation.folder / "anchors.jsonl", anchors)
-    status, found = verify(data, "--checkpoints", str(anchors))
+    copy.close()
+    shutil.copy(installation.folder / "anchors.jsonl", folder)
+    status, found = verify(folder, "--checkpoints", str(folder / "anchors.jsonl"))
     assert status == 0 and found[tenant.org]["records"] == STOLEN
-    yield data, copy, str(anchors)
+    return tenant.org, folder
+
+
+@pytest.fixture
+def stolen(kept, tmp_path):
+    """Whose log it is, and a copy for one test."""
+    org, folder = kept
+    data = tmp_path / "data"
+    shutil.copytree(folder, data)
+    copy = sqlite3.connect(data / "kdcube.sqlite", isolation_level=None)
+    yield org, data, copy, str(data / "anchors.jsonl")
     copy.close()
 
 
-def test_87_one_byte_that_is_changed_is_named(stolen, tenant):
-    data, copy, _ = stolen
-    (seq,) = copy.execute("SELECT max(seq) FROM tool_decisions WHERE org = ?", [tenant.org]).fetchone()
-    copy.execute("UPDATE tool_decisions SET decision = 'allov' WHERE org = ? AND seq = ?", [tenant.org, seq])
+def test_87_one_byte_that_is_changed_is_named(stolen):
+    org, data, copy, _ = stolen
+    (seq,) = copy.execute("SELECT max(seq) FROM tool_decisions WHERE org = ?", [org]).fetchone()
+    copy.execute("UPDATE tool_decisions SET decision = 'allov' WHERE org = ? AND seq = ?", [org, seq])
     status, found = verify(data)
-    fault = found[tenant.org]["fault"]
+    fault = found[org]["fault"]
     assert status == 1 and fault["seq"] == seq and fault["reason"] == "changed"
-    assert [org for org, report in found.items() if report["fault"]] == [tenant.org]
+    assert [one for one, report in found.items() if report["fault"]] == [org]
 
 
-def test_88_the_last_five_records_cannot_be_dropped(stolen, tenant):
-    data, copy, anchors = stolen
+def test_88_the_last_five_records_cannot_be_dropped(stolen):
+    org, data, copy, anchors = stolen
     left = STOLEN - 5
     for table in ("tool_outcomes", "tool_decisions", "decision_chain"):
-        copy.execute(f"DELETE FROM {table} WHERE org = ? AND seq > ?", [tenant.org, left])
+        copy.execute(f"DELETE FROM {table} WHERE org = ? AND seq > ?", [org, left])
     last = f"(SELECT hash FROM decision_chain c WHERE c.org = h.org AND c.seq = {left})"
-    copy.execute("UPDATE decision_heads SET seq = ? WHERE org = ?", [left, tenant.org])
-    copy.execute(f"UPDATE decision_chain_heads AS h SET seq = {left}, signed = {left}, hash = {last} WHERE org = ?", [tenant.org])
+    copy.execute("UPDATE decision_heads SET seq = ? WHERE org = ?", [left, org])
+    copy.execute(f"UPDATE decision_chain_heads AS h SET seq = {left}, signed = {left}, hash = {last} WHERE org = ?", [org])
     status, found = verify(data)
-    assert status == 1 and found[tenant.org]["fault"] | {"message": ""} == {"seq": left + 1, "reason": "missing", "message": ""}
-    copy.execute("DELETE FROM audit_checkpoints WHERE org = ?", [tenant.org])
+    assert status == 1 and found[org]["fault"] | {"message": ""} == {"seq": left + 1, "reason": "missing", "message": ""}
+    copy.execute("DELETE FROM audit_checkpoints WHERE org = ?", [org])
     assert verify(data)[0] == 0, "without its checkpoints the store knows no better"
     status, found = verify(data, "--checkpoints", anchors)
-    assert status == 1 and found[tenant.org]["fault"]["seq"] == left + 1
+    assert status == 1 and found[org]["fault"]["seq"] == left + 1
 
 
-def test_89_all_that_is_written_anew_is_found(stolen, tenant):
-    data, copy, anchors = stolen
+def test_89_all_that_is_written_anew_is_found(stolen):
+    org, data, copy, anchors = stolen
     tables = ("tool_outcomes", "decision_chain", "decision_heads", "decision_chain_heads")
-    rows = copy.execute("SELECT * FROM tool_decisions WHERE org = ? AND kind = 'call' ORDER BY seq", [tenant.org])
+    rows = copy.execute("SELECT * FROM tool_decisions WHERE org = ? AND kind = 'call' ORDER BY seq", [org])
     names, rows = [column[0] for column in rows.description], rows.fetchall()
     for table in (*tables, "tool_decisions"):
-        copy.execute(f"DELETE FROM {table} WHERE org = ?", [tenant.org])
+        copy.execute(f"DELETE FROM {table} WHERE org = ?", [org])
     before = "0" * 64
     for seq in range(1, STOLEN + 1):
         row = dict(zip(names, rows[seq % len(rows)], strict=True)) | {"seq": seq, "id": f"dec_{seq}", "tool": "harmless"}
@@ -201,18 +212,18 @@ def test_89_all_that_is_written_anew_is_found(stolen, tenant):
         record = {name: value for name, value in row.items() if value is not None}
         record |= {"v": 1, "kind": "decision", "prev": before, "roles": row["roles"].split()}
         before = hashlib.sha256(json.dumps(record, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()).hexdigest()
-        copy.execute("INSERT INTO decision_chain VALUES (?, ?, ?)", [tenant.org, seq, before])
-    copy.execute("INSERT INTO decision_heads VALUES (?, ?)", [tenant.org, STOLEN])
-    copy.execute("INSERT INTO decision_chain_heads VALUES (?, 1, ?, ?, ?)", [tenant.org, STOLEN, before, STOLEN])
+        copy.execute("INSERT INTO decision_chain VALUES (?, ?, ?)", [org, seq, before])
+    copy.execute("INSERT INTO decision_heads VALUES (?, ?)", [org, STOLEN])
+    copy.execute("INSERT INTO decision_chain_heads VALUES (?, 1, ?, ?, ?)", [org, STOLEN, before, STOLEN])
     status, found = verify(data)
-    assert status == 1 and found[tenant.org]["fault"]["reason"] == "rewritten" and found[tenant.org]["records"] == STOLEN
-    copy.execute("UPDATE audit_checkpoints SET hash = ? WHERE org = ? AND seq = ?", [before, tenant.org, STOLEN])
-    copy.execute("DELETE FROM audit_checkpoints WHERE org = ? AND seq < ?", [tenant.org, STOLEN])
-    assert verify(data)[1][tenant.org]["fault"]["reason"] == "bad_signature"
-    copy.execute("DELETE FROM audit_checkpoints WHERE org = ?", [tenant.org])
+    assert status == 1 and found[org]["fault"]["reason"] == "rewritten" and found[org]["records"] == STOLEN
+    copy.execute("UPDATE audit_checkpoints SET hash = ? WHERE org = ? AND seq = ?", [before, org, STOLEN])
+    copy.execute("DELETE FROM audit_checkpoints WHERE org = ? AND seq < ?", [org, STOLEN])
+    assert verify(data)[1][org]["fault"]["reason"] == "bad_signature"
+    copy.execute("DELETE FROM audit_checkpoints WHERE org = ?", [org])
     assert verify(data)[0] == 0
     status, found = verify(data, "--checkpoints", anchors)
-    assert status == 1 and found[tenant.org]["fault"]["reason"] == "rewritten"
+    assert status == 1 and found[org]["fault"]["reason"] == "rewritten"
 
 
 def test_what_was_not_signed_yet_is_signed_at_the_end(tmp_path, make_tenant):
@@ -223,7 +234,7 @@ def test_what_was_not_signed_yet_is_signed_at_the_end(tmp_path, make_tenant):
     lookups(server, tenant, 2)
     installation.stop()
     reports = {one["org"]: one for one in installation.json("audit", "verify")["orgs"]}
-    # The server's own records are under a name of their own.
+    # The server's own records are under a name of their own, and so are those of the key that made the tenant's.
     report = reports[tenant.org]
-    assert set(reports) <= {tenant.org, "-"}
+    assert set(reports) <= {tenant.org, administration.ORG, "-"}
     assert report["records"] == report["signed_to"] == report["anchored_to"] == KEY + ADMISSION + 4 and report["unanchored"] == 0

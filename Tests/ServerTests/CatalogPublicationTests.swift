@@ -22,7 +22,7 @@ struct CatalogPublicationTests {
         defer { try? FileManager.default.removeItem(atPath: folder) }
         let publication = try CatalogPublication.prepare("new", in: path)
         #expect(text == "old")
-        #expect(throws: PolicyDirectoryError.self) { try CatalogPublication.prepare("other", in: path) }
+        #expect(throws: PublicationFault.self) { try CatalogPublication.prepare("other", in: path) }
         try publication.commit()
         #expect(text == "new")
         let attributes = try FileManager.default.attributesOfItem(atPath: path)
@@ -36,10 +36,10 @@ struct CatalogPublicationTests {
     func isKept() throws {
         try place()
         defer { try? FileManager.default.removeItem(atPath: folder) }
-        #expect(throws: PolicyDirectoryError.self) { try CatalogPublication.prepare("new", in: path) { true } }
+        #expect(throws: PublicationFault.self) { try CatalogPublication.prepare("new", in: path) { true } }
         let link = folder + "/link.yaml"
         try FileManager.default.createSymbolicLink(atPath: link, withDestinationPath: path)
-        #expect(throws: PolicyDirectoryError.self) { try CatalogPublication.prepare("new", in: link) }
+        #expect(throws: PublicationFault.self) { try CatalogPublication.prepare("new", in: link) }
         #expect(text == "old")
     }
 }

@@ -31,7 +31,7 @@ struct PolicyPublicationTests {
         defer { try? FileManager.default.removeItem(atPath: directory) }
         let publication = try PolicyPublication.prepare(Self.new, in: directory)
         #expect(try found() == Self.old.filter { $0.key != "README.md" })
-        #expect(throws: PolicyDirectoryError.self) { try PolicyPublication.prepare(Self.new, in: directory) }
+        #expect(throws: PublicationFault.self) { try PolicyPublication.prepare(Self.new, in: directory) }
         let left = try publication.commit()
         #expect(left == nil)
         #expect(try found() == Self.texts)
@@ -46,7 +46,7 @@ struct PolicyPublicationTests {
         try place([".kdcube-left": "Half of it", "c/.kdcube-left": "Half of it"])
         try PolicyPublication.prepare(Self.new, in: directory).abandon()
         #expect(try found() == Self.old.filter { $0.key != "README.md" })
-        #expect(throws: PolicyDirectoryError.self) { try PolicyPublication.prepare(Self.new, in: directory) { true } }
+        #expect(throws: PublicationFault.self) { try PolicyPublication.prepare(Self.new, in: directory) { true } }
         try PolicyPublication.prepare(Self.new, in: directory).abandon()
         #expect(try FileManager.default.subpathsOfDirectory(atPath: directory).filter { $0.contains(".kdcube-") }.isEmpty)
     }

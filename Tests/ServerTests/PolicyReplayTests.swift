@@ -12,8 +12,9 @@ import Testing
 /// Decisions as a server makes and keeps them, read back and made again.
 @Suite("Past decisions under the same policies and under others")
 struct PolicyReplayTests {
-    /// 72; `KDCUBE_REPLAY_DECISIONS=100000` for as many as an organisation makes in a busy week.
-    private static let decisions = ProcessInfo.processInfo.environment["KDCUBE_REPLAY_DECISIONS"].flatMap { Int($0) } ?? 10_000
+    /// 72: pages of the log, and a part of one. Ten thousand are decided again in SupervisorTests, without a log;
+    /// `KDCUBE_REPLAY_DECISIONS=100000` for as many as an organisation makes in a busy week.
+    private static let decisions = ProcessInfo.processInfo.environment["KDCUBE_REPLAY_DECISIONS"].flatMap { Int($0) } ?? 3_300
     private static let callsOfSession = 20
 
     private static let tools = """

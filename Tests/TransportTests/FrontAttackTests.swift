@@ -171,7 +171,7 @@ import Testing
             let many = String(repeating: "GET /hello HTTP/1.1\r\nHost: h\r\n\r\n", count: 20_000)
             (try client.channel).writeAndFlush(ByteBuffer(string: many), promise: nil)
             #expect(try await client.response().body == "slow")
-            for _ in 0..<20_000 { _ = try await client.response() }
+            #expect(try await client.responses(20_000, beginning: "HTTP/1.1 200 OK\r\n") == 20_000)
             await client.close()
         }
     }

@@ -144,6 +144,21 @@ final class RawClient: Sendable {
         }
     }
 
+    /// Takes as many responses that are all as long as the first, and only looks how they begin: to read many takes a debug build long.
+    ///
+    /// - Returns: how many begin so.
+    func responses(_ count: Int, beginning text: String, timeout: TimeAmount = .seconds(60)) async throws -> Int {
+        try await wait(timeout: timeout) { bytes, isEnded in RawResponse.parse(bytes, isHead: false, isEnded: isEnded) != nil || isEnded }
+        let length = state.withLock { RawResponse.parse($0.bytes, isHead: false, isEnded: $0.isEnded)?.used } ?? 1
+        try await wait(timeout: timeout) { bytes, isEnded in bytes.count >= count * length || isEnded }
+        let wanted = Array(text.utf8)
+        return state.withLock { state in
+            let taken = Array(state.bytes.prefix(count * length))
+            state.bytes.removeFirst(taken.count)
+            return stride(from: 0, to: taken.count, by: length).count { taken[$0...].starts(with: wanted) }
+        }
+    }
+
     func request(_ method: String, _ path: String, headers: [String] = [], body: String? = nil) async throws -> RawResponse {
         try await send(Self.request(method, path, headers: headers, body: body))
         return try await response(isHead: method == "HEAD")

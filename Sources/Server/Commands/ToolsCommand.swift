@@ -10,8 +10,6 @@ struct ToolsCommand: AsyncParsableCommand {
         commandName: "tools", abstract: "List, check and publish the tools that a server's models and their code may call.",
         subcommands: [List.self, Check.self, Publish.self, Rollback.self])
 
-    private static let address = "/api/admin/tools"
-
     /// `kdcube tools list`.
     struct List: AsyncParsableCommand {
         static let configuration = CommandConfiguration(abstract: "Show the tools of a running server.")
@@ -21,7 +19,7 @@ struct ToolsCommand: AsyncParsableCommand {
 
         func run() async throws {
             try await reportingFailures {
-                let (_, answer) = try await server.ask(.GET, ToolsCommand.address)
+                let (_, answer) = try await server.ask(.GET, PublishedDocument.tools.address)
                 if let message = answer["error"]?["message"]?.stringValue { throw CommandFailure(message) }
                 if json { return Output.line(answer.jsonText) }
                 for tool in answer["data"]?.arrayValue ?? [] {
@@ -33,7 +31,7 @@ struct ToolsCommand: AsyncParsableCommand {
                 }
                 if let version = answer["version"]?.stringValue { Output.line("version \(version)") }
                 for finding in answer["failure"]?["findings"]?.arrayValue ?? [] {
-                    PolicyOptions.printFindings(["the newest file is not in force: \(PolicyCommand.line(finding))"])
+                    PolicyOptions.printFindings(["the newest file is not in force: \(PolicyFinding.line(finding))"])
                 }
             }
         }
@@ -93,22 +91,14 @@ struct ToolsCommand: AsyncParsableCommand {
             abstract: "Put a catalog into the place of the one that a running server works by; exit 1 when it refuses it.")
 
         @Argument(help: "The file, such as tools.yaml.") var file: String
-        @Option(help: "Why, for the decision log.") var reason: String
-        @Option(help: "The version that was changed; without it, whatever is in force.") var base: String?
-        @OptionGroup var server: ServerOptions
-        @Flag(help: "Print JSON.") var json = false
+        @OptionGroup var options: PublishOptions
 
         func run() async throws {
             try await reportingFailures {
                 guard let data = FileManager.default.contents(atPath: file), let text = String(data: data, encoding: .utf8) else {
                     throw CommandFailure("\(file) cannot be read as UTF-8 text")
                 }
-                let (_, standing) = try await server.ask(.GET, ToolsCommand.address)
-                guard let inForce = standing["version"]?.stringValue else {
-                    throw CommandFailure(standing["error"]?["message"]?.stringValue ?? "the server has no catalog of tools (tools.file)")
-                }
-                let body: JSONValue = ["text": .string(text), "base": .string(base ?? inForce), "reason": .string(reason)]
-                try ToolsCommand.report(try await server.ask(.PUT, ToolsCommand.address, body).answer, json: json)
+                try await options.publish(.tools) { _ in ("text", .string(text)) }
             }
         }
     }
@@ -118,30 +108,8 @@ struct ToolsCommand: AsyncParsableCommand {
         static let configuration = CommandConfiguration(
             abstract: "Have a running server work again by a version of its tools that once was in force.")
 
-        @Argument(help: "The version, as in the decision log.") var version: String
-        @Option(help: "Why, for the decision log.") var reason: String
-        @OptionGroup var server: ServerOptions
-        @Flag(help: "Print JSON.") var json = false
+        @OptionGroup var options: RollbackOptions
 
-        func run() async throws {
-            try await reportingFailures {
-                let body: JSONValue = ["version": .string(version), "reason": .string(reason)]
-                try ToolsCommand.report(try await server.ask(.POST, "\(ToolsCommand.address)/rollback", body).answer, json: json)
-            }
-        }
-    }
-
-    private static func report(_ answer: JSONValue, json: Bool) throws {
-        if json { Output.line(answer.jsonText) }
-        if let message = answer["error"]?["message"]?.stringValue {
-            if !json { PolicyOptions.printFindings((answer["findings"]?.arrayValue ?? []).map(PolicyCommand.line)) }
-            throw CommandFailure(message)
-        }
-        guard !json, let version = answer["version"]?.stringValue else { return }
-        for (kind, word) in [("made", "new"), ("changed", "changed"), ("removed", "removed")] {
-            let names = (answer["changes"]?[kind]?.arrayValue ?? []).compactMap(\.stringValue)
-            if !names.isEmpty { Output.line("\(word): \(names.joined(separator: ", "))") }
-        }
-        Output.line(answer["changed"]?.boolValue == true ? "tools are now version \(version)" : "tools are as before: version \(version)")
+        func run() async throws { try await reportingFailures { try await options.rollBack(.tools) } }
     }
 }

@@ -26,7 +26,7 @@ enum DurableFile {
     static func contents(_ path: String) -> [UInt8]? { FileManager.default.contents(atPath: path).map { Array($0) } }
 
     /// Puts a file in the place of another, or where there is none: under another, hidden name until its content is on the disk.
-    static func write(_ bytes: [UInt8], to name: String, in directory: String) throws(PolicyDirectoryError) {
+    static func write(_ bytes: [UInt8], to name: String, in directory: String) throws(PublicationFault) {
         let draft = try stage(bytes, beside: name, in: directory)
         guard rename(draft, "\(directory)/\(name)") == 0 else {
             let code = errno
@@ -37,7 +37,7 @@ enum DurableFile {
     }
 
     /// - Returns: the path of a file with this content, on the disk, that has not got its name yet.
-    static func stage(_ bytes: [UInt8], beside name: String, in directory: String) throws(PolicyDirectoryError) -> String {
+    static func stage(_ bytes: [UInt8], beside name: String, in directory: String) throws(PublicationFault) -> String {
         let target = "\(directory)/\(name)"
         let folder = target[..<(target.lastIndex(of: "/") ?? target.startIndex)]
         let draft = "\(folder)/\(draftPrefix)\(RandomText.urlSafe(bytes: 9))"
@@ -65,12 +65,12 @@ enum DurableFile {
         }
     }
 
-    static func remove(_ name: String, in directory: String) throws(PolicyDirectoryError) {
+    static func remove(_ name: String, in directory: String) throws(PublicationFault) {
         guard unlink("\(directory)/\(name)") == 0 || errno == ENOENT else { throw .unwritable(name, errno) }
         sync(folderOf: "\(directory)/\(name)")
     }
 
-    static func makeFolders(of name: String, in directory: String) throws(PolicyDirectoryError) {
+    static func makeFolders(of name: String, in directory: String) throws(PublicationFault) {
         var path = directory
         for part in name.split(separator: "/").dropLast() {
             path += "/\(part)"

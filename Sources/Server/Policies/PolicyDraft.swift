@@ -12,10 +12,15 @@ struct PolicyDraft: Sendable {
     /// Tests that are to go.
     let removedTests: Set<String>
 
+    /// False for a set of old that brings the tests of its time: those in force go.
+    private let keepsTests: Bool
+
+    /// A version that once served. One that was kept without its tests stands beside those in force.
     init(policies: [PolicyFile], tests: [PolicyFile]) {
         self.policies = policies
         self.tests = tests
         removedTests = []
+        keepsTests = tests.isEmpty
     }
 
     /// `[{"name", "text"}]`; a test with the text null is removed.
@@ -58,12 +63,14 @@ struct PolicyDraft: Sendable {
         self.policies = policies
         self.tests = tests
         removedTests = removed
+        keepsTests = true
     }
 
     /// The draft beside the tests of those in force that it says nothing about, in the order of their names.
-    func texts(beside kept: [PolicyFile]) -> [PolicyFile] {
+    func texts(beside inForce: [PolicyFile]) -> [PolicyFile] {
         let sent = Set(tests.map(\.name)).union(removedTests)
-        return (policies + tests + kept.filter { !sent.contains($0.name) }).sorted { $0.name < $1.name }
+        let kept = keepsTests ? inForce.filter { !sent.contains($0.name) } : []
+        return (policies + tests + kept).sorted { $0.name < $1.name }
     }
 
     private static func refusal(_ param: String, _ message: String) -> HTTPFailure {

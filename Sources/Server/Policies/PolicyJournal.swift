@@ -18,7 +18,7 @@ struct PolicyJournal: Sendable, Equatable {
     let files: [PolicyFile]
 
     /// - Returns: nil where nothing is being published.
-    static func read(in directory: String) throws(PolicyDirectoryError) -> PolicyJournal? {
+    static func read(in directory: String) throws(PublicationFault) -> PolicyJournal? {
         let path = "\(directory)/\(name)"
         guard let size = FileStatus(path)?.size else { return nil }
         guard size <= bytesMax, let data = FileManager.default.contents(atPath: path) else {
@@ -41,7 +41,7 @@ struct PolicyJournal: Sendable, Equatable {
 
     /// Makes each file of the directory what the journal says, and removes the policies that it does not have. What is as it should be is
     /// not touched; doing it twice, or in two servers, is doing it once.
-    func apply(to directory: String) throws(PolicyDirectoryError) {
+    func apply(to directory: String) throws(PublicationFault) {
         let wanted = Set(files.map(\.name))
         for file in files where DurableFile.contents("\(directory)/\(file.name)") != Array(file.text.utf8) {
             try PolicyFileName.refuseLinks(file.name, in: directory)
@@ -51,28 +51,6 @@ struct PolicyJournal: Sendable, Equatable {
         guard let names = try? PolicyFolder.names(in: directory) else { throw .unreadable(directory) }
         for name in names where name.hasSuffix(".cedar") || PolicyFolder.isTest(name) {
             if !wanted.contains(name) { try DurableFile.remove(name, in: directory) }
-        }
-    }
-}
-
-/// Why a directory of policies cannot be changed from here.
-enum PolicyDirectoryError: Error, Sendable, CustomStringConvertible {
-    /// What is a link belongs to whoever has made it, such as the volume of a cluster.
-    case link(String)
-    case unreadable(String)
-    case unwritable(String, Int32)
-    /// Another server, or another request, is changing it.
-    case busy
-    /// It has content that nobody has looked at yet.
-    case changed
-
-    var description: String {
-        switch self {
-        case .link(let name): "\(name) is a symbolic link"
-        case .unreadable(let name): "\(name) cannot be read"
-        case .unwritable(let name, let code): "\(name) cannot be written: \(String(cString: strerror(code)))"
-        case .busy: "another set is being published"
-        case .changed: "it has new content"
         }
     }
 }
@@ -102,7 +80,7 @@ enum PolicyFileName {
     }
 
     /// Neither the file nor a folder on the way to it may be a link: it would be written somewhere else.
-    static func refuseLinks(_ name: String, in directory: String) throws(PolicyDirectoryError) {
+    static func refuseLinks(_ name: String, in directory: String) throws(PublicationFault) {
         var path = directory
         for part in name.split(separator: "/") {
             path += "/\(part)"

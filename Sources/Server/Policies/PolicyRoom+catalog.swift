@@ -50,7 +50,7 @@ extension PolicyRoom {
     func keep(_ fitted: Fitted) async -> Bool {
         let before = decider.current.version
         guard fitted.bundle.version != before else { return true }
-        return await keep(fitted.bundle, fitted.folder, fitted.isNewSet ? "policies.load" : nil, before: before)
+        return await keep(fitted.bundle, fitted.folder, fitted.isNewSet ? .load : nil, before: before)
     }
 
     /// Under the lock of the catalog: it only swaps values.

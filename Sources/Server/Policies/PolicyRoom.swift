@@ -4,16 +4,12 @@ internal import Logging
 internal import NIOPosix
 internal import Supervisor
 internal import Synchronization
-internal import Telemetry
 
 /// The policies of a running server, and how they change: a directory that is read again when it was changed.
 ///
 /// A set is taken whole or not at all: one that does not validate, or whose tests fail, changes nothing, and the last good one stays. The
 /// state is in a `Mutex` held for a copy; one task reloads.
 final class PolicyRoom: Sendable {
-    /// How often the directories are looked at; new content is in force at the second look, in every server.
-    private static let interval = Duration.seconds(1)
-
     struct Standing: Sendable {
         /// The tools that the policies are about.
         var catalog: ToolCatalog
@@ -26,12 +22,8 @@ final class PolicyRoom: Sendable {
 
     let decider: PolicyDecider
     let configuration: Configuration.Policies
-    let versions: any PolicyVersions
+    let publisher: Publisher
     let logger: Logger
-    /// Of the policies and of the catalog: each is checked against the other.
-    let turns: PolicyTurns
-    private let trail: AuditTrail
-    private let registry: MetricRegistry
     let state: Mutex<Standing>
     /// The content that was read at the start.
     private let seen: [String: FileIdentity]?
@@ -41,15 +33,11 @@ final class PolicyRoom: Sendable {
     /// - Returns: nil where there is no directory.
     /// - Throws: ``ConfigurationError`` for a set that cannot be in force: a server does not start without the policies it was given.
     init?(
-        _ configuration: Configuration.Policies, catalog: ToolCatalog, versions: any PolicyVersions, trail: AuditTrail,
-        turns: PolicyTurns, registry: MetricRegistry, logger: Logger
+        _ configuration: Configuration.Policies, catalog: ToolCatalog, publisher: Publisher, logger: Logger
     ) throws(ConfigurationError) {
         guard !configuration.directory.isEmpty else { return nil }
         self.configuration = configuration
-        self.turns = turns
-        self.versions = versions
-        self.trail = trail
-        self.registry = registry
+        self.publisher = publisher
         self.logger = logger
         // Before it is read: what comes later is a change.
         seen = PolicyFolder.stamp(of: configuration.directory)
@@ -79,20 +67,16 @@ final class PolicyRoom: Sendable {
     ///
     /// - Parameter afterwards: what else is to be looked at when the directory was, in the same turn.
     func run(afterwards: @Sendable () async -> Void = {}) async {
-        await keep(decider.current, standing.folder, "policies.start")
+        await keep(decider.current, standing.folder, .start)
         await finish()
-        var follower = ContentFollower(read: seen)
         var candidates = ContentFollower(read: await Self.stamp(configuration.candidate))
-        var isOwed = false
-        while !Task.isCancelled {
-            try? await Task.sleep(for: Self.interval)
-            let isDue = follower.isDue(await Self.stamp(configuration.directory))
-            if isDue || isOwed {
-                await turns.take()
-                isOwed = !(await reload())
-                await afterwards()
-                await turns.give()
-            }
+        await publisher.follow(from: seen) {
+            await Self.stamp(configuration.directory)
+        } reload: {
+            let isDone = await reload()
+            await afterwards()
+            return isDone
+        } besides: {
             if candidates.isDue(await Self.stamp(configuration.candidate)) { await reloadCandidate() }
         }
     }
@@ -119,8 +103,8 @@ final class PolicyRoom: Sendable {
 
     /// Does the rest of what a server has published that was killed meanwhile.
     private func finish() async {
-        let result = try? await NIOThreadPool.singleton.runIfActive { [configuration] () -> PolicyDirectoryError? in
-            do throws(PolicyDirectoryError) { try PolicyPublication.finish(configuration.directory) } catch { return error }
+        let result = try? await NIOThreadPool.singleton.runIfActive { [configuration] () -> PublicationFault? in
+            do throws(PublicationFault) { try PolicyPublication.finish(configuration.directory) } catch { return error }
             return nil
         }
         guard let fault = result ?? nil else { return }
@@ -134,7 +118,7 @@ final class PolicyRoom: Sendable {
         await finish()
         switch await Self.readAside(configuration.directory, standing.catalog) {
         case .failure(let error):
-            count("refused")
+            publisher.count("refused")
             let version = decider.current.version
             logger.error(
                 "the policies cannot be used; those before stay in force",
@@ -144,13 +128,13 @@ final class PolicyRoom: Sendable {
         case .success((let folder, let bundle)):
             let before = decider.current.version
             guard bundle.version != before else {
-                count("unchanged")
+                publisher.count("unchanged")
                 // Its tests may be others.
                 state.withLock { $0 = Standing(catalog: $0.catalog, folder: folder, loadedAt: $0.loadedAt) }
                 return true
             }
-            guard await keep(bundle, folder, "policies.load", before: before) else {
-                count("not_logged")
+            guard await keep(bundle, folder, .load, before: before) else {
+                publisher.count("not_logged")
                 return false
             }
             take(bundle, folder, before: before)
@@ -161,7 +145,7 @@ final class PolicyRoom: Sendable {
     /// From here on it decides.
     func take(_ bundle: PolicyBundle, _ folder: PolicyFolder, before: String) {
         decider.replace(with: bundle)
-        count("changed")
+        publisher.count("changed")
         state.withLock { $0 = Standing(catalog: $0.catalog, folder: folder, loadedAt: WallClock.now()) }
         logger.notice("policies changed", metadata: ["version": "\(bundle.version)", "previous": "\(before)"])
     }
@@ -178,38 +162,20 @@ final class PolicyRoom: Sendable {
 
     /// In the log before it is in force, and kept whole, so that what it decided can be explained later.
     ///
-    /// - Parameter action: nil where the log says otherwise what happens.
+    /// - Parameter act: nil where the log says otherwise what happens.
     @discardableResult
     func keep(
-        _ bundle: PolicyBundle, _ folder: PolicyFolder, _ action: String?, before: String? = nil, reason: String? = nil
+        _ bundle: PolicyBundle, _ folder: PolicyFolder, _ act: PublishedDocument.Act?, before: String? = nil, reason: String? = nil
     ) async -> Bool {
         func text(_ files: [PolicyFile]) -> String { JSONValue.object(JSONObject(files.map { ($0.name, .string($0.text)) })).jsonText }
         var files = text(folder.files + folder.testTexts)
         // Without its tests a version still explains what it decided.
         if files.utf8.count > PolicyStoreLimits.versionBytes { files = text(folder.files) }
-        do { try await versions.keep(version: bundle.version, files: files, at: WallClock.now()) } catch {
-            logger.error("a version of policies cannot be kept", metadata: ["fault": "\(error)"])
-            return false
-        }
-        guard let action else { return true }
+        guard await publisher.keep(bundle.version, files) else { return false }
+        guard let act else { return true }
         var details = JSONObject([("version", .string(bundle.version)), ("mode", .string(configuration.mode.rawValue))])
         details["was"] = before.map { .string($0) }
         details["reason"] = reason.map { .string($0) }
-        guard let act = try? AuditAuthor.current.act(action, in: AuditAuthor.noOrg, details) else { return false }
-        return await trail.record(act) != nil
-    }
-
-    /// A change that was written down, and then could not be made.
-    func keepFailure(_ action: String, version: String) async {
-        guard var act = try? AuditAuthor.current.act(action, in: AuditAuthor.noOrg, JSONObject([("version", .string(version))])) else {
-            return
-        }
-        act.decision = .deny
-        act.code = "directory_not_writable"
-        _ = await trail.record(act)
-    }
-
-    private func count(_ outcome: String) {
-        registry.counter("kdcube_policy_loads_total", "Readings of changed policies, by what came of them", [("outcome", outcome)]).add()
+        return await publisher.record(act, details)
     }
 }

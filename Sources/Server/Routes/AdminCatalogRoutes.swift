@@ -49,7 +49,7 @@ struct AdminCatalogRoutes: Sendable {
         answer["variables"] = .array(room.catalogs.configuration.variables.sorted().map { .string($0) })
         answer["failure"] =
             standing.failure.map { ["at": .integer($0.at.rawValue), "findings": .array($0.findings.map(\.json))] } ?? .null
-        let versions = try await room.catalogs.versions.versions(of: .tools, limit: Self.versionsShown)
+        let versions = try await room.catalogs.publisher.versions.versions(of: .tools, limit: Self.versionsShown)
         answer["versions"] = .array(
             versions.map {
                 [
@@ -64,7 +64,9 @@ struct AdminCatalogRoutes: Sendable {
     @Sendable private func version(_ request: Request, context: AppContext) async throws -> Response {
         let room = try operated(context)
         let version = try context.parameters.require("name")
-        guard let text = try await room.catalogs.past(version) else { throw HTTPFailure.notFound("version of the tools of that name") }
+        guard let text = try await room.catalogs.publisher.past(version) else {
+            throw HTTPFailure.notFound(PublishedDocument.tools.words.version)
+        }
         return .json(["version": .string(version), "text": .string(text)])
     }
 
@@ -75,7 +77,7 @@ struct AdminCatalogRoutes: Sendable {
         let room = try operated(context)
         let draft = try Self.draft(FieldReader(body))
         let inForce = room.catalogs.standing.file
-        do throws(ToolPublishError) {
+        do throws(PublishError) {
             let checked = try await room.catalogs.check(draft, against: inForce)
             let findings = checked.fitted.map { PolicyCheck.findings($0.bundle) } ?? []
             let before = room.policies.map { PolicyCheck.findings($0.decider.current) } ?? []
@@ -91,7 +93,7 @@ struct AdminCatalogRoutes: Sendable {
                 "changes": ["made": [], "changed": [], "removed": []], "findings": .array(findings.map(\.json)),
             ])
         } catch {
-            throw HTTPFailure(error)
+            throw HTTPFailure(error, of: .tools)
         }
     }
 
@@ -99,10 +101,9 @@ struct AdminCatalogRoutes: Sendable {
     @Sendable private func publish(_ request: Request, context: AppContext) async throws -> Response {
         let room = try publisher(context)
         let fields = try FieldReader(await JSONBody.read(request))
-        guard let base = try fields.identifier("base") else { throw fields.failure("base", "is needed: the version that was changed") }
-        let proposal = CatalogRoom.Proposal(
-            draft: try Self.draft(fields), base: base, reason: try AdminPublishRoutes.reason(fields), action: "tools.publish")
-        return try await publish(proposal, room)
+        let base = try fields.changedVersion()
+        let draft = try Self.draft(fields)
+        return try await publish(Proposal(draft: draft, base: base, reason: fields.reason(), act: .publish), room)
     }
 
     /// `{"version", "reason", "base"?}`: the text of a version that once served.
@@ -110,22 +111,18 @@ struct AdminCatalogRoutes: Sendable {
         let body = try await JSONBody.read(request)
         if let answer = try await switched("rollback", body, context) { return answer }
         let room = try publisher(context)
-        let fields = try FieldReader(body)
-        guard let version = try fields.identifier("version") else { throw fields.failure("version", "is needed") }
-        let reason = try AdminPublishRoutes.reason(fields)
-        guard let text = try await room.catalogs.past(version) else { throw HTTPFailure.notFound("version of the tools of that name") }
-        return try await publish(
-            CatalogRoom.Proposal(
-                draft: .text(text), base: try fields.identifier("base"), reason: reason, action: "tools.rollback"), room)
+        let proposal = try await FieldReader(body).rollback(of: .tools) { version in
+            try await room.catalogs.publisher.past(version).map { CatalogRoom.Draft.text($0) }
+        }
+        return try await publish(proposal, room)
     }
 
-    private func publish(_ proposal: CatalogRoom.Proposal, _ room: ToolRoom) async throws -> Response {
-        let published: CatalogRoom.Published
-        do throws(ToolPublishError) { published = try await room.catalogs.publish(proposal, room.put) } catch { throw HTTPFailure(error) }
-        return .json([
-            "version": .string(published.version), "previous_version": .string(published.previous),
-            "changed": .bool(published.isChange), "changes": published.changes.json,
-        ])
+    private func publish(_ proposal: Proposal<CatalogRoom.Draft>, _ room: ToolRoom) async throws -> Response {
+        let published: Published<ToolChanges>
+        do throws(PublishError) {
+            published = try await room.catalogs.publish(proposal, room.put)
+        } catch { throw HTTPFailure(error, of: .tools) }
+        return .published(published, ("changes", published.content.json))
     }
 
     /// A tool may have the name of one of these addresses; then a body with `disabled` is about its switch.
@@ -135,22 +132,14 @@ struct AdminCatalogRoutes: Sendable {
     }
 
     private func operated(_ context: AppContext) throws -> ToolRoom {
-        guard try context.principal.isOperator else {
-            throw HTTPFailure(
-                .forbidden, code: "role_required", type: "permission_error",
-                message: "The tools are the server's: making and changing them needs a key with the role operator.")
-        }
-        guard let room else { throw HTTPFailure.notFound("catalog of tools (tools.file)") }
+        try PublishedDocument.tools.checkOperator(context)
+        guard let room else { throw HTTPFailure.notFound(PublishedDocument.tools.words.absent.here) }
         return room
     }
 
     private func publisher(_ context: AppContext) throws -> ToolRoom {
         let room = try operated(context)
-        guard room.catalogs.configuration.publish != .off else {
-            throw HTTPFailure(
-                .forbidden, code: "publishing_off", type: "permission_error",
-                message: "Tools are not published over HTTP here (tools.publish: off): change the file.")
-        }
+        try PublishedDocument.tools.checkSetting(isOn: room.catalogs.configuration.publish != .off)
         return room
     }
 
@@ -172,41 +161,6 @@ struct AdminCatalogRoutes: Sendable {
             }
             return .edits(read)
         default: throw fields.failure("text", "is needed, or edits: one of them")
-        }
-    }
-}
-
-extension HTTPFailure {
-    init(_ error: ToolPublishError) {
-        switch error {
-        case .conflict(let version):
-            self.init(
-                .conflict, code: "version_conflict",
-                message: "Another version is in force than the one that was changed (\(version)): look at it, and publish again.",
-                param: "base", headers: [.shouldRetry: "false"])
-        case .file(.changed):
-            self.init(
-                .conflict, code: "version_conflict",
-                message: "The file has new content: it is in force in a moment, or the page of the tools says why not. Publish again then.",
-                param: "base", headers: [.shouldRetry: "false"])
-        case .refused(let findings):
-            self.init(
-                .unprocessableContent, code: "tools_refused",
-                message: "These tools cannot be in force: \(findings.first.map { "\($0)" } ?? "")", headers: [.shouldRetry: "false"])
-            beside = JSONObject([("findings", .array(findings.map(\.json)))])
-        case .file(.busy):
-            self.init(
-                .conflict, code: "publishing_busy", message: "Another catalog is being published. Try again.", headers: [.retryAfter: "1"])
-        case .file(let fault):
-            self.init(
-                .conflict, code: "file_not_writable", message: "The file of the tools cannot be changed from here: \(fault).",
-                headers: [.shouldRetry: "false"])
-        case .notLogged:
-            self.init(
-                .serviceUnavailable, code: "log_unavailable", type: "server_error",
-                message: "The change cannot be written into the decision log, so it is not made. Try again.", headers: [.retryAfter: "1"])
-        case .shuttingDown:
-            self.init(.serviceUnavailable, code: "shutting_down", type: "server_error", message: "The server is shutting down.")
         }
     }
 }

@@ -43,90 +43,29 @@ struct AdminPublishRoutes: Sendable {
     @Sendable private func publish(_ request: Request, context: AppContext) async throws -> Response {
         let policies = try publisher(context)
         let fields = try FieldReader(await JSONBody.read(request))
-        guard let base = try fields.identifier("base") else { throw fields.failure("base", "is needed: the version that was changed") }
+        let base = try fields.changedVersion()
         let draft = try PolicyDraft(fields)
-        return try await publish(
-            PolicyRoom.Proposal(draft: draft, base: base, reason: Self.reason(fields), action: "policies.publish"), policies)
+        return try await publish(Proposal(draft: draft, base: base, reason: fields.reason(), act: .publish), policies)
     }
 
     /// `{"version", "reason", "base"?}`: the files of a version that once served, and its tests.
     @Sendable private func rollBack(_ request: Request, context: AppContext) async throws -> Response {
         let policies = try publisher(context)
         let fields = try FieldReader(await JSONBody.read(request))
-        guard let version = try fields.identifier("version") else { throw fields.failure("version", "is needed") }
-        let reason = try Self.reason(fields)
-        guard let past = try await policies.past(version) else { throw HTTPFailure.notFound("version of policies of that name") }
-        // A version that was kept without its tests is published beside those in force.
-        let proposal = PolicyRoom.Proposal(
-            draft: PolicyDraft(policies: past.files, tests: past.tests), base: try fields.identifier("base"), reason: reason,
-            action: "policies.rollback", keepsTests: past.tests.isEmpty)
+        let proposal = try await fields.rollback(of: .policies) { version in try await policies.past(version) }
         return try await publish(proposal, policies)
     }
 
-    private func publish(_ proposal: PolicyRoom.Proposal, _ policies: PolicyRoom) async throws -> Response {
-        let published: PolicyRoom.Published
-        do throws(PolicyPublishError) { published = try await policies.publish(proposal) } catch { throw HTTPFailure(error) }
-        return .json([
-            "version": .string(published.bundle.version), "previous_version": .string(published.previous),
-            "changed": .bool(published.isChange), "findings": .array(PolicyCheck.findings(published.bundle).map(\.json)),
-        ])
+    private func publish(_ proposal: Proposal<PolicyDraft>, _ policies: PolicyRoom) async throws -> Response {
+        let published: Published<PolicyBundle>
+        do throws(PublishError) { published = try await policies.publish(proposal) } catch { throw HTTPFailure(error, of: .policies) }
+        return .published(published, ("findings", .array(PolicyCheck.findings(published.content).map(\.json))))
     }
 
     private func publisher(_ context: AppContext) throws -> PolicyRoom {
-        guard try context.principal.isOperator else {
-            throw HTTPFailure(
-                .forbidden, code: "role_required", type: "permission_error",
-                message: "The policies are the server's: publishing them needs a key with the role operator.")
-        }
-        guard let policies = room?.policies else { throw HTTPFailure.notFound("directory of policies") }
-        guard policies.configuration.publish == .directory else {
-            throw HTTPFailure(
-                .forbidden, code: "publishing_off", type: "permission_error",
-                message: "Policies are not published over HTTP here (policies.publish: off): change the files of the directory.")
-        }
+        try PublishedDocument.policies.checkOperator(context)
+        guard let policies = room?.policies else { throw HTTPFailure.notFound(PublishedDocument.policies.words.absent.here) }
+        try PublishedDocument.policies.checkSetting(isOn: policies.configuration.publish == .directory)
         return policies
-    }
-
-    static func reason(_ fields: FieldReader) throws(HTTPFailure) -> String {
-        guard let reason = try fields.string("reason", bytesMax: PolicyStoreLimits.reasonBytes), !reason.trimmingSpaces.isEmpty,
-            !reason.utf8.contains(0)
-        else { throw fields.failure("reason", "is needed: one sentence for the decision log") }
-        return reason
-    }
-}
-
-extension HTTPFailure {
-    init(_ error: PolicyPublishError) {
-        switch error {
-        case .conflict(let version):
-            self.init(
-                .conflict, code: "version_conflict",
-                message: "Another version is in force than the one that was changed (\(version)): look at it, and publish again.",
-                param: "base", headers: [.shouldRetry: "false"])
-        case .directory(.changed):
-            self.init(
-                .conflict, code: "version_conflict",
-                message: "The directory has new content that is in force in a moment: look at it, and publish again.", param: "base",
-                headers: [.shouldRetry: "false"])
-        case .refused(let refusal):
-            self.init(
-                .unprocessableContent, code: "policies_refused",
-                message: "This set cannot be in force: \(refusal.findings.first.map { "\($0)" } ?? "")", param: "files",
-                headers: [.shouldRetry: "false"])
-            beside = JSONObject([("findings", .array(refusal.findings.map(\.json)))])
-        case .directory(.busy):
-            self.init(
-                .conflict, code: "publishing_busy", message: "Another set is being published. Try again.", headers: [.retryAfter: "1"])
-        case .directory(let fault):
-            self.init(
-                .conflict, code: "directory_not_writable",
-                message: "The directory of policies cannot be changed from here: \(fault).", headers: [.shouldRetry: "false"])
-        case .notLogged:
-            self.init(
-                .serviceUnavailable, code: "log_unavailable", type: "server_error",
-                message: "The change cannot be written into the decision log, so it is not made. Try again.", headers: [.retryAfter: "1"])
-        case .shuttingDown:
-            self.init(.serviceUnavailable, code: "shutting_down", type: "server_error", message: "The server is shutting down.")
-        }
     }
 }

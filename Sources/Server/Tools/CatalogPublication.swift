@@ -6,7 +6,7 @@ internal import Glibc
 /// One text on its way into the place of `tools.yaml`: prepared, then either committed or given up, by one process at a time.
 ///
 /// All of it blocks: not for an event loop, nor for the cooperative pool.
-struct CatalogPublication: Sendable {
+struct CatalogPublication: Publication {
     private static let lock = ".kdcube-tools.lock"
 
     private let folder: String
@@ -17,13 +17,13 @@ struct CatalogPublication: Sendable {
     /// Does everything that may fail: the file is ours alone and no link, and the text is on the disk under another name.
     ///
     /// - Parameter isUnseen: whether the file has content that must not be overwritten; asked when nobody else can publish.
-    static func prepare(_ text: String, in path: String, unless isUnseen: () -> Bool = { false }) throws(PolicyDirectoryError) -> Self {
+    static func prepare(_ text: String, in path: String, unless isUnseen: () -> Bool = { false }) throws(PublicationFault) -> Self {
         let slash = path.lastIndex(of: "/")
         let folder = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
         let name = slash.map { String(path[path.index(after: $0)...]) } ?? path
         let descriptor = open("\(folder)/\(lock)", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o644)
         guard descriptor >= 0 else { throw .unwritable(folder, errno) }
-        do throws(PolicyDirectoryError) {
+        do throws(PublicationFault) {
             guard flock(descriptor, LOCK_EX | LOCK_NB) == 0 else {
                 throw errno == EWOULDBLOCK ? .busy : .unwritable(lock, errno)
             }
@@ -39,7 +39,7 @@ struct CatalogPublication: Sendable {
     }
 
     /// From here on the text is the file's.
-    func commit() throws(PolicyDirectoryError) {
+    func commit() throws(PublicationFault) {
         defer { close(descriptor) }
         // Whoever could read the file before can read it still.
         var info = stat()

@@ -1,36 +1,13 @@
 internal import Accounting
 internal import Foundation
 internal import JSON
-internal import Logging
-internal import NIOPosix
 internal import Supervisor
-
-/// Why a catalog was not published; the one in force stays.
-enum ToolPublishError: Error, Sendable {
-    /// Another version is in force than the one that was changed.
-    case conflict(inForce: String)
-    case refused([PolicyFinding])
-    case file(PolicyDirectoryError)
-    /// The change cannot be written into the decision log, or the version cannot be kept.
-    case notLogged
-    case shuttingDown
-}
 
 extension CatalogRoom {
     /// What is to be in force: the whole file, or some tools of it.
     enum Draft: Sendable {
         case text(String)
         case edits([ToolEdit])
-    }
-
-    /// Which catalog is to be published.
-    struct Proposal: Sendable {
-        let draft: Draft
-        /// The version that the author has seen; nil publishes over whatever is in force.
-        let base: String?
-        let reason: String
-        /// How the decision log names it: `tools.publish`, `tools.rollback`.
-        let action: String
     }
 
     /// A draft that could be in force.
@@ -40,66 +17,36 @@ extension CatalogRoom {
         let fitted: PolicyRoom.Fitted?
     }
 
-    struct Published: Sendable {
-        let version: String
-        let previous: String
-        /// False where the file is as it was.
-        let isChange: Bool
-        let changes: ToolChanges
-    }
-
     /// Checks a catalog, writes it into the log, then into the file, and works by it from then on.
-    func publish(_ proposal: Proposal, _ put: Put) async throws(ToolPublishError) -> Published {
-        await turns.take()
-        let result = await attempt(proposal, put)
-        await turns.give()
-        return try result.get()
+    func publish(_ proposal: Proposal<Draft>, _ put: Put) async throws(PublishError) -> Published<ToolChanges> {
+        try await publisher.inTurn { () async throws(PublishError) in try await publishInTurn(proposal, put) }
     }
 
-    private func attempt(_ proposal: Proposal, _ put: Put) async -> Result<Published, ToolPublishError> {
-        do throws(ToolPublishError) { return .success(try await publishInTurn(proposal, put)) } catch { return .failure(error) }
-    }
-
-    private func publishInTurn(_ proposal: Proposal, _ put: Put) async throws(ToolPublishError) -> Published {
+    private func publishInTurn(_ proposal: Proposal<Draft>, _ put: Put) async throws(PublishError) -> Published<ToolChanges> {
         let inForce = standing.file
         // Tools are changed in what their author has seen; of a whole text that is in force already this does not matter.
-        if case .edits = proposal.draft, let base = proposal.base, base != inForce.version { throw .conflict(inForce: inForce.version) }
+        if case .edits = proposal.draft { try proposal.check(inForce: inForce.version) }
         let checked = try await check(proposal.draft, against: inForce)
-        func published(isChange: Bool) -> Published {
-            Published(version: checked.file.version, previous: inForce.version, isChange: isChange, changes: checked.changes)
-        }
+        let version = checked.file.version
         // Whoever asks again because an answer was lost is told that it is done.
-        if checked.file.version == inForce.version { return published(isChange: false) }
-        if let base = proposal.base, base != inForce.version { throw .conflict(inForce: inForce.version) }
-        let publication = try await aside { [configuration] () throws(ToolPublishError) in
-            do throws(PolicyDirectoryError) {
-                return try CatalogPublication.prepare(checked.file.text, in: configuration.file) {
-                    Self.isUnseen(configuration.file, inForce)
-                }
-            } catch { throw .file(error) }
-        }
-        guard await keep(checked.file, proposal.action, before: inForce, checked.fitted, reason: proposal.reason) else {
-            try? await aside { publication.abandon() }
-            throw .notLogged
-        }
-        do throws(ToolPublishError) {
-            try await aside { () throws(ToolPublishError) in
-                do throws(PolicyDirectoryError) { try publication.commit() } catch { throw .file(error) }
+        let isChange = version != inForce.version
+        if isChange {
+            try proposal.check(inForce: inForce.version)
+            try await publisher.write(version, proposal.act) {
+                await keep(checked.file, proposal.act, before: inForce, checked.fitted, reason: proposal.reason)
+            } prepare: { [configuration] () throws(PublicationFault) in
+                try CatalogPublication.prepare(checked.file.text, in: configuration.file) { Self.isUnseen(configuration.file, inForce) }
             }
-        } catch {
-            // The log says that it would be; now it says that it was not.
-            await keepFailure(proposal.action, version: checked.file.version)
-            throw error
+            take(checked.file, checked.fitted, put)
         }
-        take(checked.file, checked.fitted, put)
-        return published(isChange: true)
+        return Published(version: version, previous: inForce.version, isChange: isChange, content: checked.changes)
     }
 
     /// Everything that is to be said against a draft.
     ///
-    /// - Throws: ``ToolPublishError/refused(_:)`` with findings: it does not load, may not be published from here, or breaks policies.
-    func check(_ draft: Draft, against inForce: ToolsFile) async throws(ToolPublishError) -> Checked {
-        let (file, changes) = try await aside { [self] () throws(ToolPublishError) in try read(draft, beside: inForce) }
+    /// - Throws: ``PublishError/refused(_:)`` with findings: it does not load, may not be published from here, or breaks policies.
+    func check(_ draft: Draft, against inForce: ToolsFile) async throws(PublishError) -> Checked {
+        let (file, changes) = try await publisher.aside { [self] () throws(PublishError) in try read(draft, beside: inForce) }
         var fitted: PolicyRoom.Fitted?
         if let policies {
             do throws(PolicyLoadError) { fitted = try await policies.fitting(file.catalog) } catch { throw .refused(error.findings) }
@@ -107,9 +54,9 @@ extension CatalogRoom {
         return Checked(file: file, changes: changes, fitted: fitted)
     }
 
-    /// - Throws: ``ToolPublishError/refused(_:)``.
-    private func read(_ draft: Draft, beside inForce: ToolsFile) throws(ToolPublishError) -> (ToolsFile, ToolChanges) {
-        func refusal(_ failure: StrictYAML.Failure) -> ToolPublishError {
+    /// - Throws: ``PublishError/refused(_:)``.
+    private func read(_ draft: Draft, beside inForce: ToolsFile) throws(PublishError) -> (ToolsFile, ToolChanges) {
+        func refusal(_ failure: StrictYAML.Failure) -> PublishError {
             let line = failure.line ?? 0
             return .refused([
                 PolicyFinding(.error, "tools", file: name, line: line, column: line > 0 ? 1 : 0, message: failure.message)
@@ -145,23 +92,5 @@ extension CatalogRoom {
     private static func isUnseen(_ path: String, _ inForce: ToolsFile) -> Bool {
         guard let found = try? ToolsFile(path) else { return false }
         return found.text != inForce.text
-    }
-
-    /// A file system that hangs, and a large catalog that is checked, must not hold up a thread that others need.
-    private func aside<Value: Sendable>(
-        _ body: @escaping @Sendable () throws(ToolPublishError) -> Value
-    ) async throws(ToolPublishError) -> Value {
-        let result = try? await NIOThreadPool.singleton.runIfActive { () -> Result<Value, ToolPublishError> in
-            do throws(ToolPublishError) { return .success(try body()) } catch { return .failure(error) }
-        }
-        guard let result else { throw .shuttingDown }
-        return try result.get()
-    }
-
-    /// The text of a version that once served.
-    ///
-    /// - Returns: nil for one that never served, or was not kept.
-    func past(_ version: String) async throws(PolicyStoreError) -> String? {
-        try await versions.files(of: PolicyVersionKind.toolsPrefix + version)
     }
 }

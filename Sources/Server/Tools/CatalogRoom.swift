@@ -4,15 +4,12 @@ internal import Logging
 internal import NIOPosix
 internal import Supervisor
 internal import Synchronization
-internal import Telemetry
 
 /// The catalog of tools of a running server, and how it changes: a file that is read again when it was changed, and operators who publish.
 ///
 /// A catalog is taken whole or not at all: one that does not load, or with which the policies in force do not validate, changes nothing. It
 /// and the policies that were made for it come into force in one moment. The state is in a `Mutex` held for a copy; one task reloads.
 final class CatalogRoom: Sendable {
-    /// How often the file is looked at; new content is in force at the second look, in every server.
-    private static let interval = Duration.seconds(1)
     /// Tools of each kind of change that a record names: three times as many stay below what a record holds.
     private static let namesLogged = 100
 
@@ -29,11 +26,8 @@ final class CatalogRoom: Sendable {
     let configuration: Configuration.Tools
     /// Nil where there are no policies.
     let policies: PolicyRoom?
-    let versions: any PolicyVersions
+    let publisher: Publisher
     let logger: Logger
-    let turns: PolicyTurns
-    private let trail: AuditTrail
-    private let registry: MetricRegistry
     private let state: Mutex<Standing>
     /// The content that was read at the start.
     private let seen: FileIdentity?
@@ -43,17 +37,14 @@ final class CatalogRoom: Sendable {
     /// - Throws: ``ConfigurationError`` for a catalog that cannot be in force, and for policies that do not fit it.
     init(_ configuration: Configuration, _ server: ToolRoom.Surroundings) throws {
         self.configuration = configuration.tools
-        versions = server.stores.policyVersions
-        trail = server.trail
-        registry = server.registry
         logger = server.logger
-        turns = PolicyTurns()
+        let turns = PublishTurns()
+        publisher = Publisher(.tools, turns: turns, server)
         // Before it is read: what comes later is a change.
         seen = FileIdentity(configuration.tools.file)
         let file = try ToolsFile(configuration.tools.file)
         policies = try PolicyRoom(
-            configuration.policies, catalog: file.catalog, versions: server.stores.policyVersions, trail: server.trail, turns: turns,
-            registry: server.registry, logger: server.logger)
+            configuration.policies, catalog: file.catalog, publisher: Publisher(.policies, turns: turns, server), logger: server.logger)
         state = Mutex(Standing(file: file, loadedAt: WallClock.now()))
     }
 
@@ -68,17 +59,13 @@ final class CatalogRoom: Sendable {
 
     /// Keeps the first version, then follows the file until the task is cancelled.
     func run(_ put: @escaping Put) async {
-        await keep(standing.file, "tools.start")
-        var follower = FileFollower(read: seen)
-        var isOwed = false
-        while !Task.isCancelled {
-            try? await Task.sleep(for: Self.interval)
-            let path = configuration.file
+        await keep(standing.file, .start)
+        let path = configuration.file
+        await publisher.follow(from: seen) {
             let stamp = try? await NIOThreadPool.singleton.runIfActive { FileIdentity(path) }
-            guard follower.isDue(stamp ?? nil) || isOwed else { continue }
-            await turns.take()
-            isOwed = !(await reload(put))
-            await turns.give()
+            return stamp ?? nil
+        } reload: {
+            await reload(put)
         }
     }
 
@@ -103,7 +90,7 @@ final class CatalogRoom: Sendable {
         }
         let before = standing.file.version
         guard file.version != before else {
-            count("unchanged")
+            publisher.count("unchanged")
             state.withLock { $0.failure = nil }
             return true
         }
@@ -118,8 +105,8 @@ final class CatalogRoom: Sendable {
                 }
             }
         }
-        guard await keep(file, "tools.load", before: standing.file, fitted) else {
-            count("not_logged")
+        guard await keep(file, .load, before: standing.file, fitted) else {
+            publisher.count("not_logged")
             return false
         }
         take(file, fitted, put)
@@ -139,7 +126,7 @@ final class CatalogRoom: Sendable {
         } catch {
             preconditionFailure("a catalog that was read has an adapter for each tool: \(error)")
         }
-        count("changed")
+        publisher.count("changed")
         logger.notice("tools changed", metadata: ["version": "\(file.version)", "previous": "\(before)"])
     }
 
@@ -147,7 +134,7 @@ final class CatalogRoom: Sendable {
     func found(_ faults: [String: String]) { state.withLock { $0.faults = faults } }
 
     private func refuse(_ findings: [PolicyFinding]) {
-        count("refused")
+        publisher.count("refused")
         logger.error(
             "the tools cannot be used; those before stay in force", metadata: ["fault": "\(findings.first.map { "\($0)" } ?? "")"])
         state.withLock { $0.failure = (WallClock.now(), findings) }
@@ -168,17 +155,12 @@ final class CatalogRoom: Sendable {
     /// In the log before it is in force, and kept, so that it can be put back. A file with a secret in clear is not kept.
     @discardableResult
     func keep(
-        _ file: ToolsFile, _ action: String, before: ToolsFile? = nil, _ fitted: PolicyRoom.Fitted? = nil, reason: String? = nil
+        _ file: ToolsFile, _ act: PublishedDocument.Act, before: ToolsFile? = nil, _ fitted: PolicyRoom.Fitted? = nil, reason: String? = nil
     ) async -> Bool {
         if let fitted, await policies?.keep(fitted) == false { return false }
         let text = try? ToolText(file.text)
         if let text, !text.entries.contains(where: { ToolReference.hasSecret($0.value) }) {
-            do {
-                try await versions.keep(version: PolicyVersionKind.toolsPrefix + file.version, files: file.text, at: WallClock.now())
-            } catch {
-                logger.error("a version of the tools cannot be kept", metadata: ["fault": "\(error)"])
-                return false
-            }
+            guard await publisher.keep(file.version, file.text) else { return false }
         }
         var details = JSONObject([("version", .string(file.version))])
         details["was"] = before.map { .string($0.version) }
@@ -189,23 +171,7 @@ final class CatalogRoom: Sendable {
                 details[kind] = .array(names.prefix(Self.namesLogged).map { .string(String($0.prefix(64))) })
             }
         }
-        guard let act = try? AuditAuthor.current.act(action, in: AuditAuthor.noOrg, details) else { return false }
-        return await trail.record(act) != nil
-    }
-
-    /// A change that was written down, and then could not be made.
-    func keepFailure(_ action: String, version: String) async {
-        guard var act = try? AuditAuthor.current.act(action, in: AuditAuthor.noOrg, JSONObject([("version", .string(version))])) else {
-            return
-        }
-        act.decision = .deny
-        act.code = "file_not_writable"
-        _ = await trail.record(act)
-    }
-
-    func count(_ outcome: String) {
-        registry.counter("kdcube_tool_loads_total", "Readings of a changed catalog of tools, by what came of them", [("outcome", outcome)])
-            .add()
+        return await publisher.record(act, details)
     }
 }
 

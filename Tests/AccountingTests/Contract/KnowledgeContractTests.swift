@@ -15,7 +15,8 @@ struct KnowledgeContractTests {
                 let database = try EmbeddedDatabase(path: file)
                 return KnowledgeContract.Process(
                     knowledge: KnowledgeTable(database), memory: UserMemoryTable(database),
-                    count: { sql in try await database.read { try Int.fetchOne($0, sql: sql) ?? 0 } })
+                    count: { sql in try await database.read { try Int.fetchOne($0, sql: sql) ?? 0 } },
+                    change: { sql in try await database.write { try $0.execute(sql: sql) } })
             }
             let run = try #require(KnowledgeContract.items.first { $0.name == item }?.run)
             try await run(try KnowledgeContract(server: try process(), reopen: { try process() }))
@@ -34,6 +35,9 @@ struct KnowledgeContractTests {
                         try connection.query("SELECT (\(sql))::bigint")
                     }
                     return Int(try #require(rows.first).int(0))
+                },
+                change: { sql in
+                    try await database.write { (connection) throws(PostgresError) in _ = try connection.query(sql) }
                 })
         }
         let run = try #require(KnowledgeContract.items.first { $0.name == item }?.run)

@@ -40,6 +40,8 @@ private struct DifferentialRun {
     var rows: [LedgerRow] = []
     /// Windows that may be asked for; two of them end while the run goes on.
     var pool: [WindowRef] = []
+    /// Read them all; made once, because they are sent after every command.
+    var reads: [RedisCommand] = []
     var ids = 0
     var epoch: Int64 = 1
     /// The last announcement, and its mark.
@@ -60,7 +62,7 @@ private struct DifferentialRun {
         try await compare(.clear(org: org, epoch: epoch))
         try await compare(.begin(org: org, Epoch(number: epoch, incarnation: node.store.incarnation(org: org))))
         let (_, now) = try await node.store.decide(.read(org: org, windows: []))
-        makePool(now)
+        try makePool(now)
         for ref in pool {
             try await compare(.load(org: org, window: ref, used: Int64.random(in: 0...50, using: &random), released: released()))
         }
@@ -71,7 +73,7 @@ private struct DifferentialRun {
         try await compareRows()
     }
 
-    private mutating func makePool(_ now: Milliseconds) {
+    private mutating func makePool(_ now: Milliseconds) throws {
         let scopes: [Scope] = [
             .org(tenant), .project(org: tenant, project: "web"), .user(org: tenant, project: "web", user: "a:b"), .key("k1"),
         ]
@@ -94,6 +96,13 @@ private struct DifferentialRun {
                     key: WindowKey(scope: .org(tenant), unit: .tokens, period: .minute, window: "short\(life)"), cap: 5_000, version: 1,
                     generation: 1, start: Milliseconds(0), end: now + Milliseconds(life)))
         }
+        let keys = RedisKeys(org: org)
+        reads = try pool.map { ref in
+            let fields = ["cap", "ver", "gen", "used", "held", "susp", "live", "rel", "turn", "lost", "ep"]
+            var command = RedisCommand("HMGET", try keys.window(ref.key))
+            for field in fields { command.append(field) }
+            return command
+        }
     }
 
     // MARK: Comparing
@@ -101,10 +110,11 @@ private struct DifferentialRun {
     private mutating func compare(_ command: CounterCommand, _ index: Int = -1) async throws {
         let (reply, now) = try await node.store.decide(command)
         let expected = model.apply(command, incarnation: node.store.incarnation(org: org), now: now)
-        let place: Comment = "seed \(seed), command \(index): \(String(describing: command))"
-        #expect(reply == expected, place)
+        // Described only when something is wrong: it takes longer than to compare.
+        func place() -> Comment { "seed \(seed), command \(index): \(String(describing: command))" }
+        #expect(reply == expected, place())
         if case .announce(_, let window) = command, case .announced(let mark, _) = reply { announced = (window, mark) }
-        seen[String(String(describing: expected).prefix { $0 != "(" }), default: 0] += 1
+        seen[Mirror(reflecting: expected).children.first?.label ?? "\(expected)", default: 0] += 1
         let changes = model.drainChanges()
         rows += changes.rows
         let found = try await stored()
@@ -113,22 +123,14 @@ private struct DifferentialRun {
                 [$0.cap, $0.version, $0.generation, $0.used, $0.held, $0.suspense, $0.liveLeases, $0.released, $0.turn, $0.unaccounted]
             }
         }
-        try #require(found == wanted, place)
+        try #require(found == wanted, place())
         try model.checkInvariants()
     }
 
     /// The windows of the pool as Redis has them, read in one go.
     private func stored() async throws -> [[Int64]?] {
-        let keys = RedisKeys(org: org)
         let state = model.epochs[org]
-        var commands: [RedisCommand] = []
-        for ref in pool {
-            let fields = ["cap", "ver", "gen", "used", "held", "susp", "live", "rel", "turn", "lost", "ep"]
-            var command = RedisCommand("HMGET", try keys.window(ref.key))
-            for field in fields { command.append(field) }
-            commands.append(command)
-        }
-        return try await node.connection.callAll(commands).map { value in
+        return try await node.connection.callAll(reads).map { value in
             var numbers = value.elements?.compactMap(\.number) ?? []
             guard let epoch = numbers.popLast(), epoch == state?.epoch.number else { return nil }
             if state?.isCleared == true { numbers[numbers.count - 1] = 0 }

@@ -16,7 +16,11 @@ class Fake:
         port = free_port()
         self.url = f"http://127.0.0.1:{port}"
         self.process = Process([sys.executable, str(FAKE), "--port", str(port), *options], folder / "fake.log")
-        wait_until("the made-up server to answer", self.answers, 20)
+        try:
+            wait_until("the made-up server to answer", self.answers, 20)
+        except AssertionError:
+            self.process.stop()
+            raise
 
     def answers(self) -> bool:
         try:

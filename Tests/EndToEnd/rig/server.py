@@ -10,6 +10,7 @@ import urllib.request
 
 import yaml
 
+from .administration import Administration
 from .process import Process
 from .waiting import free_port, wait_until
 
@@ -73,6 +74,12 @@ class Installation:
         self.config = folder / "kdcube.yaml"
         self.config.write_text(yaml.safe_dump(configuration, sort_keys=False))
         self.servers: list[Server] = []
+        self._administration = Administration(self.key_by_command)
+
+    @property
+    def running(self) -> "Server | None":
+        """A server that was ready and lives: one to ask for what would take a command a process."""
+        return next((server for server in reversed(self.servers) if server.was_ready and server.process.alive), None)
 
     def serve(self, ready: bool = True) -> "Server":
         server = Server(self, f"server{len(self.servers)}.log")
@@ -98,26 +105,38 @@ class Installation:
         return json.loads(self.command(*arguments, "--json"))
 
     def key(self, org: str, project: str = "web", user: str = "ada", *more: str) -> dict:
-        """A new API key: `{id, key}`."""
+        """A new API key: `{id, key}`. `more` are options of `kdcube keys create`."""
+        if (server := self.running) and self._administration.knows(more):
+            return self._administration.key(server, org, project, user, *more)
+        return self.key_by_command(org, project, user, *more)
+
+    def key_by_command(self, org: str, project: str, user: str, *more: str) -> dict:
         return self.json("keys", "create", "--org", org, "--project", project, "--user", user, *more)
 
     def budget(self, scope: str, limit: str, unit: str = "usd", window: str = "total", owner: str = "org") -> None:
         """As an administrator of the organisation sets it; with `owner="operator"` as only an operator does."""
-        self.command("budget", "set", "--scope", scope, "--unit", unit, "--window", window, f"--limit={limit}", "--owner", owner)
+        fields = {"scope": scope, "unit": unit, "window": window, "limit": limit, "owner": owner}
+        if server := self.running:
+            self._administration.budget(server, **fields)
+        else:
+            self.command("budget", "set", *(f"--{name}={value}" for name, value in fields.items()))
 
     def usage(self, scope: str) -> dict:
         return self.json("usage", "--scope", scope)
 
     def settled_usage(self, scope: str, seconds: float = 20) -> dict:
         """The usage once nothing is held any more and two looks in a row agree."""
-        last: list[dict] = []
+        last: list = []
 
         def look() -> dict | None:
-            usage = self.usage(scope)
-            quiet = all(float(window["held"]) == 0 for window in usage["windows"])
-            agreed = quiet and bool(last) and last[-1] == usage
-            last.append(usage)
-            return usage if agreed else None
+            server = self.running
+            seen = self._administration.standing(server, scope) if server else self.usage(scope)
+            agreed = bool(last) and last[-1] == seen
+            last.append(seen)
+            if not agreed:
+                return None
+            usage = self.usage(scope) if server else seen
+            return usage if all(float(window["held"]) == 0 for window in usage["windows"]) else None
 
         return wait_until(f"usage of {scope} settles", look, seconds, every=0.2)
 
@@ -134,9 +153,12 @@ class Server:
         self._command = [str(BINARIES / "kdcube"), "serve", "--config", str(installation.config)]
         self._command += ["--host", "127.0.0.1", "--port", str(self.port)]
         self._log = installation.folder / log
+        #: Whether it has been ready since it was started.
+        self.was_ready = False
         self.start()
 
     def start(self) -> None:
+        self.was_ready = False
         self.process = Process(self._command, self._log, env=environment())
 
     def kill(self) -> None:
@@ -150,6 +172,7 @@ class Server:
             return self.status("/readyz") == 200
 
         wait_until("the server is ready", ready, seconds)
+        self.was_ready = True
 
     def _open(self, path: str):
         trust = ssl.create_default_context(cafile=str(self.certificate)) if self.certificate else None
