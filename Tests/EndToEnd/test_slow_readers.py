@@ -8,7 +8,7 @@ import requests
 from rig import lines
 from rig.envelopes import answer, check_run, of_sse, tokens
 from rig.server import Installation
-from rig.sse import collect
+from rig.sse import collect, wait_for
 from rig.waiting import wait_until
 
 #: Of each kind: event streams and sockets.
@@ -70,4 +70,4 @@ def test_readers_that_stop_cost_less_than_a_mebibyte_and_lose_nothing(alone):
             assert answer(line.seen) == end["data"]["final_answer"]
             line.drop()
 
-    asyncio.run(stop_and_go_on())
+    wait_for(stop_and_go_on())

@@ -8,6 +8,7 @@ import requests
 from rig import lines
 from rig.envelopes import answer, check_run, tokens
 from rig.server import Installation
+from rig.sse import wait_for
 from rig.waiting import wait_until
 
 CLIENTS, STORMS = 300, 2
@@ -56,7 +57,7 @@ def test_a_storm_loses_nobody_and_gives_the_memory_back(alone):
             client.line.drop()
         return sizes
 
-    sizes = asyncio.run(storms())
+    sizes = wait_for(storms())
     for client in clients:
         assert check_run(client.seen)["type"] == "chat.complete" and tokens(answer(client.seen)) == TOKENS
     # All that a client has costs as much the second time as the first.

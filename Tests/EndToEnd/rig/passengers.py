@@ -6,6 +6,7 @@ They come over event streams (some leave in the middle and come back with `Last-
 """
 
 import asyncio
+import contextlib
 from dataclasses import dataclass
 
 import aiohttp
@@ -70,7 +71,7 @@ class Passengers:
         async with aiohttp.ClientSession(connector=aiohttp.TCPConnector(limit=0), timeout=timeout) as session:
             sockets = count * 3 // 10 // PER_SOCKET
             completions = count * 3 // 10
-            jobs = [self._keep(self._by_socket, None, n) for n in range(sockets)]
+            jobs = [self._keep(self._by_socket, session, n) for n in range(sockets)]
             jobs += [self._keep(self._by_completion, session, n) for n in range(completions)]
             jobs += [self._keep(self._by_events, session, n) for n in range(count - completions - sockets * PER_SOCKET)]
             await asyncio.gather(*jobs)
@@ -126,11 +127,11 @@ class Passengers:
 
     async def _come_back(self, session: aiohttp.ClientSession, trip: Trip, seen: list[dict]) -> None:
         trip.came_back = True
-        position = self.headers | {"last-event-id": f"{trip.run}:{seen[-1]['seq']}"}
+        position = dict(self.headers)
         path = f"/v1/runs/{trip.run}/events"
         # At another server, which reads it from the one that has it; and at the next where that one is being replaced.
         for step in (1, 2, 0):
-            position["last-event-id"] = f"{trip.run}:{seen[-1]['seq']}"
+            position["last-event-id"] = f"{trip.run}:{seen[-1]['seq'] if seen else 0}"
             try:
                 async with session.get(self.urls[(trip.server + step) % len(self.urls)] + path, headers=position) as response:
                     if response.status == 200:
@@ -140,7 +141,7 @@ class Passengers:
                             return
             except aiohttp.ClientError:
                 pass
-        trip.conversation = seen[0]["conversation"]["conversation_id"]
+        trip.conversation = seen[0]["conversation"]["conversation_id"] if seen else "that of the answer"
 
     # MARK: OpenAI's dialect
 
@@ -173,13 +174,13 @@ class Passengers:
 
     # MARK: Socket.IO
 
-    async def _by_socket(self, _, number: int, at: int) -> int:
+    async def _by_socket(self, session: aiohttp.ClientSession, number: int, at: int) -> int:
         """A connection and its streams, until the server sends it away or refuses it."""
         line = _Line(self, at)
         await line.connect()
         try:
             results = await asyncio.gather(
-                *(self._on_line(line, number * PER_SOCKET + n) for n in range(PER_SOCKET)), return_exceptions=True
+                *(self._on_line(session, line, number * PER_SOCKET + n) for n in range(PER_SOCKET)), return_exceptions=True
             )
         finally:
             await line.close()
@@ -188,15 +189,21 @@ class Passengers:
                 raise result
         return at + 1
 
-    async def _on_line(self, line: "_Line", number: int) -> None:
+    async def _on_line(self, session: aiohttp.ClientSession, line: "_Line", number: int) -> None:
         while not self.is_over and line.client.connected:
-            told = await line.client.call("chat_message", {"text": self.message(number), "model": "demo"}, timeout=20)
+            told = await line.ask("chat_message", {"text": self.message(number), "model": "demo"})
             if not told["ok"]:
                 return self._refused(told["error"]["code"])
             self.live += 1
             trip = Trip("socketio", told["run_id"], line.at)
             try:
-                self.trips.append(trip.over(await line.end(told["run_id"])))
+                seen = await line.end(told["run_id"])
+                if not _is_over(seen):
+                    await self._come_back(session, trip, seen)
+                    trip.conversation = trip.conversation and told["conversation_id"]
+                if not trip.conversation:
+                    trip.over(seen)
+                self.trips.append(trip)
             finally:
                 self.live -= 1
 
@@ -210,6 +217,7 @@ class _Line:
         self.client = socketio.AsyncClient(reconnection=False)
         self._runs: dict[str, list[dict]] = {}
         self._news = asyncio.Condition()
+        self._gone = asyncio.Event()
         for name in ("chat_start", "chat_step", "chat_delta", "chat_usage", *sse.TERMINAL):
             self.client.on(name, handler=self._receive)
         self.client.on("disconnect", handler=self._left)
@@ -223,15 +231,30 @@ class _Line:
             async with self._news:
                 self._news.notify_all()
 
+    async def ask(self, event: str, body: dict) -> dict:
+        """The answer; what was on its way when the server sent its clients away has none, and is asked of another one."""
+        call = asyncio.ensure_future(self.client.call(event, body, timeout=20))
+        gone = asyncio.ensure_future(self._gone.wait())
+        await asyncio.wait({call, gone}, return_when=asyncio.FIRST_COMPLETED)
+        gone.cancel()
+        if not call.done():
+            call.cancel()
+            raise ConnectionError("the connection ended")
+        return call.result()
+
     async def _left(self, *_) -> None:
+        self._gone.set()
         async with self._news:
             self._news.notify_all()
 
     async def end(self, run: str) -> list[dict]:
+        """All events of the run, or those that came before the server sent its clients away."""
         async with self._news:
             await self._news.wait_for(lambda: _is_over(self._runs.get(run, [])) or not self.client.connected)
-        assert _is_over(self._runs.get(run, [])), f"a connection to server {self.at} was closed before its run had ended"
-        return self._runs.pop(run)
+            # The client hands events to tasks and tells of the end of the connection at once, before those it has read last.
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self._news.wait_for(lambda: _is_over(self._runs.get(run, []))), 3)
+        return self._runs.pop(run, [])
 
     async def close(self) -> None:
         await self.client.disconnect()

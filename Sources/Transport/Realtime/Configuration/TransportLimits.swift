@@ -1,3 +1,5 @@
+internal import NIOCore
+
 /// Limits that protect the process and that nobody had a reason to tune yet. What an operator tunes is in
 /// ``TransportConfiguration``.
 public enum TransportLimits {
@@ -15,6 +17,9 @@ public enum TransportLimits {
     public static let roomNameBytesMax = 255
     /// Acknowledgements that a socket owes us at one time; a client that answers none fills this and no more.
     public static let acksPerSocketMax = 1_000
+    /// From the end of a feed to the moment at which a drain may end the connection. Clients hand what they receive to tasks, and hear of
+    /// the end of the connection at once: python-socketio's handlers would be told of it before the last events.
+    static let feedRest = TimeAmount.milliseconds(200)
     /// Feeds of a socket: runs that it follows at one time.
     public static let feedsPerSocketMax = 256
     /// Bytes that a feed may write in one turn, so that one socket does not hold its event loop.

@@ -4,7 +4,10 @@ internal import TransportWire
 
 /// What limits and drains ask of a session.
 extension SocketConnection {
-    var isBusy: Bool { members.contains { $0.hasFeeds } }
+    var isBusy: Bool {
+        let now = session.eventLoop.now
+        return members.contains { $0.isBusy(at: now) }
+    }
 
     func member(of namespace: String) -> SocketCore? { members.first { $0.namespace.name == namespace } }
 

@@ -31,6 +31,9 @@ struct DrainSchedule {
 
     /// Between two looks. A client's own jitter is far more.
     static let tick = TimeAmount.milliseconds(10)
+    /// What was said last is being written to those who read it: a client on a slow line takes it in this time, and one that has stopped reading
+    /// does not hold the server up.
+    static let lastRead = TimeAmount.seconds(2)
     private static let whole: Int64 = 1_000_000_000
 
     init(_ policy: DrainPolicy, at now: NIODeadline) {

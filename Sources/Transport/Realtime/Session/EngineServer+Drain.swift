@@ -6,16 +6,19 @@ extension EngineServer {
     /// ``shutdown(_:)`` is for them. Cancelled, it closes all at once.
     ///
     /// - Parameter sparesBusy: asked before each step; while it says yes, a session that is being sent something long
-    ///   (``SessionDelegate/isBusy``) stays. From the first no on they go as the others do, in a window of their own.
+    ///   (``SessionDelegate/isBusy``) stays. After the first no they have ``DrainSchedule/lastRead`` for what there is
+    ///   still to read, and then go as the others do, in a window of their own.
     package func drain(_ policy: DrainPolicy, sparesBusy: @escaping @Sendable () -> Bool) async {
         refuseSessions()
         var spares = sparesBusy()
+        var lastRead: NIODeadline?
         var schedule = DrainSchedule(policy, at: .now())
         var waiting = sessions().shuffled()
         var busy: [SessionRegistry.Entry] = []
         while !waiting.isEmpty || !busy.isEmpty {
             if Task.isCancelled { return await shutdown(.serverShutdown) }
-            if spares, !sparesBusy() {
+            if spares, lastRead == nil, !sparesBusy() { lastRead = .now() + DrainSchedule.lastRead }
+            if let end = lastRead, spares, .now() >= end {
                 spares = false
                 waiting = (waiting + busy).shuffled()
                 busy = []

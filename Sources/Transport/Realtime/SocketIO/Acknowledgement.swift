@@ -7,15 +7,21 @@ public final class Acknowledgement: Sendable {
     private let socket: Socket
     private let isGiven = Atomic<Bool>(false)
 
+    /// On the socket's loop.
     init(id: UInt64, socket: Socket) {
         self.id = id
         self.socket = socket
+        socket.owesAnswer()
+    }
+
+    deinit {
+        if !isGiven.load(ordering: .relaxed) { socket.answered(nil) }
     }
 
     /// Gives the answer. Whatever follows is dropped, as is what comes after the disconnect.
     public func send(_ arguments: [JSONValue] = []) {
         guard !isGiven.exchange(true, ordering: .relaxed) else { return }
-        socket.send(socket.namespace.services.packets.ack(id, arguments, namespace: socket.namespace.name))
+        socket.answered(socket.namespace.services.packets.ack(id, arguments, namespace: socket.namespace.name))
     }
 
     /// The same, for sentences like `acknowledge?(true)`.

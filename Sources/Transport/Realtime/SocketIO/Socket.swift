@@ -68,6 +68,19 @@ public final class Socket: Sendable {
 
     func setExpiry(_ deadline: NIODeadline?, ending scope: ExpiryScope) { onLoop { $0.setExpiry(deadline, scope) } }
 
+    // MARK: Answers that the client waits for (S7)
+
+    /// The client has asked something; on the socket's loop.
+    func owesAnswer() { core.value.questions += 1 }
+
+    /// The client gets these frames, or will never have an answer.
+    func answered(_ frames: ByteBuffer?) {
+        onLoop { core in
+            core.questions -= 1
+            if let frames { core.send(frames) }
+        }
+    }
+
     // MARK: Sending
 
     /// Sends an event. Reserved names (S3) are counted and not sent. Dropped when disconnected; where connections are

@@ -42,6 +42,10 @@ final class SocketCore {
     private var acks: AckTable?
     private var extras: Extras?
     private var feeds: [Feed] = []
+    /// What the client has asked and was not answered yet (S7).
+    var questions = 0
+    /// What its feeds said last is given this long to be heard before a drain ends the connection.
+    private var restsUntil = NIODeadline.distantPast
     /// Feeds that wait for the session to have room.
     private var starved: [Feed] = []
     private var disconnectHandlers: [@Sendable (DisconnectReason) -> Void] = []
@@ -235,6 +239,9 @@ final class SocketCore {
 
     var hasFeeds: Bool { !feeds.isEmpty }
 
+    /// The client is being sent something long or has just been, or waits for an answer.
+    func isBusy(at now: NIODeadline) -> Bool { hasFeeds || questions > 0 || now < restsUntil }
+
     func open(_ feed: Feed) {
         guard reason == nil, feeds.count < TransportLimits.feedsPerSocketMax else { return feed.source.closed() }
         feeds.append(feed)
@@ -257,7 +264,9 @@ final class SocketCore {
         switch state {
         case .idle: break
         case .more: if connection.session.hasRoom { feed.signal() } else { starve(feed) }
-        case .finished: close(feed)
+        case .finished:
+            close(feed)
+            restsUntil = .now() + TransportLimits.feedRest
         }
     }
 
