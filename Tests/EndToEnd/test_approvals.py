@@ -97,7 +97,7 @@ def test_after_two_refusals_nobody_is_asked_for_a_while(refunds):
 
 
 def test_silence_is_no_approval_and_nobody_is_named(make_example):
-    example = make_example("refund-authorization", {"timeout:30m": "timeout:3s"})
+    example = make_example("refund-authorization", {"timeout:30m": "timeout:10s"})
     example.serve()
     asked: list[dict] = []
     envelopes = say(example.server, example.person("anna"), refund("150.00", "C-105"), on_pending=asked.append)
