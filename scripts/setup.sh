@@ -64,7 +64,7 @@ if [ ${#missing[@]} -gt 0 ]; then
   fi
   echo "setup: installing ${missing[*]}"
   export DEBIAN_FRONTEND=noninteractive
-  install() { apt-get install -y -qq --no-install-recommends "${missing[@]}"; }
+  install_missing() { apt-get install -y -qq --no-install-recommends "${missing[@]}"; }
   # Debian starts a service when it installs one, and with the machine. The tests start their own: 101 says that it may not.
   policy=/usr/sbin/policy-rc.d
   if [ ! -e $policy ]; then
@@ -73,7 +73,7 @@ if [ ${#missing[@]} -gt 0 ]; then
     chmod 755 $policy
   fi
   # A fresh image has no package lists, an old one has stale ones: update only when the install fails without it.
-  install >/dev/null 2>&1 || { apt-get update -qq; install; } >&2
+  install_missing >/dev/null 2>&1 || { apt-get update -qq; install_missing; } >&2
   if [ "$(trap -p EXIT)" ]; then
     rm -f $policy
     trap - EXIT

@@ -15,6 +15,8 @@ from rig.server import Installation
 from rig.waiting import wait_until
 
 RUNS = 200
+#: 16 seconds of each: all are still live once all are read, also on a busy machine.
+TOKENS = 128
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +207,7 @@ class Reader:
 
 
 async def start(session, url: str, key: str) -> str:
-    body = {"text": "go\n@tokens 60\n@rate 10", "model": "demo"}
+    body = {"text": f"go\n@tokens {TOKENS}\n@rate 8", "model": "demo"}
     async with session.post(f"{url}/v1/runs", json=body, headers={"authorization": f"Bearer {key}"}) as response:
         assert response.status == 202, await response.text()
         return (await response.json())["run_id"]
@@ -233,6 +235,7 @@ def test_a_node_is_killed_in_the_middle_of_two_hundred_runs(nodes, tenant):
             while not all(len(reader.seen) > 4 for reader in everybody):
                 assert time.monotonic() < deadline, "not all of them stream"
                 await asyncio.sleep(0.05)
+            assert not any(reader.is_over for reader in everybody)
             victim.kill()
             died = time.monotonic()
             await asyncio.gather(*jobs[len(steady) + len(moved) :])
@@ -246,7 +249,7 @@ def test_a_node_is_killed_in_the_middle_of_two_hundred_runs(nodes, tenant):
         # Subscribers of runs that other nodes own lose nothing, wherever the run is.
         for reader in steady:
             end = check.check_run(reader.seen)
-            assert end["type"] == "chat.complete" and check.tokens(check.answer(reader.seen)) == 60 and reader.breaks == 0
+            assert end["type"] == "chat.complete" and check.tokens(check.answer(reader.seen)) == TOKENS and reader.breaks == 0
         # Those who were connected to the dead node go on elsewhere from their number.
         for reader, other in zip(moved, steady, strict=True):
             assert reader.breaks == 1
@@ -257,7 +260,7 @@ def test_a_node_is_killed_in_the_middle_of_two_hundred_runs(nodes, tenant):
             end = check.check_run(reader.seen)
             assert end["type"] == "chat.error" and end["error"]["code"] == "node_lost", end
             assert [envelope["type"] for envelope in reader.seen[-2:]] == ["gap", "chat.error"]
-            assert check.tokens(check.answer(reader.seen)) <= end["usage"]["output_tokens"] < 60
+            assert check.tokens(check.answer(reader.seen)) <= end["usage"]["output_tokens"] < TOKENS
         for reader in elsewhere:
             assert reader.breaks == 0
         # And they are settled: nothing is held, and the charges are what the ends say.
