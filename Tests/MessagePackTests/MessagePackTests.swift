@@ -97,4 +97,27 @@ import Testing
             #expect(try bytes.withUnsafeBytes { try MessagePackReader.read($0, dates: .text) } == .null)
         }
     }
+
+    @Test(
+        "the specification's own date in each of its three lengths is a date like notepack's",
+        arguments: [
+            ([0xD6, 0xFF, 0, 0, 0, 1], 1_000), ([0xD6, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF], 4_294_967_295_000),
+            // 500 ms are 500,000,000 ns, 30 bits above 34 of seconds.
+            ([0xD7, 0xFF, 0x77, 0x35, 0x94, 0x00, 0, 0, 0, 2], 2_500),
+            ([0xC7, 12, 0xFF, 0x3B, 0x8B, 0x87, 0xC0, 0, 0, 0, 0, 0, 0, 0, 3], 3_999),
+            ([0xC7, 12, 0xFF, 0, 0, 0, 0, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF], -1_000),
+        ] as [([UInt8], Int64)])
+    func timestamps(_ bytes: [UInt8], _ milliseconds: Int64) throws {
+        #expect(read(bytes) == .success(.integer(milliseconds)))
+        let date = [0xD7, 0] + withUnsafeBytes(of: milliseconds.bigEndian) { [UInt8]($0) }
+        let text = try date.withUnsafeBytes { try MessagePackReader.read($0, dates: .text) }
+        #expect(try bytes.withUnsafeBytes { try MessagePackReader.read($0, dates: .text) } == text)
+    }
+
+    @Test("a date of more milliseconds than there are is null, and one of another length unknown") func noTimestamp() {
+        #expect(read([0xC7, 12, 0xFF, 0, 0, 0, 0, 0x7F, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF, 0xFF]) == .success(.null))
+        for bytes in [[0xD4, 0xFF, 0], [0xD5, 0xFF, 0, 0], [0xC7, 3, 0xFF, 0, 0, 0]] as [[UInt8]] {
+            #expect(reason(bytes) == .unknownExtension)
+        }
+    }
 }
