@@ -92,7 +92,7 @@ def pair(tmp_path, request, redis_server):
 def test_a_stream_of_one_server_is_seen_and_killed_at_the_other(pair, make_tenant):
     installation, (first, second) = pair
     tenant = make_tenant(installation)
-    tenant.cap("0.50", window="day")
+    tenant.cap("0.50")
     admin, stranger = Admin(installation, tenant.org), Admin(installation, make_tenant(installation).org)
     operator = Admin(installation, "ops", "operator")
     watcher, all_watcher = Watcher(second, admin.key), Watcher(second, operator.key, "*")
@@ -117,7 +117,7 @@ def test_a_stream_of_one_server_is_seen_and_killed_at_the_other(pair, make_tenan
         row = wait_until("it has a speed", moving)
         assert row["output_tokens"] > 20 and row["waiting"] is None
         stops = wait_until("what will stop it is known", lambda: admin.get(second, "streams")["data"][0]["stops"])
-        assert (stops["scope"], stops["unit"], stops["window"], stops["limit"]) == (tenant.scope, "usd", "day", "0.50")
+        assert (stops["scope"], stops["unit"], stops["window"], stops["limit"]) == (tenant.scope, "usd", "total", "0.50")
         # 0.50 at 100 tokens of 0.000002 a second is spent in the better part of an hour.
         assert 1_000 < wait_until("and when", lambda: admin.get(second, "streams")["data"][0]["stops"]["seconds"]) < 10_000
 

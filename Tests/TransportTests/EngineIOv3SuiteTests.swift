@@ -27,7 +27,7 @@ struct EngineIOv3SuiteTests {
             let packet = String(answer.body[answer.body.index(after: colon)...])
             #expect(answer.body[..<colon] == String(packet.utf16.count))
             try expectOpen(packet, upgrades: ["websocket"])
-            #expect(server.metric("kdcube_engineio3_sessions_total 1"))
+            #expect(try await server.shows("kdcube_engineio3_sessions_total 1"))
         }
     }
 
@@ -105,7 +105,7 @@ struct EngineIOv3SuiteTests {
             let sid = try await server.openOldPolling()
             #expect(try await server.post(sid, payload).status == 400)
             #expect(try await server.poll(sid).status == 400)
-            #expect(server.metric(#"kdcube_sessions_closed_total{reason="parse_error"} 1"#))
+            #expect(try await server.shows(#"kdcube_sessions_closed_total{reason="parse_error"} 1"#))
         }
     }
 

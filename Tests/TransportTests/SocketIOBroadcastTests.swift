@@ -68,7 +68,7 @@ struct SocketIOBroadcastTests {
             _ = try await server.post(sid, #"42["go"]"#)
             #expect(try await server.poll(sid).body == "42[\"r\",1]\u{1E}42[\"r\",2]")
             #expect(try await server.poll(sid).body == #"42["v",4]"#)
-            #expect(server.metric("kdcube_socketio_volatile_replaced_total 3"))
+            #expect(try await server.shows("kdcube_socketio_volatile_replaced_total 3"))
         }
     }
 
@@ -91,7 +91,7 @@ struct SocketIOBroadcastTests {
             }
             #expect(Array(indices.dropLast()) == (0..<Int64(indices.count - 1)).map { $0 })
             #expect(indices.count < 100)
-            #expect(server.metric("kdcube_slow_consumers_total 0"))
+            #expect(try await server.shows("kdcube_slow_consumers_total 0"))
         }
     }
 

@@ -254,7 +254,7 @@ struct SocketIOServerTests {
             let (socket, _) = try await server.openSocket()
             socket.say(#"420["join"]"#)
             #expect(try await socket.text() == "430[]")
-            #expect(server.metric("kdcube_rooms_refused_total 11"))
+            #expect(try await server.shows("kdcube_rooms_refused_total 11"))
             socket.say(#"42["ask"]"#)
             for _ in 0..<TransportLimits.acksPerSocketMax { #expect(try await socket.text().hasPrefix("42")) }
             let deadline = ContinuousClock.now + .seconds(10)
@@ -297,7 +297,7 @@ struct SocketIOServerTests {
                     break
                 }
             }
-            #expect(server.metric("kdcube_slow_consumers_total 0"))
+            #expect(try await server.shows("kdcube_slow_consumers_total 0"))
         }
     }
 

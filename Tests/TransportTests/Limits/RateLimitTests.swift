@@ -59,8 +59,8 @@ import TransportWire
                 #expect(try #require(Double(wait)) > 3_000 && #require(Double(wait)) <= 3_600)
             }
             #expect(handled.withLock { $0 } == 50)
-            #expect(server.metric("kdcube_packets_limited_total{limit=\"events\",outcome=\"dropped\"} 30"))
-            #expect(server.metric("kdcube_sockets 1"))
+            #expect(try await server.shows("kdcube_packets_limited_total{limit=\"events\",outcome=\"dropped\"} 30"))
+            #expect(try await server.shows("kdcube_sockets 1"))
         }
     }
 
@@ -84,8 +84,8 @@ import TransportWire
             #expect(code == 1008)
             var iterator = reasons.makeAsyncIterator()
             #expect(await iterator.next() == .rateLimited)
-            #expect(server.metric("kdcube_sessions_closed_total{reason=\"rate_limited\"} 1"))
-            #expect(server.metric("kdcube_packets_limited_total{limit=\"events\",outcome=\"disconnected\"} 1"))
+            #expect(try await server.shows("kdcube_sessions_closed_total{reason=\"rate_limited\"} 1"))
+            #expect(try await server.shows("kdcube_packets_limited_total{limit=\"events\",outcome=\"disconnected\"} 1"))
         }
         #expect(DisconnectReason.rateLimited.rawValue == "rate limited")
     }
@@ -106,7 +106,7 @@ import TransportWire
             let sid = try await server.openPolling()
             #expect(try await server.post(sid, ["40", #"42["x"]"#, #"42["x"]"#].joined(separator: "\u{1E}")).status == 200)
             #expect(try await server.poll(sid).status == 400)
-            #expect(server.metric("kdcube_sessions_closed_total{reason=\"rate_limited\"} 2"))
+            #expect(try await server.shows("kdcube_sessions_closed_total{reason=\"rate_limited\"} 2"))
         }
     }
 
@@ -182,7 +182,7 @@ import TransportWire
             socket.send(frame: .binary, ByteBuffer(repeating: 7, count: 4_000))
             #expect(try await socket.text().hasPrefix("437[{\"ok\":false"))
             #expect(refused.withLock { $0 } == ["dear rate_limited", "dear rate_limited", "blob rate_limited"])
-            #expect(server.metric("kdcube_packets_limited_total{limit=\"bytes\",outcome=\"dropped\"} 1"))
+            #expect(try await server.shows("kdcube_packets_limited_total{limit=\"bytes\",outcome=\"dropped\"} 1"))
         }
     }
 
@@ -203,8 +203,8 @@ import TransportWire
             let socket = try await server.connect()
             #expect(try await socket.upgrade(server.base + "&transport=websocket") == 429)
             #expect(await socket.ends())
-            #expect(server.metric("kdcube_sessions_refused_total{reason=\"address_sessions\"} 2"))
-            #expect(server.metric("kdcube_connections 5"))
+            #expect(try await server.shows("kdcube_sessions_refused_total{reason=\"address_sessions\"} 2"))
+            #expect(try await server.shows("kdcube_connections 5"))
         }
     }
 
@@ -218,7 +218,7 @@ import TransportWire
             #expect(try await third.upgrade(server.base + "&transport=websocket&sid=\(sid)") == 429)
             #expect(try await server.post(sid, "40").status == 200)
             #expect(try await server.poll(sid).status == 200)
-            #expect(server.metric("kdcube_sessions_refused_total{reason=\"address_upgrades\"} 1"))
+            #expect(try await server.shows("kdcube_sessions_refused_total{reason=\"address_upgrades\"} 1"))
         }
     }
 
@@ -283,7 +283,7 @@ import TransportWire
                 let answer = try await open(server)
                 #expect(answer.status == 200)
             }
-            #expect(server.metric("kdcube_rate_limit_addresses 0"))
+            #expect(try await server.shows("kdcube_rate_limit_addresses 0"))
         }
         let none = RateLimits()
         #expect(none.events == nil && none.bytes == nil && none.sessions == nil && none.upgrades == nil && none.openSessionsMax == nil)

@@ -55,7 +55,7 @@ struct HandlerQueueTests {
             for number in [1000] + Array(1...max) { #expect(try await socket.text().hasPrefix("43\(number)[")) }
             socket.say(#"427["n",7]"#)
             #expect(try await socket.text() == "437[7]")
-            #expect(server.metric(#"kdcube_socketio_event_faults_total{fault="busy"} 2"#))
+            #expect(try await server.shows(#"kdcube_socketio_event_faults_total{fault="busy"} 2"#))
         }
     }
 

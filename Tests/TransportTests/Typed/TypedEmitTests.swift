@@ -39,7 +39,7 @@ struct TypedEmitTests {
                 socket.say("43" + maybe.dropFirst(2).prefix { $0 != "[" } + "[]")
                 #expect(try await socket.text() == #"42["report","true"]"#)
             }
-            #expect(server.metric(#"kdcube_socketio_event_faults_total{fault="undecodable"} 2"#))
+            #expect(try await server.shows(#"kdcube_socketio_event_faults_total{fault="undecodable"} 2"#))
         }
     }
 
@@ -128,7 +128,7 @@ struct TypedEmitTests {
                 "true answer the value must be a number",
             ]
             #expect(await eventually { faults.withLock { $0 } == expected })
-            #expect(server.metric(#"kdcube_socketio_event_faults_total{fault="unencodable"} 4"#))
+            #expect(try await server.shows(#"kdcube_socketio_event_faults_total{fault="unencodable"} 4"#))
         }
     }
 }

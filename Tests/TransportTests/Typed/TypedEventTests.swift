@@ -104,7 +104,7 @@ struct TypedEventTests {
             let error = #"{"code":"invalid_argument","path":"\#(path)","rule":"\#(rule)"}"#
             #expect(try await socket.text() == #"435[{"ok":false,"error":\#(error)}]"#)
             #expect(faults.value == "true move \(path) \(rule)")
-            #expect(server.metric(#"kdcube_socketio_event_faults_total{fault="undecodable"} 2"#))
+            #expect(try await server.shows(#"kdcube_socketio_event_faults_total{fault="undecodable"} 2"#))
         }
     }
 

@@ -191,6 +191,9 @@ struct RecoverableSockets {
 
     func socket(_ pid: SessionID) -> RecoverableSocket? { sockets[pid] }
 
+    /// Places in the order of expiry, old ones among them; for tests.
+    var turnCount: Int { turns.count }
+
     /// What must hold after every step; for tests.
     func checkInvariants() {
         let kept = sockets.values.filter { $0.live == nil }
