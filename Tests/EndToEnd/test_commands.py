@@ -1,12 +1,14 @@
 """The commands: exit statuses, JSON, and one line on stderr that says what to do."""
 
 import json
+import re
 import subprocess
 
 import pytest
 import requests
+import yaml
 
-from rig.server import BINARIES, CommandFailed, environment
+from rig.server import BINARIES, ROOT, CommandFailed, environment
 
 
 def run(*arguments: str, **more) -> subprocess.CompletedProcess:
@@ -102,6 +104,24 @@ def test_check_config_masks_secrets_and_refuses_unknown_keys(tmp_path):
     config.write_text("server: { prot: 80 }\n")
     result = run("check-config", "--config", str(config))
     assert result.returncode == 1 and "prot" in result.stderr
+
+
+def test_the_manual_names_every_setting_and_check_config_prints_each(tmp_path):
+    (block,) = re.findall(r"^```yaml\n(server:.*?)^```$", (ROOT / "docs" / "operations.md").read_text(), re.MULTILINE | re.DOTALL)
+    config = tmp_path / "c.yaml"
+    config.write_text("{}\n")
+    result = run("check-config", "--config", str(config), "--json")
+    assert result.returncode == 0, result.stderr
+    told, printed = settings(yaml.safe_load(block)), settings(json.loads(result.stdout))
+    assert told == printed, {"not printed": told - printed, "not told": printed - told}
+
+
+def settings(tree: dict, path: str = "") -> set[str]:
+    """The addresses of all settings; those of a list's elements are not looked at."""
+    found: set[str] = set()
+    for key, value in tree.items():
+        found |= settings(value, f"{path}{key}.") if isinstance(value, dict) and value else {path + key}
+    return found
 
 
 def test_a_port_in_use_is_one_clear_line(server, tmp_path):

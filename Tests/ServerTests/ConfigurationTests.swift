@@ -204,4 +204,36 @@ struct ConfigurationTests {
         let configuration = try load(environment: ["KDCUBE_SERVER_ORIGINS": "https://a.example, https://b.example"])
         #expect(configuration.server.origins == ["https://a.example", "https://b.example"])
     }
+
+    @Test("what is printed can be read back, and says the same, but for secrets") func readBack() throws {
+        let yaml = """
+            server: { port: 1, origins: ["https://a.example"], grace: 1s, drain: 2s, drain_rate: 3, on_disconnect: stop, disconnect_grace: 4s,
+                      web_client: w, advertise: "a:1", trusted_proxies: [10.0.0.0/8], tls: { certificate: c, key: k, peer_roots: r } }
+            stores: { data: d, redis: "redis://h:1", postgres: "postgresql://h/d" }
+            auth: { jwt: { jwks: j, issuer: i, audience: a, refresh_grace: 5s } }
+            models:
+              - { id: demo, provider: scripted, on_disconnect: drain }
+              - { id: up, provider: openai, base_url: "https://h/v1", upstream_model: m, connect_timeout: 1s, first_byte_timeout: 2s,
+                  idle_timeout: 3s, call_timeout: 4s, metering: reserve, reasoning: hidden, bills_after_cancel: true, upstream_stream: false,
+                  max_output_tokens: 9, output_limit: max_tokens, prompt_overhead: 8, retries: 2, fallback: [demo], retry_after_max: 7s }
+            prices: { file: p.json }
+            budgets: [ { scope: "org:demo", tool: pay, unit: calls, window: day, limit: "6", zone: Europe/Berlin } ]
+            accounting: { slots: { acme: 4 }, slice: 3s }
+            tools: { file: t.yaml, on_deny: stop_turn, publish: all, variables: [A] }
+            policies: { publish: off, mode: shadow }
+            approvals: { webhook: "https://h/x" }
+            telemetry: { otlp: "http://h:1", sample: 0.5, queue: 99, service: s }
+            log: { level: debug }
+            audit: { checkpoints: c, reads_without_log: true }
+            sandbox: { minimum: basic, python: /p, bubblewrap: /b, warm: 1, most: 3, memory: 64MiB, wall: 5s, processes: 7, directory: /d, on_kill: end_run }
+            transport: { ping_interval: 1s, ping_timeout: 2s, max_message: 2048, queue: 64KiB, http_compression: false, deflate: true,
+                         allow_eio3: true, cluster: true, cluster_key: k, cluster_stream_events: 200, cluster_python_channel: c, recovery: 1m,
+                         connection_lifetime: 1h, rate_limits: { events: 9, on_exceeded: disconnect, exempt_loopback: false } }
+            """
+        let secret = ["KDCUBE_APPROVALS_WEBHOOK_SECRET": "sixteen bytes or more"]
+        let configuration = try load(yaml, environment: secret)
+        let printed = (configuration.masked.objectValue?.members ?? []).map { "\($0.key): \($0.value.jsonText)\n" }.joined()
+        #expect(try load(printed, environment: secret) == configuration)
+        #expect(!printed.contains("sixteen bytes"))
+    }
 }

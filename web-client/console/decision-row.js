@@ -1,6 +1,6 @@
 import { h, icon, setIcon, setText } from '../shared/dom.js';
 import { formatClock, formatInstant } from '../shared/time.js';
-import { about, decisionMark, isGood, outcomeWords } from './decision-words.js';
+import { about, decisionMark, doneBy, isGood, outcomeWords } from './decision-words.js';
 
 /** A decision as a line of the feed. It changes in place: what became of a call is known after it was decided. */
 export class DecisionRow {
@@ -36,7 +36,7 @@ export class DecisionRow {
     setText(this.tool, row.tool || row.kind);
     setText(this.what, about(row));
     this.shadow.hidden = !row.details?.shadow;
-    setText(this.user, row.user || '–');
+    setText(this.user, doneBy(row) || '–');
     setText(this.rule, row.rule || '–');
     setText(this.outcome, outcomeWords(row));
     this.outcome.dataset.tone = row.outcome && !isGood(row.outcome) ? 'cut' : 'muted';

@@ -45,8 +45,19 @@ export function passes(row, filters, now) {
     && (query.since === undefined || row.at >= query.since) && (query.until === undefined || row.at <= query.until);
 }
 
-/** What it is about, short: the thing that the log names, else the one among the arguments. */
-export const about = (row) => thing(row);
+/** What it is about, short: the thing that the log names, else the one among the arguments; of a change what was recorded. */
+export const about = (row) => thing(row) || (['change', 'kill'].includes(row.kind) ? changed(row.details ?? {}) : '');
+
+/** "org:acme · 5.00 usd a day", "key_9 · web/ana", "mail.send · off". */
+function changed({ scope, target, key, tool, disabled, version, level, limit, unit, window, model, org, project, user }) {
+  const who = [project, user].filter(Boolean).join('/');
+  if (scope) return [scope, model, limit !== undefined && `${limit} ${unit}${window === 'total' ? '' : ` a ${window}`}`].filter(Boolean).join(' · ');
+  if (tool) return [tool, disabled !== undefined && (disabled ? 'off' : 'on')].filter(Boolean).join(' · ');
+  return key ? [key, who].filter(Boolean).join(' · ') : target ?? version ?? level ?? (who || org) ?? '';
+}
+
+/** Who did it: the user that it was done for, else what the log says of the author of a change. */
+export const doneBy = (row) => row.user || row.details?.by || '';
 
 const ENDS = { ok: 'Succeeded', error: 'Failed', cancelled: 'Stopped', timeout: 'Took too long', unknown: 'End not known' };
 const endWord = (status) => ENDS[status] ?? capital(status);

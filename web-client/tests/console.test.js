@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import test from 'node:test';
 import { goTo, inScope, readAddress, withFilters, writeAddress } from '../console/address.js';
 import { adapterWords, levelWords, parameterRows, priceWords, runsWords, sortProbes } from '../console/catalog-words.js';
-import { about, clauseText, decisionMark, decisionQuery, limitShares, limitWords, outcomeWords, passes, ruleMark, sortRules, story } from '../console/decision-words.js';
+import { about, clauseText, decisionMark, decisionQuery, doneBy, limitShares, limitWords, outcomeWords, passes, ruleMark, sortRules, story } from '../console/decision-words.js';
 import { checkVerdict, fileOfRule, filesOfVersion, groupDiffers, lineRange, linesOf, looseFindings, placeOf, refusedFindings, rulingWords, sortFindings, summaryWords } from '../console/policies-model.js';
 import { Rows } from '../console/rows.js';
 
@@ -62,6 +62,20 @@ test('the story tells who asked, what was decided by which rule, and what became
 test('a row says what it is about and what became of it', () => {
   assert.equal(about(decision()), 'A-1');
   assert.equal(about(decision({ arguments: undefined, subject: 'key_1' })), 'key_1');
+  const change = (details, more) => decision({ kind: 'change', tool: 'x', arguments: '', user: '', rule: '', details: { by: 'command line', ...details }, ...more });
+  const said = (details) => about(change(details));
+  assert.equal(said({ scope: 'org:acme', unit: 'usd', window: 'day', limit: '5.00', was: '1.00', owner: 'operator' }), 'org:acme · 5.00 usd a day');
+  assert.equal(said({ scope: 'user:a/b/c', model: 'demo', unit: 'tokens', window: 'total', limit: 900 }), 'user:a/b/c · demo · 900 tokens');
+  assert.equal(said({ key: 'key_1', project: 'web', user: 'ana', roles: [] }), 'key_1 · web/ana');
+  assert.equal(said({ key: 'key_1' }), 'key_1');
+  assert.equal(said({ project: 'acme/web', name: 'Web' }), 'acme/web');
+  assert.equal(said({ org: 'acme' }), 'acme');
+  assert.equal(said({ version: 'ef84' }), 'ef84');
+  assert.equal(said({ level: 'debug', was: 'info' }), 'debug');
+  assert.equal(about(change({ target: 'run:r1', author: 'key_2' }, { kind: 'kill' })), 'run:r1');
+  assert.equal(about(change({ tool: 'mail.send', disabled: true }, { kind: 'kill' })), 'mail.send · off');
+  assert.equal(about(change({}, { details: undefined })), '');
+  assert.deepEqual([doneBy(change({})), doneBy(decision()), doneBy(change({}, { details: undefined }))], ['command line', 'ana', '']);
   assert.equal(outcomeWords(decision()), 'No result yet');
   assert.equal(outcomeWords(decision({ decision: 'deny' })), '');
   assert.equal(outcomeWords(decision({ outcome: { status: 'ok', elapsed_ms: 84 } })), 'Succeeded in 84 ms');

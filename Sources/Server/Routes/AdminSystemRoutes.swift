@@ -88,6 +88,10 @@ struct AdminSystemRoutes: Sendable {
             for name in ["data", "redis", "postgres"] where stores[name]?.stringValue?.isEmpty == false { stores[name] = .string("***") }
             object["stores"] = .object(stores)
         }
+        if case .object(var approvals)? = object["approvals"], approvals["webhook"]?.stringValue?.isEmpty == false {
+            approvals["webhook"] = "***"
+            object["approvals"] = .object(approvals)
+        }
         if case .object(var accounting)? = object["accounting"] {
             let slots = (accounting["slots"]?.objectValue?.members ?? []).filter { $0.key == org.text }
             accounting["slots"] = .object(JSONObject(slots.map { ($0.key, $0.value) }))
