@@ -153,7 +153,8 @@ async def slow(server, key: str, runs: int, beside) -> None:
         mine = [waiting[reader.line.port] for reader in readers if reader.line.port in waiting]
         costs.append(((server.resident_kib() - before) / READERS, sum(mine) / 1024 / len(mine), max(mine) / 1024, len(mine)))
     began = time.monotonic()
-    await each(reader.finish() for reader in readers)
+    # All at once: one that waited for its turn here would have read nothing for longer than an event stream may.
+    await asyncio.gather(*(reader.finish() for reader in readers))
     returned = sum(reader.returns > 0 for reader in readers)
     form = [[f"{cost[0]:.0f}", f"{cost[1]:.0f}", f"{cost[2]:.0f}", f"{cost[3]:,}"] for cost in costs]
     table(

@@ -233,7 +233,11 @@ struct ConfigurationTests {
         let secret = ["KDCUBE_APPROVALS_WEBHOOK_SECRET": "sixteen bytes or more"]
         let configuration = try load(yaml, environment: secret)
         let printed = (configuration.masked.objectValue?.members ?? []).map { "\($0.key): \($0.value.jsonText)\n" }.joined()
-        #expect(try load(printed, environment: secret) == configuration)
+        var again = try load(printed, environment: secret)
+        #expect(again.masked == configuration.masked)
+        // Of a model the mode that is in force is printed, whoever chose it.
+        (again.models, again.notices) = (configuration.models, configuration.notices)
+        #expect(again == configuration)
         #expect(!printed.contains("sixteen bytes"))
     }
 }
