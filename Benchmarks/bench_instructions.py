@@ -39,9 +39,16 @@ class Operation:
         return round((instructions(self.command, self.many) - instructions(self.command, self.few)) / (self.many - self.few) / self.of)
 
 
+def bare(program: str) -> pathlib.Path:
+    """A copy without what valgrind cannot read: the compiler's debugging information is of a newer version than Debian's valgrind knows."""
+    copy = BINARIES / f"{program}.bare"
+    subprocess.run(["strip", "--strip-debug", "-o", copy, BINARIES / program], check=True)
+    return copy
+
+
 def instructions(command: list[str], times: int) -> int:
     program, *rest = command
-    valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", BINARIES / program, *rest, str(times)]
+    valgrind = ["valgrind", "--tool=callgrind", "--callgrind-out-file=/dev/null", bare(program), *rest, str(times)]
     surroundings = os.environ | {"SWIFT_DETERMINISTIC_HASHING": "1"}
     result = subprocess.run(valgrind, capture_output=True, text=True, env=surroundings, check=False)
     found = re.search(r"Collected : (\d+)", result.stderr)

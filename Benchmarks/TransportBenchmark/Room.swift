@@ -20,7 +20,7 @@ struct Room {
     private let group = MultiThreadedEventLoopGroup(numberOfThreads: 1)
 
     /// Sends so many broadcasts, one after the other; gives the bytes that the last member got.
-    func deliver(_ count: Int) async throws -> Int {
+    func deliver(_ count: Int) throws -> Int {
         let server = SocketIOServer(
             configuration: try TransportConfiguration(pingInterval: .seconds(3_600)), eventLoopGroup: group, metrics: MetricRegistry(),
             logger: Logger(label: "bench"))
@@ -29,7 +29,7 @@ struct Room {
             socket.join("room")
             socket.emit("joined")
         }
-        let port = try await listen(server)
+        let port = try listen(server)
         let connections = try (0..<Self.members).map { _ in try member(port) }
         let text = String(repeating: "x", count: 32)
         let frame = "??42[\"tick\",\"\(text)\"]".utf8.count
@@ -42,20 +42,19 @@ struct Room {
         return bytes
     }
 
-    private func listen(_ server: SocketIOServer) async throws -> Int {
+    private func listen(_ server: SocketIOServer) throws -> Int {
         var front = FrontConfiguration()
         front.port = 0
         // No sweep while it is counted.
         front.sweepInterval = .seconds(3_600)
-        let (ports, bound) = AsyncStream.makeStream(of: Int.self)
+        let bound = group.any().makePromise(of: Int.self)
         let realtime = RealtimeServer(
             configuration: front, ingress: server, responder: Router().buildResponder(), eventLoopGroup: group,
             metrics: MetricRegistry(), logger: Logger(label: "bench")
-        ) { addresses in bound.yield(addresses.first?.port ?? 0) }
+        ) { addresses in bound.succeed(addresses.first?.port ?? 0) }
         // It serves until the process ends.
         Task.detached { try await realtime.run() }
-        for await port in ports { return port }
-        fatalError("the server does not listen")
+        return try bound.futureResult.wait()
     }
 
     /// A blocking connection that has joined the room.
