@@ -88,8 +88,11 @@ import TransportWire
             #expect(try read(fields) == .mark(mark))
         }
         #expect(try StreamCodec.message(of: entry(["nsp": "/", "type": "0", "data": #"{"mark":"gap"}"#])) == .other)
-        #expect(StreamCodec.number(of: entry(["uid": "me", "kdc": "7"]), uid: "me") == 7)
-        #expect(StreamCodec.number(of: entry(["uid": "you", "kdc": "7"]), uid: "me") == nil)
+        let mine = ["uid": StreamCodec.writer, "kdc": StreamCodec.signature(7, uid: "me")]
+        #expect(StreamCodec.number(of: entry(mine), uid: "me") == 7)
+        for other in ["you 7", "me", "me ", "me7", "me -1", "me x", "mee 7", ""] {
+            #expect(StreamCodec.number(of: entry(["uid": StreamCodec.writer, "kdc": other]), uid: "me") == nil)
+        }
         #expect(StreamCodec.number(of: entry(["uid": "me"]), uid: "me") == nil)
     }
 

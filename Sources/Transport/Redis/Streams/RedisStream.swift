@@ -145,11 +145,11 @@ final class RedisStream: RecoveryStream {
         _ fields: StreamCodec.Fields, to name: String, _ uid: String, _ entriesMax: Int, id: String = "*", number: UInt64? = nil
     ) -> RedisCommand {
         var command = RedisCommand("XADD", name, "MAXLEN", "~", String(entriesMax), id)
-        for word in ["uid", uid, "nsp", fields.namespace, "type", fields.type, "data"] { command.append(word) }
+        for word in ["uid", StreamCodec.writer, "nsp", fields.namespace, "type", fields.type, "data"] { command.append(word) }
         command.append(fields.data)
         if let number {
             command.append(StreamCodec.numberField)
-            command.append(String(number))
+            command.append(StreamCodec.signature(number, uid: uid))
         }
         return command
     }

@@ -43,8 +43,11 @@ enum StreamCodec {
         let data: [UInt8]
     }
 
-    /// The field that numbers a server's own entries.
+    /// The field by which a server knows its own entries.
     static let numberField = "kdc"
+    /// Who wrote an entry, for the others: a publisher. A server's own name would make the adapter's version 0.2 wait for its
+    /// answers, which do not come this way.
+    static let writer = "emitter"
     /// Where marks are: names of namespaces begin with a slash.
     private static let markNamespace = "kdcube"
 
@@ -104,10 +107,13 @@ enum StreamCodec {
 
     // MARK: Reading
 
+    /// How a server knows its entry again: its own name and number.
+    static func signature(_ number: UInt64, uid: String) -> String { "\(uid) \(number)" }
+
     /// This server's own number of an entry; nil for one of another.
     static func number(of entry: StreamEntry, uid: String) -> UInt64? {
-        guard entry.fields["uid"] == uid else { return nil }
-        return entry.fields[numberField].flatMap { UInt64($0) }
+        guard let text = entry.fields[numberField], text.hasPrefix(uid + " ") else { return nil }
+        return UInt64(text.dropFirst(uid.utf8.count + 1))
     }
 
     static func message(of entry: StreamEntry) throws(ClusterRefusal) -> Message {
