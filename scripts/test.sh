@@ -32,9 +32,10 @@ fi
 step "WebSocket cases of the Autobahn suite (where there is a Python 2.7)"
 scripts/autobahn.sh --chosen --xunit "$results/autobahn.xml" || [ $? -eq 3 ] || touch "$results/autobahn.failed"
 
+# Two files at a time: most of a test is waiting, and each worker has servers, stores and a browser of its own.
 step "end to end (real binary, Redis, Chromium, SDKs)"
 # shellcheck disable=SC2086
-$python -m pytest Tests/EndToEnd --junitxml "$results/end-to-end.xml" ${E2E:-} || touch "$results/end-to-end.failed"
+$python -m pytest Tests/EndToEnd -n 2 --dist loadfile --junitxml "$results/end-to-end.xml" ${E2E:-} || touch "$results/end-to-end.failed"
 
 step "all"
 $python scripts/tally.py "$results"

@@ -164,7 +164,7 @@ def isolation(server, tenant) -> dict:
 def limited(tmp_path_factory):
     from conftest import Tenant
 
-    settings = SETTINGS | {"sandbox": SETTINGS["sandbox"] | {"wall": "2s", "memory": "64MiB"}}
+    settings = SETTINGS | {"sandbox": SETTINGS["sandbox"] | {"wall": "6s", "memory": "64MiB"}}
     installation = Installation(tmp_path_factory.mktemp("limited"), **settings)
     server = installation.serve()
     yield server, Tenant(installation)
