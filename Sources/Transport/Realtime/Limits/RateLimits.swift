@@ -1,7 +1,7 @@
 /// How fast clients may ask for things (attack 26). Everything is unlimited unless it is set, as in the reference.
 ///
 /// Two of the limits are of one session, whoever it is; the others are of one address, so that a stranger cannot take all
-/// places: see ``ClientAddress`` for who counts as one.
+/// places. IPv6 is counted by its /64, which is the least that one customer of a provider has.
 public struct RateLimits: Sendable {
     /// So much in a period on average, and so much at once after a pause.
     public struct Rate: Sendable, Hashable {
