@@ -41,7 +41,11 @@ class Prometheus:
             return []
 
     def ask(self, expression: str) -> list[dict]:
-        answer = requests.post(self.url + "/api/v1/query", data={"query": expression}, timeout=10).json()
+        response = requests.post(self.url + "/api/v1/query", data={"query": expression}, timeout=10)
+        if response.status_code == 503:
+            # It reads its log still, and says so in a word that is no JSON.
+            return []
+        answer = response.json()
         if answer["status"] == "error" and answer["errorType"] != "bad_data":
             return []
         assert answer["status"] == "success", f"{expression}: {answer}"
