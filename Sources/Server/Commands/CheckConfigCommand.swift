@@ -1,9 +1,7 @@
 internal import ArgumentParser
 internal import Engine
-internal import Executor
 internal import JSON
 internal import JWT
-internal import Logging
 
 /// `kdcube check-config`.
 struct CheckConfigCommand: AsyncParsableCommand {
