@@ -6,6 +6,8 @@ same is tested where it is the subject.
 
 import requests
 
+from .waiting import wait_until
+
 #: Whose key the rig asks with: an organisation that no test acts for.
 ORG = "rig"
 
@@ -24,7 +26,14 @@ class Administration:
             self._session.trust_env = False
             self._session.headers["authorization"] = f"Bearer {self._make_key(ORG, 'web', 'rig', '--role', 'operator')['key']}"
             self._session.verify = str(server.certificate) if server.certificate else True
-        answer = self._session.request(method, f"{server.url}/api/admin/{path}", json=body, params=query, timeout=20)
+        session = self._session
+
+        def answered() -> requests.Response | None:
+            answer = session.request(method, f"{server.url}/api/admin/{path}", json=body, params=query, timeout=20)
+            # A server whose store has only just come back says that it is to be asked again.
+            return None if method == "GET" and answer.status_code == 503 else answer
+
+        answer = wait_until(f"{method} {path} is no longer answered 503", answered, seconds=20, every=0.2)
         assert answer.ok, f"{method} {path}: {answer.status_code}: {answer.text}"
         return answer.json()
 
