@@ -9,6 +9,8 @@ from rig.ledger import charged_nano
 from rig.server import INPUT_NANO, OUTPUT_NANO, Installation, dollars, nano
 from rig.sse import wait_for
 
+pytestmark = pytest.mark.alone
+
 RUNS = 300
 TOKENS_A_RUN = 500
 #: Room for 500 tokens a run; every run wants four times as much, at a pace at which all of them are live together.

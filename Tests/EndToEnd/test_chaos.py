@@ -18,6 +18,8 @@ from rig.sse import wait_for
 from rig.waiting import wait_until
 from rig.witness import Plan
 
+pytestmark = pytest.mark.alone
+
 RUNS = 1_000
 SERVERS = 4
 #: What a run's prompt may cost at most while it runs: nothing is cut for want of a prompt's price.
@@ -106,6 +108,7 @@ def make_fleet(tmp_path, witness, redis_server, postgres_server, make_tenant):
         fleet.stop()
 
 
+@pytest.mark.timeout(400)
 def test_a_thousand_runs_at_once_want_ten_times_their_caps(make_fleet):
     """Complaint 2: a key of 30 dollars that showed 99, on four replicas."""
     per_tenant = RUNS // 4

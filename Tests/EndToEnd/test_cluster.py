@@ -15,6 +15,8 @@ from rig.sse import wait_for
 from rig.waiting import wait_until
 from rig.witness import Plan
 
+pytestmark = pytest.mark.alone
+
 SERVERS = 2
 ORGS_OF_A_MASTER = 2
 RUNS_OF_AN_ORG = 40

@@ -16,6 +16,8 @@ from rig.server import INPUT_NANO, OUTPUT_NANO, ROOT, Installation, dollars, nan
 from rig.sse import collect, wait_for
 from rig.waiting import wait_until
 
+pytestmark = pytest.mark.alone
+
 SERVERS, STREAMS = 3, 200
 SHORT = "A short one.\n@tokens 16\n@rate 5"
 #: It cannot end within the grace that is left to it.

@@ -14,6 +14,8 @@ from rig.realtime import Client
 from rig.server import Installation
 from rig.waiting import wait_until
 
+pytestmark = pytest.mark.alone
+
 RUNS = 200
 #: 16 seconds of each: all are still live once all are read, also on a busy machine.
 TOKENS = 128

@@ -10,6 +10,8 @@ from rig.ledger import charged_nano_postgres
 from rig.server import INPUT_NANO, OUTPUT_NANO, Installation, dollars, nano
 from rig.sse import wait_for
 
+pytestmark = pytest.mark.alone
+
 SLOTS = 4
 USERS = 12
 RUNS = 240

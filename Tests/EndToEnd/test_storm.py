@@ -11,6 +11,8 @@ from rig.server import Installation
 from rig.sse import wait_for
 from rig.waiting import wait_until
 
+pytestmark = pytest.mark.alone
+
 CLIENTS, STORMS = 300, 2
 TOKENS, RATE = 200, 50
 

@@ -240,7 +240,11 @@ class _Line:
         if not call.done():
             call.cancel()
             raise ConnectionError("the connection ended")
-        return call.result()
+        try:
+            return call.result()
+        except socketio.exceptions.BadNamespaceError as error:
+            # The client leaves its namespace some turns before it says that the connection ended.
+            raise ConnectionError("the connection ended") from error
 
     async def _left(self, *_) -> None:
         self._gone.set()
