@@ -71,6 +71,7 @@ let package = Package(
         .target(name: "JWT", dependencies: ["COpenSSL", "Digest", "JSON"], path: "Sources/Support/JWT", swiftSettings: settings),
         .systemLibrary(
             name: "CZlib", path: "Sources/Support/CZlib", pkgConfig: "zlib", providers: [.apt(["zlib1g-dev"])]),
+        .systemLibrary(name: "CMalloc", path: "Sources/Support/CMalloc"),
         .target(name: "Deflate", dependencies: ["CZlib"], path: "Sources/Support/Deflate", swiftSettings: settings),
 
         .target(name: "Traces", dependencies: ["JSON"], path: "Sources/Support/Traces", swiftSettings: settings),
@@ -88,7 +89,8 @@ let package = Package(
         .target(
             name: "Transport",
             dependencies: [
-                "TransportWire", "JSON", "Telemetry", "Digest", "Deflate", .nioCore, .nioPosix, .nioHTTP1, .nioHTTP2, .nioSSL, .nioTLS,
+                "TransportWire", "JSON", "Telemetry", "Digest", "Deflate", "CMalloc", .nioCore, .nioPosix, .nioHTTP1, .nioHTTP2, .nioSSL,
+                .nioTLS,
                 .nioExtras,
                 .nioHTTPTypesHTTP1, .nioHTTPTypes, .httpTypes, .hummingbird, .logging, .lifecycle, .unixSignals, .deque,
             ],

@@ -64,3 +64,7 @@ def test_a_storm_loses_nobody_and_gives_the_memory_back(alone):
         assert check_run(client.seen)["type"] == "chat.complete" and tokens(answer(client.seen)) == TOKENS
     # All that a client has costs as much the second time as the first.
     assert sizes[-1] < 1.1 * sizes[0], f"resident KiB with {CLIENTS} clients, storm by storm: {sizes}"
+    # And once they have left it is given back.
+    before = server.metrics()["kdcube_memory_returns_total"]
+    wait_until("it is given back", lambda: server.metrics()["kdcube_memory_returns_total"] > before, 30, every=0.5)
+    assert server.resident_kib() < sizes[-1]

@@ -4,6 +4,7 @@ internal import Telemetry
 struct FrontMetrics: Sendable {
     let connections: Metric
     let streams: Metric
+    let memoryReturns: Metric
     private let refused: [RefusalReason: Metric]
     private let relayed: [RelayStateMachine.Outcome: Metric]
     private let handshakes: [HandshakeFailure: Metric]
@@ -11,6 +12,8 @@ struct FrontMetrics: Sendable {
     init(_ registry: MetricRegistry) {
         connections = registry.gauge("kdcube_tcp_connections", "Open TCP connections")
         streams = registry.gauge("kdcube_http2_streams", "Open streams of all HTTP/2 connections")
+        memoryReturns = registry.counter(
+            "kdcube_memory_returns_total", "Times that memory which connections had left was given back to the kernel")
         var refused: [RefusalReason: Metric] = [:]
         for reason in RefusalReason.allCases {
             refused[reason] = registry.counter(

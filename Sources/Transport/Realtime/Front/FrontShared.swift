@@ -17,6 +17,7 @@ final class FrontShared: Sendable {
     let logger: Logger
     private let arrivingBytes = Atomic<Int>(0)
     private let connections = Atomic<Int>(0)
+    private let mostConnections = Atomic<Int>(0)
     private let refusedConnections = Atomic<Int>(0)
     private let streams = Atomic<Int>(0)
 
@@ -43,7 +44,9 @@ final class FrontShared: Sendable {
     enum Admission { case serve, refuse, drop }
 
     func admit() -> Admission {
-        if connections.wrappingAdd(1, ordering: .relaxed).newValue <= connectionsMax {
+        let count = connections.wrappingAdd(1, ordering: .relaxed).newValue
+        if count <= connectionsMax {
+            mostConnections.max(count, ordering: .relaxed)
             metrics.connections.add()
             return .serve
         }
@@ -57,6 +60,12 @@ final class FrontShared: Sendable {
     func served() {
         connections.wrappingSubtract(1, ordering: .relaxed)
         metrics.connections.subtract()
+    }
+
+    /// The connections that are served, and the most there were since this was last asked.
+    func connectionCounts() -> (now: Int, most: Int) {
+        let now = connections.load(ordering: .relaxed)
+        return (now, max(now, mostConnections.exchange(now, ordering: .relaxed)))
     }
 
     func refusalEnded() {

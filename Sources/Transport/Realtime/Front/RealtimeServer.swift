@@ -95,6 +95,7 @@ public final class RealtimeServer: Service {
         do {
             let listeners = try await Listener.bind(configuration, shared: shared, loops: loops, group: group)
             await onBound(listeners.compactMap(\.localAddress))
+            async let _: Void = giveMemoryBack()
             var grace = await waitForShutdown()
             for listener in listeners { try? await listener.close() }
             shared.ingress?.quiesce()
@@ -117,6 +118,17 @@ public final class RealtimeServer: Service {
             return haste.loops
         }
         loops?.closeAll()
+    }
+
+    /// For as long as the server runs: ends when ``run()`` leaves.
+    private func giveMemoryBack() async {
+        var freed = FreedMemory()
+        while (try? await Task.sleep(for: FreedMemory.interval)) != nil {
+            let connections = shared.connectionCounts()
+            guard freed.look(now: connections.now, most: connections.most) else { continue }
+            await FreedMemory.giveBack()
+            shared.metrics.memoryReturns.add()
+        }
     }
 
     private func waitForShutdown() async -> Duration {
