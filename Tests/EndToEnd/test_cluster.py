@@ -95,7 +95,8 @@ def test_a_master_dies_and_its_replica_takes_over_while_all_caps_are_used_up(fle
         return await early + await late
 
     readings = wait_for(scene())
-    disturbed = [reading for reading in readings if not is_at_its_cap(reading)]
+    # Where many were disturbed, what they left of the cap may be enough for all that another one wants.
+    disturbed = [reading for reading in readings if reading.end != "chat.complete" and not is_at_its_cap(reading)]
     print(f"{fleet.check(readings)}; {len(disturbed)} were refused or cut while their slots had no master")
     for reading in readings:
         org = reading.plan.rpartition("-")[0]
