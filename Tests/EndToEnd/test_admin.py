@@ -239,19 +239,19 @@ def test_budgets_show_what_is_used_held_and_free_and_are_tried_first(server, adm
             status=201,
         )
     admin.ok(
-        "PUT", "budgets", {"scope": f"key:{tenant.key_id}", "unit": "requests", "window": "minute", "limit": 9, "model": "demo"}, status=201
+        "PUT", "budgets", {"scope": f"key:{tenant.key_id}", "unit": "requests", "window": "day", "limit": 9, "model": "demo"}, status=201
     )
     kept = admin.ok("PUT", "budgets", {"scope": f"org:{tenant.org}", "unit": "usd", "window": "day", "limit": 2})
     assert kept["zone"] == "Europe/Berlin" and kept["limit"] == "2.00" and kept["resets_at"] > time.time() * 1000
     rows = admin.all("budgets", 1)
     assert [(row["scope"].split(":")[0], row["window"]) for row in rows] == [
-        ("key", "minute"),
+        ("key", "day"),
         ("org", "day"),
         ("org", "month"),
         ("project", "total"),
     ]
     assert rows[0]["model"] == "demo" and rows[0]["free"] == 8, "one was used"
-    named = {"scope": f"key:{tenant.key_id}", "unit": "requests", "window": "minute"}
+    named = {"scope": f"key:{tenant.key_id}", "unit": "requests", "window": "day"}
     assert admin.refused("DELETE", "budgets", **named)[:2] == (404, "not_found")
     assert admin.ok("DELETE", "budgets", **named, model="demo") == {"removed": True}
     assert admin.refused("PUT", "budgets", body | {"unit": "euro"}) == (400, "invalid_request_error", "unit")

@@ -79,7 +79,7 @@ def test_sixty_four_records_do_not_wait(server, installation, tenant):
     def signed() -> bool:
         return installation.json("audit", "verify", "--org", tenant.org)["orgs"][0]["signed_to"] >= 64
 
-    wait_until("a checkpoint", signed, 5, every=0.2)
+    wait_until("a checkpoint", signed, 8, every=0.2)
 
 
 def test_an_export_can_be_verified_by_another_program(server, installation, tenant, make_tenant):
@@ -108,7 +108,7 @@ def test_an_export_can_be_verified_by_another_program(server, installation, tena
 
 
 def test_92_a_denied_call_has_its_record_though_its_client_is_gone(server, installation, tenant):
-    text = "\n".join(["Go on.", "@rate 20", "@tokens 20", call("mail.send", draft_id="x"), "@then", "@tokens 2"])
+    text = "\n".join(["Go on.", "@rate 10", "@tokens 60", call("mail.send", draft_id="x"), "@then", "@tokens 2"])
     stream = requests.post(
         server.url + "/v1/runs",
         json={"text": text, "model": "demo"},

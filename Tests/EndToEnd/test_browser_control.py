@@ -181,6 +181,7 @@ def test_bars_move_and_a_limit_tells_whom_it_would_cut(console, start, tenant):
     assert run.end()["cut"]["limit"] == "0.0002"
     row.get_by_text("of $0.0002").wait_for()
     wait_until("it is spent", lambda: row.locator(".wbox").get_attribute("data-tone") == "cut")
+    expect(row.locator(".part-held")).to_be_hidden()
     row.get_by_role("button", name="Remove the budget").click()
     page.get_by_role("button", name="Remove it").click()
     row.wait_for(state="detached")

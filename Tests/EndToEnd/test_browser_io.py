@@ -42,6 +42,9 @@ async ({token, prompt, options, resumeAfter}) => {
     seen.resumedAfter = last;
   }
   await ended;
+  // The upgrade has time of its own: on a slow machine it comes after the run.
+  for (let left = 100; left > 0 && (options.transports ?? []).length > seen.transports.length; left--)
+    await new Promise((resolve) => setTimeout(resolve, 100));
   await new Promise((resolve) => setTimeout(resolve, 150));
   socket.disconnect();
   return seen;

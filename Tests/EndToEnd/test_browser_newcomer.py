@@ -121,7 +121,7 @@ def test_a_controlled_agent_from_the_console_alone(shop, console):
     wait_until("the budget ends it", lambda: ended_by(shop, clerk) == "budget_exceeded")
     bar = page.locator("[data-window='project:nova/shop|usd|day|||'] .wbox")
     # What is left is less than a token costs, or nothing.
-    wait_until("its bar says so", lambda: bar.get_attribute("data-tone") in ("warning", "cut"))
+    wait_until("its bar says so", lambda: bar.get_attribute("data-tone") in ("warning", "cut"), seconds=30)
 
 
 def ended_by(shop, key: str) -> str:

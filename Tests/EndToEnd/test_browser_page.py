@@ -8,6 +8,7 @@ import re
 from playwright.sync_api import expect
 
 from rig.page import answer, ask, connected, ended, words
+from rig.waiting import wait_until
 from rig.witness import text
 
 
@@ -36,10 +37,10 @@ def test_it_connects_by_polling_upgrades_and_streams(open_page, plan):
 def test_the_stream_is_seen_while_it_comes(open_page, plan):
     page = open_page()
     connected(page)
-    ask(page, plan(tokens=200, rate=80).prompt())
+    ask(page, plan(tokens=600, rate=80).prompt())
     answer(page).get_by_text("w00010").wait_for()
-    assert 10 < len(words(page)) < 200
-    check_whole(page, 200)
+    assert 10 < len(words(page)) < 600
+    check_whole(page, 600)
 
 
 def test_a_cut_says_which_cap_stopped_it(open_page, tenant, plan):
@@ -100,7 +101,7 @@ def test_stop_ends_the_run(open_page, tenant, plan, witness):
     ended(page)
     shown = words(page)
     assert shown == text(len(shown)).split()
-    assert witness.request(wanted.id).closed
+    wait_until("the upstream is closed", lambda: witness.request(wanted.id).closed)
     assert tenant.usage()["totals"]["output_tokens"] >= len(shown)
 
 

@@ -67,9 +67,9 @@ async ({auth, otherAuth, transports, before, idle}) => {
 
 @pytest.fixture(scope="module")
 def bench(tmp_path_factory):
-    """The server of the library's benchmarks, which keeps lost sockets for two seconds and so tells idle ones their offset every second."""
+    """The server of the library's benchmarks, which keeps lost sockets for six seconds and so tells idle ones their offset every three."""
     port = free_port()
-    command = [str(BINARIES / "conformance-server"), "--suite", "bench", "--port", str(port), "--threads", "2", "--recovery", "2"]
+    command = [str(BINARIES / "conformance-server"), "--suite", "bench", "--port", str(port), "--threads", "2", "--recovery", "6"]
     process = Process(command, tmp_path_factory.mktemp("bench") / "server.log")
     wait_until("the server listens", lambda: "listening" in process.log.read_text(), 30)
     yield f"http://127.0.0.1:{port}"

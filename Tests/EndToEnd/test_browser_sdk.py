@@ -48,7 +48,7 @@ def test_a_run_streams_as_events_and_as_text(pages, host, server, tenant, plan, 
             const events = []; for await (const event of run) events.push([event.type, event.first_seq ?? event.seq, event.seq]);
             return { pieces, events, whole: await run.text(), done: await run.done, state: kdcube.state, active: kdcube.runs.active.length };
         }""",
-        plan(tokens=60, rate=120).prompt(),
+        plan(tokens=60, rate=30).prompt(),
     )
     assert seen["whole"] == "".join(seen["pieces"]) == text(60) and len(seen["pieces"]) > 5
     ranges = [(first, last) for _, first, last in seen["events"]]
@@ -200,12 +200,12 @@ def token(org: str, seconds: int) -> tuple[str, int]:
 @pytest.mark.parametrize("transport", ["socket", "sse"])
 def test_a_run_goes_on_while_an_expired_token_is_replaced(pages, host, server, tenant, plan, transport):
     page = pages(f"{host.url}/blank.html")
-    sdk(page, server.url, token(tenant.org, 3 - 60)[0], transport)
-    page.evaluate("async (prompt) => { window.run = await kdcube.send(prompt, { model: 'witness' }); }", plan(tokens=400, rate=60).prompt())
-    wait_until("the token expires", lambda: (page.evaluate("refusal(kdcube.quota())") or {}).get("code") == "token_expired", 15)
+    sdk(page, server.url, token(tenant.org, 8 - 60)[0], transport)
+    page.evaluate("async (prompt) => { window.run = await kdcube.send(prompt, { model: 'witness' }); }", plan(tokens=720, rate=60).prompt())
+    wait_until("the token expires", lambda: (page.evaluate("refusal(kdcube.quota())") or {}).get("code") == "token_expired", 30)
     fresh, until = token(tenant.org, 300)
     assert page.evaluate("(token) => kdcube.refreshAuth(token)", fresh) == {"expiresAt": until if transport == "socket" else None}
-    assert page.evaluate("run.text()") == text(400)
+    assert page.evaluate("run.text()") == text(720)
     assert page.evaluate(
         "(prompt) => kdcube.send(prompt, { model: 'witness' }).then((run) => run.text())", plan(tokens=3).prompt()
     ) == text(3)
@@ -253,7 +253,7 @@ def test_the_example_page_streams_stops_and_goes_on_after_a_reload(pages, host, 
     page.goto(f"{host.url}/chat.html?again#resume")
     page.locator("#answer", has_text="w00060").wait_for()
     rest = page.locator("#answer").text_content()
-    assert "w00000" not in rest and rest in text(400), "only what was not shown before the reload, without a hole"
+    assert "w00000" not in rest and rest in text(20_000), "only what was not shown before the reload, without a hole"
     page.get_by_role("button", name="Stop").click()
     page.locator("#note", has_text="complete, $").wait_for()
 

@@ -57,24 +57,24 @@ def code_card(page):
 
 
 def test_code_shows_its_output_while_it_runs_between_the_words(page):
-    ask(page, script("@tokens 12", ticks(16, 0.25), "@then", "@tokens 9"), "demo")
+    ask(page, script("@tokens 12", ticks(32, 0.25), "@then", "@tokens 9"), "demo")
     card = code_card(page)
     card.locator("pre.output span.stdout", has_text="tick 1.").wait_for()
     expect(card).to_have_attribute("data-phase", "running")
     assert card.get_attribute("open") is not None
-    assert len(ticked(card)) < 16, "the output is shown before the code has ended"
+    assert len(ticked(card)) < 32, "the output is shown before the code has ended"
     expect(answer(page)).to_contain_text("Waiting for run_code", use_inner_text=True)
     ended(page)
     expect(card).to_have_attribute("data-phase", "done")
     expect(card.locator(".exit")).to_have_attribute("data-exit", "ok")
     expect(card.locator(".exit")).to_contain_text("Ran to its end", use_inner_text=True)
-    assert ticked(card) == all_ticks(16)
+    assert ticked(card) == all_ticks(32)
     assert "time.sleep(0.25)" in fact(card, "arguments")
     assert order(page) == ["text", "run_code", "text"]
 
 
 def test_code_is_seen_as_it_is_written(page):
-    ask(page, script(code("total = 0", *(f"total += {n}" for n in range(60)), "print(total)"), "@then", "@tokens 3", rate=60), "demo")
+    ask(page, script(code("total = 0", *(f"total += {n}" for n in range(60)), "print(total)"), "@then", "@tokens 3", rate=20), "demo")
     card = code_card(page)
     card.locator("[data-fact=arguments] pre", has_text="total += 3").wait_for()
     expect(card).to_have_attribute("data-phase", "writing")
@@ -146,12 +146,12 @@ def test_code_that_fails_shows_its_exit_and_its_error_output(page):
 
 
 def test_two_calls_at_once_each_have_their_card(page):
-    ask(page, script("@tokens 3", ticks(12, 0.25), ticks(12, 0.25), "@then", "@tokens 5"), "demo")
+    ask(page, script("@tokens 3", ticks(32, 0.25), ticks(32, 0.25), "@then", "@tokens 5"), "demo")
     page.locator("details.tool.is-code[data-phase=running] pre.output", has_text="tick 2.").nth(1).wait_for()
     ended(page)
     cards = answer(page).locator("details.tool.is-code")
     assert cards.evaluate_all("all => all.map(one => one.dataset.phase)") == ["done", "done"]
-    assert ticked(cards.first) == ticked(cards.last) == all_ticks(12), "neither has the other's output"
+    assert ticked(cards.first) == ticked(cards.last) == all_ticks(32), "neither has the other's output"
     assert cards.first.get_attribute("data-call") != cards.last.get_attribute("data-call")
     assert order(page) == ["text", "run_code", "run_code", "text"]
 
@@ -175,14 +175,14 @@ def test_after_a_lost_connection_nothing_is_repeated(open_page, proxy):
 
 
 def test_after_a_reload_the_cards_are_there_again_once(page):
-    ask(page, script("@tokens 10", ticks(24, 0.25), "@then", "@tokens 8"), "demo")
+    ask(page, script("@tokens 10", ticks(48, 0.25), "@then", "@tokens 8"), "demo")
     code_card(page).locator("pre.output", has_text="tick 2.").wait_for()
     page.reload()
     connected(page)
     card = code_card(page)
     card.locator("pre.output", has_text="tick 3.").wait_for()
     ended(page)
-    assert ticked(card) == all_ticks(24)
+    assert ticked(card) == all_ticks(48)
     expect(answer(page).locator("details.tool")).to_have_count(1)
     assert order(page) == ["text", "run_code", "text"]
 

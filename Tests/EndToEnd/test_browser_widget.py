@@ -124,8 +124,10 @@ def test_the_widget_goes_on_after_a_lost_connection(pages, host, proxy, plan):
     page = pages(f"{host.url}/widget.html")
     ask_widget(page, plan(tokens=300, rate=100).prompt())
     widget(page).get_by_text("w00030").wait_for()
+    proxy.refusing = True
     assert proxy.cut() >= 1
     widget(page).get_by_text("Connection lost. Trying again in").wait_for()
+    proxy.refusing = False
     assert answered(page).inner_text().split() == text(300).split()
 
 

@@ -50,8 +50,8 @@ def test_two_server_processes_share_one_cap_through_redis(redis_server, tmp_path
         outcomes = wait_for(crowd.rush(urls, tenant.key, PROMPT, RUNS))
         calls = redis_server.function_calls() - before
         delivered = check_crowd(installation, tenant, outcomes)
-        # Nearly 20 where everybody is near the cap and grants are small; servers that are late ask more often.
-        assert calls <= math.ceil(delivered / 1000) * 25, f"{calls} Redis calls for {delivered} tokens"
+        # 20 at full speed. Slices are two seconds long and at least 32 tokens: a machine that is late needs up to twice as many.
+        assert calls <= math.ceil(delivered / 1000) * 50, f"{calls} Redis calls for {delivered} tokens"
     finally:
         installation.stop()
 

@@ -164,7 +164,7 @@ def test_a_rate_limit_is_one_number_for_all_servers(redis_server, tmp_path, make
         by_request.cap("7", unit="requests", window="minute")
         by_token.cap("300", unit="tokens", window="minute")
         within_a_minute(20)
-        jobs = [(by_request, "hi\n@tokens 3"), (by_token, "hi\n@tokens 100\n@rate 200")] * 24
+        jobs = [(by_request, "hi\n@tokens 3"), (by_token, "hi\n@tokens 1000\n@rate 200")] * 24
         with concurrent.futures.ThreadPoolExecutor(len(jobs)) as pool:
             replies = pool.map(lambda job: (job[1][0], completion(job[0], *job[1], "demo")), zip(itertools.cycle(urls), jobs, strict=False))
             told = [(tenant is by_request, reply.status_code) for tenant, reply in replies]

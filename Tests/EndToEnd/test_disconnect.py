@@ -17,7 +17,7 @@ from rig.witness import text
 
 @pytest.fixture(scope="module")
 def metered(tmp_path_factory, witness):
-    installation = modes.installation(tmp_path_factory.mktemp("disconnect"), witness)
+    installation = modes.installation(tmp_path_factory.mktemp("disconnect"), witness, grace="3s")
     installation.serve()
     yield installation
     installation.stop()
@@ -69,7 +69,7 @@ def test_a_streaming_completion_ends_with_its_client_and_what_was_delivered_is_c
     leave(response)
     request = witness.request(wanted.id)
     wait_until("the upstream connection is closed", lambda: request.closed)
-    assert request.closed - at < 1
+    assert request.closed - at < 5
     end = end_of(url, leaver, response.headers["x-run-id"])
     assert end["type"] == "chat.complete" and end["data"]["finish_reason"] == "client_lost"
     totals = leaver.usage()["totals"]
@@ -83,9 +83,9 @@ def test_a_client_that_leaves_while_the_upstream_is_silent_ends_it_too(url, leav
     wanted = plan(tokens=50, first_byte_delay=30)
     body = completion(wanted) | {"stream": stream}
     with pytest.raises(requests.exceptions.RequestException):
-        requests.post(url + "/v1/chat/completions", json=body, headers=leaver.headers, timeout=0.7)
-    request = witness.request(wanted.id)
-    wait_until("the upstream connection is closed", lambda: request.closed, 5)
+        requests.post(url + "/v1/chat/completions", json=body, headers=leaver.headers, timeout=3)
+    request = wait_until("the upstream was asked", lambda: next(iter(witness.requests_of(wanted.id)), None))
+    wait_until("the upstream connection is closed", lambda: request.closed)
     assert leaver.usage()["totals"]["output_tokens"] == 0
 
 
@@ -123,8 +123,8 @@ def test_a_run_that_stops_waits_for_its_grace_and_then_ends(url, leaver, witness
     at = time.time()
     leave(response)
     request = witness.request(wanted.id)
-    wait_until("the upstream connection is closed", lambda: request.closed)
-    assert 0.9 <= request.closed - at < 3
+    wait_until("the upstream connection is closed", lambda: request.closed, 20)
+    assert 2.9 <= request.closed - at < 15
     assert end_of(url, leaver, run)["data"]["finish_reason"] == "client_lost"
 
 
@@ -150,7 +150,7 @@ def test_a_run_without_that_policy_goes_on(url, leaver, witness, plan):
 @pytest.mark.parametrize("policy", ["stop", "drain"])
 def test_a_key_says_what_becomes_of_its_runs_when_their_reader_leaves(metered, url, make_tenant, witness, plan, policy, path):
     tenant = make_tenant(metered, "--on-disconnect", policy)
-    wanted = plan(tokens=300, rate=100)
+    wanted = plan(tokens=300 if policy == "drain" else 3_000, rate=100)
     bodies = {
         "/v1/runs": {"text": wanted.prompt(), "model": "witness"},
         "/v1/responses": {"input": wanted.prompt(), "model": "witness", "stream": True},
@@ -160,25 +160,25 @@ def test_a_key_says_what_becomes_of_its_runs_when_their_reader_leaves(metered, u
     read_some(response, 1500)
     leave(response)
     request = witness.request(wanted.id)
-    wait_until("the upstream is done with", lambda: request.closed or request.finished)
+    wait_until("the upstream is done with", lambda: request.closed or request.finished, 20)
     end = end_of(url, tenant, response.headers["x-run-id"])
     charged = tenant.usage()["totals"]["output_tokens"]
     if policy == "drain":
         assert request.finished and end["data"]["finish_reason"] == "stop" and charged == 300, "to its end, and charged whole"
     else:
         assert request.closed and end["data"]["finish_reason"] == "client_lost"
-        assert 0 < charged == end["usage"]["output_tokens"] <= request.sent < 300, "stopped, and charged what was delivered"
+        assert 0 < charged == end["usage"]["output_tokens"] <= request.sent < 3_000, "stopped, and charged what was delivered"
 
 
 @pytest.mark.parametrize("policy", ["stop", "drain"])
 def test_a_socket_that_closes_is_a_reader_that_leaves(url, leaver, witness, plan, policy):
-    wanted = plan(tokens=400, rate=100)
+    wanted = plan(tokens=400 if policy == "drain" else 4_000, rate=100)
     client = Client(url, leaver.key)
     run = client.call("chat_message", {"text": wanted.prompt(), "model": "witness", "on_disconnect": policy})["run_id"]
     wait_until("some text", lambda: answer(client.run(run)))
     client.close()
     request = witness.request(wanted.id)
-    wait_until("the upstream is done with", lambda: request.closed or request.finished)
+    wait_until("the upstream is done with", lambda: request.closed or request.finished, 20)
     assert (request.closed is not None) == (policy == "stop")
     end = end_of(url, leaver, run)
     assert end["data"]["finish_reason"] == ("client_lost" if policy == "stop" else "stop")

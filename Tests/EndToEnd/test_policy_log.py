@@ -208,7 +208,7 @@ def test_90_while_the_log_cannot_be_written_nothing_with_an_effect_is_called(red
             "crm.lookup": '@tool crm.lookup {"customer": "C1"}',
             "payments.refund": '@tool payments.refund {"order_id": "A1", "amount": "1.00"}',
         }
-        runs = {tool: start(server, key, f"@tokens 30\n@rate 20\n{call}\n@then\n@tokens 2")["run_id"] for tool, call in calls.items()}
+        runs = {tool: start(server, key, f"@tokens 80\n@rate 20\n{call}\n@then\n@tokens 2")["run_id"] for tool, call in calls.items()}
         lock = sqlite3.connect(tmp_path / "full" / "data" / "kdcube.sqlite", isolation_level=None)
         lock.execute("BEGIN IMMEDIATE")
         refused = requests.post(server.url + "/v1/runs", json={"text": "x"}, headers=bearer(key), timeout=60)

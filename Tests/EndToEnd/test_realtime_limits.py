@@ -60,7 +60,7 @@ def test_a_flood_of_events_is_answered_and_a_flood_of_sessions_is_refused(limite
 
 def test_clients_are_let_go_one_after_the_other_and_readers_at_their_end(tmp_path, make_tenant):
     """Attack 29: SIGTERM with clients, of which one reads a run."""
-    installation = Installation(tmp_path / "i", server={**PAGE, "drain": "20s", "drain_rate": 10})
+    installation = Installation(tmp_path / "i", server={**PAGE, "drain": "20s", "drain_rate": 5})
     server = installation.serve()
     tenant = make_tenant(installation)
     gone: list[float] = []
@@ -75,7 +75,7 @@ def test_clients_are_let_go_one_after_the_other_and_readers_at_their_end(tmp_pat
     refused = requests.get(server.url + HANDSHAKE, timeout=10)
     assert refused.status_code == 503 and int(refused.headers["retry-after"]) > 0
     wait_until("those who do nothing are let go", lambda: len(gone) == 15, 20)
-    # Fifteen at ten a second.
+    # Fifteen at five a second.
     assert gone[-1] - gone[0] > 1.0, gone
     end = check_run(reader.finish(run))
     assert end["type"] == "chat.complete" and tokens(answer(reader.run(run))) == 60
@@ -97,6 +97,7 @@ def test_a_second_sigterm_ends_at_once_and_what_was_delivered_is_charged(tmp_pat
     server.process.terminate()
     assert server.process.wait(15) == 0, server.process.tail()
     assert time.monotonic() - asked < 12
+    wait_until("the client has heard all", lambda: not clients[0].sio.connected)
     told = clients[0].run(run)
     delivered = tokens(answer(told))
     usage = installation.settled_usage(tenant.scope)

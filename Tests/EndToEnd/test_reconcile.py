@@ -86,13 +86,14 @@ def test_a_server_that_never_comes_back_is_named_and_can_be_given_up(redis_serve
         redis_server.start()
         server = installation.serve()
         client = Client(server.url, tenant.key)
-        refused = client.call("chat_message", {"text": "hi\n@tokens 3", "model": "demo"})
+        refused = client.call("chat_message", {"text": "hi\n@tokens 3", "model": "demo"}, seconds=30)
         assert refused["error"]["code"] == "accounting_unavailable"
         status, reports = reconcile(installation, "--org", tenant.org)
         assert status == 0 and len(reports[0]["awaited"]) == 1
         node = reports[0]["awaited"][0]["node"]
         assert reconcile(installation, "--org", tenant.org, "--forget", node)[1][0]["awaited"] == []
-        wait_until("runs start again", lambda: client.call("chat_message", {"text": "hi\n@tokens 3", "model": "demo"})["ok"])
+        again = {"text": "hi\n@tokens 3", "model": "demo"}
+        wait_until("runs start again", lambda: client.call("chat_message", again, seconds=30)["ok"], 40)
     finally:
         installation.stop()
 

@@ -102,7 +102,7 @@ def test_two_tabs_at_two_nodes_each_get_each_event_once(nodes, tenant):
     one, two, _ = nodes.servers
     here, there = Client(one.url, tenant.key), Client(two.url, tenant.key)
     run = here.call("chat_message", {"text": "go\n@tokens 90\n@rate 60", "model": "demo"})["run_id"]
-    assert there.call("chat_resume", {"run_id": run})["ok"]
+    wait_until("the other node knows the run", lambda: there.call("chat_resume", {"run_id": run})["ok"])
     seen = [here.finish(run), there.finish(run)]
     ends = [check.check_run(one_tab) for one_tab in seen]
     assert ends[0] == ends[1] and check.answer(seen[0]) == check.answer(seen[1])
@@ -151,13 +151,13 @@ def test_a_reader_at_another_node_keeps_a_run_that_stops_without_readers(tmp_pat
         one, two = installation.serve(), installation.serve()
         tenant = make_tenant(installation)
         client = Client(one.url, tenant.key)
-        runs = [client.call("chat_message", {"text": "go\n@tokens 90\n@rate 20", "model": "demo"})["run_id"] for _ in range(2)]
+        runs = [client.call("chat_message", {"text": "go\n@tokens 160\n@rate 20", "model": "demo"})["run_id"] for _ in range(2)]
         for run in runs:
             client.wait("chat_delta", run)
         read = check_in(two.url, runs[0], tenant.headers)
         client.close()
         seen = [envelope for envelope in read()]
-        assert check.check_run(seen)["data"]["finish_reason"] == "stop" and check.tokens(check.answer(seen)) == 90
+        assert check.check_run(seen)["data"]["finish_reason"] == "stop" and check.tokens(check.answer(seen)) == 160
         # The other one had nobody.
         left = check.check_run(events(two.url, runs[1], tenant.headers, 0))
         assert left["data"]["finish_reason"] == "client_lost"

@@ -57,9 +57,9 @@ def test_a_started_run_is_there_to_be_read_and_followed(server, tenant):
 
 @pytest.mark.parametrize("how", ["Last-Event-ID", "after"])
 def test_curl_resumes_a_live_run_without_hole_or_repeat(server, tenant, how):
-    run = start(server, tenant, prompt(90, rate=40))["run_id"]
+    run = start(server, tenant, prompt(200, rate=40))["run_id"]
     url = f"{server.url}/v1/runs/{run}/events"
-    first = curl(url, tenant, "--max-time", "0.8")
+    first = curl(url, tenant, "--max-time", "1.5")
     seen = of_sse(first)
     assert seen and seen[-1]["type"] not in {"chat.complete", "chat.cut", "chat.error"}, "the run was over too early"
     time.sleep(0.4)  # what comes now is missed by nobody's fault but ours
@@ -70,7 +70,7 @@ def test_curl_resumes_a_live_run_without_hole_or_repeat(server, tenant, how):
     check_contiguous(seen)
     assert check_run(of_sse(rest), after=seen[-1]["seq"])["type"] == "chat.complete"
     whole = answer(seen) + answer(of_sse(rest))
-    assert tokens(whole) == 90
+    assert tokens(whole) == 200
     # The run is over: reading it again gives the same text from the log.
     assert answer(of_sse(curl(url, tenant))) == whole
 
@@ -85,7 +85,7 @@ def test_a_run_of_another_tenant_does_not_exist(server, installation, tenant, ma
 
 def test_a_cancelled_run_ends_once_and_charges_only_what_it_delivered(server, tenant):
     run = start(server, tenant, prompt(2000, rate=50))["run_id"]
-    time.sleep(0.5)
+    time.sleep(2)
     response = requests.post(f"{server.url}/v1/runs/{run}/cancel", headers=tenant.headers, timeout=10)
     assert response.status_code == 200, response.text
     envelopes = of_sse(curl(f"{server.url}/v1/runs/{run}/events", tenant))

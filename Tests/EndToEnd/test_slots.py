@@ -79,7 +79,7 @@ def test_a_lost_redis_and_another_number_of_slots_lose_nothing(split, redis_serv
     async def some(text: str, runs: int) -> list:
         connector = aiohttp.TCPConnector(limit=0)
         async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=60)) as session:
-            jobs = [crowd.over_events(session, urls[i % len(urls)], keys[i % USERS], text) for i in range(runs)]
+            jobs = [asyncio.create_task(crowd.over_events(session, urls[i % len(urls)], keys[i % USERS], text)) for i in range(runs)]
             if text == slow:
                 await asyncio.sleep(1.5)
                 redis_server.kill()

@@ -83,7 +83,7 @@ def test_usage_is_reported_while_the_run_goes_on(connect, tenant):
 def test_a_lost_connection_resumes_without_hole_or_repeat(connect, proxy):
     """The second client stands for the first after its reconnect; between them the run goes on alone."""
     first = connect(url=proxy.url)
-    run = first.call("chat_message", message(120, rate=60))["run_id"]
+    run = first.call("chat_message", message(300, rate=60))["run_id"]
     wait_until("some deltas", lambda: len(answer(first.run(run)).split()) > 20)
     assert proxy.cut() >= 1
     wait_until("the client noticed", lambda: not first.sio.connected)
@@ -95,7 +95,7 @@ def test_a_lost_connection_resumes_without_hole_or_repeat(connect, proxy):
     assert ack["ok"] is True and ack["from_seq"] == seen[-1]["seq"] + 1
     rest = second.finish(run)
     assert check_run(rest, after=seen[-1]["seq"])["type"] == "chat.complete"
-    assert tokens(answer(seen) + answer(rest)) == 120
+    assert tokens(answer(seen) + answer(rest)) == 300
 
 
 def test_a_run_can_be_followed_from_two_tabs_and_over_two_transports(connect):

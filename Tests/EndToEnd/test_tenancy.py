@@ -177,7 +177,7 @@ def test_a_key_that_is_taken_away_is_out_of_its_open_sockets(world, how):
     made = world.installation.key(org, "web", "boss", "--role", "admin")
     # As old as a token may be: clocks may differ by a minute.
     gone = Watcher(
-        world.url, Attacker(how, world.token(org, seconds=-57, user="boss") if how == "token" else made["key"], org, is_admin=True)
+        world.url, Attacker(how, world.token(org, seconds=-55, user="boss") if how == "token" else made["key"], org, is_admin=True)
     )
     left: list[str] = []
     gone.sio.on("disconnect", handler=lambda *_: left.append("console"), namespace="/console")

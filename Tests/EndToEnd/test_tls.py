@@ -110,8 +110,10 @@ def connect(server, key: str, transports: tuple[str, ...]) -> Client:
         session.trust_env, session.verify = False, str(server.certificate)
         options = {"http_session": session, "websocket_extra_options": {"sslopt": {"ca_certs": str(server.certificate)}}}
         try:
-            return Client(server.url, key, transports, wait_timeout=3, **options)
-        except socketio.exceptions.ConnectionError:
+            client = Client(server.url, key, transports, wait_timeout=3, **options)
+            client.wait("session_info", seconds=5)
+            return client
+        except (socketio.exceptions.ConnectionError, AssertionError):
             if left == 0:
                 raise
     raise AssertionError("unreachable")

@@ -219,17 +219,17 @@ def test_a_collector_that_is_away_touches_no_run(tmp_path, make_tenant):
     try:
         server = installation.serve()
         tenant = make_tenant(installation)
-        for _ in range(6):
+        for _ in range(7):
             _, envelopes = start(server, tenant, "@tokens 3\n@rate 0")
             assert envelopes[-1]["type"] == "chat.complete"
         dropped = wait_until("spans are dropped", lambda: server.metrics().get("kdcube_trace_spans_dropped_total", 0))
-        assert dropped < 12
+        assert dropped < 14
         log = server.process.log.read_text()
         assert log.count("the collector of traces does not answer") <= 1
         collector = Collector(port)
         collector.statuses = [503]
-        found = wait_until("what waited has come", lambda: len(collector.spans) + dropped >= 12 and list(collector.spans), seconds=20)
-        assert len(found) + dropped == 12
+        found = wait_until("what waited has come", lambda: len(collector.spans) + dropped >= 14 and list(collector.spans), seconds=20)
+        assert len(found) + dropped == 14
         run, _ = start(server, tenant, "@tokens 3\n@rate 0")
         server.process.stop()
         assert collector.run(run), "sent before the process ended"

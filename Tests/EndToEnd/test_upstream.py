@@ -113,7 +113,7 @@ def test_a_stream_that_stalls_is_an_error_after_the_idle_timeout(tmp_path, witne
         envelopes = of_sse(collect(server.url, tenant.key, body))
         end = check_run(envelopes)
         assert end["type"] == "chat.error" and end["error"]["code"] == "upstream_error"
-        assert answer(envelopes) == text(15) and 1 <= time.monotonic() - started < 5
+        assert answer(envelopes) == text(15) and 1 <= time.monotonic() - started < 20
         request = witness.request(wanted.id)
         wait_until("the upstream connection is closed", lambda: request.closed)
     finally:

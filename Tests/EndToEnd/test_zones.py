@@ -78,14 +78,14 @@ def test_a_zone_that_cannot_be_followed_is_refused(installation, tenant, zone, w
 
 
 def test_a_running_stream_goes_over_into_the_new_zones_window(server, installation, tenant):
-    away_from_midnight(ZONE, "Pacific/Auckland")
+    away_from_midnight(ZONE, "Pacific/Auckland", "UTC")
     put(installation, tenant.scope, "100000", unit="tokens")
     events = []
-    thread = threading.Thread(target=lambda: events.extend(collect(server.url, tenant.key, {"text": "hi\n@tokens 400\n@rate 100"})))
+    thread = threading.Thread(target=lambda: events.extend(collect(server.url, tenant.key, {"text": "hi\n@tokens 400\n@rate 40"})))
     thread.start()
     wait_until("it spends", lambda: installation.usage(tenant.scope)["windows"][0]["used"] > 0, 20)
     put(installation, tenant.scope, "300", "--zone", "Pacific/Auckland", unit="tokens")
-    thread.join(30)
+    thread.join(60)
     cut = events[-1].json["cut"]
     assert cut["zone"] == "Pacific/Auckland" and cut["limit"] == 300 and cut["resets_at"] == next_midnight("Pacific/Auckland")
     usage = tenant.usage()

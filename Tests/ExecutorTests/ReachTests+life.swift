@@ -65,7 +65,7 @@ extension SandboxTests {
             async let status = rig.launcher.exited(sandbox)
             let start = ContinuousClock.now
             let remains = await rig.launcher.kill(sandbox)
-            #expect(ContinuousClock.now - start < .seconds(1))
+            #expect(ContinuousClock.now - start < .seconds(5))
             #expect(!remains.isUndead && remains.status == .signalled(SIGKILL))
             #expect(await status == .signalled(SIGKILL))
             #expect(await rig.launcher.kill(sandbox) == remains)
@@ -84,7 +84,8 @@ extension SandboxTests {
             #expect(early.folders == 0 && ProcessTable.hasProcess(of: uid), "\(early)")
             #expect(SystemFiles.exists("\(rig.launcher.settings.directory)/\(id)"))
             holder.kill()
-            let end = ContinuousClock.now + .seconds(1)
+            // A second, and more for a machine that stands still meanwhile.
+            let end = ContinuousClock.now + .seconds(3)
             while ProcessTable.hasProcess(of: uid), ContinuousClock.now < end { await Task.yield() }
             #expect(!ProcessTable.hasProcess(of: uid))
             let report = await rig.launcher.sweep()

@@ -58,6 +58,15 @@ struct CountComparisonTests {
         #expect(comparison.verdict == .agree)
     }
 
+    @Test("a count that somebody set to anything is no overflow")
+    func extremes() {
+        var comparison = CountComparison()
+        for _ in 0..<3 { comparison.look(before: .min, charged: .max, after: .max) }
+        #expect(comparison.verdict == .open)
+        for _ in 0..<3 { comparison.look(before: .min, charged: .max, after: .min) }
+        #expect(comparison.verdict == .differ && comparison.counted == .min)
+    }
+
     @Test("charges that are taken back move the count down")
     func downwards() {
         let comparison = compare(error: 0, charges: [(-500, -300), (0, -200), (-200, 0)])

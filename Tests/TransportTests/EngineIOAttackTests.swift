@@ -149,7 +149,8 @@ struct EngineIOAttackTests {
                 _ = try await connection.text()
                 connection.say("5")
             }
-            // The server has seen what was sent: it answers others in order on its one loop.
+            // The server has seen what was sent: it answers others in order on its one loop, once the bytes have left this process.
+            try await connection.sent()
             _ = try await server.ask("GET", "/socket.io/")
             try await connection.reset()
             // Only the session of a candidate that never upgraded goes on, on polling.

@@ -114,6 +114,7 @@ import Testing
     func endlessBody(_ path: String) async throws {
         try await FrontTestServer.run {
             $0.bodyBytesMax = 1_000_000
+            $0.shutdownGrace = .milliseconds(300)
         } _: { server in
             let client = try await server.client()
             try await client.send(RawClient.request("POST", path, headers: ["Transfer-Encoding: chunked"]))

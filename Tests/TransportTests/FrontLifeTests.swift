@@ -128,7 +128,7 @@ import Testing
             try await socket.send(FrontServerTests.upgrade)
             try await socket.wait(for: "greeting")
             try await slow.send(RawClient.request("GET", "/slow?ms=500"))
-            try await Task.sleep(for: .milliseconds(50))
+            try await server.eventually { server.journal.record.slow == 1 }
             let began = ContinuousClock.now
             try await server.shutDown()
             #expect(ContinuousClock.now - began < .seconds(10))

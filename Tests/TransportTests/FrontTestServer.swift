@@ -85,6 +85,7 @@ final class FrontJournal: Sendable {
     struct Record: Sendable {
         var cancelled: [ContinuousClock.Instant] = []
         var started = 0
+        var slow = 0
         var producedBytes = 0
         var bodyErrors = 0
     }
@@ -111,6 +112,7 @@ enum FrontTestRoutes {
         router.get("fail") { _, _ -> String in throw Failure() }
         router.get("teapot") { _, _ -> String in throw HTTPError(.init(code: 418, reasonPhrase: "teapot"), message: "short and stout") }
         router.get("slow") { request, _ -> String in
+            journal.update { $0.slow += 1 }
             try await Task.sleep(for: .milliseconds(request.uri.queryParameters.get("ms", as: Int.self) ?? 100))
             return "slow"
         }

@@ -13,6 +13,7 @@ import Testing
             let client = try await FrameClient.connect(server)
             try? await attack(client, server)
             try await client.ended(code)
+            await client.close()
             #expect(server.refused(reason))
             let other = try await FrameClient.connect(server)
             #expect(try await other.get("/hello").body == "hello")

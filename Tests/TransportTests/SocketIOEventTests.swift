@@ -182,7 +182,10 @@ struct SocketIOEventTests {
         let (heard, report) = AsyncStream.makeStream(of: String.self)
         try await TestServer.quiet { server in
             let main = server.namespace("/")
-            main.on("watch") { socket, _, _ in socket.join("watchers") }
+            main.on("watch") { socket, _, acknowledge in
+                socket.join("watchers")
+                acknowledge?()
+            }
             main.on("kick") { socket, _, _ in socket.disconnect() }
             main.on("prepare") { socket, _, acknowledge in
                 socket.join(["a", "b"])
@@ -200,7 +203,8 @@ struct SocketIOEventTests {
             }
         } _: { server in
             let (watcher, _) = try await server.openSocket()
-            watcher.say(#"42["watch"]"#)
+            watcher.say(#"420["watch"]"#)
+            #expect(try await watcher.text() == "430[]")
             let (socket, _) = try await server.openSocket()
             socket.say(#"420["prepare"]"#)
             #expect(try await socket.text() == "430[]")

@@ -8,7 +8,7 @@ import Testing
 @Suite("Attack 30: random bytes", .serialized)
 struct RandomBytesTests {
     /// Long enough for some ten thousand inputs in an unoptimised build.
-    private static let duration = Duration.milliseconds(700)
+    private static let duration = Duration.milliseconds(300)
     private let seed = randomSeed()
 
     /// Runs `body` for ``duration``, and at least a hundred times.
@@ -234,7 +234,9 @@ struct RandomBytesTests {
             return elapsed
         }
         _ = try time(10_000)
-        let (small, large) = (try time(62_500), try time(1_000_000))
+        let small = try time(62_500)
+        // The best of three: the machine may stand still in one of them.
+        let large = try min(time(1_000_000), time(1_000_000), time(1_000_000))
         // Sixteen times the bytes; quadratic work would take 256 times as long. A busy machine is allowed for.
         #expect(large < small * 80 + .milliseconds(200), "\(small) and \(large)")
     }

@@ -11,6 +11,7 @@ export class ApprovalsStore {
   #cursor = null;
   #org = '';
   #ticket = 0;
+  #decided = 0; // answers to decisions so far
   #meanwhile = null; // what was pushed while everything is read: the answer may be older
   state = 'loading'; // ready, failed
   error = null;
@@ -65,8 +66,14 @@ export class ApprovalsStore {
     this.deps.onchange();
   }
 
-  /** For those who have no push. @returns {Promise<object[]>} */
-  async askPending() { return (await this.#page('pending', PENDING_PAGE)).data ?? []; }
+  /** For those who have no push. What was decided while it was on its way is newer, so it is asked again. @returns {Promise<object[]>} */
+  async askPending() {
+    for (;;) {
+      const decided = this.#decided;
+      const { data } = await this.#page('pending', PENDING_PAGE);
+      if (decided === this.#decided) return data ?? [];
+    }
+  }
 
   /** @param {{data: object[], snapshot: boolean}} news */
   take({ data, snapshot }) {
@@ -84,6 +91,7 @@ export class ApprovalsStore {
   /** What the answer to a decision says. */
   put(approval) {
     if (!approval?.id) return;
+    this.#decided += 1;
     this.#rows.merge([approval]);
     this.#meanwhile?.push(approval);
     this.deps.onchange();

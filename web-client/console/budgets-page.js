@@ -147,10 +147,10 @@ export class BudgetsPage {
 
   #set(scope, window = null) {
     const scopes = [...new Set([...(this.#one() ? [`org:${this.#one()}`] : []), ...this.#projects.map((one) => `project:${one.org}/${one.project}`), ...this.deps.windows.all.map((row) => row.scope), ...[...this.#keys.keys()].map((id) => `key:${id}`)])].slice(0, 300);
-    askForBudget({ scope, window, scopes }, this.deps, (row) => this.deps.windows.take({ data: [row] }));
+    askForBudget({ scope, window, scopes }, this.deps, (row) => this.deps.windows.put(row));
   }
 
   #remove(window) {
-    askToRemove(window, this.deps, () => this.deps.windows.take({ gone: [windowKey(window.row)] }));
+    askToRemove(window, this.deps, () => this.deps.windows.remove(windowKey(window.row)));
   }
 }

@@ -27,18 +27,43 @@ export class StreamsStore extends LiveRows {
 /** @returns {string} what names a window: one scope may have several of a unit. */
 export const windowKey = (row) => [row.scope, row.unit, row.window, row.model ?? '', row.tool ?? '', row.zone ?? ''].join('|');
 
+/** For how long a server may push a budget that is no more: it reads their list every five seconds. */
+const BELIEVED_MS = 6000;
+
 /**
  * The windows that are limited, of the organisation. The server pushes the widest of them; all are read over HTTP, and read again when
  * a snapshot says that something may have been missed.
  */
 export class WindowsStore extends LiveRows {
-  constructor({ api, org = () => '' }) {
+  #removed = new Map(); // by key: until when what is pushed of it may be older than its removal
+
+  constructor({ api, org = () => '', clock = Date.now }) {
     super({ key: windowKey, read: (cursor) => api.get('/api/admin/budgets', { org: org(), limit: PAGE, cursor }) });
+    this.clock = clock;
   }
 
-  take({ snapshot = false, isWhole = false, ...news }) {
-    super.take({ ...news, snapshot: isWhole });
+  take({ snapshot = false, isWhole = false, data = [], ...news }) {
+    super.take({ ...news, data: isWhole ? data : data.filter((row) => !this.#isOld(row)), snapshot: isWhole });
     if (snapshot && !isWhole && this.state === 'ready') this.load();
+  }
+
+  /** What the answer to a budget that was set here says. */
+  put(row) {
+    this.#removed.delete(this.key(row));
+    this.take({ data: [row] });
+  }
+
+  /** The budget was removed here. */
+  remove(key) {
+    this.#removed.set(key, this.clock() + BELIEVED_MS);
+    this.take({ gone: [key] });
+  }
+
+  #isOld(row) {
+    const until = this.#removed.get(this.key(row));
+    if (until === undefined || this.clock() < until) return until !== undefined;
+    this.#removed.delete(this.key(row));
+    return false;
   }
 
   /** News may leave out what does not change. */

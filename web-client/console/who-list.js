@@ -12,6 +12,7 @@ const BELOW = { org: ['project', 'New project'], project: ['user', 'New user'] }
 export class WhoList {
   #data = { orgs: [], projects: [], users: [] };
   #ticket = 0;
+  #made = 0; // answers to what was made or renamed here
 
   /** @param {{onkey: (scope: object) => void}} deps besides those of a page */
   constructor(deps) {
@@ -25,7 +26,7 @@ export class WhoList {
   get known() { return this.#data; }
 
   async load(org) {
-    const ticket = ++this.#ticket;
+    const [ticket, made] = [++this.#ticket, this.#made];
     const { api, me } = this.deps;
     if (this.list.items.length === 0) this.message.replaceChildren(loading());
     try {
@@ -33,6 +34,7 @@ export class WhoList {
       const of = me.isOperator ? org : org || me.org;
       const [orgs, projects, users] = await Promise.all([read('/api/admin/orgs', {}), read('/api/admin/projects', { org: of }), read('/api/admin/users', { org: of })]);
       if (ticket !== this.#ticket) return;
+      if (made !== this.#made) return this.load(org); // what was read is older than that
       this.#data = { orgs: org && org !== ALL_ORGS ? orgs.filter((one) => one.org === org) : orgs, projects, users };
       this.deps.seen([...orgs, ...projects, ...users]);
       this.message.replaceChildren();
@@ -88,6 +90,7 @@ export class WhoList {
   }
 
   #put(kind, made) {
+    this.#made += 1;
     const names = ['org', 'project', 'user'].slice(0, ['org', 'project', 'user'].indexOf(kind) + 1);
     const rows = this.#data[`${kind}s`].filter((one) => !names.every((name) => one[name] === made[name]));
     this.#data = { ...this.#data, [`${kind}s`]: [...rows, made] };

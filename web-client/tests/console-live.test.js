@@ -117,6 +117,20 @@ test('approvals that vanish from a snapshot are asked for: they have ended', asy
   assert.equal(approvals.rows[0].state, 'approved');
 });
 
+test('a look at what waits that is older than a decision is thrown away', async () => {
+  const answers = [];
+  const pending = () => new Promise((answer) => answers.push(answer));
+  const { store: approvals } = store({ pending, all: () => ({ data: [] }) });
+  const asked = approvals.askPending();
+  await settled();
+  approvals.put({ id: 'a', state: 'approved' });
+  answers[0]({ data: [{ id: 'a', state: 'pending' }] });
+  await settled();
+  assert.equal(answers.length, 2, 'it is asked again');
+  answers[1]({ data: [{ id: 'b', state: 'pending' }] });
+  assert.deepEqual((await asked).map((row) => row.id), ['b']);
+});
+
 test('news that do not say what this person may do are asked for', async () => {
   const { calls, store: approvals } = store({ pending: () => ({ data: [{ id: 'b', state: 'pending', may_decide: true }] }), all: () => ({ data: [], cursor: 'next' }) });
   await approvals.load();

@@ -68,6 +68,24 @@ test('windows of one scope are told apart, and news leave out what stays', () =>
   assert.equal(limit, '5');
 });
 
+test('a budget that was removed here does not come back by news that are older, and comes back when it is set again', () => {
+  let now = 1000;
+  const windows = new WindowsStore({ api: {}, clock: () => now });
+  const row = { scope: 'org:a', unit: 'usd', window: 'day', limit: '5' };
+  windows.take({ snapshot: true, isWhole: true, data: [row] });
+  const [key] = windows.all.map(windows.key);
+  windows.remove(key);
+  windows.take({ data: [{ ...row, used: '1' }, { ...row, scope: 'org:b' }] });
+  assert.deepEqual(windows.all.map((one) => one.scope), ['org:b'], 'pushed before the server knew');
+  windows.put(row);
+  windows.take({ data: [{ ...row, used: '2' }] });
+  assert.equal(windows.get(key).used, '2');
+  windows.remove(key);
+  now += 6000;
+  windows.take({ data: [row] });
+  assert.equal(windows.size, 2, 'somebody else has set it anew');
+});
+
 test('a pushed snapshot of windows is not all of them, and has all read again', async () => {
   let reads = 0;
   const row = { scope: 'org:a', unit: 'usd', window: 'day', limit: '5' };

@@ -63,6 +63,10 @@ final class LiveFeed: Sendable {
         let view = await live.view()
         let rows = view.streams(choice).prefix(LiveLimits.rows)
         socket.emit(.streams, ["snapshot": true, "data": .array(rows.map(\.json)), "gone": []])
+        // What ended while it was read may have been told before, and then nobody tells it again.
+        let living = Set(await live.fleet.latest(with: live.report).streams(choice).map(\.run))
+        let gone = rows.map(\.run).filter { !living.contains($0) }
+        if !gone.isEmpty { socket.emit(.streams, ["data": [], "gone": .array(gone.map { .string($0) })]) }
         let waiting = await approvals.waiting(choice)
         watches.withLock { $0[choice]?.approvals = waiting }
         socket.emit(.now, view.now(choice, approvals: waiting, at: WallClock.now().rawValue))

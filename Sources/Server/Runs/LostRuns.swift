@@ -13,32 +13,41 @@ struct LostRuns: Sendable {
     static let message = "The server of this run was lost; what it had delivered was charged, and the rest never came."
     /// A server that lives writes the end of a turn right after the settlement; a pause of this length would be a fault of its own.
     private static let finishing: Int64 = 10_000
+    /// A complete run is answered for as long as its log would be kept, in milliseconds.
+    private static let kept = EngineLimits().finishedAge.components.seconds * 1_000
+    private static let running = "running"
 
     let stores: Stores
     let windows: WindowReader
     /// How long a run may live after a settlement without another: while its tools work.
     var toolTimeMax = Duration.zero
 
-    /// Keeps that these runs were lost. May be repeated.
+    /// Keeps that these runs were lost, but for those whose answer is whole in the archive: a lease stays on its board for a moment after
+    /// its run has ended. May be repeated.
     ///
     /// - Parameter runs: one for each lease; several may be of one run.
     static func note(_ runs: [Attribution], in stores: Stores) async throws {
         var ends: [String: RunEnd] = [:]
         for run in runs { ends[run.run] = RunEnd(lost: run, at: WallClock.now()) }
-        guard !ends.isEmpty else { return }
-        try await stores.runEnds.append(ends.values.sorted { $0.run < $1.run })
-        for end in ends.values { try await finishTurn(of: end, in: stores) }
+        var lost: [(end: RunEnd, isRunning: Bool)] = []
+        for end in ends.values {
+            let status = try await stores.conversations(of: ConversationOwner(end.path)).turn(ofRun: end.run)?.turn.status
+            if status != RunOutcome.complete.rawValue { lost.append((end, status == running)) }
+        }
+        guard !lost.isEmpty else { return }
+        try await stores.runEnds.append(lost.map(\.end).sorted { $0.run < $1.run })
+        for case (let end, true) in lost { try await finishTurn(of: end, in: stores) }
     }
 
     private static func finishTurn(of end: RunEnd, in stores: Stores) async throws {
-        let archive = stores.conversations(of: ConversationOwner(end.path))
-        guard try await archive.turn(ofRun: end.run)?.turn.status == "running" else { return }
-        try await archive.finishTurn(run: end.run, assistantText: "", status: RunOutcome.error.rawValue)
+        try await stores.conversations(of: ConversationOwner(end.path))
+            .finishTurn(run: end.run, assistantText: "", status: RunOutcome.error.rawValue)
     }
 
     /// A handle to read the end of a lost run from.
     ///
-    /// - Returns: nil when the caller has no such run, or it ended in some other way and is no longer kept.
+    /// - Returns: nil when the caller has no such run, or it ended in some other way and is no longer kept. A run that completed
+    ///   within the time that its log is kept is answered with its whole text.
     /// - Throws: 503 when it is not known yet: the run lives at another server that cannot be asked, or has not been settled.
     func find(_ run: RunID, for tenant: Tenant) async throws(HTTPFailure) -> RunHandle? {
         let found: RunHandle?
@@ -99,28 +108,39 @@ struct LostRuns: Sendable {
             let conversation = ConversationID(placed.conversation), let turn = TurnID(placed.turn.turn)
         else { return (nil, false) }
         var end = try await stores.runEnds.find(run: run.text)
-        let wasRunning = end == nil && placed.turn.status == "running"
-        guard wasRunning || end?.isLost == true else { return (nil, false) }
+        let wasRunning = end == nil && placed.turn.status == Self.running
+        let isComplete = end == nil && placed.turn.status == RunOutcome.complete.rawValue
+        guard wasRunning || isComplete || end?.isLost == true else { return (nil, false) }
         // Rows that the counters have decided and the ledger has not got yet.
         try await windows.flush(org: tenant.org)
         let rows = try await stores.ledger.rows(ofRun: run.text)
+        let settled = rows.last.flatMap { $0.kind == .settle || $0.kind == .resolve ? $0 : nil }
         if wasRunning {
-            guard let last = rows.last, last.kind == .settle || last.kind == .resolve,
-                WallClock.now().rawValue - last.at.rawValue > Self.finishing + toolTimeMax.components.seconds * 1_000
-            else { return (nil, true) }
-            let lost = RunEnd(lost: last.attribution, at: WallClock.now())
+            guard let settled, Self.age(settled) > Self.finishing + toolTimeMax.components.seconds * 1_000 else { return (nil, true) }
+            let lost = RunEnd(lost: settled.attribution, at: WallClock.now())
             try await stores.runEnds.append([lost])
             try await Self.finishTurn(of: lost, in: stores)
             end = lost
         }
-        guard let end else { return (nil, false) }
-        let log = RunLog(
-            identity: RunIdentity(run: run, conversation: conversation, turn: turn), endedAt: end.at.rawValue,
-            terminal: .error(code: Self.code, message: Self.message, SettledUsage(rows)))
-        return (
-            RunHandle(identity: log.identity, tenant: tenant, model: end.model, startedAt: placed.turn.startedAt.rawValue, log: log), false
-        )
+        let identity = RunIdentity(run: run, conversation: conversation, turn: turn)
+        let known: (model: String, at: Milliseconds, terminal: RunEventBody)
+        if let end {
+            known = (end.model, end.at, .error(code: Self.code, message: Self.message, SettledUsage(rows)))
+        } else if let settled, Self.age(settled) < Self.kept {
+            // Its log is gone, and with it how it was said; what was said is not.
+            let whole = RunEventBody.complete(finalAnswer: placed.turn.assistantText, finishReason: "stop", SettledUsage(rows))
+            known = (settled.attribution.model, settled.at, whole)
+        } else {
+            return (nil, false)
+        }
+        let log = RunLog(identity: identity, endedAt: known.at.rawValue, terminal: known.terminal)
+        let handle = RunHandle(
+            identity: identity, tenant: tenant, model: known.model, startedAt: placed.turn.startedAt.rawValue, log: log)
+        return (handle, false)
     }
+
+    /// How long ago the row was written, in milliseconds.
+    private static func age(_ row: LedgerRow) -> Int64 { WallClock.now().rawValue - row.at.rawValue }
 }
 
 extension RunEnd {

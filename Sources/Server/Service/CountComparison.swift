@@ -19,17 +19,19 @@ struct CountComparison: Sendable {
     static let confirmations = 3
 
     /// The differences that no look rules out.
-    private(set) var bounds: ClosedRange<Int64>?
+    ///
+    /// Wider than a count, as a count that somebody tampered with may be any.
+    private(set) var bounds: ClosedRange<Int128>?
     private(set) var verdict = Verdict.open
     /// The look with the least in between; what is shown of a difference.
     private(set) var counted: Int64 = 0
     private(set) var charged: Int64 = 0
-    private var narrowest = Int64.max
+    private var narrowest = Int128.max
     private var against = 0
 
     /// The count before the sum was read, the sum, and the count afterwards.
     mutating func look(before: Int64, charged: Int64, after: Int64) {
-        let seen = (min(before, after) - charged)...(max(before, after) - charged)
+        let seen = (Int128(min(before, after)) - Int128(charged))...(Int128(max(before, after)) - Int128(charged))
         if let bounds, bounds.overlaps(seen) {
             self.bounds = max(bounds.lowerBound, seen.lowerBound)...min(bounds.upperBound, seen.upperBound)
         } else {

@@ -12,7 +12,7 @@ struct PostgresDecisionTests {
         #expect(gate.refusal(now: Milliseconds(0)) == nil && gate.refusal(now: Milliseconds(0)) == nil)
         var time = Milliseconds(0)
         for failure in 0..<12 {
-            gate.failed("away", now: time, random: &random)
+            gate.failed(gate.attempt, "away", now: time, random: &random)
             let longest = min(50 << min(failure, 10), 1_000)
             #expect(gate.refusal(now: time + Milliseconds(Int64(longest) / 2 - 1)) == "away")
             time = time + Milliseconds(Int64(longest))
@@ -21,6 +21,20 @@ struct PostgresDecisionTests {
         }
         gate.succeeded()
         #expect(gate.refusal(now: time) == nil && gate.refusal(now: time) == nil)
+    }
+
+    @Test("an attempt that began before a connection answered does not shut the gate when it fails at last")
+    func late() {
+        var gate = PostgresGate()
+        var random = SplitMix(seed: 7)
+        gate.failed(gate.attempt, "away", now: Milliseconds(0), random: &random)
+        let late = gate.attempt
+        #expect(gate.refusal(now: Milliseconds(1_000)) == nil)
+        gate.succeeded()
+        gate.failed(late, "no answer in time", now: Milliseconds(4_000), random: &random)
+        #expect(!gate.isShut && gate.refusal(now: Milliseconds(4_000)) == nil)
+        gate.failed(gate.attempt, "away", now: Milliseconds(4_000), random: &random)
+        #expect(gate.isShut && gate.refusal(now: Milliseconds(4_000)) == "away")
     }
 
     @Test("days, minutes and rows cover every span once")

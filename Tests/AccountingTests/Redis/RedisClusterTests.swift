@@ -25,7 +25,9 @@ final class RedisClusterRig {
                 ]))
         }
         for server in servers {
-            let link = RedisConnection(.init(url: server.url, logger: quiet), on: MultiThreadedEventLoopGroup.singleton.next())
+            var configuration = RedisConnection.Configuration(url: server.url, logger: quiet)
+            configuration.deadlineMilliseconds = 10_000
+            let link = RedisConnection(configuration, on: MultiThreadedEventLoopGroup.singleton.next())
             try await link.start()
             links.append(link)
         }

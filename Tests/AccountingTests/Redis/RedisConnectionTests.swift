@@ -116,7 +116,7 @@ struct RedisConnectionTests {
     func hangs() async throws {
         let server = try await RedisServer()
         let redis = connection(server.url) {
-            $0.deadlineMilliseconds = 100
+            $0.deadlineMilliseconds = 300
             $0.outstandingMax = 8
         }
         try await redis.start()
@@ -173,9 +173,9 @@ struct RedisConnectionTests {
     @Test("A late reply is not taken for the next command's")
     func lateReply() async throws {
         let server = try await RedisServer()
-        let redis = connection(server.url) { $0.deadlineMilliseconds = 200 }
+        let redis = connection(server.url) { $0.deadlineMilliseconds = 500 }
         try await redis.start()
-        let error = await fault { () throws(RedisFault) in _ = try await redis.call(RedisCommand("DEBUG", "SLEEP", "0.4")) }
+        let error = await fault { () throws(RedisFault) in _ = try await redis.call(RedisCommand("DEBUG", "SLEEP", "1.0")) }
         #expect(error == .timeout)
         #expect(await eventually { try await redis.call(RedisCommand("ECHO", "mine")) == .text("mine") })
         #expect(redis.health == .ready)

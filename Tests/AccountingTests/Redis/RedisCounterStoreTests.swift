@@ -17,7 +17,7 @@ struct RedisCounterStoreTests {
     @Test("A step whose reply was lost is granted once, however often it is repeated (complaint 19)")
     func lostReply() async throws {
         let server = try await RedisServer()
-        let node = try await RedisNode(server, ledger: FaultyLedger(), deadline: 150)
+        let node = try await RedisNode(server, ledger: FaultyLedger(), deadline: 1_000)
         let window = Given.window(scope, .tokens, cap: 1_000)
         _ = try await node.store.apply(.load(org: "acme", window: window, used: 0))
         let opened = try await node.store.apply(.open(try Given.open("l1", [window], offers: Given.offers(64))))

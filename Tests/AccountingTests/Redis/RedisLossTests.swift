@@ -76,6 +76,7 @@ struct RedisLossTests {
 
             server.kill()
             try await server.launch()
+            #expect(await eventually { one.redis.connection.health == .ready && two.redis.connection.health == .ready })
             let third = try await one.openWhenRebuilt("third", with: [two])
             let window = try await one.window(budget)
             #expect(window.used + window.held + window.suspense + window.unaccounted <= budget.limit)

@@ -19,7 +19,10 @@ final class RedisServer {
 
     init(options: [String] = []) async throws {
         self.options = options
-        self.port = try Self.freePort()
+        var port = try Self.freePort()
+        // A cluster's own port is chosen already and not open yet.
+        while options.contains("\(port)") { port = try Self.freePort() }
+        self.port = port
         self.directory = FileManager.default.temporaryDirectory.appendingPathComponent("kdcube-redis-\(UUID().uuidString)")
         try FileManager.default.createDirectory(at: directory, withIntermediateDirectories: true)
         try await launch()

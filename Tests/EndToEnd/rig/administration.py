@@ -28,12 +28,12 @@ class Administration:
             self._session.verify = str(server.certificate) if server.certificate else True
         session = self._session
 
-        def answered() -> requests.Response | None:
+        def answered() -> list[requests.Response] | None:
             answer = session.request(method, f"{server.url}/api/admin/{path}", json=body, params=query, timeout=20)
             # A server whose store has only just come back says that it is to be asked again.
-            return None if method == "GET" and answer.status_code == 503 else answer
+            return None if method == "GET" and answer.status_code == 503 else [answer]
 
-        answer = wait_until(f"{method} {path} is no longer answered 503", answered, seconds=20, every=0.2)
+        (answer,) = wait_until(f"{method} {path} is no longer answered 503", answered, seconds=20, every=0.2)
         assert answer.ok, f"{method} {path}: {answer.status_code}: {answer.text}"
         return answer.json()
 

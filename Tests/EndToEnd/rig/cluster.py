@@ -12,7 +12,7 @@ SLOTS = 16_384
 
 class RedisCluster:
     #: A master that is silent for so long is replaced; elections take about as long again.
-    TIMEOUT_MS = 1_000
+    TIMEOUT_MS = 3_000
 
     def __init__(self, folder: pathlib.Path, masters: int = 3):
         self.ports = [free_port() for _ in range(2 * masters)]

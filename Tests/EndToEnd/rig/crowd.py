@@ -89,7 +89,7 @@ async def rush(urls: list[str], key: str, text: str, runs: int) -> list[Outcome]
     clients = runs // 6 // RUNS_PER_CLIENT
     openai = runs // 3
     connector = aiohttp.TCPConnector(limit=0)
-    async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=110)) as session:
+    async with aiohttp.ClientSession(connector=connector, timeout=aiohttp.ClientTimeout(total=200)) as session:
         jobs = [over_socketio(urls[i % len(urls)], key, text) for i in range(clients)]
         jobs += [over_openai(session, urls[i % len(urls)], key, text) for i in range(openai)]
         rest = runs - openai - clients * RUNS_PER_CLIENT

@@ -8,7 +8,7 @@ from .server import ROOT, Installation
 STEADY_OUTPUT_NANO = 7_000
 
 
-def installation(folder, witness, redis: str = "") -> Installation:
+def installation(folder, witness, redis: str = "", grace: str = "1s") -> Installation:
     def model(name: str, **settings) -> dict:
         return {"id": name, "provider": "openai", "base_url": witness.url, "api_key": "w", "prompt_overhead": 16, **settings}
 
@@ -21,7 +21,7 @@ def installation(folder, witness, redis: str = "") -> Installation:
         model("steady"),
         model("stopping", on_disconnect="stop"),
     ]
-    server = {"web_client": str(ROOT / "web-client"), "disconnect_grace": "1s"}
+    server = {"web_client": str(ROOT / "web-client"), "disconnect_grace": grace}
     made = Installation(folder, upstream=witness.url, redis=redis, extra_models=models, server=server)
     path = folder / "prices.json"
     prices = json.loads(path.read_text())

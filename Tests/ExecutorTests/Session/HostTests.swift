@@ -88,7 +88,7 @@ extension SandboxTests {
             await rig.close()
         }
 
-        @Test("a cancelled job is killed and returns within a second")
+        @Test("a cancelled job is killed and returns long before its limit")
         func cancel() async throws {
             let rig = try await SessionRig()
             let (started, begin) = AsyncStream.makeStream(of: Void.self)
@@ -98,7 +98,7 @@ extension SandboxTests {
             let start = ContinuousClock.now
             task.cancel()
             let result = try await task.value
-            #expect(ContinuousClock.now - start < .seconds(1))
+            #expect(ContinuousClock.now - start < .seconds(5))
             #expect(result.exit == .killed)
             #expect(result.stdout.text == "go\n")
             await rig.close()

@@ -93,7 +93,7 @@ struct HTTPToolTests {
     func deadline(begun: String) async throws {
         let server = try await TestHTTPServer.start { _ in .init(body: begun, stalls: true) }
         try await withAdapters { adapters in
-            let failure = await adapters.run(try admitted(definition(server.port), deadline: .milliseconds(150))).failure
+            let failure = await adapters.run(try admitted(definition(server.port), deadline: .seconds(1))).failure
             #expect(failure?.isTimeout == true)
             #expect(failure?.hadNoEffect == false)
         }

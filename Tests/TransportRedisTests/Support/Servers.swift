@@ -68,7 +68,9 @@ final class Peer: Sendable {
         let loop = MultiThreadedEventLoopGroup.singleton.next()
         let (stream, continuation) = AsyncStream.makeStream(of: String.self)
         heard = stream
-        publisher = RedisConnection(.init(url: url, logger: quiet), on: loop)
+        var configuration = RedisConnection.Configuration(url: url, logger: quiet)
+        configuration.deadlineMilliseconds = 10_000
+        publisher = RedisConnection(configuration, on: loop)
         subscriber = RedisSubscriber(url: url, logger: quiet, on: loop) { event in
             if case .message(let message) = event { continuation.yield(String(buffer: message.payload)) }
         }

@@ -39,7 +39,7 @@ import TransportWire
     func lifetime() async throws {
         let reasons = Reasons()
         let asked = Mutex(0)
-        try await serve(lifetime: try ConnectionLifetime(.milliseconds(300)), recovery: try RecoveryPolicy()) { server in
+        try await serve(lifetime: try ConnectionLifetime(.milliseconds(1_000)), recovery: try RecoveryPolicy()) { server in
             let main = server.namespace("/")
             main.use { _ throws(ConnectRefusal) in asked.withLock { $0 += 1 } }
             main.onConnect { socket in
@@ -89,7 +89,7 @@ import TransportWire
         try await serve { server in
             let main = server.namespace("/")
             main.onConnect { socket in
-                socket.expires(after: .milliseconds(150), grace: .seconds(2))
+                socket.expires(after: .milliseconds(500), grace: .seconds(2))
                 socket.onDisconnect { reasons.add($0) }
             }
             main.on("work") { socket, _, acknowledge in acknowledge?(.bool(!socket.isExpired)) }
@@ -102,7 +102,7 @@ import TransportWire
             let (eager, _) = try await server.openSocket()
             eager.say(#"421["work"]"#)
             #expect(try await eager.text() == "431[true]")
-            try await Task.sleep(for: .milliseconds(200))
+            try await Task.sleep(for: .milliseconds(550))
             eager.say(#"422["work"]"#)
             #expect(try await eager.text() == "432[false]")
             eager.say(#"423["refresh",3600000]"#)

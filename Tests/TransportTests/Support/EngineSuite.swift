@@ -21,6 +21,7 @@ extension TestServer {
     func park(_ sid: String, noop: String = "6") async throws -> TestConnection {
         let parked = try await connect()
         parked.request("GET", polling(sid))
+        try await parked.sent()
         #expect(try await post(sid, noop).status == 200)
         return parked
     }

@@ -58,6 +58,9 @@ actor TestConnection {
     nonisolated func send(_ text: String) { channel.writeAndFlush(ByteBuffer(string: text), promise: nil) }
     nonisolated func send(_ bytes: ByteBuffer) { channel.writeAndFlush(bytes, promise: nil) }
 
+    /// Returns when what was sent has left this process.
+    nonisolated func sent() async throws { try await channel.eventLoop.submit {}.get() }
+
     /// Ends the connection as a client that goes away does.
     nonisolated func close() { channel.close(promise: nil) }
 

@@ -83,7 +83,7 @@ struct TestServer: Sendable {
     /// The public suites' values (socketio.md §5), unless a test wants others.
     static func configuration(
         path: String = "/socket.io/", pingInterval: Duration = .milliseconds(300), pingTimeout: Duration = .milliseconds(200),
-        connectTimeout: Duration = .seconds(1), maxPayload: Int = 1_000_000, queueBytesMax: Int = 1 << 20, origins: OriginPolicy = .any
+        connectTimeout: Duration = .seconds(20), maxPayload: Int = 1_000_000, queueBytesMax: Int = 1 << 20, origins: OriginPolicy = .any
     ) throws -> TransportConfiguration {
         try TransportConfiguration(
             path: path, pingInterval: pingInterval, pingTimeout: pingTimeout, maxPayload: maxPayload, connectTimeout: connectTimeout,

@@ -155,7 +155,9 @@ struct PollingPayloadV3Tests {
             return ContinuousClock().measure { #expect(PollingPayloadV3.decode(body, isBinary: isBinary).failure == nil) }
         }
         _ = time(10_000)
-        let (small, large) = (time(62_500), time(1_000_000))
+        let small = time(62_500)
+        // The best of three: the machine may stand still in one of them.
+        let large = min(time(1_000_000), time(1_000_000), time(1_000_000))
         // Sixteen times the bytes; quadratic work would take 256 times as long. A busy machine is allowed for.
         #expect(large < small * 80 + .milliseconds(200), "\(small) and \(large)")
     }

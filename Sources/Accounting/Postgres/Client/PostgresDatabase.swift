@@ -177,7 +177,8 @@ public final class PostgresDatabase: Sendable {
     private func connect(_ connection: inout PostgresConnection, lane: Int) throws(PostgresError) {
         connection.closeIfStale()
         guard !connection.isOpen else { return }
-        if let reason = state.withLock({ $0.gate.refusal(now: now()) }) { throw .unreachable(reason) }
+        let (attempt, refusal) = state.withLock { ($0.gate.attempt, $0.gate.refusal(now: now())) }
+        if let refusal { throw .unreachable(refusal) }
         do throws(PostgresError) {
             connection.limit(milliseconds: PostgresLimits.connectMilliseconds)
             try connection.open(url)
@@ -203,8 +204,8 @@ public final class PostgresDatabase: Sendable {
                 }
             state.withLock { state in
                 var random = state.random
-                state.gate.failed(reason, now: now(), random: &random)
-                metrics?.connectionsChanged(open: 0)
+                state.gate.failed(attempt, reason, now: now(), random: &random)
+                metrics?.connectionsChanged(open: state.gate.isShut ? 0 : state.open)
             }
             throw .unreachable(reason)
         }

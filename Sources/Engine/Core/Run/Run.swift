@@ -261,19 +261,25 @@ final class Run: Sendable {
         parts.metrics.runConcluded(parts.handle, ending, settled, at: now)
         parts.trace?.end(ending, settled)
         closeCalls(tally, ending)
+        // Before the event: who has seen the end finds it counted.
+        countEnd(ending)
         switch ending {
         case .complete(let reason):
             let answer = String(decoding: tally.answer, as: UTF8.self)
             append(.complete(finalAnswer: answer, finishReason: reason, settled))
-        case .cut(let cut):
-            append(.cut(cut, settled))
+        case .cut(let cut): append(.cut(cut, settled))
+        case .error(let code, let message): append(.error(code: code, message: message, settled))
+        }
+    }
+
+    private func countEnd(_ ending: RunEnding) {
+        var cutReason: CutReason?
+        if case .cut(let cut) = ending {
+            cutReason = cut.reason
             if let decided = control.withLock({ $0.endDecidedAt }) {
                 parts.metrics.cutLatency(.nanoseconds(parts.clock.nowNanoseconds - decided))
             }
-        case .error(let code, let message): append(.error(code: code, message: message, settled))
         }
-        var cutReason: CutReason?
-        if case .cut(let cut) = ending { cutReason = cut.reason }
         parts.metrics.runEnded(model: parts.handle.model, outcome: ending.outcome, cutReason: cutReason)
     }
 }
