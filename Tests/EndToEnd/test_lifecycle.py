@@ -8,7 +8,7 @@ import requests
 from rig.envelopes import answer, check_run, of_sse, tokens
 from rig.realtime import Client
 from rig.server import Installation
-from rig.sse import collect
+from rig.sse import collect, stream
 from rig.waiting import wait_until
 
 
@@ -133,6 +133,34 @@ def test_what_a_killed_server_had_delivered_is_charged_by_the_next_one(shared, r
             assert requests.get(address + "/events", headers=stranger.headers, timeout=10).status_code == 404
         assert told == usage["totals"]["output_tokens"]
         assert check_run(of_sse(collect(again.url, tenant.key, {"text": "hi\n@tokens 5", "model": "demo"})))["type"] == "chat.complete"
+    finally:
+        installation.stop()
+
+
+@pytest.mark.parametrize("shared", [False, True], ids=["embedded", "redis"])
+def test_a_run_that_was_complete_when_its_server_was_killed_stays_complete(shared, redis_server, tmp_path, make_tenant):
+    """Its lease stands on the board of the dead server until its row is known to be in the ledger."""
+    installation = Installation(tmp_path / "i", redis=redis_server.url if shared else "")
+    try:
+        server = installation.serve()
+        tenant = make_tenant(installation)
+        client = Client(server.url, tenant.key)
+        runs = [client.call("chat_message", {"text": "hi\n@tokens 7\n@rate 0", "model": "demo"})["run_id"] for _ in range(8)]
+        ends = {run: check_run(client.finish(run)) for run in runs}
+        server.process.child.kill()
+        server.process.wait()
+        again = installation.serve()
+        wait_until("what it left is settled", lambda: not list((installation.folder / "data" / "nodes").glob("*.board"))[1:], 20)
+        # The logs of its runs were in its memory, or are lost with Redis'.
+        for key in redis_server.client.keys(f"kdcube:{{{tenant.org}}}:run:*"):
+            redis_server.client.delete(key)
+        for run, end in ends.items():
+            told = installation.json("why", run)
+            assert (told["state"], told["totals"]["cost_usd"]) == ("complete", end["cost_usd"])
+            address = f"{again.url}/v1/runs/{run}"
+            assert requests.get(address, headers=tenant.headers, timeout=10).json()["state"] == "complete"
+            gap, found = of_sse(stream(address + "/events", tenant.key))
+            assert (gap["type"], found["data"], found["usage"]) == ("gap", end["data"], end["usage"])
     finally:
         installation.stop()
 
