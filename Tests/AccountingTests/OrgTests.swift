@@ -16,10 +16,14 @@ struct OrgTests {
         #expect(throws: ScopeError.nameTooLong) { try OrgID(String(repeating: "é", count: 64) + "x") }
     }
 
-    @Test("names are compared byte by byte, as every store does")
-    func bytes() {
-        let (one, other) = ("Zu\u{308}rich" as OrgID, "Z\u{FC}rich" as OrgID)
-        #expect(one.text == other.text && one != other && Set([one, other]).count == 2)
+    @Test("of names that look alike one is a name: stores compare bytes, and Swift what is meant")
+    func composed() throws {
+        let (apart, composed) = ("Zu\u{308}rich", "Z\u{FC}rich")
+        #expect(apart == composed)
+        #expect(try OrgID(composed).text.utf8.count == 7)
+        #expect(throws: ScopeError.notComposed) { try OrgID(apart) }
+        #expect(throws: ScopeError.notComposed) { try TenancyPath(org: "acme", project: "web", user: "jose\u{301}") }
+        #expect(throws: ScopeError.notComposed) { try Scope("user:acme/web/jose\u{301}") }
         #expect((["aa", "a", "B"] as [OrgID]).sorted() == ["B", "a", "aa"])
     }
 

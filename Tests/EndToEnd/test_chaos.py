@@ -78,9 +78,10 @@ class Fleet:
             if reading.end not in ("chat.cut", "chat.complete", "chat.error"):
                 continue
             assert reading.charged == charged, (reading, charged)
-            if reading.end == "chat.error" and reading.detail["error"]["code"] == "node_lost":
-                # Its server died, perhaps before it had asked the upstream: it may have paid for tokens that never reached the client, but
-                # for none that its upstream had not sent.
+            lost = reading.end == "chat.error" and reading.detail["error"]["code"] == "node_lost"
+            if lost or (reading.has_gap and reading.end != "chat.complete"):
+                # Its server died, perhaps before it had asked the upstream, or its log did: it may have paid for tokens that never reached
+                # the client, but for none that its upstream had not sent.
                 upstream = sent.get(reading.plan, 0)
                 assert reading.delivered <= charged <= upstream, (reading, charged, upstream)
             else:

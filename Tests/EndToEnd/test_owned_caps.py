@@ -32,6 +32,10 @@ def test_a_rotated_key_goes_on_with_what_was_used_of_its_budgets(server, admin, 
     rows = admin.ok("GET", "budgets", scope=f"key:{last['id']}")["data"]
     assert [(row["scope"], row["used"], row["free"]) for row in rows] == [(scope, 3, 0)]
     assert installation.usage(f"key:{last['id']}")["totals"]["requests"] == 3
+    charged = admin.ok("GET", "ledger", scope=f"key:{last['id']}")["data"]
+    assert charged == admin.ok("GET", "ledger", scope=scope)["data"] and {row["key"] for row in charged} == {tenant.key_id}
+    exported = [installation.command("export", "--scope", name) for name in (scope, f"key:{last['id']}")]
+    assert exported[0] == exported[1] and exported[0].count(tenant.key_id) >= 3
     # What is set for the key that is in use is set for the account.
     assert admin.ok("PUT", "budgets", {"scope": f"key:{last['id']}", "unit": "requests", "window": "day", "limit": 4})["scope"] == scope
     assert complete(server, last["key"]).status_code == 200 and complete(server, last["key"]).status_code == 429

@@ -73,6 +73,23 @@ def test_an_update_changes_what_it_names_and_nothing_else(server, installation, 
     assert moved.status_code == 400 and moved.json()["error"]["code"] == "unsupported_parameter"
 
 
+def test_a_budget_of_one_tool_or_model_is_no_limit_of_the_key(server, installation, tenant, admin):
+    made = admin.generate()
+    for more in (("usd", "0.10", "day", "--tool", "crm.lookup"), ("tokens", "50", "minute", "--model", "demo")):
+        unit, limit, window, *subject = more
+        installation.command(
+            "budget", "set", "--scope", f"key:{made['token']}", "--unit", unit, "--limit", limit, "--window", window, *subject
+        )
+    info = admin.info(made["key"]).json()["info"]
+    assert (info["max_budget"], info["budget_duration"], info["tpm_limit"]) == (None, None, None)
+    assert admin.post("update", {"key": made["key"], "budget_duration": "30d"}).status_code == 400
+    changed = admin.post("update", {"key": made["key"], "max_budget": 10}).json()
+    assert (changed["max_budget"], changed["budget_duration"]) == (10, None)
+    assert admin.post("update", {"key": made["key"], "max_budget": None}).json()["max_budget"] is None
+    left = installation.json("budget", "list", "--scope", f"key:{made['token']}")
+    assert {(one["unit"], one["window"]) for one in left} == {("usd", "day"), ("tokens", "minute")}
+
+
 def test_models_block_expiry_and_deletion(server, admin):
     made = admin.generate(models=["something-else"], duration="1h")
     assert made["expires"] > time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime())

@@ -33,6 +33,16 @@ struct MessagesRequestTests {
         #expect(messages[4].content == "C" && !request.streams && request.prompt.outputTokensMax == 9)
     }
 
+    @Test("no tools are no tools: other upstreams take neither an empty list nor a choice of nothing")
+    func noTools() throws {
+        let json =
+            #"{"model":"m","max_tokens":9,"messages":[{"role":"user","content":"A"}],"tools":[],"tool_choice":{"type":"auto","disable_parallel_tool_use":true}"#
+        let request = try read(json + "}")
+        #expect(request.prompt.tools == nil)
+        #expect(request.prompt.parameters["tool_choice"] == nil && request.prompt.parameters["parallel_tool_calls"] == nil)
+        #expect(try read(json + #","server_tools":["g"]}"#).prompt.parameters["tool_choice"] == "auto")
+    }
+
     @Test("parameters in the words that upstreams are asked in")
     func parameters() throws {
         let request = try read(

@@ -36,6 +36,16 @@ struct RunStoryTests {
         RunExplanation(run: "run_a", path: try path(), model: "demo", state: state, end: end, rows: rows, windows: [])
     }
 
+    @Test(
+        "what a run has ended with is its last row but for the notes to it",
+        arguments: [LedgerRow.Kind.settle, .resolve, .commit, .suspense])
+    func settled(_ kind: LedgerRow.Kind) throws {
+        let isOver = kind == .settle || kind == .resolve
+        let rows = [try row(1), try row(2, kind)]
+        #expect(rows.settled?.kind == (isOver ? kind : nil))
+        #expect((rows + [try row(3, .overrun)]).settled?.kind == (isOver ? kind : nil))
+    }
+
     @Test("a cut run: who, how much, the calls, why, and the record, in five sentences; the timeline in its order")
     func cut() throws {
         let end = RunEnd(

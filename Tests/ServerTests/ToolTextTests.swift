@@ -56,6 +56,14 @@ struct ToolTextTests {
         #expect(text.line(ofTool: 1) == 12 && text.line(ofTool: 2) == 0)
     }
 
+    @Test("the lines of Windows are lines")
+    func carriageReturns() throws {
+        let text = Self.file.replacing("\n", with: "\r\n")
+        #expect(try ToolText(text).entries.map(\.lines) == [4..<9, 11..<21])
+        let changed = try ToolText(text).applying([ToolEdit(name: "crm.lookup", tool: nil)])
+        #expect(changed.contains("# Ours.\r\n") && changed.contains("# Money goes out.\r\n") && !changed.contains("crm.lookup"))
+    }
+
     @Test("a tool is put at the end, and nothing else is touched")
     func made() throws {
         let (text, entries) = try changed(Self.file, ToolEdit(name: "a.new", tool: Self.tool("a.new")))

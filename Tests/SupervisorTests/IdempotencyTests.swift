@@ -35,6 +35,26 @@ struct IdempotencyTests {
         #expect(await bench.call(key: "k", caller: bob).value == 2)
     }
 
+    @Test("a key is a user's own, or the credential's where it has no user; and so is what the tool is told of it")
+    func owners() async throws {
+        let told = Mutex<[String]>([])
+        let bench = try Bench(
+            adapter: ScriptedTool { call in
+                told.withLock { $0.append(call.idempotencyKey ?? "") }
+                return .success(.null)
+            })
+        func caller(_ org: OrgID, _ user: String, _ key: String) -> CallerIdentity {
+            CallerIdentity(org: org, project: "shop", user: user, key: key, run: "run_1")
+        }
+        for owner in [caller("acme", "", "k1"), caller("acme", "", "k2"), caller("acme", "k1", "k1"), caller("nova", "", "k1")] {
+            #expect(await bench.call(key: "k", caller: owner).isReplayed == false)
+        }
+        #expect(await bench.call(key: "k", caller: caller("acme", "", "k1")).isReplayed)
+        #expect(await bench.call(key: "k", caller: caller("acme", "k1", "another")).isReplayed, "of one user, whatever the key")
+        let keys = told.withLock { $0 }
+        #expect(keys.count == 4 && Set(keys).count == 4 && keys.allSatisfy { $0.utf8.count == 64 })
+    }
+
     @Test("a call of the same key waits for the one in flight")
     func waits() async throws {
         let hold = Hold()

@@ -29,6 +29,23 @@ struct EngineIOWheelTests {
         }
     }
 
+    @Test("The turn of a deadline is known before its ticket is put in, and stays the same until it comes")
+    func known() {
+        let tick = TimeAmount.milliseconds(10)
+        for delay in [0, 1, 10, 4_999, 5_109] {
+            var wheel = HeartbeatWheel(granularity: tick, at: .uptimeNanoseconds(0))
+            let deadline = NIODeadline.uptimeNanoseconds(UInt64(delay) * 1_000_000)
+            let turn = wheel.turn(of: deadline)
+            #expect(wheel.insert(HeartbeatWheel.Ticket(index: 1, generation: 0), deadline: deadline) == turn)
+            var now = NIODeadline.uptimeNanoseconds(0)
+            while wheel.advance(to: now).isEmpty {
+                #expect(wheel.turn(of: deadline) == turn, "nothing is put in twice")
+                now = now + tick
+            }
+            #expect(now == turn)
+        }
+    }
+
     @Test("After a long sleep every ticket is given once") func sleeps() {
         var wheel = HeartbeatWheel(granularity: .milliseconds(10), at: .uptimeNanoseconds(0))
         for index in 0..<100 {

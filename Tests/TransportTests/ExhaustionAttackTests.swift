@@ -123,6 +123,21 @@ struct ExhaustionAttackTests {
         }
     }
 
+    @Test("Attack 17: frames that never end where a read does are forgotten as they are read") func unaligned() throws {
+        // One odd frame; those that follow have 128 bytes, and reads 1,024.
+        var wire = WebSocketFrameWriter.clientFrame(.pong, payload: ByteBuffer(string: "x"), key: 7)
+        let pong = WebSocketFrameWriter.clientFrame(.pong, payload: ByteBuffer(repeating: 7, count: 122), key: 7)
+        for _ in 0..<4_000 { wire.writeImmutableBuffer(pong) }
+        var parser = WebSocketParser(limits: WebSocketLimits(messageBytes: 1_000_000), allowsCompression: false)
+        var (input, frames) = (ByteBuffer(), 0)
+        while let read = wire.readSlice(length: 1_024) {
+            input.append(read: read)
+            while try parser.next(&input) != nil { frames += 1 }
+            #expect(input.readableBytes > 0 && input.capacity <= 8_192)
+        }
+        #expect(frames > 3_900)
+    }
+
     @Test("Attack 17, S10: a thousand clients that open sessions and never join leave nothing behind") func neverJoin() async throws {
         try await TestServer.socketIO(try configuration(connectTimeout: .milliseconds(500)), setUp: { _ = $0.namespace("/") }) { server in
             let threads = ProcessFigures.threads

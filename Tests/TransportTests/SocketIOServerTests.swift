@@ -301,6 +301,32 @@ struct SocketIOServerTests {
         }
     }
 
+    @Test("A feed goes on at once after an upgrade to a connection of another loop", arguments: [0, 1])
+    func upgradedFeed(_ spare: Int) async throws {
+        let source = CountingSource(total: 3)
+        try await serve(loops: 2) { main in
+            main.on("feed") { socket, _, _ in
+                let feed = socket.openFeed(source)
+                Task {
+                    // The upgrade is over by then, and nothing else was written since.
+                    try? await Task.sleep(for: .milliseconds(300))
+                    feed.signal()
+                }
+            }
+        } _: { server in
+            // Connections go to the loops in turns.
+            for _ in 0..<spare { _ = try await server.connect() }
+            let sid = try await server.openPolling()
+            _ = try await server.post(sid, "40")
+            _ = try await server.poll(sid)
+            let socket = try await server.probe(sid)
+            #expect(try await server.post(sid, #"42["feed"]"#).status == 200)
+            _ = try await server.poll(sid)
+            socket.say("5")
+            for index in 0..<3 { #expect(try await socket.text() == "42[\"n\",\(CountingSource.payload(index))]") }
+        }
+    }
+
     @Test("A feed works over polling too, and wakes with a signal") func pollingFeed() async throws {
         let source = CountingSource(total: 3)
         try await serve { main in

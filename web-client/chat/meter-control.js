@@ -38,14 +38,17 @@ export class MeterControl {
 
   async refresh() {
     clearTimeout(this.#timer);
+    const rest = this.#rest;
+    // An answer to a key that was taken back is not about the one that came after it.
+    const isLate = () => this.#closed || rest !== this.#rest;
     try {
-      const quota = await this.#rest.quota();
-      if (this.#closed) return;
+      const quota = await rest.quota();
+      if (isLate()) return;
       this.model.setQuota(quota?.windows, Date.now());
       this.onpath(pathOf(quota));
       this.#now();
     } catch (error) {
-      if (this.#closed || this.onerror(error)) return;
+      if (isLate() || this.onerror(error)) return;
       // The list keeps what it had and says since when.
     }
     this.#timer = setTimeout(() => this.refresh(), IDLE_MS);

@@ -72,22 +72,25 @@ export class ChatPage {
 
   async start(client) {
     this.#client = client;
+    // What comes late for a key that was taken back is not about the one that came after it.
+    const own = (act) => (news) => { if (client === this.#client) act(news); };
     byId('app').classList.remove('is-blocked');
-    client.on('connection', (connection) => this.#connected(connection));
-    client.on('session', (info) => {
+    client.on('connection', own((connection) => this.#connected(connection)));
+    client.on('session', own((info) => {
       this.#caller = { roles: info.roles ?? [], user: info.user ?? '' };
       this.#identify(info);
-    });
-    client.on('resume-refused', ({ run, error }) => this.#orphaned(run, error));
+    }));
+    client.on('resume-refused', own(({ run, error }) => this.#orphaned(run, error)));
     this.meter.start(client.rest, { onpath: (path) => this.#identify(path), onerror: (error) => this.#refused(error) });
     this.composer.setEnabled(true);
     client.connect();
     const wanted = new URLSearchParams(location.hash.slice(1)).get('c');
     try {
       const [models] = await Promise.all([client.rest.models(), this.#loadList()]);
+      if (client !== this.#client) return;
       this.composer.setModels(models?.data ?? []);
     } catch (error) {
-      if (this.#refused(error)) return;
+      if (client !== this.#client || this.#refused(error)) return;
       // The connection's own sign tells that the server is away; ask again when it is back.
     }
     if (wanted) this.open(wanted);
@@ -96,6 +99,7 @@ export class ChatPage {
 
   stopClient() {
     this.#leaveRun();
+    this.#opening += 1;
     this.meter.stop();
     this.#caller = { roles: [], user: '' };
     this.#client?.close();
@@ -261,7 +265,9 @@ export class ChatPage {
   }
 
   async #loadList() {
-    const answer = await this.#client.rest.conversations();
+    const client = this.#client;
+    const answer = await client.rest.conversations();
+    if (client !== this.#client) return;
     this.list.set(answer?.data ?? []);
     this.list.select(this.#conversation);
     if (this.#conversation) setText(byId('title'), this.list.title(this.#conversation) || 'Conversation');

@@ -14,7 +14,7 @@ const MAX_FRUITLESS = 12;
 /** Runs over `fetch` and server-sent events: for networks that let no WebSocket and no long polling through. */
 export class SSETransport {
   name = 'sse';
-  #streams = new Map(); // run → AbortController of its stream
+  #streams = new Map(); // run → AbortController of its stream; whoever follows a run holds the one that is here
   #wakeups = new Set(); // functions that end a waiting retry at once
   #probe = 0;
   #closed = false;
@@ -68,7 +68,10 @@ export class SSETransport {
   }
 
   adopt(run) {
-    setTimeout(() => this.#follow(run, null, null));
+    this.#streams.get(run)?.abort();
+    const controller = new AbortController();
+    this.#streams.set(run, controller);
+    setTimeout(() => this.#follow(run, null, controller));
     return run;
   }
 
@@ -91,7 +94,6 @@ export class SSETransport {
   drop(run) {
     const controller = this.#streams.get(run);
     this.#streams.delete(run);
-    run.dropped = true;
     // After a terminal event the server ends the stream itself; aborting then would only look like a failure.
     if (!run.ended) controller?.abort();
   }
@@ -99,13 +101,16 @@ export class SSETransport {
   /** Reads the run's events until its end, across lost connections. */
   async #follow(run, events, controller) {
     const backoff = new Backoff();
+    const isOurs = () => !this.#closed && this.#streams.get(run) === controller;
     let fruitless = 0;
-    for (;;) {
+    while (isOurs()) {
       const before = run.lastSeq;
       try {
         if (!events) {
-          controller = new AbortController();
-          this.#streams.set(run, controller);
+          if (controller.signal.aborted) {
+            controller = new AbortController();
+            this.#streams.set(run, controller);
+          }
           events = await this.#reopen(run, controller);
           this.report({ state: 'sse' });
         }
@@ -117,7 +122,7 @@ export class SSETransport {
         }
       }
       events = null;
-      if (run.ended || run.dropped || this.#closed) return;
+      if (run.ended || !isOurs()) return;
       fruitless = run.lastSeq > before ? 0 : fruitless + 1;
       if (fruitless === 0) backoff.reset();
       if (fruitless > MAX_FRUITLESS) {

@@ -93,9 +93,10 @@ export class Console {
   }
 
   /** @returns {boolean} whether the key was refused: then the person is asked for another. */
-  refused(error) {
+  refused(error, session = this.#session) {
     if (error?.status !== 401) return false;
-    this.deps.onsignout(error);
+    // A late answer to a key that was taken back is not about the one that came after it.
+    if (session === this.#session) this.deps.onsignout(error);
     return true;
   }
 
@@ -111,12 +112,12 @@ export class Console {
 
   #open(session, token) {
     const { api, me } = session;
-    session.approvals = new ApprovalsStore(api, { isAdmin: me.isAdmin, onchange: () => this.#counted(), onerror: (error) => this.refused(error) });
+    session.approvals = new ApprovalsStore(api, { isAdmin: me.isAdmin, onchange: () => this.#counted(), onerror: (error) => this.refused(error, session) });
     // Where none is chosen it is one's own, as for what is pushed: an operator asks for all by `*`.
     const org = () => session.org || me.org;
     session.stores = { streams: new StreamsStore({ api, org }), windows: new WindowsStore({ api, org }), now: new NowStore({ api, org }) };
     const deps = {
-      api, me, approvals: session.approvals, ...session.stores, say: (text) => this.announcer.say(text), refused: (error) => this.refused(error),
+      api, me, approvals: session.approvals, ...session.stores, say: (text) => this.announcer.say(text), refused: (error) => this.refused(error, session),
       go: (address, options) => this.go(address, options), seen: (rows) => this.scope.learn(rows),
       href: (page, filters) => writeAddress(goTo(this.#address, page, filters)),
     };
@@ -137,7 +138,7 @@ export class Console {
     session.live.on('connection', (connection) => {
       this.connection.set(connection);
       this.#tellStale(connection);
-      if (connection.state === 'refused') this.refused({ status: 401, message: 'It is not valid any more.' });
+      if (connection.state === 'refused') this.refused({ status: 401, message: 'It is not valid any more.' }, session);
     });
     session.live.on('approvals', (news) => {
       this.scope.learn(news.data);

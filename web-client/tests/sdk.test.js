@@ -58,6 +58,21 @@ test('after a lost connection it goes on behind the last event, and what comes t
   kdcube.close();
 });
 
+test('a run that was detached and resumed reconnects like any other', async () => {
+  const rest = [sse(delta(2, 'two ')), sse(delta(3, 'three'), complete(4))];
+  const { kdcube, asked } = client({
+    'POST /v1/runs': () => ({ body: sse(delta(1, 'one ')) }),
+    'GET /v1/runs/r1/events': () => ({ body: rest.shift() }),
+  });
+  const run = await kdcube.send('Hi');
+  run.detach();
+  await assert.rejects(run.text());
+  run.resume();
+  assert.equal((await run.done).state, 'complete');
+  assert.equal(asked.filter((r) => r.path.endsWith('/events')).length, 2, 'the stream that broke after it was followed up');
+  kdcube.close();
+});
+
 test('a gap is an event, and the final answer fills the text', async () => {
   const gap = 'event: gap\ndata: {"run_id":"r1","first_seq":2,"seq":7}\n\n';
   const { kdcube } = client({ 'POST /v1/runs': () => ({ body: sse(delta(1, 'all ')) + gap + sse(complete(8)) }) });

@@ -35,11 +35,11 @@ public final class MappedBoard: LeaseBoard {
 
     public var isEmpty: Bool { state.withLock { $0.used == 0 && $0.unposted == 0 } }
 
-    public func post(_ claim: LeaseClaim) -> (any LeaseNote)? {
+    public func post(_ claim: LeaseClaim) -> any LeaseNote {
         let record = claim.boardBytes
         let slot = state.withLock { state -> (Mapping, Int)? in
             guard record.count <= BoardLayout.recordBytesMax, let index = takeSlot(&state) else {
-                // Its lease cannot be answered for by a successor, ever: what it held stays in suspense then.
+                // While it lives, no successor can answer for it: what it held stays in suspense then.
                 state.unposted += 1
                 head.write(state.unposted, at: BoardLayout.unpostedOffset)
                 return nil
@@ -47,7 +47,7 @@ public final class MappedBoard: LeaseBoard {
             state.used += 1
             return (state.groups[index / BoardLayout.groupSlots], index)
         }
-        guard let (group, index) = slot else { return nil }
+        guard let (group, index) = slot else { return UnpostedNote(board: self) }
         let offset = index % BoardLayout.groupSlots * BoardLayout.slotBytes
         let note = SlotNote(board: self, group: group, offset: offset, index: index)
         group.write(record, at: offset + BoardLayout.recordOffset)
@@ -79,11 +79,30 @@ public final class MappedBoard: LeaseBoard {
         }
     }
 
+    fileprivate func settledUnposted() {
+        state.withLock { state in
+            state.unposted -= 1
+            head.write(state.unposted, at: BoardLayout.unpostedOffset)
+        }
+    }
+
     /// For tests: others find it as if this process had died.
     func abandon() { file.unlock() }
 
     /// Removes the file: nothing is left behind. Only of a board that is empty.
     public func discard() { if isEmpty { file.remove() } }
+}
+
+/// A lease that found no room.
+private final class UnpostedNote: LeaseNote {
+    private let board: MappedBoard
+    private let isRemoved = Atomic<Bool>(false)
+
+    init(board: MappedBoard) { self.board = board }
+
+    func note(_ progress: LeaseProgress) {}
+
+    func remove() { if !isRemoved.exchange(true, ordering: .relaxed) { board.settledUnposted() } }
 }
 
 /// One lease's slot.

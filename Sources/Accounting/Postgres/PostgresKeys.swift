@@ -91,12 +91,18 @@ public struct PostgresKeys: KeyStore {
     }
 
     @discardableResult
-    public func set(_ settings: KeySettings, of id: String) async throws(PostgresError) -> Bool {
+    public func change(
+        _ id: String, _ change: @escaping @Sendable (inout KeySettings) -> Void
+    ) async throws(PostgresError) -> (before: APIKey, after: APIKey)? {
         try await database.write { (connection) throws(PostgresError) in
-            let found = try connection.query("SELECT EXISTS (SELECT FROM keys WHERE id = $1)", [.text(id)])
-            guard try found.first?.bool(0) == true else { return false }
+            // A statement of its own: the one that waited for the lock would read the settings as they were before.
+            try connection.query("SELECT FROM keys WHERE id = $1 FOR UPDATE", [.text(id)])
+            let found = "\(Self.selection) WHERE id = $1"
+            guard let before = try connection.query(found, [.text(id)]).map(Self.decode).first else { return nil }
+            var settings = before.settings
+            change(&settings)
             try Self.write(settings, of: id, &connection)
-            return true
+            return try connection.query(found, [.text(id)]).map(Self.decode).first.map { (before, $0) }
         }
     }
 

@@ -31,8 +31,9 @@ public enum PostgresLimits {
     /// Days of which a process remembers that the ledger has a partition. Forgetting costs one look each.
     static let knownDays = 4_096
 
-    /// Statements that a connection keeps prepared. The code has about forty; more would mean that SQL is being composed.
-    static let preparedStatements = 128
+    /// Statements that a connection keeps prepared. The code has about a hundred and fifty, some of which come in as many forms as a
+    /// question has; what comes beyond is planned each time.
+    static let preparedStatements = 512
 
     /// Bytes of one answer that are copied out. A page of 200 turns of 8 MiB each cannot be served in one piece anyway.
     static let answerBytesMax = 64 << 20

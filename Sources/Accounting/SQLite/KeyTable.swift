@@ -89,13 +89,18 @@ public struct KeyTable: KeyStore {
     }
 
     @discardableResult
-    public func set(_ settings: KeySettings, of id: String) async throws(EmbeddedDatabaseError) -> Bool {
+    public func change(
+        _ id: String, _ change: @escaping @Sendable (inout KeySettings) -> Void
+    ) async throws(EmbeddedDatabaseError) -> (before: APIKey, after: APIKey)? {
         try await database.write { db in
-            guard try Bool.fetchOne(db, sql: "SELECT EXISTS (SELECT 1 FROM keys WHERE id = ?)", arguments: [id]) ?? false else {
-                return false
+            func find() throws -> APIKey? {
+                try Row.fetchOne(db, sql: "\(Self.selection) WHERE id = ?", arguments: [id]).map(Self.decode)
             }
+            guard let before = try find() else { return nil }
+            var settings = before.settings
+            change(&settings)
             try Self.write(settings, of: id, db)
-            return true
+            return try find().map { (before, $0) }
         }
     }
 

@@ -67,10 +67,10 @@ struct KeyDesk: Sendable {
     ///
     /// - Returns: the key as it is now; nil when there is none.
     @discardableResult
-    func change(_ key: APIKey, to settings: KeySettings, at now: Milliseconds) async throws -> APIKey? {
-        guard try await stores.keys.set(settings, of: key.id) else { return nil }
-        if settings.refuses(at: now), !key.settings.refuses(at: now) { try await cut(key, at: now) }
-        return try await stores.keys.find(id: key.id)
+    func change(_ id: String, at now: Milliseconds, _ change: @escaping @Sendable (inout KeySettings) -> Void) async throws -> APIKey? {
+        guard let (before, after) = try await stores.keys.change(id, change) else { return nil }
+        if after.settings.refuses(at: now), !before.settings.refuses(at: now) { try await cut(after, at: now) }
+        return after
     }
 
     /// Another secret and id for what the key was. It spends from the same account: its budgets are the old one's, and so is what was used of
@@ -86,9 +86,7 @@ struct KeyDesk: Sendable {
         let made = try Made(draft, at: now)
         try await stores.keys.create(made.key, hash: made.hash)
         if grace > Milliseconds(0) {
-            var settings = key.settings
-            settings.expiresAt = min(settings.expiresAt ?? WindowSpan.never, now + grace)
-            try await stores.keys.set(settings, of: key.id)
+            try await stores.keys.change(key.id) { $0.expiresAt = min($0.expiresAt ?? WindowSpan.never, now + grace) }
         } else {
             _ = try await stores.keys.revoke(id: key.id, author: AuditAuthor.current.name, at: now)
         }

@@ -67,7 +67,7 @@ struct MessagesRequest: Sendable {
         }
         var tools: [JSONValue] = []
         for (index, tool) in list.enumerated() { tools.append(try Self.tool(FieldReader(tool, prefix: "tools[\(index)]."))) }
-        return .array(tools)
+        return tools.isEmpty ? nil : .array(tools)
     }
 
     private static func tool(_ fields: FieldReader) throws(HTTPFailure) -> JSONValue {
@@ -145,6 +145,11 @@ struct MessagesRequest: Sendable {
         default: throw choice.failure("type", "must be auto, any, tool or none")
         }
         if try choice.flag("disable_parallel_tool_use") ?? false { parameters["parallel_tool_calls"] = false }
+        // Other upstreams refuse a choice where there is nothing to choose from.
+        if (fields.value("tools")?.arrayValue ?? []).isEmpty, fields.value("server_tools") == nil {
+            parameters["tool_choice"] = nil
+            parameters["parallel_tool_calls"] = nil
+        }
     }
 
     /// A schema of the answer goes in OpenAI's words, which the upstream's provider knows.

@@ -36,14 +36,18 @@ struct AuditedKeys: KeyStore {
     }
 
     @discardableResult
-    func set(_ settings: KeySettings, of id: String) async throws -> Bool {
-        guard let key = try await store.find(id: id) else { return false }
+    func change(
+        _ id: String, _ change: @escaping @Sendable (inout KeySettings) -> Void
+    ) async throws -> (before: APIKey, after: APIKey)? {
+        guard let key = try await store.find(id: id) else { return nil }
+        var settings = key.settings
+        change(&settings)
         var details = JSONObject([
             ("key", .string(id)), ("blocked", .bool(settings.isBlocked)), ("models", .array(settings.models.map { .string($0) })),
         ])
         details["expires_at"] = settings.expiresAt.map { .string($0.rfc3339) }
         try await log.record("key.set", in: key.org, details)
-        return try await store.set(settings, of: id)
+        return try await store.change(id, change)
     }
 
     func active(hash: String) async throws -> APIKey? { try await store.active(hash: hash) }

@@ -28,8 +28,9 @@ struct ExportCommand: AsyncParsableCommand {
     func run() async throws {
         try await reportingFailures {
             let format = json ? .jsonl : LedgerFormat(rawValue: format) ?? .csv
-            let query = try LedgerSelection(scope: scope, run: onlyRun, from: from, to: to).query
+            var query = try LedgerSelection(scope: scope, run: onlyRun, from: from, to: to).query
             let stores = try store.stores()
+            if let scope = query.scope { query.scope = try await stores.payer(of: scope) }
             let windows = try await WindowReader(stores, logger: Logger(label: "kdcube.export"))
             try await windows.flush(query.scope)
             await windows.close()

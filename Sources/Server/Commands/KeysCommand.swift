@@ -63,7 +63,8 @@ struct KeysCommand: AsyncParsableCommand {
                         .make(draft, budgets: budget.compactMap { KeyBudget(text: $0) }, at: now)
                 } catch is ScopeError {
                     throw CommandFailure(
-                        "names of org, project, user and role must be 1 to \(AccountingLimits.nameBytes) bytes without blanks, / : { }")
+                        "names of org, project, user and role must be 1 to \(AccountingLimits.nameBytes) bytes in composed form (NFC) without blanks, / : { }"
+                    )
                 }
                 made.print(asJSON: json)
             }
@@ -156,9 +157,7 @@ struct KeysCommand: AsyncParsableCommand {
                 guard let key = try await stores.keys.find(id: id), key.revokedAt == nil else {
                     throw CommandFailure("there is no key \(id) that was not revoked; see `kdcube keys list`")
                 }
-                var settings = key.settings
-                settings.isBlocked = blocked
-                guard let changed = try await KeyDesk(stores: stores).change(key, to: settings, at: now) else {
+                guard let changed = try await KeyDesk(stores: stores).change(key.id, at: now, { $0.isBlocked = blocked }) else {
                     throw CommandFailure("there is no key \(id); see `kdcube keys list`")
                 }
                 if json { return Output.line(JSONValue.object(changed.row(at: now)).jsonText) }

@@ -24,7 +24,7 @@ enum FieldChange<Value: Sendable>: Sendable {
 
 extension TenancyName {
     /// For sentences.
-    static let rule = "must be a name of 1 to \(AccountingLimits.nameBytes) bytes without blanks and / { }"
+    static let rule = "must be a name of 1 to \(AccountingLimits.nameBytes) bytes in composed form (NFC) without blanks and / { }"
 }
 
 /// Reads typed fields of a JSON object that a client sent: every refusal names the field and the rule.

@@ -35,7 +35,7 @@ struct VirtualKeys: Sendable {
         let made: KeyDesk.Made
         do throws(ScopeError) { made = try KeyDesk.Made(draft, at: now) } catch {
             throw HTTPFailure.badRequest(
-                "organization_id, team_id and user_id must be names of at most \(AccountingLimits.nameBytes) bytes without blanks and / { }."
+                "organization_id, team_id and user_id must be names of at most \(AccountingLimits.nameBytes) bytes in composed form (NFC) without blanks and / { }."
             )
         }
         // Before the key can be used, so that no run of it is without its caps.
@@ -53,15 +53,13 @@ struct VirtualKeys: Sendable {
                 .badRequest, code: "unsupported_parameter", message: "The \(name) of a key cannot change: make another key.", param: name)
         }
         try await setBudgets(fields, of: key.account)
-        try await stores.keys.set(Self.settings(key.settings, changedBy: fields, now: now), of: key.id)
+        try await stores.keys.change(key.id) { $0 = Self.settings($0, changedBy: fields, now: now) }
         if fields.isBlocked == true { try await stores.revocations.add(.scope(.key(key.id)), org: key.org, author: admin.keyID, at: now) }
     }
 
     /// A key that is blocked is cut as well: who blocks it means what runs by it too.
     func set(blocked: Bool, _ key: APIKey, by admin: Principal) async throws {
-        var settings = key.settings
-        settings.isBlocked = blocked
-        try await KeyDesk(stores: stores).change(key, to: settings, at: WallClock.now())
+        try await KeyDesk(stores: stores).change(key.id, at: WallClock.now()) { $0.isBlocked = blocked }
     }
 
     private static func settings(_ old: KeySettings, changedBy fields: KeyFields, now: Milliseconds) -> KeySettings {
@@ -121,7 +119,7 @@ struct VirtualKeys: Sendable {
         let money = budgets.first { $0.isMaxBudget }
         let window = money?.window(at: now)
         func limit(_ unit: MeterUnit) -> JSONValue {
-            budgets.first { $0.unit == unit && $0.period == .minute }.map { .integer($0.limit) } ?? .null
+            budgets.first { $0.model == nil && $0.unit == unit && $0.period == .minute }.map { .integer($0.limit) } ?? .null
         }
         func text(_ value: String?) -> JSONValue { value.map { .string($0) } ?? .null }
         let spent = try await stores.ledger.sum(scope, from: window?.start ?? Milliseconds(.min), to: window?.end ?? Milliseconds(.max))
@@ -143,6 +141,6 @@ struct VirtualKeys: Sendable {
 }
 
 extension Budget {
-    /// LiteLLM knows one money budget a key. Of several that `kdcube budget` made, the first listed stands for it.
-    fileprivate var isMaxBudget: Bool { unit == .usd }
+    /// LiteLLM knows one money budget a key, for all models and tools. Of several that `kdcube budget` made, the first listed stands for it.
+    fileprivate var isMaxBudget: Bool { unit == .usd && model == nil }
 }

@@ -25,13 +25,16 @@ struct CompletionReader: Sendable {
     ///
     /// - Throws: 502 when the upstream failed without giving one.
     func opening() async throws -> Opening {
+        // Sealed thinking may come before: whoever has a place for it needs it with the rest.
+        var seals: [LogEntry] = []
         for await batch in handle.log.batches(after: 0) {
             guard let last = batch.last else { continue }
             for entry in batch {
                 if case .error(let code, let message, _) = entry.body { throw HTTPFailure(runError: code, message) }
             }
             let answered = batch.contains { $0.body.isAnswer || $0.body.outcome != nil }
-            if answered { return Opening(entries: batch, position: last.seq) }
+            if answered { return Opening(entries: seals + batch, position: last.seq) }
+            seals += batch.filter(\.body.isSeal)
         }
         throw CancellationError()
     }
@@ -57,13 +60,22 @@ struct CompletionReader: Sendable {
     }
 
     /// Hands over every event, those of the opening first, until after the one that ends the run.
+    ///
+    /// - Throws: 410 when the log no longer has all of them: nobody takes a part for the whole.
     func readToEnd(_ opening: Opening, _ take: (LogEntry) -> Void) async throws {
         defer { seat?.cancel() }
+        var hasGap = false
         for entry in opening.entries { take(entry) }
         for await batch in handle.log.batches(after: opening.position) {
-            for entry in batch { take(entry) }
+            for entry in batch {
+                if case .gap = entry.body { hasGap = true }
+                take(entry)
+            }
         }
-        guard handle.outcome != nil else { throw CancellationError() }
+        guard let outcome = handle.outcome else { throw CancellationError() }
+        guard !hasGap || outcome == .error else {
+            throw HTTPFailure(.gone, code: "events_lost", message: "The beginning of this answer is no longer kept.")
+        }
     }
 }
 
@@ -75,6 +87,10 @@ protocol AnswerStream: Sendable {
 }
 
 extension RunEventBody {
+    fileprivate var isSeal: Bool {
+        if case .step(let step) = self { step.step == ThinkingSeal.step } else { false }
+    }
+
     /// Something that a chat completion has a place for.
     var isAnswer: Bool {
         switch self {

@@ -64,7 +64,7 @@ struct AdminKeyRoutes: Sendable {
         let key = try await key(context)
         guard key.revokedAt == nil else { throw Self.revoked }
         let now = WallClock.now()
-        guard let changed = try await desk.change(key, to: changes.applied(to: key.settings), at: now) else { throw Self.absent }
+        guard let changed = try await desk.change(key.id, at: now, { $0 = changes.applied(to: $0) }) else { throw Self.absent }
         return .json(.object(changed.row(at: now)))
     }
 

@@ -42,12 +42,16 @@ struct AdminLedgerRoutes: Sendable {
         } catch {
             throw HTTPFailure.badRequest("\(error.description).", param: error.field)
         }
-        guard !principal.isOperator else { return query }
+        guard !principal.isOperator else {
+            if let scope = query.scope { query.scope = try await windows.payer(of: scope) }
+            return query
+        }
         let scope = query.scope ?? .org(principal.org)
         guard try await windows.org(of: scope) == principal.org else {
             throw HTTPFailure.scopeDenied(param: "scope")
         }
-        query.scope = scope
+        // Charges stand under the account, which has any of its keys' names.
+        query.scope = try await windows.payer(of: scope)
         return query
     }
 

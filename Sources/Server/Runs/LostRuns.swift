@@ -15,11 +15,12 @@ struct LostRuns: Sendable {
     private static let finishing: Int64 = 10_000
     /// A complete run is answered for as long as its log would be kept, in milliseconds.
     private static let kept = EngineLimits().finishedAge.components.seconds * 1_000
-    private static let running = "running"
+    /// The status of a turn that was not finished.
+    static let running = "running"
 
     let stores: Stores
     let windows: WindowReader
-    /// How long a run may live after a settlement without another: while its tools work.
+    /// How long a run may live after a settlement without another: while its tools work, or people are asked.
     var toolTimeMax = Duration.zero
 
     /// Keeps that these runs were lost, but for those whose answer is whole in the archive: a lease stays on its board for a moment after
@@ -46,8 +47,8 @@ struct LostRuns: Sendable {
 
     /// A handle to read the end of a lost run from.
     ///
-    /// - Returns: nil when the caller has no such run, or it ended in some other way and is no longer kept. A run that completed
-    ///   within the time that its log is kept is answered with its whole text.
+    /// - Returns: nil when the caller has no such run, or it ended in peace and longer ago than logs are kept. Until then its end is
+    ///   answered, and of a complete one the whole text.
     /// - Throws: 503 when it is not known yet: the run lives at another server that cannot be asked, or has not been settled.
     func find(_ run: RunID, for tenant: Tenant) async throws(HTTPFailure) -> RunHandle? {
         let found: RunHandle?
@@ -71,7 +72,7 @@ struct LostRuns: Sendable {
         let run = head.identity.run.text
         let rows = try await stores.ledger.rows(ofRun: run)
         // Of a lost machine there may be more, which counts as spent until its board is read.
-        let isWhole = rows.last.map { $0.kind == .settle || $0.kind == .resolve } ?? true
+        let isWhole = rows.isEmpty || rows.settled != nil
         let settled = SettledUsage(rows, isWhole: isWhole)
         let turn = try await stores.conversations(of: ConversationOwner(path)).turn(ofRun: run)?.turn
         // Its node had written the answer, and died before it could tell.
@@ -85,7 +86,8 @@ struct LostRuns: Sendable {
             try await Self.note([Attribution(path: path, run: run, model: head.model, priceVersion: "")], in: stores)
         }
         return SharedEvent(
-            lostAt: (known?.at ?? WallClock.now()).rawValue, terminal: .error(code: Self.code, message: Self.message, settled))
+            lostAt: (known?.at ?? WallClock.now()).rawValue,
+            terminal: known?.terminal(settled) ?? .error(code: Self.code, message: Self.message, settled))
     }
 
     /// The end of a run that nobody knows any more but the ledger; nil when it is not known there either.
@@ -110,13 +112,13 @@ struct LostRuns: Sendable {
         var end = try await stores.runEnds.find(run: run.text)
         let wasRunning = end == nil && placed.turn.status == Self.running
         let isComplete = end == nil && placed.turn.status == RunOutcome.complete.rawValue
-        guard wasRunning || isComplete || end?.isLost == true else { return (nil, false) }
+        guard wasRunning || isComplete || end != nil else { return (nil, false) }
         // Rows that the counters have decided and the ledger has not got yet.
         try await windows.flush(org: tenant.org)
         let rows = try await stores.ledger.rows(ofRun: run.text)
-        let settled = rows.last.flatMap { $0.kind == .settle || $0.kind == .resolve ? $0 : nil }
+        let settled = rows.settled
         if wasRunning {
-            guard let settled, Self.age(settled) > Self.finishing + toolTimeMax.components.seconds * 1_000 else { return (nil, true) }
+            guard let settled, Self.age(settled.at) > Self.finishing + toolTimeMax.components.seconds * 1_000 else { return (nil, true) }
             let lost = RunEnd(lost: settled.attribution, at: WallClock.now())
             try await stores.runEnds.append([lost])
             try await Self.finishTurn(of: lost, in: stores)
@@ -124,9 +126,9 @@ struct LostRuns: Sendable {
         }
         let identity = RunIdentity(run: run, conversation: conversation, turn: turn)
         let known: (model: String, at: Milliseconds, terminal: RunEventBody)
-        if let end {
-            known = (end.model, end.at, .error(code: Self.code, message: Self.message, SettledUsage(rows)))
-        } else if let settled, Self.age(settled) < Self.kept {
+        if let end, let terminal = end.terminal(SettledUsage(rows)), end.isLost || Self.age(end.at) < Self.kept {
+            known = (end.model, end.at, terminal)
+        } else if end == nil, let settled, Self.age(settled.at) < Self.kept {
             // Its log is gone, and with it how it was said; what was said is not.
             let whole = RunEventBody.complete(finalAnswer: placed.turn.assistantText, finishReason: "stop", SettledUsage(rows))
             known = (settled.attribution.model, settled.at, whole)
@@ -139,8 +141,8 @@ struct LostRuns: Sendable {
         return (handle, false)
     }
 
-    /// How long ago the row was written, in milliseconds.
-    private static func age(_ row: LedgerRow) -> Int64 { WallClock.now().rawValue - row.at.rawValue }
+    /// How long ago that was, in milliseconds.
+    private static func age(_ time: Milliseconds) -> Int64 { WallClock.now().rawValue - time.rawValue }
 }
 
 extension RunEnd {
@@ -151,9 +153,24 @@ extension RunEnd {
         self.init(run: run.run, path: run.path, model: run.model, outcome: .error, detail: detail.jsonText, at: time)
     }
 
+    /// What its readers would have been told, had its server lived for another moment.
+    fileprivate func terminal(_ settled: SettledUsage) -> RunEventBody? {
+        guard let detail = try? JSONValue(parsing: detail) else { return nil }
+        if let cut = detail["cut"].flatMap(CutDescription.init) { return .cut(cut, settled) }
+        guard let code = detail["error"]?["code"]?.stringValue else { return nil }
+        return .error(code: code, message: detail["message"]?.stringValue ?? LostRuns.message, settled)
+    }
+
     fileprivate var isLost: Bool {
         guard let detail = try? JSONValue(parsing: detail) else { return false }
         return detail["error"]?["code"]?.stringValue == LostRuns.code
+    }
+}
+
+extension [LedgerRow] {
+    /// The last row of a run, if nothing of it is held any more. An overrun is a note to the row before it.
+    var settled: LedgerRow? {
+        last { $0.kind != .overrun }.flatMap { $0.kind == .settle || $0.kind == .resolve ? $0 : nil }
     }
 }
 

@@ -77,7 +77,16 @@ struct RunExplainer: Sendable {
         for scope in path.scopes { found += (try? await windows.usage(of: scope).windows) ?? [] }
         return RunExplanation(
             run: run, path: path, model: end?.model ?? rows.first?.attribution.model ?? live?.model ?? elsewhere?.model ?? "",
-            state: Self.state(live, end, rows), end: end, rows: rows, windows: found)
+            state: try await isUnderWay(run, path, live, end, rows) ? .running : Self.state(live, end, rows), end: end, rows: rows,
+            windows: found)
+    }
+
+    /// A run whose tools work, or that waits for people, is settled meanwhile: its turn says that it goes on.
+    private func isUnderWay(
+        _ run: String, _ path: TenancyPath, _ live: RunHandle?, _ end: RunEnd?, _ rows: [LedgerRow]
+    ) async throws -> Bool {
+        guard live == nil, end == nil, rows.settled != nil else { return false }
+        return try await stores.conversations(of: ConversationOwner(path)).turn(ofRun: run)?.turn.status == LostRuns.running
     }
 
     private static func state(_ live: RunHandle?, _ end: RunEnd?, _ rows: [LedgerRow]) -> RunExplanation.State {
@@ -90,7 +99,8 @@ struct RunExplainer: Sendable {
             case nil: return .running
             }
         }
-        switch rows.last?.kind {
+        // An overrun is a note to the row before it.
+        switch rows.last(where: { $0.kind != .overrun })?.kind {
         case .settle: return .complete
         case .suspense, .resolve: return .interrupted
         default: return .running

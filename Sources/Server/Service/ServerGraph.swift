@@ -91,7 +91,10 @@ struct ServerGraph {
         let checkpoints = CheckpointWriter(
             stores.audit, directory: configuration.stores.data, file: configuration.audit.checkpoints, registry: registry, logger: logger)
         let windows = WindowReader(stores, counters: counters.isEmbedded ? nil : counters.store)
-        let lost = LostRuns(stores: stores, windows: windows, toolTimeMax: tools == nil ? .zero : EngineLimits().toolTimeMax)
+        let limits = EngineLimits()
+        // A run of another server may wait for people as well; one of this server's is known here as long as it lives.
+        let waits = configuration.stores.redis.isEmpty ? limits.toolTimeMax : limits.toolTimeMax + limits.approvalTimeMax
+        let lost = LostRuns(stores: stores, windows: windows, toolTimeMax: tools == nil ? .zero : waits)
         // An address that is none has been refused by the counters.
         let runs = (try? RedisURL(parsing: configuration.stores.redis)).map {
             SharedRuns($0, node: node, lost: lost, registry: registry, logger: logger)

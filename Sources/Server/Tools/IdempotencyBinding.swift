@@ -58,6 +58,6 @@ final class IdempotencyBinding: Supervisor.IdempotencyStore {
 
 extension IdempotentCall.Key {
     fileprivate var caller: CallerHandle {
-        get throws { CallerHandle(try TenancyPath(org: org, project: project, user: user.isEmpty ? nil : user, key: nil)) }
+        get throws { CallerHandle(try TenancyPath(org: org, project: project, user: user.isEmpty ? nil : user, key: credential)) }
     }
 }

@@ -33,7 +33,8 @@ struct ToolText: Sendable {
         hasList = object["tools"]?.arrayValue != nil
         object["tools"] = nil
         others = object
-        lines = text.split(separator: "\n", omittingEmptySubsequences: false).map(String.init)
+        // By bytes: CR LF is one character.
+        lines = text.utf8.split(separator: UInt8(ascii: "\n"), omittingEmptySubsequences: false).map { String(decoding: $0, as: UTF8.self) }
         let places = Self.places(of: text, lines, count: values.count)
         entries = values.enumerated().map { index, value in
             Entry(

@@ -12,9 +12,12 @@ public final class RawInflater {
     /// What the sender of each message has left out at its end (RFC 7692 §7.2.1).
     private static let tail: [UInt8] = [0x00, 0x00, 0xFF, 0xFF]
     private static let windowBytes = 1 << 15
+    /// Streams that one message may be made of. A sender ends one with a flush; each costs a copy of the window, for two bytes.
+    private static let restartsMax = 1_000
 
     private let stream: UnsafeMutablePointer<z_stream>
     private let forgets: Bool
+    private var restarts = 0
 
     /// - Parameter forgets: whether each message is compressed as if it were the first.
     /// - Returns: nil when zlib has no memory.
@@ -41,6 +44,7 @@ public final class RawInflater {
         _ input: UnsafeRawBufferPointer, scratch: UnsafeMutableRawBufferPointer, max: Int, _ take: (UnsafeRawBufferPointer) -> Void
     ) throws(Failure) {
         if forgets { inflateReset(stream) }
+        restarts = 0
         var left = max
         try feed(input, scratch, &left, take)
         let failure = Self.tail.withUnsafeBytes { tail in
@@ -86,6 +90,8 @@ public final class RawInflater {
 
     /// Begins a new stream that knows what the one before had in its window.
     private func restart() throws(Failure) {
+        restarts += 1
+        guard restarts <= Self.restartsMax else { throw .damaged }
         guard !forgets else {
             inflateReset(stream)
             return

@@ -170,7 +170,8 @@ final class RedisLink {
         if let next = pipeline.nextDeadline {
             due = next
         } else if let oldest = pipeline.oldestDeadline {
-            due = oldest + stall
+            // A command that comes meanwhile has its own deadline, and this timer is not set again before it fires.
+            due = min(oldest + stall, .now() + .milliseconds(configuration.deadlineMilliseconds))
         } else {
             return
         }

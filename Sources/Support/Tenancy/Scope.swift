@@ -57,6 +57,8 @@ public enum ScopeError: Error, Sendable, Hashable {
     case nameTooLong
     /// A space, a control character, or one of `/ { }`, which separate names in keys.
     case forbiddenCharacter
+    /// Not in Unicode's composed form (NFC).
+    case notComposed
 }
 
 extension Scope {

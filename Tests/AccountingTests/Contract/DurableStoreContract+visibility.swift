@@ -133,6 +133,10 @@ extension DurableStoreContract {
         #expect(try await server.revocations.after(position).map(\.target) == [.run("run_9")], "ids are not used twice")
     }
 
+    private func set(_ settings: KeySettings, in keys: any KeyStore) async throws -> (before: APIKey, after: APIKey)? {
+        try await keys.change("k9") { $0 = settings }
+    }
+
     func keySettings() async throws {
         var settings = KeySettings()
         settings.alias = "night shift"
@@ -145,16 +149,25 @@ extension DurableStoreContract {
         settings.isBlocked = true
         settings.onDisconnect = .drain
         settings.alias = nil
-        #expect(try await tool.keys.set(settings, of: "k9"))
+        #expect(try await set(settings, in: tool.keys)?.before == key)
         #expect(try await server.keys.find(id: "k9")?.settings == settings)
         #expect(try await server.keys.list(org: "acme", after: nil, limit: 10).map(\.settings) == [settings])
-        #expect(try await tool.keys.set(settings, of: "no key") == false)
+        #expect(try await tool.keys.change("no key", { _ in }) == nil)
         #expect(try await server.keys.revoke(id: "k9", author: "t", at: now))
         #expect(try await server.keys.active(hash: "h9") == nil)
         #expect(try await server.keys.find(hash: "h9")?.id == "k9")
         settings.onDisconnect = nil
-        #expect(try await server.keys.set(settings, of: "k9"))
+        #expect(try await set(settings, in: server.keys)?.after.settings == settings)
         #expect(try await tool.keys.find(id: "k9")?.settings == settings)
+        // Changes at the same time: each is of what the others have left.
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for index in 0..<20 {
+                let keys = index.isMultiple(of: 2) ? server.keys : tool.keys
+                group.addTask { try await keys.change("k9") { $0.models.append("m\(index)") } }
+            }
+            try await group.waitForAll()
+        }
+        #expect(try await tool.keys.find(id: "k9")?.settings.models.count == settings.models.count + 20)
         settings.isBlocked = false
         #expect(!settings.refuses(at: now) && settings.refuses(at: now + Milliseconds(1_000)))
     }

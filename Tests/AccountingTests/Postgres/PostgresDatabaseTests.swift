@@ -53,6 +53,19 @@ struct PostgresDatabaseTests {
         for database in databases { await database.close() }
     }
 
+    @Test("a connection takes more statements than it keeps")
+    func manyStatements() async throws {
+        let database = PostgresDatabase(try await PostgresServer.shared().makeDatabase())
+        try await database.ping()
+        for number in 0..<(PostgresLimits.preparedStatements + 40) {
+            #expect(try await count("SELECT \(number)::bigint", database) == Int64(number))
+        }
+        for number in [0, PostgresLimits.preparedStatements + 39] {
+            #expect(try await count("SELECT \(number)::bigint", database) == Int64(number))
+        }
+        await database.close()
+    }
+
     @Test("the release before the slots appends, and raises what it knows, which takes a turn")
     func releaseBeforeSlots() async throws {
         try await with { server, url, database in

@@ -136,6 +136,25 @@ struct RedisConnectionTests {
         await redis.close()
     }
 
+    @Test("A command that comes after another one was given up has its own deadline, and not the connection's")
+    func lateCommand() async throws {
+        let server = try await RedisServer()
+        let redis = connection(server.url) { $0.deadlineMilliseconds = 3_000 }
+        try await redis.start()
+        server.freeze()
+        func ask() async -> (RedisFault?, Duration) {
+            let begin = ContinuousClock.now
+            let found = await fault { () throws(RedisFault) in _ = try await redis.call(RedisCommand("PING")) }
+            return (found, ContinuousClock.now - begin)
+        }
+        #expect(await ask().0 == .timeout)
+        let (found, took) = await ask()
+        // The connection is given up six seconds after this one was sent.
+        #expect(found == .timeout && took < .milliseconds(5_500), "\(took)")
+        server.thaw()
+        await redis.close()
+    }
+
     @Test("Commands that are on their way when Redis dies fail with the connection, not at their deadline")
     func diesWithCommandsOnTheWay() async throws {
         let server = try await RedisServer()

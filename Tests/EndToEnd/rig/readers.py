@@ -20,6 +20,7 @@ class Reading:
     charged: int = 0  # output tokens, as the terminal event says
     detail: object = None
     breaks: int = 0
+    has_gap: bool = False  # the run's log was lost before all of it was read
 
 
 async def follow(session: aiohttp.ClientSession, url: str, key: str, plan, patience: float = 200) -> Reading:
@@ -68,7 +69,8 @@ def _judge(reading: Reading, seen: list[dict]) -> Reading:
     if _is_over(seen):
         end = check.check_run(seen)
         reading.end, reading.charged, reading.detail = end["type"], end["usage"]["output_tokens"], end
-        if end["type"] == "chat.complete" and any(envelope["type"] == "gap" for envelope in seen):
+        reading.has_gap = any(envelope["type"] == "gap" for envelope in seen)
+        if end["type"] == "chat.complete" and reading.has_gap:
             # The log of the run is lost, and its answer is not.
             reading.delivered = check.tokens(end["data"]["final_answer"])
     else:

@@ -166,6 +166,25 @@ struct MeteringTests {
         }
     }
 
+    @Test("a count that came before the end is not the last one: a client that leaves pays for what it was sent (complaint 14)")
+    func earlyCount() async throws {
+        let early = ModelEvent.usage(ModelUsage(inputFresh: 5, outputVisible: 0))
+        let deltas: [ModelEvent] = Array(repeating: .delta(ModelDelta(text: "w ", tokens: 1)), count: 9)
+        let meter = TestMeter(tokens: 100)
+        let models = SeveralModels(
+            providers: ["demo": TestProvider { _ in PlayedStream([early] + deltas, end: .silence) }], meterings: ["demo": ModelMetering()])
+        let coordinator = RunCoordinator(meter: meter, models: models, conversations: MemoryConversationStore())
+        let handle = try #require(await coordinator.start(request("x")).handle)
+        var text = ""
+        for await batch in handle.log.batches(after: 0) {
+            text += batch.text
+            if text.utf8.count == 18 { break }
+        }
+        _ = coordinator.cancel(handle.identity.run)
+        _ = await handle.log.all()
+        #expect(try #require(meter.settled.first?.usage).usage.outputTokens == 9)
+    }
+
     @Test("hidden tokens: the upstream's count is charged; without one all that was reserved is, as estimated (complaints 14, 15)")
     func evidence() async throws {
         let delta = ModelEvent.delta(ModelDelta(text: "Yes", tokens: 1))

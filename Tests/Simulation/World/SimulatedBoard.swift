@@ -8,10 +8,9 @@ final class SimulatedBoard: LeaseBoard, @unchecked Sendable {
 
     var isEmpty: Bool { leases.isEmpty }
 
-    func post(_ claim: LeaseClaim) -> (any LeaseNote)? {
-        guard !isClosed else { return nil }
+    func post(_ claim: LeaseClaim) -> any LeaseNote {
         last += 1
-        leases[last] = (claim, LeaseProgress())
+        if !isClosed { leases[last] = (claim, LeaseProgress()) }
         return Note(board: self, number: last)
     }
 

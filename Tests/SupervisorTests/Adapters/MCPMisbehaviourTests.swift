@@ -162,6 +162,28 @@ struct MCPHTTPMisbehaviourTests {
         await server.stop()
     }
 
+    @Test("of a call that is under way while another one meets a lost session nobody knows: it is not made again")
+    func lostBesideAnother() async throws {
+        let losses = Mutex(1)
+        let server = try await start { request, id in
+            if request.body.contains("slow") { return Answer(stalls: true) }
+            let isLost = losses.withLock { left in
+                left -= 1
+                return left >= 0
+            }
+            return isLost ? Answer(status: 404) : Answer(body: Self.result(id))
+        }
+        try await withAdapters { adapters in
+            async let slow = adapters.run(try admitted(tool(server), ["what": "slow"])).failure
+            while !server.requests.contains(where: { $0.body.contains("slow") }) { await Task.yield() }
+            #expect(await adapters.run(try admitted(tool(server))) == .success(.null))
+            let failure = await slow
+            #expect(failure?.code == "upstream_broken" && failure?.hadNoEffect == false)
+        }
+        #expect(server.requests.filter { $0.body.contains("slow") }.count == 1)
+        await server.stop()
+    }
+
     @Test("a stream that ends too early, another status, a redirect, and no JSON-RPC fail the call")
     func malformed() async throws {
         let answers: [(Answer, String)] = [

@@ -165,8 +165,8 @@ struct ApprovalMachineTests {
         }
         // Equal to Swift, and other bytes.
         #expect(
-            !ApprovalQuestion(org: "\u{E9}", project: "", user: "", conversation: nil, tool: "", digest: "")
-                .isSame(as: ApprovalQuestion(org: "e\u{301}", project: "", user: "", conversation: nil, tool: "", digest: "")))
+            !ApprovalQuestion(org: "a", project: "\u{E9}", user: "", conversation: nil, tool: "", digest: "")
+                .isSame(as: ApprovalQuestion(org: "a", project: "e\u{301}", user: "", conversation: nil, tool: "", digest: "")))
     }
 
     @Test("78: it is used once, while it is valid, and only when people have agreed")

@@ -5,8 +5,8 @@ internal import Synchronization
 /// A lease is posted before it is opened and noted before each token is forwarded: what is on the board is never less than what a client
 /// received. The board outlives its process, not its machine.
 public protocol LeaseBoard: Sendable {
-    /// - Returns: nil when the board has no room; the lease is then spent without evidence, and the board says so.
-    func post(_ claim: LeaseClaim) -> (any LeaseNote)?
+    /// Where the board has no room the lease is spent without evidence, and the board says so until its note is removed.
+    func post(_ claim: LeaseClaim) -> any LeaseNote
 
     /// True when nothing is on it: its process may leave.
     var isEmpty: Bool { get }

@@ -121,11 +121,12 @@ public protocol KeyStore: Sendable {
     /// - Parameter author: the key that gave the order, or how else it came.
     /// - Returns: false when there is no such key, or it was revoked before.
     func revoke(id: String, author: String, at: Milliseconds) async throws -> Bool
-    /// Changes what may be changed of a key after it was made.
+    /// Changes what may be changed of a key after it was made: reads and writes at once, so that of two changes neither undoes the
+    /// other. `change` may be called again where the back end repeats.
     ///
-    /// - Returns: false when there is no such key.
+    /// - Returns: the key before and after; nil when there is no such key.
     @discardableResult
-    func set(_ settings: KeySettings, of id: String) async throws -> Bool
+    func change(_ id: String, _ change: @escaping @Sendable (inout KeySettings) -> Void) async throws -> (before: APIKey, after: APIKey)?
     /// Every org that ever had a key.
     func orgs() async throws -> [OrgID]
     /// Keeps when keys were last used, by id; never an older time than is known. At most ``StoreLimits/page``.

@@ -156,6 +156,7 @@ public struct BudgetError: Error, Sendable, Hashable, CustomStringConvertible {
         case .scope(.emptyName): "scope has an empty name"
         case .scope(.nameTooLong): "scope has a name above \(AccountingLimits.nameBytes) bytes"
         case .scope(.forbiddenCharacter): "scope has a space, a control character or one of { }"
+        case .scope(.notComposed): "scope has a name that is not in Unicode's composed form (NFC)"
         case .amount(.notDecimal): "limit must be a plain number"
         case .amount(.negative): "limit must not be negative"
         case .amount(.tooPrecise): "limit has more than 9 decimals"

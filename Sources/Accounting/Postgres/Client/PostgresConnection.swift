@@ -94,6 +94,8 @@ struct PostgresConnection: ~Copyable {
     /// Runs a statement with parameters `$1`, `$2`, …; its text is prepared at its first use.
     @discardableResult
     mutating func query(_ sql: String, _ values: [PostgresValue] = []) throws(PostgresError) -> PostgresRows {
+        // What finds no place is planned each time and not kept.
+        guard prepared[sql] != nil || prepared.count < PostgresLimits.preparedStatements else { return try query(composed: sql, values) }
         let name = try prepare(sql, values)
         return try send(values) { connection, pointers, lengths, formats in
             PQsendQueryPrepared(connection, name, Int32(values.count), pointers, lengths, formats, 1)
@@ -156,7 +158,6 @@ struct PostgresConnection: ~Copyable {
 
     private mutating func prepare(_ sql: String, _ values: [PostgresValue]) throws(PostgresError) -> String {
         if let name = prepared[sql] { return name }
-        guard prepared.count < PostgresLimits.preparedStatements else { throw .malformed("too many different statements") }
         let name = "s\(prepared.count)"
         let types = values.map(\.type)
         _ = try send { PQsendPrepare($0, name, sql, Int32(types.count), types) }

@@ -1,4 +1,4 @@
-internal import JSON
+public import JSON
 
 /// Reads what ``RunEventEncoder`` has written.
 extension RunEventBody {
@@ -80,7 +80,8 @@ extension RunApproval {
 }
 
 extension CutDescription {
-    fileprivate init?(_ json: JSONValue) {
+    /// Reads what ``json`` writes.
+    public init?(_ json: JSONValue) {
         guard let reason = json["reason"]?.stringValue.flatMap(CutReason.init(rawValue:)) else { return nil }
         self.init(
             reason: reason, scopeKind: json["scope"]?["kind"]?.stringValue, scopeID: json["scope"]?["id"]?.stringValue,

@@ -148,7 +148,7 @@ struct RunTally: Sendable {
             return FinalUsage(usage: ModelUsage(), evidence: .nothingBilled, deliveredTokens: 0, outcome: outcome)
         }
         if var upstreamUsage, !upstreamUsage.isInputOnly, hasLastCount || attempt.decision.deltasTrackBilling {
-            if outcome != .complete {
+            if outcome != .complete || !hasLastCount {
                 // Some upstreams count along with every chunk: the last count may lag behind what was forwarded.
                 let visible = deliveredTokens - upstreamUsage.outputReasoning
                 upstreamUsage.outputVisible = max(upstreamUsage.outputVisible, visible)

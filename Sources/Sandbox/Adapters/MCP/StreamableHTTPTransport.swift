@@ -127,7 +127,12 @@ final class StreamableHTTPTransport: MCPTransport {
 
     private func settle(_ purpose: MCPConnection.Purpose, _ failure: ToolFailure) {
         if case .request(let id) = purpose { client.failed(id: id, failure) }
-        if failure.code == Self.sessionLost || purpose == .announcement { client.closed(failure) }
+        if failure.code == Self.sessionLost {
+            // Only this request was not made. Of the others that are under way nobody knows.
+            client.closed(ToolFailure(code: "upstream_broken", message: failure.message))
+        } else if purpose == .announcement {
+            client.closed(failure)
+        }
     }
 
     /// The code of a call that met a session which the server has forgotten: it was not made.

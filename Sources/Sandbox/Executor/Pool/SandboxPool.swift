@@ -40,8 +40,9 @@ actor SandboxPool {
         let result = await withTaskCancellationHandler {
             await withCheckedContinuation { continuation in
                 waiters[ticket] = continuation
-                handle(Task.isCancelled ? .abandoned(ticket) : .wanted(ticket))
-                if Task.isCancelled { resume(ticket, .failure(.stopping)) }
+                // Looked at once: a cancellation after it is `abandon`'s.
+                if Task.isCancelled { return resume(ticket, .failure(.stopping)) }
+                handle(.wanted(ticket))
             }
         } onCancel: {
             Task { await self.abandon(ticket) }

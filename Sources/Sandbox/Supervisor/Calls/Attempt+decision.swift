@@ -12,7 +12,8 @@ extension Attempt {
             ?? supervisor.builtIn.refusal(of: call.tool, call.arguments, for: caller)
         if let builtIn { throw Refused(refusal: builtIn, call: call) }
         let looks = decider.looksAtSession
-        if looks { grounds.turn = supervisor.turns.recorded(in: SessionTurns.Session(caller)) }
+        // Also where nothing is read of it: whoever has waited for a turn compares it.
+        grounds.turn = supervisor.turns.recorded(in: SessionTurns.Session(caller))
         let session = looks ? try await session(call) : SessionState()
         let question = DecisionRequest(
             tool: call.tool, arguments: call.arguments, digest: call.digest, caller: caller, callID: request.callID,

@@ -135,7 +135,8 @@ extension Attempt {
         let scope = CallScope(told: told)
         let admitted = AdmittedCall(
             definition: call.tool, arguments: call.arguments, digest: call.digest, caller: request.caller, callID: request.callID,
-            source: request.source, idempotencyKey: request.idempotencyKey, decisionID: decisionID, deadline: call.tool.timeout,
+            source: request.source, idempotencyKey: request.idempotencyKey.map { request.caller.idempotencyKey($0).upstream },
+            decisionID: decisionID, deadline: call.tool.timeout,
             told: { scope.tell($0) }, refused: { [supervisor, request] in supervisor.refused($0, in: request, scope) },
             nested: { [supervisor, request] nested in await supervisor.nested(nested, in: request, scope) })
         let begun = ports.clock.nowNanoseconds

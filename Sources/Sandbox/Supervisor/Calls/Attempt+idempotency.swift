@@ -1,5 +1,11 @@
 internal import JSON
 
+extension CallerIdentity {
+    func idempotencyKey(_ text: String) -> IdempotentCall.Key {
+        IdempotentCall.Key(org: org, project: project, user: user, credential: key, text: text)
+    }
+}
+
 extension Attempt {
     /// Makes the call, unless the same one was made under the same key.
     ///
@@ -13,9 +19,7 @@ extension Attempt {
             throw refused(
                 call, RefusalCode.badIdempotencyKey, "An idempotency key has 1 to \(SupervisorLimits.idempotencyKeyBytesMax) bytes.")
         }
-        let caller = request.caller
-        let key = IdempotentCall.Key(org: caller.org, project: caller.project, user: caller.user, text: text)
-        let keyed = IdempotentCall(key: key, tool: call.tool.name, digest: call.digest)
+        let keyed = IdempotentCall(key: request.caller.idempotencyKey(text), tool: call.tool.name, digest: call.digest)
         while !Task.isCancelled {
             switch supervisor.flights.start(keyed) {
             case .conflict: throw conflict(call)

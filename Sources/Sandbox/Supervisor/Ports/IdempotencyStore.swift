@@ -1,3 +1,4 @@
+internal import Digest
 public import JSON
 
 /// Remembers what came of calls that carry an idempotency key, for longer than any process lives.
@@ -12,19 +13,28 @@ public protocol IdempotencyStore: Sendable {
 
 /// A key and the call that it stands for.
 public struct IdempotentCall: Sendable, Hashable {
-    /// A key is a user's own: nobody meets another's.
+    /// A key is a user's own, or the credential's where it has no user: nobody meets another's.
     public struct Key: Sendable, Hashable {
         public let org: OrgID
         public let project: String
         public let user: String
+        /// Set where there is no user.
+        public let credential: String?
         /// 1 to 128 bytes; opaque.
         public let text: String
 
-        public init(org: OrgID, project: String, user: String, text: String) {
+        public init(org: OrgID, project: String, user: String, credential: String? = nil, text: String) {
             self.org = org
             self.project = project
             self.user = user
+            self.credential = user.isEmpty ? credential : nil
             self.text = text
+        }
+
+        /// What a tool behind it all is told: callers who share an account there never meet. In hexadecimal.
+        public var upstream: String {
+            let owner: [String] = [org.text, project, user, credential ?? "", text]
+            return Digest.hex(Digest.sha256(JSONValue.array(owner.map { .string($0) }).canonicalBytes))
         }
     }
 

@@ -21,6 +21,7 @@ public struct AdmittedCall: Sendable {
     public let caller: CallerIdentity
     public let callID: String
     public let source: CallSource
+    /// The caller's alone (``IdempotentCall/Key/upstream``): tools that many callers share keep keys of one account.
     public let idempotencyKey: String?
     /// Its record in the decision log.
     public let decisionID: String

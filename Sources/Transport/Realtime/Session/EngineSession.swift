@@ -261,6 +261,8 @@ package final class EngineSession {
 
     /// The connection's loop has taken what was handed over to it.
     func took(_ batch: UInt64, by webSocket: ObjectIdentifier) {
+        // The answer to the probe, from before the session moved there.
+        if case .remote(let port)? = candidate, port.id == webSocket { return port.took(batch) }
         guard case .remote(let port)? = self.webSocket, port.id == webSocket else { return }
         port.took(batch)
         guard port.hasRoom else { return }

@@ -26,10 +26,16 @@ struct HeartbeatWheel {
     /// Puts the ticket where `deadline` will be found: in its slot, or in the farthest, to be looked at again there.
     /// - Returns: when the slot's turn comes.
     mutating func insert(_ ticket: Ticket, deadline: NIODeadline) -> NIODeadline {
-        let distance = max(0, (deadline - currentTime).nanoseconds)
-        let ticks = min(Int64(Self.slotCount - 1), distance / granularity.nanoseconds + 1)
+        let ticks = ticks(to: deadline)
         slots[(current + Int(ticks)) % Self.slotCount].append(ticket)
         return currentTime + granularity * ticks
+    }
+
+    /// When the turn of the slot comes in which a ticket with this deadline would be put.
+    func turn(of deadline: NIODeadline) -> NIODeadline { currentTime + granularity * ticks(to: deadline) }
+
+    private func ticks(to deadline: NIODeadline) -> Int64 {
+        min(Int64(Self.slotCount - 1), max(0, (deadline - currentTime).nanoseconds) / granularity.nanoseconds + 1)
     }
 
     /// Moves on to `now` and gives every ticket whose slot was passed.

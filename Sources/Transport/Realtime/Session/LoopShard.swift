@@ -61,7 +61,8 @@ package final class LoopShard {
     /// Makes sure that the wheel looks at the session no later than its deadline.
     func arm(_ session: EngineSession) {
         let deadline = session.deadline
-        guard deadline < session.nextLook else { return }
+        // The wheel looks at its next turn after the deadline: where it will do so anyway, nothing is put into it.
+        guard deadline < session.nextLook, wheel.turn(of: deadline) < session.nextLook else { return }
         session.nextLook = wheel.insert(session.ticket, deadline: deadline)
     }
 

@@ -96,12 +96,7 @@ package final class WebSocketSessionHandler: ChannelInboundHandler, RemovableCha
     package func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         guard state != .closed else { return }
         isReading = true
-        var bytes = unwrapInboundIn(data)
-        if input.readableBytes > 0 {
-            input.writeBuffer(&bytes)
-        } else {
-            input = bytes
-        }
+        input.append(read: unwrapInboundIn(data))
         parse(context)
         // Keeps nothing between messages: an idle connection holds no buffer.
         if input.readableBytes == 0 { input = ByteBuffer() }

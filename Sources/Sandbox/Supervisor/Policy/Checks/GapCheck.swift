@@ -28,7 +28,8 @@ struct GapCheck {
         for range in covered {
             guard let start = next else { return }
             if range.lowerBound > start {
-                note(start, range.lowerBound - numbers.step, whole, numbers, access, tool)
+                let (end, overflow) = range.lowerBound.subtractingReportingOverflow(numbers.step)
+                note(start, overflow ? start : max(start, end), whole, numbers, access, tool)
             }
             guard range.upperBound >= start else { continue }
             let (after, overflow) = range.upperBound.addingReportingOverflow(numbers.step)

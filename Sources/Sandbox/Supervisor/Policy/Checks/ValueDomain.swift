@@ -58,7 +58,9 @@ struct NumberDomain: Sendable, Hashable {
         guard step > 1 else { return (lower, upper) }
         func floor(_ value: Int64) -> Int64 {
             let remainder = value % step
-            return value - (remainder < 0 ? remainder + step : remainder)
+            // Near the least number there is no multiple below.
+            let (down, overflow) = value.subtractingReportingOverflow(remainder < 0 ? remainder + step : remainder)
+            return overflow ? .min : down
         }
         let low = floor(lower == .min ? .min + step : lower)
         let first = low < lower ? (low.addingReportingOverflow(step).overflow ? .max : low + step) : low
