@@ -119,6 +119,12 @@ final class MCPClient: Sendable {
     /// No answer will come to this message.
     func failed(id: Int64, _ failure: ToolFailure) { apply { $0.fail(id: id, failure) } }
 
+    /// In one step: whoever hears of it first, closes the rest.
+    func lost(id: Int64, _ failure: ToolFailure, others: ToolFailure) {
+        apply { $0.lose(id: id, failure, others: others) }
+        state.withLock { $0.announcement }?.resume(false)
+    }
+
     func closed(_ failure: ToolFailure) {
         apply { $0.close(failure) }
         state.withLock { $0.announcement }?.resume(false)

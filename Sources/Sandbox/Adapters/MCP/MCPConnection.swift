@@ -111,6 +111,9 @@ struct MCPConnection: Sendable {
         return [.answered(token: entry.token, .failure(failure))]
     }
 
+    /// The server has forgotten the session, as this one message met: that one was not made, and of the others nobody knows.
+    mutating func lose(id: Int64, _ failure: ToolFailure, others: ToolFailure) -> [Action] { fail(id: id, failure) + close(others) }
+
     /// The transport is closed.
     mutating func close(_ failure: ToolFailure) -> [Action] {
         guard phase != .closed else { return [] }

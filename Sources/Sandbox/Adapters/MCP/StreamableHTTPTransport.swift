@@ -126,12 +126,14 @@ final class StreamableHTTPTransport: MCPTransport {
     }
 
     private func settle(_ purpose: MCPConnection.Purpose, _ failure: ToolFailure) {
-        if case .request(let id) = purpose { client.failed(id: id, failure) }
-        if failure.code == Self.sessionLost {
-            // Only this request was not made. Of the others that are under way nobody knows.
-            client.closed(ToolFailure(code: "upstream_broken", message: failure.message))
-        } else if purpose == .announcement {
-            client.closed(failure)
+        let isLost = failure.code == Self.sessionLost
+        // Only the request that met it was not made.
+        let others = ToolFailure(code: "upstream_broken", message: failure.message)
+        switch purpose {
+        case .request(let id) where isLost: client.lost(id: id, failure, others: others)
+        case .request(let id): client.failed(id: id, failure)
+        case .announcement: client.closed(failure)
+        case .other: if isLost { client.closed(others) }
         }
     }
 
