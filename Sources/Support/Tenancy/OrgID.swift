@@ -26,7 +26,8 @@ public struct OrgID: Sendable, Hashable, Comparable, Codable, CustomStringConver
 
     public var description: String { text }
 
-    // Byte by byte, as every store compares: Swift takes texts for equal that Unicode composes differently.
+    // Byte by byte, as every store compares and orders. Of what is equal Swift says the same, since names are composed
+    // in one way (``TenancyName``); of the order it does not.
     public static func == (one: OrgID, other: OrgID) -> Bool { one.text.utf8.elementsEqual(other.text.utf8) }
 
     public func hash(into hasher: inout Hasher) {
